@@ -1,0 +1,1 @@
+//! softgpu: a CUDA device in software.

@@ -1,0 +1,1 @@
+//! warp19: VGG19 trained from scratch.
