@@ -1,1 +1,5 @@
 //! warp19: VGG19 trained from scratch.
+
+pub mod error;
+
+pub use error::{Error, Result};

@@ -1,0 +1,43 @@
+//! The one error type of the library. Messages say what was wrong, where, and what to do.
+
+use std::path::{Path, PathBuf};
+
+/// Every failure the library reports.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file or folder could not be read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was attempted, as a verb: "read", "create", ...
+        action: &'static str,
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    /// A value given by the user or a file is not usable.
+    #[error("{0}")]
+    Invalid(String),
+    /// Sizes that should agree do not.
+    #[error("{what}: expected {expected}, got {found}")]
+    Shape {
+        what: String,
+        expected: String,
+        found: String,
+    },
+    /// A compute device failed or is missing.
+    #[error("{0}")]
+    Device(String),
+}
+
+/// A result with the library's error.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// Wraps an I/O error with the action and the path it happened on.
+    pub fn io(action: &'static str, path: impl AsRef<Path>, source: std::io::Error) -> Error {
+        Error::Io {
+            action,
+            path: path.as_ref().to_path_buf(),
+            source,
+        }
+    }
+}
