@@ -1,5 +1,9 @@
 //! warp19: VGG19 trained from scratch.
 
+pub mod device;
 pub mod error;
+pub mod model;
+pub mod network;
+pub mod ops;
 
 pub use error::{Error, Result};
