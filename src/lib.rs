@@ -1,5 +1,6 @@
 //! warp19: VGG19 trained from scratch.
 
+pub mod cpu;
 pub mod device;
 pub mod error;
 pub mod model;
