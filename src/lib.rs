@@ -1,5 +1,6 @@
 //! warp19: VGG19 trained from scratch.
 
+pub mod data;
 pub mod error;
 
 pub use error::{Error, Result};
