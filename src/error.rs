@@ -170,6 +170,28 @@ pub enum Error {
     /// `npm pack` did not give a package.
     #[error("npm pack {package}: {cause}")]
     Npm { package: String, cause: String },
+    /// A PNG file that cannot be decoded.
+    #[error("cannot read {} as a PNG image: {cause}", path.display())]
+    Png { path: PathBuf, cause: String },
+    /// A picture larger than those that are read.
+    #[error(
+        "{} is {width}x{height} pixels; pictures of up to {limit} million pixels are read, \
+         so make it smaller",
+        path.display()
+    )]
+    ImageTooLarge {
+        path: PathBuf,
+        width: u32,
+        height: u32,
+        limit: u64,
+    },
+    /// A picture without a digit to see.
+    #[error(
+        "{} shows nothing: its lightest and darkest parts are almost the same; \
+         give a picture of a digit that stands out from its background",
+        path.display()
+    )]
+    ImageBlank { path: PathBuf },
     /// Nothing that was tried gave the dataset.
     #[error(
         "cannot fetch {dataset} into {}. Tried: {}. {advice}",

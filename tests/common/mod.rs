@@ -93,10 +93,7 @@ fn draw(class: usize, random: &mut SplitMix, pixels: &mut Vec<u8>) {
     let strokes = strokes(class);
     for y in 0..SIZE {
         for x in 0..SIZE {
-            let at = [
-                (x as f32 + 0.5 - cx) / half,
-                (y as f32 + 0.5 - cy) / half,
-            ];
+            let at = [(x as f32 + 0.5 - cx) / half, (y as f32 + 0.5 - cy) / half];
             let nearest = strokes
                 .iter()
                 .map(|stroke| distance(at, stroke))

@@ -130,7 +130,7 @@ impl Job<'_> {
             match raw {
                 Ok(raw) => atomic::write(&self.folder.join(&file.name), &raw)?,
                 Err(error) => {
-                    self.failed(format!("mirror {mirror} ({error})"));
+                    self.failed(error.to_string());
                     break;
                 }
             }
