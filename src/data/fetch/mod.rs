@@ -79,6 +79,7 @@ pub fn fetch_from(dataset: &KnownDataset, dir: &Path, options: &Options) -> Resu
     if missing.len() < dataset.files.len() {
         job.sources.push("already there".to_string());
     }
+    let existed = folder.is_dir();
     if !missing.is_empty() {
         atomic::writable_folder(&folder)?;
         let local = format!("{} lacks {}", folder.display(), names(&missing));
@@ -98,6 +99,10 @@ pub fn fetch_from(dataset: &KnownDataset, dir: &Path, options: &Options) -> Resu
             dir: folder.clone(),
             sources: job.sources,
         });
+    }
+    if !existed {
+        // Only an empty folder can be removed, so what was fetched stays.
+        let _ = std::fs::remove_dir(&folder);
     }
     Err(Error::FetchFailed {
         dataset: dataset.name.clone(),
