@@ -37,7 +37,7 @@ pub fn ink(picture: &Grey, background: f32) -> Grey {
 }
 
 /// Crops to the ink, scales it into the box, and places it with its centre of mass in the
-/// middle of a `height x width` frame. None where there is no ink.
+/// middle pixel of a `height x width` frame. None where there is no ink.
 pub fn place(ink: &Grey, height: usize, width: usize) -> Option<Grey> {
     let cut = crop(ink)?;
     let box_height = (height * BOX.0 / BOX.1).max(1);
@@ -169,8 +169,9 @@ fn centre_of_mass(picture: &Grey) -> (f32, f32) {
     ((sum_y / mass) as f32, (sum_x / mass) as f32)
 }
 
-/// Where a digit starts so that its centre of mass is in the middle of the frame; never outside.
+/// Where a digit starts so that its centre of mass lies in the pixel `frame / 2`, as it does in
+/// every image of MNIST looked at (14 to 15 pixels from the edge); never outside the frame.
 fn offset(centre: f32, size: usize, frame: usize) -> usize {
-    let start = (frame as f32 / 2.0 - centre).round().max(0.0) as usize;
+    let start = ((frame / 2) as f32 - centre).ceil().max(0.0) as usize;
     start.min(frame - size)
 }

@@ -1,8 +1,8 @@
 //! Pictures: any PNG as a digit of MNIST's form, and PNG files written.
 //!
 //! MNIST's makers scaled each digit into 20x20 pixels keeping its aspect ratio, with the greys of
-//! anti-aliasing, and placed it in 28x28 so that its centre of mass is the centre of the frame;
-//! background 0, ink 255. [`digit_from_png`] does the same to a picture:
+//! anti-aliasing, and placed it in 28x28 by its centre of mass, which lies in the pixel (14, 14)
+//! counted from 0; background 0, ink 255. [`digit_from_png`] does the same to a picture:
 //!
 //! ```text
 //! PNG -> grey on its background -> ink (0 to 1) -> crop -> scale into 20/28 of the frame -> place
@@ -23,8 +23,8 @@ use std::path::Path;
 /// A picture that already has this size and a dark background is taken as it is. Else: colours
 /// become luma, composed on the background where they are transparent; a light background (the
 /// median of the border) makes the picture inverted; the contrast is stretched to 0..255; the
-/// digit is cut out, scaled and placed by its centre of mass, which stays within half a pixel of
-/// the frame's centre unless the digit would leave the frame.
+/// digit is cut out, scaled and placed so that its centre of mass lies in the frame's middle pixel
+/// (`height / 2`, `width / 2`), unless the digit would leave the frame.
 ///
 /// Errors: [`Error::Io`], [`Error::Png`] for a damaged file, [`Error::ImageTooLarge`],
 /// [`Error::ImageBlank`], [`Error::Invalid`] for a frame of no pixels.
