@@ -103,6 +103,7 @@ fn convolutions() {
         let scale = (3.0 / (kernel * kernel * c) as f32).sqrt();
         let weights = values(2, s.w_len(), scale);
         let b = values(3, k, 0.5);
+        // Every result is made to be of about unit size: the bound's absolute part has that scale.
         let dy = values(4, s.y_len(), 1.0);
         let (x64, w64, b64, dy64) = (wide(&x), wide(&weights), wide(&b), wide(&dy));
         let (vx, vw, vb, vdy) = (put(d, &x), put(d, &weights), put(d, &b), put(d, &dy));
@@ -124,9 +125,11 @@ fn convolutions() {
             }
             compare(d, dx, &want, &format!("{s:?} backward data"));
         }
+        let dy = values(4, s.y_len(), (3.0 / (n * h * w) as f32).sqrt());
+        let vdy = put(d, &dy);
         let (dw, db) = (output(d, s.w_len()), output(d, k));
         d.conv_backward_weight(&s, vx, vdy, dw.1, db.1).unwrap();
-        let (want_w, want_b) = conv::backward_weight(&s, &x64, &dy64);
+        let (want_w, want_b) = conv::backward_weight(&s, &x64, &wide(&dy));
         compare(d, dw, &want_w, &format!("{s:?} dw"));
         compare(d, db, &want_b, &format!("{s:?} db"));
     }

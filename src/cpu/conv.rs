@@ -131,8 +131,8 @@ fn flip(s: &ConvShape, w: &[f32], out: &mut [f32]) {
 /// The output coordinates that see inside through tap `u`: a range `from..to`, and the input coordinate of its first.
 fn alive(u: usize, pad: usize, size: usize) -> (usize, usize, usize) {
     let from = pad.saturating_sub(u);
-    let to = (size + pad - u).min(size);
-    (from, to.max(from), from + u - pad.min(from + u))
+    let to = (size + pad).saturating_sub(u).min(size);
+    (from, to.max(from), (from + u).saturating_sub(pad))
 }
 
 fn forward_rows(s: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32], end: Epilogue) {
