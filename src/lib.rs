@@ -8,5 +8,6 @@ pub mod image;
 pub mod model;
 pub mod network;
 pub mod ops;
+pub mod train;
 
 pub use error::{Error, Result};
