@@ -1,5 +1,6 @@
 //! warp19: VGG19 trained from scratch.
 
+pub mod cli;
 pub mod cpu;
 pub mod data;
 pub mod device;
