@@ -254,9 +254,19 @@ pub fn coarse_rsqrt(a: u64, _: u64, _: u64, _: Settings) -> u64 {
 }
 
 fn coarse(a: u64, f: fn(f64) -> f64) -> u64 {
-    let flush = |x: f64| if x.is_subnormal() { 0f64.copysign(x) } else { x };
+    let flush = |x: f64| {
+        if x.is_subnormal() {
+            0f64.copysign(x)
+        } else {
+            x
+        }
+    };
     let y = flush(f(flush(f64::from_bits(a & !0xffff_ffff))));
-    if y.is_nan() { 0x7fff_ffff_0000_0000 } else { y.to_bits() & !0xffff_ffff }
+    if y.is_nan() {
+        0x7fff_ffff_0000_0000
+    } else {
+        y.to_bits() & !0xffff_ffff
+    }
 }
 
 /// The f64 operation of a name.

@@ -131,12 +131,18 @@ impl<'a> Decoder<'a> {
 
     fn double(&mut self, i: &Instr<'a>, m: &mut Mods<'a>, ftz: bool, sat: bool) -> Decoded<()> {
         if let ("rcp" | "rsqrt", true) = (i.op, ftz && m.take("approx")) {
-            let function = if i.op == "rcp" { scalar::coarse_rcp } else { scalar::coarse_rsqrt };
+            let function = if i.op == "rcp" {
+                scalar::coarse_rcp
+            } else {
+                scalar::coarse_rsqrt
+            };
             let settings = scalar::Settings::new(Type::F64, Type::F64);
             return self.rare(i, Type::F64, function, settings);
         }
         if ftz || sat {
-            return Err(Refusal::new("'.ftz' and '.sat' don't exist for this .f64 instruction"));
+            return Err(Refusal::new(
+                "'.ftz' and '.sat' don't exist for this .f64 instruction",
+            ));
         }
         let round = m.one_of(&["rn", "rz", "rm", "rp"]).unwrap_or("rn");
         m.take("approx");
