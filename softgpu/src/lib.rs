@@ -8,6 +8,7 @@ pub mod check;
 pub mod counters;
 pub mod exec;
 pub mod memory;
+pub mod numerics;
 pub mod profile;
 pub mod ptx;
 
