@@ -10,6 +10,7 @@
 //! * [`convert`]: `cvt` between every pair of types.
 //! * [`integer`], [`bits`]: integer arithmetic, bit fields, `prmt`, `lop3`, `shf`, `dp4a`.
 //! * [`approx`]: the approximate functions (`rcp`, `ex2`, `sin`, ...).
+//! * [`mma`]: the tensor core, as published models of the hardware have it.
 //!
 //! NaN results are the canonical ones the ISA names: `0x7fffffff` for f32, `0x7fff` for
 //! f16 and bf16. Operations on f64 keep the payload of a NaN operand, made quiet.
@@ -20,6 +21,7 @@ pub mod convert;
 pub mod float;
 pub mod half;
 pub mod integer;
+pub mod mma;
 pub mod soft;
 
 /// Direction in which an inexact result is rounded.
