@@ -1,9 +1,38 @@
 //! Decoding kernels and running them.
+//!
+//! `module` loads a PTX text: `decode` makes the dense form (`inst`) of it, with rows from `allot` and
+//! meeting places from `flowgraph`. `launch` spreads the blocks over host threads, `block` and `warp`
+//! hold their state, `run` executes. What instructions do lies in `alu` (lane by lane), `access`
+//! (memory), `atomics`, `warpwide` (across lanes). `watch` does checks and counters.
+
+mod access;
+mod allot;
+mod alu;
+mod atomics;
+mod bits;
+mod block;
+mod builtin;
+mod carry;
+mod cx;
+mod decode;
+mod flowgraph;
+mod inst;
+mod launch;
+mod module;
+mod moves;
+mod program;
+mod real;
+mod row;
+mod run;
+mod warp;
+mod warpwide;
+mod watch;
 
 use crate::check::Finding;
 use crate::counters::Counters;
-use crate::memory::Memory;
-use crate::profile::Profile;
+
+pub use launch::launch;
+pub use module::Module;
 
 /// Why a PTX text was refused.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -38,41 +67,6 @@ pub struct KernelInfo {
     pub minnctapersm: Option<u32>,
     /// Registers a thread needs, estimated from the PTX (ptxas decides on a card).
     pub registers: u32,
-}
-
-/// A loaded PTX module.
-pub struct Module {}
-
-impl Module {
-    /// Parses, checks and decodes a PTX text and places its variables in device memory.
-    ///
-    /// Errors: a syntax error, an instruction or modifier that isn't known, a target newer than the
-    /// profile, no memory left for the variables.
-    pub fn load(_ptx: &str, _profile: &Profile, _memory: &Memory) -> Result<Module, LoadError> {
-        Err(LoadError {
-            line: 0,
-            text: String::new(),
-            message: "the loader is not written yet".into(),
-        })
-    }
-
-    /// Names of the kernels, in the order of the text.
-    pub fn kernel_names(&self) -> Vec<&str> {
-        Vec::new()
-    }
-
-    /// What is known of one kernel.
-    pub fn kernel(&self, _name: &str) -> Option<KernelInfo> {
-        None
-    }
-
-    /// Address and size of a `.global` or `.const` variable.
-    pub fn global(&self, _name: &str) -> Option<(u64, u64)> {
-        None
-    }
-
-    /// Frees the module's variables.
-    pub fn unload(self, _memory: &Memory) {}
 }
 
 /// Shape and arguments of a launch.
@@ -149,22 +143,4 @@ pub struct LaunchReport {
     /// Findings beyond `max_findings_per_kernel`, only counted.
     pub findings_beyond: u64,
     pub counters: Option<Counters>,
-}
-
-/// Runs a kernel to its end.
-///
-/// `print` receives what the kernel prints, in order of execution.
-pub fn launch(
-    _module: &Module,
-    kernel: &str,
-    _cfg: &LaunchConfig,
-    _memory: &Memory,
-    _profile: &Profile,
-    _opts: &Options,
-    _print: &mut dyn FnMut(&str),
-) -> LaunchReport {
-    LaunchReport {
-        fault: Some(Fault::InvalidLaunch(format!("no kernel named {kernel}"))),
-        ..LaunchReport::default()
-    }
 }

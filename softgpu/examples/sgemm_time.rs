@@ -1,0 +1,71 @@
+use softgpu::*;
+use std::time::Instant;
+fn main() {
+    let text = std::fs::read_to_string(std::env::args().nth(1).unwrap()).unwrap();
+    let check = std::env::args().nth(2).unwrap_or_default();
+    let profile = Profile::named("sm_86").unwrap();
+    let memory = Memory::new(1 << 30);
+    let t = Instant::now();
+    let module = Module::load(&text, &profile, &memory).unwrap_or_else(|e| panic!("{e}"));
+    println!("load {:?} {:?}", t.elapsed(), module.kernel_names());
+    let n = 512usize;
+    let a: Vec<f32> = (0..n * n).map(|i| ((i * 7919) % 17) as f32 - 8.0).collect();
+    let b: Vec<f32> = (0..n * n)
+        .map(|i| ((i * 104729) % 13) as f32 - 6.0)
+        .collect();
+    let bytes = |v: &[f32]| v.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
+    let (da, db, dc) = (
+        memory.alloc(n as u64 * n as u64 * 4, "a").unwrap(),
+        memory.alloc(n as u64 * n as u64 * 4, "b").unwrap(),
+        memory.alloc(n as u64 * n as u64 * 4, "c").unwrap(),
+    );
+    memory.write(da, &bytes(&a)).unwrap();
+    memory.write(db, &bytes(&b)).unwrap();
+    let mut params = Vec::new();
+    for p in [da, db, dc] {
+        params.extend(p.to_le_bytes());
+    }
+    for _ in 0..3 {
+        params.extend((n as u32).to_le_bytes());
+    }
+    let cfg = LaunchConfig {
+        grid: [8, 8, 1],
+        block: [256, 1, 1],
+        dynamic_shared: 0,
+        params,
+    };
+    let on = check == "all";
+    let opts = Options {
+        mem: on,
+        init: on,
+        race: on,
+        sync: on,
+        counters: check == "count",
+        ..Options::default()
+    };
+    for _ in 0..12 {
+        let t = Instant::now();
+        let r = launch(&module, "sgemm", &cfg, &memory, &profile, &opts, &mut |s| {
+            print!("{s}")
+        });
+        println!(
+            "{:?} fault {:?} findings {:?}",
+            t.elapsed(),
+            r.fault,
+            r.findings
+        );
+        if let Some(c) = r.counters {
+            println!("{}", c.table());
+        }
+    }
+    let mut out = vec![0; n * n * 4];
+    memory.read(dc, &mut out).unwrap();
+    let mut worst = 0f32;
+    for (r, c) in [(0, 0), (5, 77), (511, 511), (300, 2), (63, 64)] {
+        let want: f32 = (0..n).map(|k| a[r * n + k] * b[k * n + c]).sum();
+        let at = (r * n + c) * 4;
+        let got = f32::from_le_bytes(out[at..at + 4].try_into().unwrap());
+        worst = worst.max((want - got).abs());
+    }
+    println!("worst difference {worst}");
+}

@@ -1,0 +1,385 @@
+//! initcheck and racecheck of shared memory.
+//!
+//! Each 32-bit word remembers its last write and its last reads with the clock of the warp that made
+//! them. A barrier of the whole block raises the floor: what is older is ordered before everything that
+//! follows. Barriers of some warps join those warps' knowledge of each other's clocks (vector clocks);
+//! `bar.warp.sync` orders lanes of one warp. Two accesses of different threads to the same bytes, one of
+//! them a plain write, that none of these orders are a hazard.
+
+use super::super::access::{STRONG, lanes};
+use super::super::cx::Cx;
+use super::super::inst::{Inst, NONE};
+use super::super::launch::Launch;
+use super::super::warp::Warp;
+use super::Kind;
+use super::report::{self, Spot};
+use crate::check::FindingKind;
+
+// write: clock 22 | bytes 4 | atomic 1 | pending 1 | thread 10 | instruction 26
+// reads: clock 22 | bytes 4 | many 1 | warp 5 | lanes or warps 32
+const CLOCK: u32 = 42;
+const BYTES: u32 = 38;
+const ATOMIC: u64 = 1 << 37;
+const PENDING: u64 = 1 << 36;
+const THREAD: u32 = 26;
+const INST: u64 = (1 << 26) - 1;
+const MANY: u64 = 1 << 37;
+const WARP: u32 = 32;
+
+/// Shadow of a block's shared memory.
+#[derive(Default)]
+pub struct SharedShadow {
+    writes: Vec<u64>,
+    reads: Vec<u64>,
+    written: Vec<u8>,
+    warps: usize,
+    /// What warp `w` knows of the clock of `v`, at `w * warps + v`.
+    known: Vec<u32>,
+    warp_floors: Vec<u32>,
+    pub floor: u32,
+}
+
+impl SharedShadow {
+    /// Everything is unknown again: a block starts.
+    pub fn restart(&mut self, launch: &Launch<'_>, bytes: u32, warps: usize) {
+        let (race, init) = (launch.opts.race, launch.opts.init);
+        let words = if race { bytes.div_ceil(4) as usize } else { 0 };
+        self.writes.clear();
+        self.writes.resize(words, 0);
+        self.reads.clear();
+        self.reads.resize(words, 0);
+        self.written.clear();
+        self.written
+            .resize(if init { bytes as usize } else { 0 }, 0);
+        self.warps = warps;
+        self.known.clear();
+        self.known.resize(warps * warps, 0);
+        self.warp_floors.clear();
+        self.warp_floors.resize(warps, 0);
+        self.floor = 1;
+    }
+
+    /// All lanes of a warp have synchronised.
+    pub fn warp_floor(&mut self, warp: usize, clock: u32) {
+        if let Some(f) = self.warp_floors.get_mut(warp) {
+            *f = clock;
+        }
+    }
+
+    /// What a warp knows, its own clock included.
+    pub fn view(&self, warp: usize, clock: u32) -> Vec<u32> {
+        let mut own = self.known[warp * self.warps..(warp + 1) * self.warps].to_vec();
+        own[warp] = clock;
+        own
+    }
+
+    /// A warp learns other warps' clocks.
+    pub fn learn(&mut self, warp: usize, clocks: &[u32]) {
+        for (v, &c) in clocks.iter().enumerate() {
+            let k = &mut self.known[warp * self.warps + v];
+            *k = (*k).max(c);
+        }
+    }
+
+    /// True when something `other` did at a clock is ordered before what `warp` does now.
+    fn knows(&self, warp: usize, other: usize, clock: u32) -> bool {
+        clock < self.floor || self.known[warp * self.warps + other] >= clock
+    }
+
+    /// Marks words an asynchronous copy will write, or has written.
+    pub fn copied(
+        &mut self,
+        offset: u32,
+        bytes: u32,
+        clock: u32,
+        thread: u32,
+        inst: u32,
+        pending: bool,
+    ) {
+        for b in offset..offset + bytes {
+            if let (Some(w), false) = (self.written.get_mut(b as usize), pending) {
+                *w = 1;
+            }
+        }
+        for word in offset / 4..(offset + bytes).div_ceil(4) {
+            if let Some(w) = self.writes.get_mut(word as usize) {
+                *w = entry(clock, 15, thread, inst) | if pending { PENDING } else { 0 };
+            }
+        }
+    }
+}
+
+fn entry(clock: u32, bytes: u64, thread: u32, inst: u32) -> u64 {
+    u64::from(clock) << CLOCK
+        | bytes << BYTES
+        | u64::from(thread) << THREAD
+        | u64::from(inst) & INST
+}
+
+/// True when `then` (a lane of this warp, at a clock) is ordered before what `now` does.
+fn lanes_ordered(warp: &Warp, floor: u32, then: u32, clock: u32, now: u32) -> bool {
+    if clock < floor {
+        return true;
+    }
+    let mut reached = 1u32 << then;
+    for &(at, members) in &warp.syncs {
+        if at >= clock && reached & members != 0 {
+            reached |= members;
+        }
+    }
+    reached >> now & 1 != 0
+}
+
+/// Looks at an access to shared memory that lies inside it.
+pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind) {
+    let (race, init) = (cx.launch().opts.race, cx.launch().opts.init);
+    if init {
+        initialised(cx, i, a, mask, size, kind);
+    }
+    if race {
+        hazards(cx, i, a, mask, size, kind);
+    }
+}
+
+fn initialised(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind) {
+    let shadow = unsafe { (*cx.block).shadow.written.as_mut_ptr() };
+    let at = |l: usize| unsafe { shadow.add(a[l] as usize) };
+    let mut missing = 0u32;
+    unsafe {
+        match (kind, size) {
+            (Kind::Store, 4) => lanes(mask, |l| at(l).cast::<u32>().write_unaligned(0x0101_0101)),
+            (Kind::Store, _) => lanes(mask, |l| std::ptr::write_bytes(at(l), 1, size as usize)),
+            (_, 4) => lanes(mask, |l| {
+                missing |= u32::from(at(l).cast::<u32>().read_unaligned() != 0x0101_0101) << l;
+            }),
+            (_, 16) => lanes(mask, |l| {
+                let all = u128::from_le_bytes([1; 16]);
+                missing |= u32::from(at(l).cast::<u128>().read_unaligned() != all) << l;
+            }),
+            _ => lanes(mask, |l| {
+                let all = (0..size as usize).all(|b| at(l).add(b).read() != 0);
+                missing |= u32::from(!all) << l;
+            }),
+        }
+    }
+    if missing != 0 {
+        lanes(missing, |l| {
+            let spot = Spot {
+                address: a[l],
+                space: "shared",
+                bytes: size,
+            };
+            let message = "the thread reads shared memory that no thread of the block has written";
+            report::at(cx, FindingKind::Uninitialised, i, l as u32, spot, message);
+        });
+    }
+}
+
+#[inline(never)]
+fn hazards(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind) {
+    let warp = unsafe { &*cx.warp };
+    let shadow = unsafe { &mut (*cx.block).shadow };
+    let (number, clock) = (warp.number, warp.clock);
+    let floor = u64::from(shadow.floor) << CLOCK;
+    let words = size.div_ceil(4);
+    let strong = kind == Kind::Atomic || i.flags & STRONG != 0;
+    let first_thread = warp.first_thread;
+    let mut conflicts: Vec<(usize, u32, FindingKind, u64, &'static str)> = Vec::new();
+    let reads = kind == Kind::Load || kind == Kind::Atomic;
+    let stamp = u64::from(clock) << CLOCK;
+    lanes(mask, |l| {
+        let offset = a[l] as u32;
+        let bytes = if size >= 4 {
+            15u64
+        } else {
+            ((1 << size) - 1) << (offset & 3)
+        };
+        let thread = first_thread + l as u32;
+        for w in 0..words {
+            let at = (offset / 4 + w) as usize;
+            let (write, read) = unsafe {
+                (
+                    shadow.writes.get_unchecked_mut(at),
+                    shadow.reads.get_unchecked_mut(at),
+                )
+            };
+            let old = *write;
+            if old >= floor && old != 0 {
+                // somebody wrote since the last barrier
+                let by = (old >> THREAD & 1023) as u32;
+                let overlap = old >> BYTES & 15 & bytes != 0;
+                let pending = old & PENDING != 0;
+                if overlap && (by != thread || pending) && !(strong && old & ATOMIC != 0) {
+                    conflicts.push((l, at as u32, FindingKind::SharedRace, old, "write"));
+                }
+            }
+            if reads && kind != Kind::Atomic {
+                let r = *read;
+                let mine = stamp | bytes << BYTES | u64::from(number) << WARP | 1 << l;
+                if r < floor {
+                    *read = mine;
+                } else {
+                    *read = merge(
+                        r,
+                        mine,
+                        clock,
+                        number,
+                        shadow_floor(shadow.warp_floors[number as usize]),
+                    );
+                }
+            } else {
+                let r = *read;
+                if r >= floor && r != 0 && r >> BYTES & 15 & bytes != 0 {
+                    conflicts.push((l, at as u32, FindingKind::SharedRace, r, "read"));
+                }
+                *write = entry(clock, bytes, thread, i.id) | if strong { ATOMIC } else { 0 };
+            }
+        }
+    });
+    for (l, word, kind_found, old, what) in conflicts {
+        judge(cx, i, l, word, size, kind, kind_found, old, what);
+    }
+}
+
+fn shadow_floor(f: u32) -> u32 {
+    f
+}
+
+/// Adds a reader to the readers a word remembers.
+#[inline(always)]
+fn merge(old: u64, mine: u64, clock: u32, number: u32, warp_floor: u32) -> u64 {
+    let old_bytes = old >> BYTES & 15;
+    let my_bytes = mine >> BYTES & 15;
+    if old_bytes & my_bytes == 0 {
+        // other bytes of the word: only the latest readers are remembered
+        return mine;
+    }
+    let old_warp = (old >> WARP & 31) as u32;
+    if old & MANY != 0 {
+        let set = old & 0xffff_ffff | 1 << number;
+        return u64::from(clock.max((old >> CLOCK) as u32)) << CLOCK | 15 << BYTES | MANY | set;
+    }
+    if old_warp == number {
+        if ((old >> CLOCK) as u32) < warp_floor {
+            return mine;
+        }
+        return mine | (old & 0xffff_ffff) | old & (15 << BYTES);
+    }
+    let set = 1u64 << old_warp | 1 << number;
+    u64::from(clock.max((old >> CLOCK) as u32)) << CLOCK | 15 << BYTES | MANY | set
+}
+
+/// Decides whether two accesses are ordered after all, and reports them if not.
+#[cold]
+#[inline(never)]
+fn judge(
+    cx: &mut Cx,
+    i: &Inst,
+    lane: usize,
+    word: u32,
+    size: u32,
+    kind: Kind,
+    finding: FindingKind,
+    old: u64,
+    what: &str,
+) {
+    let warp = unsafe { &*cx.warp };
+    let shadow = unsafe { &(*cx.block).shadow };
+    let clock = (old >> CLOCK) as u32;
+    let me = warp.number as usize;
+    let floor = shadow.warp_floors[me];
+    let mut finding = finding;
+    let other: String;
+    if what == "write" {
+        let thread = (old >> THREAD & 1023) as u32;
+        let (by_warp, by_lane) = ((thread / 32) as usize, thread % 32);
+        let pending = old & PENDING != 0;
+        let ordered = if pending {
+            false
+        } else if by_warp == me {
+            lanes_ordered(warp, floor, by_lane, clock, lane as u32)
+        } else {
+            shadow.knows(me, by_warp, clock)
+        };
+        if ordered {
+            return;
+        }
+        let (line, source) = cx.launch().program.place((old & INST) as u32);
+        let by_same_instruction =
+            old & INST == u64::from(i.id) & INST && by_warp == me && clock == warp.clock;
+        if kind == Kind::Store && by_same_instruction && same_value(cx, i, lane, by_lane as usize) {
+            return;
+        }
+        let source = source
+            .map(|s| format!(" ({}:{})", s.file, s.line))
+            .unwrap_or_default();
+        if pending {
+            finding = FindingKind::AsyncCopyHazard;
+            other = format!(
+                "the asynchronous copy (cp.async) of thread {thread} at PTX line {line}{source} has not been waited for"
+            );
+        } else {
+            other = format!("thread {thread} wrote it at PTX line {line}{source}");
+        }
+    } else if old & MANY != 0 {
+        let warps = old as u32;
+        let unordered = (0..32)
+            .filter(|w| warps >> w & 1 != 0 && *w != me)
+            .find(|&w| !shadow.knows(me, w, clock));
+        let Some(w) = unordered else { return };
+        other = format!("threads of warp {w} and others read it");
+    } else {
+        let by_warp = (old >> WARP & 31) as usize;
+        let readers = old as u32;
+        if by_warp == me {
+            let others = readers & !(1 << lane);
+            let open = (0..32).find(|&r| {
+                others >> r & 1 != 0 && !lanes_ordered(warp, floor, r, clock, lane as u32)
+            });
+            let Some(r) = open else { return };
+            other = format!("thread {} of the same warp read it", warp.first_thread + r);
+        } else if shadow.knows(me, by_warp, clock) {
+            return;
+        } else {
+            let r = warp_first(by_warp) + readers.trailing_zeros();
+            other = format!("thread {r} read it");
+        }
+    }
+    let does = match kind {
+        Kind::Load => "reads",
+        Kind::Store => "writes",
+        Kind::Atomic => "updates",
+    };
+    let message = format!(
+        "a shared-memory hazard: the thread {does} a word and {other}, with no barrier between; add __syncthreads() (or __syncwarp() within a warp)"
+    );
+    let spot = Spot {
+        address: u64::from(word) * 4,
+        space: "shared",
+        bytes: size,
+    };
+    report::at(cx, finding, i, lane as u32, spot, &message);
+}
+
+fn warp_first(warp: usize) -> u32 {
+    warp as u32 * 32
+}
+
+/// Two lanes of one store write the same value: no order could matter.
+fn same_value(cx: &Cx, i: &Inst, x: usize, y: usize) -> bool {
+    let count = i.aux.clamp(1, 4) as usize;
+    let wide = i.p == 8 || i.flags & super::super::access::WIDE != 0;
+    [i.d, i.b, i.c, i.e]
+        .iter()
+        .take(count)
+        .filter(|&&r| r != NONE)
+        .all(|&row| unsafe {
+            if wide {
+                let t = cx.row::<u64>(row);
+                t[x] == t[y]
+            } else {
+                let t = cx.row::<u32>(row);
+                t[x] == t[y]
+            }
+        })
+}
