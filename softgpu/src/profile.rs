@@ -158,7 +158,10 @@ impl Profile {
                 found.bound = bound;
             }
         };
-        limit(self.max_threads_per_sm / WARP / warps_per_block, Bound::Warps);
+        limit(
+            self.max_threads_per_sm / WARP / warps_per_block,
+            Bound::Warps,
+        );
         if registers > 0 {
             let warps = self.registers_per_sm / Self::registers_per_warp(registers) / 4 * 4;
             limit(warps / warps_per_block, Bound::Registers);
@@ -173,8 +176,8 @@ impl Profile {
 
     /// Dynamic shared memory left to each block when `blocks` are to share a multiprocessor, bytes.
     pub fn shared_for_blocks(&self, blocks: u32, static_shared: u32) -> u32 {
-        let share = self.shared_per_sm / blocks.max(1) / self.shared_granularity
-            * self.shared_granularity;
+        let share =
+            self.shared_per_sm / blocks.max(1) / self.shared_granularity * self.shared_granularity;
         share
             .saturating_sub(self.shared_reserved)
             .min(self.shared_per_block_optin)
@@ -192,37 +195,43 @@ impl Profile {
             2..=4 => MAX_BLOCK[id as usize - 2],
             5..=7 => MAX_GRID[id as usize - 5],
             8 => self.shared_per_block,
-            9 => 65536,                       // constant memory
+            9 => 65536, // constant memory
             10 => WARP,
             11 => 0x7fff_ffff,                // largest pitch
             12 | 82 => self.registers_per_sm, // of a block and of a multiprocessor
             13 => self.clock_khz,
-            14 => 512,                        // texture alignment
-            15 => 1,                          // copies overlap kernels
+            14 => 512, // texture alignment
+            15 => 1,   // copies overlap kernels
             16 => self.sm_count,
-            30 => 512,                        // surface alignment
-            31 => 1,                          // concurrent kernels
-            33 => 1,                          // PCI bus
+            30 => 512, // surface alignment
+            31 => 1,   // concurrent kernels
+            33 => 1,   // PCI bus
             36 => self.memory_clock_khz,
             37 => self.bus_bits,
             38 => self.l2_bytes,
             39 => self.max_threads_per_sm,
-            40 => 2,                          // copy engines
-            41 => 1,                          // one address space for host and device
-            51 => 32,                         // texture pitch alignment
+            40 => 2,  // copy engines
+            41 => 1,  // one address space for host and device
+            51 => 32, // texture pitch alignment
             75 => major,
             76 => minor,
-            78 => 1,                          // stream priorities
-            79 | 80 => 1,                     // L1 caches global and local memory
+            78 => 1,      // stream priorities
+            79 | 80 => 1, // L1 caches global and local memory
             81 => self.shared_per_sm,
-            87 => if matches!(self.sm, 80 | 90) { 2 } else { 32 }, // float to double rate
-            90 => 1,                          // compute preemption
-            95 => 1,                          // cooperative launch
+            87 => {
+                if matches!(self.sm, 80 | 90) {
+                    2
+                } else {
+                    32
+                }
+            } // float to double rate
+            90 => 1, // compute preemption
+            95 => 1, // cooperative launch
             97 => self.shared_per_block_optin,
-            99 => 1,                          // host memory can be registered
+            99 => 1, // host memory can be registered
             106 => self.max_blocks_per_sm,
             111 => self.shared_reserved,
-            115 => 1,                         // memory pools
+            115 => 1, // memory pools
             _ if (1..=148).contains(&id) => 0,
             _ => return None,
         };
@@ -274,7 +283,9 @@ mod tests {
     #[test]
     fn occupancy_by_hand() {
         let at = |name: &str, threads, registers, shared| {
-            let o = Profile::named(name).unwrap().occupancy(threads, registers, shared);
+            let o = Profile::named(name)
+                .unwrap()
+                .occupancy(threads, registers, shared);
             (o.blocks, o.bound)
         };
         assert_eq!(at("sm_86", 256, 32, 0), (6, Bound::Warps));

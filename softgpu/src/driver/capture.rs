@@ -58,7 +58,9 @@ impl State {
         self.invalidate(disturbs);
         refuse(
             STREAM_CAPTURE_UNSUPPORTED,
-            format!("{what} is not allowed while a stream captures; the capture is now invalid. Do it before, or begin the capture in relaxed mode"),
+            format!(
+                "{what} is not allowed while a stream captures; the capture is now invalid. Do it before, or begin the capture in relaxed mode"
+            ),
         )
     }
 
@@ -106,7 +108,9 @@ impl State {
         }
         refuse(
             STREAM_CAPTURE_IMPLICIT,
-            format!("{what} on the legacy default stream while a blocking stream captures would make it depend on the capture; the capture is now invalid"),
+            format!(
+                "{what} on the legacy default stream while a blocking stream captures would make it depend on the capture; the capture is now invalid"
+            ),
         )
     }
 

@@ -126,12 +126,7 @@ mod tests {
     use super::*;
 
     fn from(pairs: &[(&str, &str)]) -> Config {
-        Config::read(|name| {
-            pairs
-                .iter()
-                .find(|p| p.0 == name)
-                .map(|p| p.1.to_string())
-        })
+        Config::read(|name| pairs.iter().find(|p| p.0 == name).map(|p| p.1.to_string()))
     }
 
     #[test]

@@ -67,7 +67,10 @@ fn keys_of<'a, V: 'a>(
 fn check_device(device: i32) -> Answer<&'static Driver> {
     let driver = driver()?;
     if device != 0 {
-        return refuse(INVALID_DEVICE, format!("device {device}; softgpu has one, number 0"));
+        return refuse(
+            INVALID_DEVICE,
+            format!("device {device}; softgpu has one, number 0"),
+        );
     }
     Ok(driver)
 }
@@ -99,7 +102,7 @@ pub extern "C" fn cuDevicePrimaryCtxRelease_v2(device: i32) -> CuResult {
         state.primary_count -= 1;
         if state.primary_count == 0 {
             state.no_capture_in(handle, "the primary context is released")?;
-            destroy(driver, state, handle);
+            drop(destroy(driver, state, handle));
         }
         Ok(())
     })
@@ -111,7 +114,7 @@ pub extern "C" fn cuDevicePrimaryCtxReset_v2(device: i32) -> CuResult {
         let driver = check_device(device)?;
         let state = driver.lock();
         if let Some(handle) = state.primary {
-            destroy(driver, state, handle);
+            drop(destroy(driver, state, handle));
         }
         Ok(())
     })
@@ -182,7 +185,10 @@ pub extern "C" fn cuCtxCreate_v4(
 ) -> CuResult {
     call("cuCtxCreate_v4", || {
         if !params.is_null() {
-            return refuse(NOT_SUPPORTED, "softgpu has no execution affinity and no graphics contexts");
+            return refuse(
+                NOT_SUPPORTED,
+                "softgpu has no execution affinity and no graphics contexts",
+            );
         }
         create(out, flags, device)
     })
@@ -194,10 +200,16 @@ pub extern "C" fn cuCtxDestroy_v2(context: Handle) -> CuResult {
         let driver = driver()?;
         let state = driver.lock();
         match state.contexts.get(&context) {
-            None => refuse(INVALID_CONTEXT, format!("{context:#x} is no context, or a destroyed one")),
-            Some(c) if c.primary => refuse(INVALID_CONTEXT, "the primary context is released, not destroyed"),
+            None => refuse(
+                INVALID_CONTEXT,
+                format!("{context:#x} is no context, or a destroyed one"),
+            ),
+            Some(c) if c.primary => refuse(
+                INVALID_CONTEXT,
+                "the primary context is released, not destroyed",
+            ),
             Some(_) => {
-                destroy(driver, state, context);
+                drop(destroy(driver, state, context));
                 STACK.with_borrow_mut(|s| {
                     if s.last() == Some(&context) {
                         s.pop();
@@ -213,7 +225,10 @@ fn known(context: Handle) -> Answer {
     if driver()?.lock().contexts.contains_key(&context) {
         return Ok(());
     }
-    refuse(INVALID_CONTEXT, format!("{context:#x} is no context, or a destroyed one"))
+    refuse(
+        INVALID_CONTEXT,
+        format!("{context:#x} is no context, or a destroyed one"),
+    )
 }
 
 #[unsafe(no_mangle)]
@@ -261,7 +276,11 @@ pub extern "C" fn cuCtxPopCurrent_v2(out: *mut Handle) -> CuResult {
 pub extern "C" fn cuCtxGetCurrent(out: *mut Handle) -> CuResult {
     call("cuCtxGetCurrent", || {
         driver()?;
-        store(out, STACK.with_borrow(|s| s.last().copied().unwrap_or(0)), "context")
+        store(
+            out,
+            STACK.with_borrow(|s| s.last().copied().unwrap_or(0)),
+            "context",
+        )
     })
 }
 
@@ -316,7 +335,7 @@ pub extern "C" fn cuCtxSynchronize() -> CuResult {
 #[unsafe(no_mangle)]
 pub extern "C" fn cuCtxGetStreamPriorityRange(least: *mut i32, greatest: *mut i32) -> CuResult {
     call("cuCtxGetStreamPriorityRange", || {
-        enter()?;
+        drop(enter()?);
         store_if(least, 0);
         store_if(greatest, super::stream::GREATEST_PRIORITY);
         Ok(())
@@ -368,8 +387,11 @@ pub extern "C" fn cuCtxSetCacheConfig(config: i32) -> CuResult {
         if !(0..=3).contains(&config) {
             return refuse(INVALID_VALUE, format!("{config} is no cache configuration"));
         }
-        state.contexts.get_mut(&context).expect("current").cache_config = config;
+        state
+            .contexts
+            .get_mut(&context)
+            .expect("current")
+            .cache_config = config;
         Ok(())
     })
 }
-

@@ -69,7 +69,9 @@ impl Copy {
                 Place::Host(address) if memory.owns(*address as u64) => {
                     return refuse(
                         INVALID_VALUE,
-                        format!("the {what} {address:#x} is a device address where host memory belongs"),
+                        format!(
+                            "the {what} {address:#x} is a device address where host memory belongs"
+                        ),
                     );
                 }
                 Place::Host(_) | Place::Staged(_) => {}
@@ -157,7 +159,8 @@ impl Fill {
         if self.height > 1 && self.pitch < self.width.saturating_mul(size) {
             return refuse(INVALID_VALUE, "the pitch is less than a row");
         }
-        if !self.address.is_multiple_of(size) || (self.height > 1 && !self.pitch.is_multiple_of(size))
+        if !self.address.is_multiple_of(size)
+            || (self.height > 1 && !self.pitch.is_multiple_of(size))
         {
             return refuse(
                 INVALID_VALUE,

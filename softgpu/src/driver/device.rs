@@ -7,7 +7,7 @@ use super::state::*;
 use crate::memory::Memory;
 use std::ffi::{CStr, c_char, c_void};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The driver version reported: the newest whose entry points and PTX (9.x) softgpu knows.
 pub const VERSION: i32 = 13000;
@@ -45,7 +45,6 @@ pub extern "C" fn cuInit(flags: u32) -> CuResult {
                 memory,
                 state: Mutex::new(state),
                 changed: Default::default(),
-                started: Instant::now(),
             }
         });
         if fresh {
@@ -68,7 +67,10 @@ pub extern "C" fn cuDriverGetVersion(version: *mut i32) -> CuResult {
 fn one_device(device: i32) -> Answer<&'static Driver> {
     let driver = driver()?;
     if device != 0 {
-        return refuse(INVALID_DEVICE, format!("device {device}; softgpu has one, number 0"));
+        return refuse(
+            INVALID_DEVICE,
+            format!("device {device}; softgpu has one, number 0"),
+        );
     }
     Ok(driver)
 }
@@ -162,7 +164,10 @@ pub extern "C" fn cuDeviceGetPCIBusId(text: *mut c_char, length: i32, device: i3
         one_device(device)?;
         let id = c"0000:01:00.0".to_bytes_with_nul();
         if text.is_null() || (length as usize) < id.len() {
-            return refuse(INVALID_VALUE, "no room for the identifier: 13 bytes are needed");
+            return refuse(
+                INVALID_VALUE,
+                "no room for the identifier: 13 bytes are needed",
+            );
         }
         // SAFETY: the buffer is large enough.
         unsafe { std::ptr::copy_nonoverlapping(id.as_ptr(), text.cast(), id.len()) };
@@ -180,7 +185,10 @@ pub extern "C" fn cuDeviceGetByPCIBusId(device: *mut i32, text: *const c_char) -
         // SAFETY: a C string, by the API.
         let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
         if !text.ends_with("01:00.0") && !text.ends_with("01:00") {
-            return refuse(INVALID_DEVICE, format!("no device at {text}; softgpu's is at 0000:01:00.0"));
+            return refuse(
+                INVALID_DEVICE,
+                format!("no device at {text}; softgpu's is at 0000:01:00.0"),
+            );
         }
         store(device, 0, "device")
     })
@@ -197,7 +205,9 @@ pub extern "C" fn cuDeviceCanAccessPeer(can: *mut i32, device: i32, peer: i32) -
 
 fn error_text(code: CuResult, out: *mut *const c_char, which: usize) -> CuResult {
     let found = describe(code);
-    let text = found.map_or(std::ptr::null(), |(name, text)| [name, text][which].as_ptr());
+    let text = found.map_or(std::ptr::null(), |(name, text)| {
+        [name, text][which].as_ptr()
+    });
     if out.is_null() {
         return INVALID_VALUE;
     }

@@ -49,7 +49,9 @@ pub fn call(name: &'static str, body: impl FnOnce() -> Answer) -> CuResult {
             refusal.code
         }
         Err(_) => {
-            log(&format!("{name}: CUDA_ERROR_UNKNOWN: softgpu itself failed; please report it with the message above"));
+            log(&format!(
+                "{name}: CUDA_ERROR_UNKNOWN: softgpu itself failed; please report it with the message above"
+            ));
             errors::UNKNOWN
         }
     }

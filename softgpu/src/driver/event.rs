@@ -35,7 +35,10 @@ pub extern "C" fn cuEventCreate(out: *mut Handle, flags: u32) -> CuResult {
 fn known(state: &State, event: Handle) -> Answer<&Event> {
     match state.events.get(&event) {
         Some(event) => Ok(event),
-        None => refuse(INVALID_HANDLE, format!("{event:#x} is no event, or a destroyed one")),
+        None => refuse(
+            INVALID_HANDLE,
+            format!("{event:#x} is no event, or a destroyed one"),
+        ),
     }
 }
 
@@ -53,10 +56,16 @@ fn record(event: Handle, stream: Handle) -> Answer {
     let (driver, mut state, context) = enter()?;
     let stream = resolve(&mut state, context, stream)?;
     if known(&state, event)?.context != state.streams[&stream].context {
-        return refuse(INVALID_HANDLE, "event and stream belong to different contexts");
+        return refuse(
+            INVALID_HANDLE,
+            "event and stream belong to different contexts",
+        );
     }
     if let Some(capture) = state.capture_of(stream)? {
-        let nodes = state.captures[&capture].fronts[&stream].iter().copied().collect();
+        let nodes = state.captures[&capture].fronts[&stream]
+            .iter()
+            .copied()
+            .collect();
         let entry = state.events.get_mut(&event).expect("known");
         entry.captured = Some((capture, nodes));
         return Ok(());
@@ -65,7 +74,7 @@ fn record(event: Handle, stream: Handle) -> Answer {
     let entry = state.events.get_mut(&event).expect("known");
     (entry.last, entry.time, entry.captured) = (Some(id), None, None);
     if driver.config().eager {
-        driver.complete(state, &[id]);
+        drop(driver.complete(state, &[id]));
     }
     Ok(())
 }
@@ -79,7 +88,10 @@ pub extern "C" fn cuEventRecord(event: Handle, stream: Handle) -> CuResult {
 pub extern "C" fn cuEventRecordWithFlags(event: Handle, stream: Handle, flags: u32) -> CuResult {
     call("cuEventRecordWithFlags", || {
         if flags != 0 {
-            return refuse(NOT_SUPPORTED, "softgpu has no external event nodes in captures");
+            return refuse(
+                NOT_SUPPORTED,
+                "softgpu has no external event nodes in captures",
+            );
         }
         record(event, stream)
     })
@@ -117,7 +129,7 @@ pub extern "C" fn cuEventQuery(event: Handle) -> CuResult {
         not_captured(&mut state, event)?;
         match known(&state, event)?.last {
             Some(id) if state.pending.contains(&id) => {
-                driver.progress(state, &[id]);
+                drop(driver.progress(state, &[id]));
                 refuse(NOT_READY, "")
             }
             _ => Ok(()),
@@ -131,7 +143,10 @@ fn elapsed(out: *mut f32, start: Handle, end: Handle) -> Answer {
         not_captured(&mut state, event)?;
         let entry = known(&state, event)?;
         if !entry.timed {
-            return refuse(INVALID_HANDLE, "an event was created with CU_EVENT_DISABLE_TIMING");
+            return refuse(
+                INVALID_HANDLE,
+                "an event was created with CU_EVENT_DISABLE_TIMING",
+            );
         }
         let Some(id) = entry.last else {
             return refuse(INVALID_HANDLE, "an event has not been recorded");

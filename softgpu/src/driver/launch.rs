@@ -15,7 +15,6 @@ pub struct Launch {
     pub info: Arc<KernelInfo>,
     pub data: Arc<ModuleData>,
     pub config: LaunchConfig,
-    pub cooperative: bool,
 }
 
 /// Grid, block and dynamic shared memory as a call gives them.
@@ -49,7 +48,10 @@ impl Launch {
         if f.context != context {
             return refuse(
                 INVALID_HANDLE,
-                format!("kernel {} belongs to a context that is not current", f.info.name),
+                format!(
+                    "kernel {} belongs to a context that is not current",
+                    f.info.name
+                ),
             );
         }
         check_shape(profile, f, shape)?;
@@ -65,7 +67,6 @@ impl Launch {
                 dynamic_shared: shape.shared,
                 params,
             },
-            cooperative: false,
         })
     }
 
@@ -125,7 +126,10 @@ fn check_shape(profile: &Profile, f: &Function, shape: Shape) -> Answer {
             if value == 0 || value > most {
                 return refuse(
                     INVALID_VALUE,
-                    format!("kernel {name}: {what} dimension {letter} is {value}; 1 to {most} are possible on {}", profile.name),
+                    format!(
+                        "kernel {name}: {what} dimension {letter} is {value}; 1 to {most} are possible on {}",
+                        profile.name
+                    ),
                 );
             }
         }
@@ -135,7 +139,9 @@ fn check_shape(profile: &Profile, f: &Function, shape: Shape) -> Answer {
     if threads > u64::from(most) {
         return refuse(
             INVALID_VALUE,
-            format!("kernel {name}: a block of {threads} threads; at most {most} are possible (the device's limit or the kernel's launch bounds)"),
+            format!(
+                "kernel {name}: a block of {threads} threads; at most {most} are possible (the device's limit or the kernel's launch bounds)"
+            ),
         );
     }
     if let Some(required) = f.info.reqntid
@@ -143,20 +149,32 @@ fn check_shape(profile: &Profile, f: &Function, shape: Shape) -> Answer {
     {
         return refuse(
             INVALID_VALUE,
-            format!("kernel {name} requires blocks of {required:?} threads, launched with {:?}", shape.block),
+            format!(
+                "kernel {name} requires blocks of {required:?} threads, launched with {:?}",
+                shape.block
+            ),
         );
     }
     if shape.shared > f.max_dynamic_shared {
         return refuse(
             INVALID_VALUE,
-            format!("kernel {name}: {} bytes of dynamic shared memory; {} are allowed (static: {}). Set CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES first to use more, up to {} bytes a block on {}",
-                shape.shared, f.max_dynamic_shared, f.info.static_shared, profile.shared_per_block_optin, profile.name),
+            format!(
+                "kernel {name}: {} bytes of dynamic shared memory; {} are allowed (static: {}). Set CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES first to use more, up to {} bytes a block on {}",
+                shape.shared,
+                f.max_dynamic_shared,
+                f.info.static_shared,
+                profile.shared_per_block_optin,
+                profile.name
+            ),
         );
     }
     if f.info.param_bytes > profile.max_param_bytes {
         return refuse(
             INVALID_VALUE,
-            format!("kernel {name} takes {} bytes of parameters; {} allows {}", f.info.param_bytes, profile.name, profile.max_param_bytes),
+            format!(
+                "kernel {name} takes {} bytes of parameters; {} allows {}",
+                f.info.param_bytes, profile.name, profile.max_param_bytes
+            ),
         );
     }
     Ok(())
@@ -180,7 +198,10 @@ unsafe fn pack(
     let name = &info.name;
     let mut bytes = vec![0; info.param_bytes as usize];
     if !params.is_null() && !extra.is_null() {
-        return refuse(INVALID_VALUE, format!("kernel {name}: both kernelParams and extra are given"));
+        return refuse(
+            INVALID_VALUE,
+            format!("kernel {name}: both kernelParams and extra are given"),
+        );
     }
     if !extra.is_null() {
         let (mut buffer, mut size) = (std::ptr::null::<u8>(), None);
@@ -194,7 +215,10 @@ unsafe fn pack(
                 // SAFETY: a pointer to a size_t, by the API.
                 2 => size = Some(unsafe { *value.cast::<usize>() }),
                 other => {
-                    return refuse(INVALID_VALUE, format!("kernel {name}: {other} is no key of extra"));
+                    return refuse(
+                        INVALID_VALUE,
+                        format!("kernel {name}: {other} is no key of extra"),
+                    );
                 }
             }
             at += 2;
@@ -208,7 +232,10 @@ unsafe fn pack(
             other => {
                 return refuse(
                     INVALID_VALUE,
-                    format!("kernel {name} takes {} bytes of parameters, the buffer has {other:?}", bytes.len()),
+                    format!(
+                        "kernel {name} takes {} bytes of parameters, the buffer has {other:?}",
+                        bytes.len()
+                    ),
                 );
             }
         }
@@ -216,14 +243,20 @@ unsafe fn pack(
     if params.is_null() && !info.params.is_empty() {
         return refuse(
             INVALID_VALUE,
-            format!("kernel {name} takes {} parameters and none are given", info.params.len()),
+            format!(
+                "kernel {name} takes {} parameters and none are given",
+                info.params.len()
+            ),
         );
     }
     for (i, p) in info.params.iter().enumerate() {
         // SAFETY: one pointer for each parameter, by the API.
         let from = unsafe { *params.add(i) };
         if from.is_null() {
-            return refuse(INVALID_VALUE, format!("kernel {name}: the pointer to parameter {i} is null"));
+            return refuse(
+                INVALID_VALUE,
+                format!("kernel {name}: the pointer to parameter {i} is null"),
+            );
         }
         let to = &mut bytes[p.offset as usize..(p.offset + p.size) as usize];
         // SAFETY: each points to a value of the parameter's size.

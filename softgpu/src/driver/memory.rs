@@ -88,7 +88,10 @@ pub extern "C" fn cuMemAllocPitch_v2(
         let (driver, mut state, context) = enter()?;
         state.not_while_capturing("cuMemAllocPitch")?;
         if !matches!(element, 4 | 8 | 16) {
-            return refuse(INVALID_VALUE, format!("an element of {element} bytes; 4, 8 or 16 are possible"));
+            return refuse(
+                INVALID_VALUE,
+                format!("an element of {element} bytes; 4, 8 or 16 are possible"),
+            );
         }
         let row = width.next_multiple_of(512);
         let Some(bytes) = row.checked_mul(height) else {
@@ -113,10 +116,16 @@ pub extern "C" fn cuMemFree_v2(address: u64) -> CuResult {
         }
         match state.linear.get(&address) {
             Some(entry) if entry.freeing => {
-                return refuse(INVALID_VALUE, format!("{address:#x} was freed before with cuMemFreeAsync: a double free"));
+                return refuse(
+                    INVALID_VALUE,
+                    format!("{address:#x} was freed before with cuMemFreeAsync: a double free"),
+                );
             }
             Some(entry) if entry.context != context => {
-                return refuse(INVALID_VALUE, format!("{address:#x} belongs to a context that is not current"));
+                return refuse(
+                    INVALID_VALUE,
+                    format!("{address:#x} belongs to a context that is not current"),
+                );
             }
             Some(entry) if entry.pool.is_none() => state = driver.drain(state, context),
             _ => {}
@@ -138,7 +147,10 @@ fn alloc_async(out: *mut u64, bytes: usize, pool: Option<Handle>, stream: Handle
     }
     let pool = pool.unwrap_or(state.current_pool);
     if !state.pools.contains_key(&pool) {
-        return refuse(INVALID_VALUE, format!("{pool:#x} is no memory pool, or a destroyed one"));
+        return refuse(
+            INVALID_VALUE,
+            format!("{pool:#x} is no memory pool, or a destroyed one"),
+        );
     }
     let first = allocate(driver, &mut state, context, bytes, Some(pool));
     let address = match first {
@@ -164,7 +176,9 @@ pub extern "C" fn cuMemAllocFromPoolAsync(
     pool: Handle,
     stream: Handle,
 ) -> CuResult {
-    call("cuMemAllocFromPoolAsync", || alloc_async(out, bytes, Some(pool), stream))
+    call("cuMemAllocFromPoolAsync", || {
+        alloc_async(out, bytes, Some(pool), stream)
+    })
 }
 
 /// Frees when the stream gets there.
@@ -178,14 +192,27 @@ pub extern "C" fn cuMemFreeAsync(address: u64, stream: Handle) -> CuResult {
         match state.linear.get_mut(&address) {
             None => {
                 let place = driver.memory.describe(address);
-                return refuse(INVALID_VALUE, format!("{address:#x} is not the start of an allocation ({place})"));
+                return refuse(
+                    INVALID_VALUE,
+                    format!("{address:#x} is not the start of an allocation ({place})"),
+                );
             }
             Some(entry) if entry.freeing => {
-                return refuse(INVALID_VALUE, format!("{address:#x} was freed before: a double free"));
+                return refuse(
+                    INVALID_VALUE,
+                    format!("{address:#x} was freed before: a double free"),
+                );
             }
             Some(_) => {}
         }
-        let (mut state, _) = submit(driver, state, context, stream, Work::Free(address), "cuMemFreeAsync")?;
+        let (mut state, _) = submit(
+            driver,
+            state,
+            context,
+            stream,
+            Work::Free(address),
+            "cuMemFreeAsync",
+        )?;
         if let Some(entry) = state.linear.get_mut(&address) {
             entry.freeing = true;
         }
@@ -242,7 +269,12 @@ pub extern "C" fn cuPointerGetAttribute(
                 (a.base, a.size, owner, 2u32)
             }
             (None, Some((base, p))) => (*base, p.bytes, p.context, 1),
-            _ => return refuse(INVALID_VALUE, format!("{address:#x} is no pointer the driver knows")),
+            _ => {
+                return refuse(
+                    INVALID_VALUE,
+                    format!("{address:#x} is no pointer the driver knows"),
+                );
+            }
         };
         match attribute {
             1 => store(out.cast(), context, "value"),
@@ -255,7 +287,10 @@ pub extern "C" fn cuPointerGetAttribute(
             11 => store(out.cast(), base, "value"),
             12 => store(out.cast(), size as usize, "value"),
             13 => store(out.cast(), 1u32, "value"),
-            _ => refuse(INVALID_VALUE, format!("attribute {attribute} does not apply to this pointer")),
+            _ => refuse(
+                INVALID_VALUE,
+                format!("attribute {attribute} does not apply to this pointer"),
+            ),
         }
     })
 }
@@ -314,9 +349,17 @@ fn unpin(address: u64, registered: bool) -> Answer {
     match state.pinned.get(&address) {
         Some(entry) if entry.registered == registered => {}
         _ if registered => {
-            return refuse(HOST_MEMORY_NOT_REGISTERED, format!("{address:#x} is not registered"));
+            return refuse(
+                HOST_MEMORY_NOT_REGISTERED,
+                format!("{address:#x} is not registered"),
+            );
         }
-        _ => return refuse(INVALID_VALUE, format!("{address:#x} was not allocated as pinned memory")),
+        _ => {
+            return refuse(
+                INVALID_VALUE,
+                format!("{address:#x} was not allocated as pinned memory"),
+            );
+        }
     }
     let mut state = driver.drain(state, context);
     if let Some(entry) = state.pinned.remove(&address) {
@@ -332,11 +375,7 @@ pub extern "C" fn cuMemFreeHost(address: *mut c_void) -> CuResult {
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuMemHostRegister_v2(
-    address: *mut c_void,
-    bytes: usize,
-    flags: u32,
-) -> CuResult {
+pub extern "C" fn cuMemHostRegister_v2(address: *mut c_void, bytes: usize, flags: u32) -> CuResult {
     call("cuMemHostRegister_v2", || {
         let (_, mut state, context) = enter()?;
         state.not_while_capturing("registering host memory")?;
@@ -351,7 +390,10 @@ pub extern "C" fn cuMemHostRegister_v2(
             .next_back()
             .is_some_and(|(base, p)| base + p.bytes > start);
         if overlaps {
-            return refuse(HOST_MEMORY_ALREADY_REGISTERED, "part of the range is registered already");
+            return refuse(
+                HOST_MEMORY_ALREADY_REGISTERED,
+                "part of the range is registered already",
+            );
         }
         let entry = Pinned {
             context,
@@ -383,14 +425,27 @@ pub extern "C" fn cuMemHostGetFlags(flags: *mut u32, address: *mut c_void) -> Cu
 fn pool_of_device(out: *mut Handle, device: i32, default: bool) -> Answer {
     let state = driver()?.lock();
     if device != 0 {
-        return refuse(INVALID_DEVICE, format!("device {device}; softgpu has one, number 0"));
+        return refuse(
+            INVALID_DEVICE,
+            format!("device {device}; softgpu has one, number 0"),
+        );
     }
-    store(out, if default { state.default_pool } else { state.current_pool }, "pool")
+    store(
+        out,
+        if default {
+            state.default_pool
+        } else {
+            state.current_pool
+        },
+        "pool",
+    )
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuDeviceGetDefaultMemPool(out: *mut Handle, device: i32) -> CuResult {
-    call("cuDeviceGetDefaultMemPool", || pool_of_device(out, device, true))
+    call("cuDeviceGetDefaultMemPool", || {
+        pool_of_device(out, device, true)
+    })
 }
 
 #[unsafe(no_mangle)]
@@ -402,7 +457,10 @@ fn known_pool(state: &State, pool: Handle) -> Answer {
     if state.pools.contains_key(&pool) {
         return Ok(());
     }
-    refuse(INVALID_VALUE, format!("{pool:#x} is no memory pool, or a destroyed one"))
+    refuse(
+        INVALID_VALUE,
+        format!("{pool:#x} is no memory pool, or a destroyed one"),
+    )
 }
 
 #[unsafe(no_mangle)]
@@ -428,10 +486,16 @@ pub extern "C" fn cuMemPoolCreate(out: *mut Handle, properties: *const c_void) -
         // SAFETY: CUmemPoolProps begins with allocType, handleTypes, location.type, location.id.
         let [kind, handles, place, device] = unsafe { *properties.cast::<[i32; 4]>() };
         if (kind, place, device) != (1, 1, 0) {
-            return refuse(INVALID_VALUE, "softgpu's pools hold pinned-type allocations on device 0");
+            return refuse(
+                INVALID_VALUE,
+                "softgpu's pools hold pinned-type allocations on device 0",
+            );
         }
         if handles != 0 {
-            return refuse(NOT_SUPPORTED, "softgpu's pools can't be shared with other processes");
+            return refuse(
+                NOT_SUPPORTED,
+                "softgpu's pools can't be shared with other processes",
+            );
         }
         let pool = state.handle(Kind::Pool);
         state.pools.insert(pool, Pool::default());
@@ -497,8 +561,12 @@ pub extern "C" fn cuMemPoolSetAttribute(
         let entry = state.pools.get_mut(&pool).expect("known");
         match attribute {
             // SAFETY: an int and a 64-bit number, by the API.
-            1..=3 => entry.attributes.insert(attribute, unsafe { *value.cast::<i32>() } as u64),
-            4 => entry.attributes.insert(attribute, unsafe { *value.cast::<u64>() }),
+            1..=3 => entry
+                .attributes
+                .insert(attribute, unsafe { *value.cast::<i32>() } as u64),
+            4 => entry
+                .attributes
+                .insert(attribute, unsafe { *value.cast::<u64>() }),
             6 | 8 => {
                 entry.high = entry.used;
                 None

@@ -71,7 +71,10 @@ impl State {
         self.next_op += 1;
         let id = self.next_op;
         self.pending.insert(id);
-        let stream = self.streams.get_mut(&stream).expect("checked by the caller");
+        let stream = self
+            .streams
+            .get_mut(&stream)
+            .expect("checked by the caller");
         stream.last = Some(id);
         stream.queue.push_back(Op { id, after, work });
         id
@@ -134,10 +137,7 @@ impl Driver {
             let mut ready = state.ready(&needed);
             if !ready.iter().any(|r| r.1) {
                 // Another thread runs what is needed.
-                state = self
-                    .changed
-                    .wait(state)
-                    .unwrap_or_else(|p| p.into_inner());
+                state = self.changed.wait(state).unwrap_or_else(|p| p.into_inner());
                 continue;
             }
             // One step in four may go to work that nobody waits for.
@@ -194,11 +194,7 @@ impl Driver {
                         .sticky
                         .get_or_insert((refusal.code, refusal.message.clone()));
                 }
-                log(&format!(
-                    "{}: {}",
-                    name(refusal.code),
-                    refusal.message
-                ));
+                log(&format!("{}: {}", name(refusal.code), refusal.message));
             }
             state = after;
         }

@@ -42,7 +42,6 @@ pub struct Driver {
     pub state: Mutex<State>,
     /// Signalled whenever an operation ends.
     pub changed: Condvar,
-    pub started: Instant,
 }
 
 pub static DRIVER: OnceLock<Driver> = OnceLock::new();
@@ -66,7 +65,10 @@ impl Driver {
     }
 
     pub fn config(&self) -> Config {
-        self.config.lock().unwrap_or_else(|p| p.into_inner()).clone()
+        self.config
+            .lock()
+            .unwrap_or_else(|p| p.into_inner())
+            .clone()
     }
 }
 
@@ -165,7 +167,7 @@ pub struct Pool {
 
 #[derive(Default)]
 pub struct State {
-    next: u64,
+    pub next: u64,
     pub next_op: OpId,
     pub contexts: HashMap<Handle, Context>,
     pub primary: Option<Handle>,
@@ -194,7 +196,6 @@ pub struct State {
     pub random: u64,
     pub last_call: TimeOfCall,
 }
-
 
 /// A point in time with a default, so that `State` has one.
 #[derive(Clone, Copy)]
@@ -236,8 +237,14 @@ impl State {
     /// The context current to this thread, faulted or not.
     pub fn current_any(&self) -> Answer<Handle> {
         match STACK.with_borrow(|s| s.last().copied()) {
-            None => refuse(INVALID_CONTEXT, "no context is current to this thread; create one or retain the primary context and make it current"),
-            Some(c) if !self.contexts.contains_key(&c) => refuse(CONTEXT_IS_DESTROYED, "the context current to this thread has been destroyed"),
+            None => refuse(
+                INVALID_CONTEXT,
+                "no context is current to this thread; create one or retain the primary context and make it current",
+            ),
+            Some(c) if !self.contexts.contains_key(&c) => refuse(
+                CONTEXT_IS_DESTROYED,
+                "the context current to this thread has been destroyed",
+            ),
             Some(c) => Ok(c),
         }
     }

@@ -53,7 +53,9 @@ pub extern "C" fn cuStreamCreateWithPriority(
     flags: u32,
     priority: i32,
 ) -> CuResult {
-    call("cuStreamCreateWithPriority", || new_stream(out, flags, priority))
+    call("cuStreamCreateWithPriority", || {
+        new_stream(out, flags, priority)
+    })
 }
 
 /// Destroys a stream; what is queued on it still runs (driver API, `cuStreamDestroy`).
@@ -65,7 +67,10 @@ pub extern "C" fn cuStreamDestroy_v2(stream: Handle) -> CuResult {
             return refuse(INVALID_HANDLE, "the default streams can't be destroyed");
         }
         let Some(entry) = state.streams.get_mut(&stream).filter(|s| s.alive) else {
-            return refuse(INVALID_HANDLE, format!("{stream:#x} is no stream, or a destroyed one"));
+            return refuse(
+                INVALID_HANDLE,
+                format!("{stream:#x} is no stream, or a destroyed one"),
+            );
         };
         entry.alive = false;
         let (capture, empty) = (entry.capture, entry.queue.is_empty());
@@ -113,7 +118,7 @@ pub extern "C" fn cuStreamQuery(stream: Handle) -> CuResult {
         state.stream_not_capturing(stream, "a query")?;
         let targets = waits(&state, stream);
         if targets.iter().any(|t| state.pending.contains(t)) {
-            driver.progress(state, &targets);
+            drop(driver.progress(state, &targets));
             return refuse(NOT_READY, "");
         }
         Ok(())
@@ -129,7 +134,10 @@ pub extern "C" fn cuStreamWaitEvent(stream: Handle, event: Handle, flags: u32) -
         }
         let stream = resolve(&mut state, context, stream)?;
         let Some(entry) = state.events.get(&event) else {
-            return refuse(INVALID_HANDLE, format!("{event:#x} is no event, or a destroyed one"));
+            return refuse(
+                INVALID_HANDLE,
+                format!("{event:#x} is no event, or a destroyed one"),
+            );
         };
         let (last, captured) = (entry.last, entry.captured.clone());
         let own = state.capture_of(stream)?;
@@ -142,7 +150,10 @@ pub extern "C" fn cuStreamWaitEvent(stream: Handle, event: Handle, flags: u32) -
             }
             (Some(_), Some(own)) => {
                 state.captures.get_mut(&own).expect("live").invalid = true;
-                refuse(STREAM_CAPTURE_MERGE, "the event belongs to another capture; two captures can't be merged")
+                refuse(
+                    STREAM_CAPTURE_MERGE,
+                    "the event belongs to another capture; two captures can't be merged",
+                )
             }
             (None, Some(own)) if last.is_some() => {
                 state.captures.get_mut(&own).expect("live").invalid = true;
@@ -154,7 +165,11 @@ pub extern "C" fn cuStreamWaitEvent(stream: Handle, event: Handle, flags: u32) -
             // An event never recorded counts as complete.
             (_, Some(_)) => Ok(()),
             (_, None) => {
-                state.push(stream, std::sync::Arc::new(Work::Nothing), last.into_iter().collect());
+                state.push(
+                    stream,
+                    std::sync::Arc::new(Work::Nothing),
+                    last.into_iter().collect(),
+                );
                 Ok(())
             }
         }
@@ -259,7 +274,10 @@ fn capture_info(
     store(out, status, "status")?;
     store_if(id, number);
     if status == 1 && !(graph.is_null() && nodes.is_null() && count.is_null()) {
-        return refuse(NOT_SUPPORTED, "softgpu gives no access to a graph before its capture ends");
+        return refuse(
+            NOT_SUPPORTED,
+            "softgpu gives no access to a graph before its capture ends",
+        );
     }
     Ok(())
 }

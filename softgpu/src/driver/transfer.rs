@@ -49,7 +49,8 @@ fn copy(mut copy: Copy, stream: Option<Handle>, what: &str) -> Answer {
                 wait = stream.is_none();
             } else if !capturing && bytes > 0 {
                 // SAFETY: the program gave this range as the source.
-                let held = unsafe { std::slice::from_raw_parts(*from as *const u8, bytes as usize) };
+                let held =
+                    unsafe { std::slice::from_raw_parts(*from as *const u8, bytes as usize) };
                 copy.source = Place::Staged(Arc::new(held.to_vec()));
             }
         }
@@ -67,14 +68,28 @@ fn copy(mut copy: Copy, stream: Option<Handle>, what: &str) -> Answer {
     Ok(())
 }
 
-fn linear(target: Place, source: Place, bytes: usize, stream: Option<Handle>, what: &str) -> Answer {
+fn linear(
+    target: Place,
+    source: Place,
+    bytes: usize,
+    stream: Option<Handle>,
+    what: &str,
+) -> Answer {
     copy(Copy::linear(target, source, bytes as u64), stream, what)
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuMemcpyHtoD_v2(to: u64, from: *const c_void, bytes: usize) -> CuResult {
     let what = "cuMemcpyHtoD_v2";
-    call(what, || linear(Place::Device(to), Place::Host(from as usize), bytes, None, what))
+    call(what, || {
+        linear(
+            Place::Device(to),
+            Place::Host(from as usize),
+            bytes,
+            None,
+            what,
+        )
+    })
 }
 
 #[unsafe(no_mangle)]
@@ -85,13 +100,29 @@ pub extern "C" fn cuMemcpyHtoDAsync_v2(
     stream: Handle,
 ) -> CuResult {
     let what = "cuMemcpyHtoDAsync_v2";
-    call(what, || linear(Place::Device(to), Place::Host(from as usize), bytes, Some(stream), what))
+    call(what, || {
+        linear(
+            Place::Device(to),
+            Place::Host(from as usize),
+            bytes,
+            Some(stream),
+            what,
+        )
+    })
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuMemcpyDtoH_v2(to: *mut c_void, from: u64, bytes: usize) -> CuResult {
     let what = "cuMemcpyDtoH_v2";
-    call(what, || linear(Place::Host(to as usize), Place::Device(from), bytes, None, what))
+    call(what, || {
+        linear(
+            Place::Host(to as usize),
+            Place::Device(from),
+            bytes,
+            None,
+            what,
+        )
+    })
 }
 
 #[unsafe(no_mangle)]
@@ -102,13 +133,23 @@ pub extern "C" fn cuMemcpyDtoHAsync_v2(
     stream: Handle,
 ) -> CuResult {
     let what = "cuMemcpyDtoHAsync_v2";
-    call(what, || linear(Place::Host(to as usize), Place::Device(from), bytes, Some(stream), what))
+    call(what, || {
+        linear(
+            Place::Host(to as usize),
+            Place::Device(from),
+            bytes,
+            Some(stream),
+            what,
+        )
+    })
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuMemcpyDtoD_v2(to: u64, from: u64, bytes: usize) -> CuResult {
     let what = "cuMemcpyDtoD_v2";
-    call(what, || linear(Place::Device(to), Place::Device(from), bytes, None, what))
+    call(what, || {
+        linear(Place::Device(to), Place::Device(from), bytes, None, what)
+    })
 }
 
 #[unsafe(no_mangle)]
@@ -119,7 +160,15 @@ pub extern "C" fn cuMemcpyDtoDAsync_v2(
     stream: Handle,
 ) -> CuResult {
     let what = "cuMemcpyDtoDAsync_v2";
-    call(what, || linear(Place::Device(to), Place::Device(from), bytes, Some(stream), what))
+    call(what, || {
+        linear(
+            Place::Device(to),
+            Place::Device(from),
+            bytes,
+            Some(stream),
+            what,
+        )
+    })
 }
 
 fn unified(to: u64, from: u64, bytes: usize, stream: Option<Handle>, what: &str) -> Answer {
@@ -134,7 +183,9 @@ pub extern "C" fn cuMemcpy(to: u64, from: u64, bytes: usize) -> CuResult {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuMemcpyAsync(to: u64, from: u64, bytes: usize, stream: Handle) -> CuResult {
-    call("cuMemcpyAsync", || unified(to, from, bytes, Some(stream), "cuMemcpyAsync"))
+    call("cuMemcpyAsync", || {
+        unified(to, from, bytes, Some(stream), "cuMemcpyAsync")
+    })
 }
 
 /// Between contexts of the one device; both must exist.
@@ -156,7 +207,13 @@ pub extern "C" fn cuMemcpyPeerAsync(
             }
         }
         drop(state);
-        linear(Place::Device(to), Place::Device(from), bytes, Some(stream), what)
+        linear(
+            Place::Device(to),
+            Place::Device(from),
+            bytes,
+            Some(stream),
+            what,
+        )
     })
 }
 
@@ -224,10 +281,16 @@ impl Memcpy3D {
             let pitch = if e.pitch == 0 { self.width } else { e.pitch };
             let rows = if e.height == 0 { self.height } else { e.height };
             if (self.height > 1 || self.depth > 1) && pitch < e.x + self.width {
-                return refuse(INVALID_VALUE, format!("a pitch of {pitch} is less than {} + {}", e.x, self.width));
+                return refuse(
+                    INVALID_VALUE,
+                    format!("a pitch of {pitch} is less than {} + {}", e.x, self.width),
+                );
             }
             if self.depth > 1 && rows < e.y + self.height {
-                return refuse(INVALID_VALUE, "the height of a plane is less than what is copied");
+                return refuse(
+                    INVALID_VALUE,
+                    "the height of a plane is less than what is copied",
+                );
             }
             let offset = (e.z * rows + e.y) * pitch + e.x;
             let place = end(driver, e.kind, e.host, e.device, offset as u64)?;
@@ -283,12 +346,16 @@ pub extern "C" fn cuMemcpy2D_v2(p: *const Memcpy2D) -> CuResult {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuMemcpy2DUnaligned_v2(p: *const Memcpy2D) -> CuResult {
-    call("cuMemcpy2DUnaligned_v2", || strided_2d(p, None, "cuMemcpy2DUnaligned_v2"))
+    call("cuMemcpy2DUnaligned_v2", || {
+        strided_2d(p, None, "cuMemcpy2DUnaligned_v2")
+    })
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuMemcpy2DAsync_v2(p: *const Memcpy2D, stream: Handle) -> CuResult {
-    call("cuMemcpy2DAsync_v2", || strided_2d(p, Some(stream), "cuMemcpy2DAsync_v2"))
+    call("cuMemcpy2DAsync_v2", || {
+        strided_2d(p, Some(stream), "cuMemcpy2DAsync_v2")
+    })
 }
 
 fn strided_3d(p: *const Memcpy3D, stream: Option<Handle>, what: &str) -> Answer {
@@ -306,7 +373,9 @@ pub extern "C" fn cuMemcpy3D_v2(p: *const Memcpy3D) -> CuResult {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuMemcpy3DAsync_v2(p: *const Memcpy3D, stream: Handle) -> CuResult {
-    call("cuMemcpy3DAsync_v2", || strided_3d(p, Some(stream), "cuMemcpy3DAsync_v2"))
+    call("cuMemcpy3DAsync_v2", || {
+        strided_3d(p, Some(stream), "cuMemcpy3DAsync_v2")
+    })
 }
 
 /// Fills; also the synchronous forms return before the fill is done ("memset functions are asynchronous with
@@ -317,7 +386,15 @@ fn fill(fill: Fill, stream: Option<Handle>, what: &str) -> Answer {
     if stream.is_none() {
         state.not_while_capturing(what)?;
     }
-    submit(driver, state, context, stream.unwrap_or(0), Work::Fill(fill), what).map(|_| ())
+    submit(
+        driver,
+        state,
+        context,
+        stream.unwrap_or(0),
+        Work::Fill(fill),
+        what,
+    )
+    .map(|_| ())
 }
 
 fn flat(address: u64, pattern: &[u8], count: usize, stream: Option<Handle>, what: &str) -> Answer {
@@ -344,34 +421,46 @@ fn rect(
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuMemsetD8_v2(to: u64, value: u8, count: usize) -> CuResult {
-    call("cuMemsetD8_v2", || flat(to, &[value], count, None, "cuMemsetD8_v2"))
+    call("cuMemsetD8_v2", || {
+        flat(to, &[value], count, None, "cuMemsetD8_v2")
+    })
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuMemsetD16_v2(to: u64, value: u16, count: usize) -> CuResult {
-    call("cuMemsetD16_v2", || flat(to, &value.to_le_bytes(), count, None, "cuMemsetD16_v2"))
+    call("cuMemsetD16_v2", || {
+        flat(to, &value.to_le_bytes(), count, None, "cuMemsetD16_v2")
+    })
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuMemsetD32_v2(to: u64, value: u32, count: usize) -> CuResult {
-    call("cuMemsetD32_v2", || flat(to, &value.to_le_bytes(), count, None, "cuMemsetD32_v2"))
+    call("cuMemsetD32_v2", || {
+        flat(to, &value.to_le_bytes(), count, None, "cuMemsetD32_v2")
+    })
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuMemsetD8Async(to: u64, value: u8, count: usize, stream: Handle) -> CuResult {
-    call("cuMemsetD8Async", || flat(to, &[value], count, Some(stream), "cuMemsetD8Async"))
+    call("cuMemsetD8Async", || {
+        flat(to, &[value], count, Some(stream), "cuMemsetD8Async")
+    })
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuMemsetD16Async(to: u64, value: u16, count: usize, stream: Handle) -> CuResult {
     let what = "cuMemsetD16Async";
-    call(what, || flat(to, &value.to_le_bytes(), count, Some(stream), what))
+    call(what, || {
+        flat(to, &value.to_le_bytes(), count, Some(stream), what)
+    })
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuMemsetD32Async(to: u64, value: u32, count: usize, stream: Handle) -> CuResult {
     let what = "cuMemsetD32Async";
-    call(what, || flat(to, &value.to_le_bytes(), count, Some(stream), what))
+    call(what, || {
+        flat(to, &value.to_le_bytes(), count, Some(stream), what)
+    })
 }
 
 #[unsafe(no_mangle)]
@@ -383,7 +472,9 @@ pub extern "C" fn cuMemsetD2D8_v2(
     height: usize,
 ) -> CuResult {
     let what = "cuMemsetD2D8_v2";
-    call(what, || rect(to, pitch, &[value], [width, height], None, what))
+    call(what, || {
+        rect(to, pitch, &[value], [width, height], None, what)
+    })
 }
 
 #[unsafe(no_mangle)]
@@ -395,5 +486,7 @@ pub extern "C" fn cuMemsetD2D32_v2(
     height: usize,
 ) -> CuResult {
     let what = "cuMemsetD2D32_v2";
-    call(what, || rect(to, pitch, &value.to_le_bytes(), [width, height], None, what))
+    call(what, || {
+        rect(to, pitch, &value.to_le_bytes(), [width, height], None, what)
+    })
 }
