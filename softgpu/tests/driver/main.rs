@@ -3,4 +3,6 @@
 //! One process and one device: a test that leaves a fault in its context uses a context of its own.
 
 mod cudarc_api;
+mod host_bugs;
+mod rules;
 mod support;
