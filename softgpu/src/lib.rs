@@ -10,6 +10,7 @@ pub mod driver;
 pub mod exec;
 pub mod library;
 pub mod memory;
+pub mod numerics;
 pub mod profile;
 pub mod ptx;
 
