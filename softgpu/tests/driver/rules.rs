@@ -193,33 +193,49 @@ fn binaries_and_broken_texts_are_refused() {
     assert_eq!(module.load_function("nothing").unwrap_err().0, CUDA_ERROR_NOT_FOUND);
 }
 
-#[test]
-fn a_fault_sticks_to_its_context() {
-    let _turn = turn();
-    let healthy = context();
+/// Launches a kernel that writes to an address nobody allocated; the codes of what follows.
+fn write_astray() -> Vec<Result<(), DriverError>> {
     let context = context();
     let f = function(&context, "store");
-    let illegal = CUDA_ERROR_ILLEGAL_ADDRESS;
     let stream = result::stream::create(result::stream::StreamKind::NonBlocking).unwrap();
     let (mut pointer, mut value) = (64u64, 1u32);
-    let raw = context.load_module(Ptx::from_src(ptx(12, KERNELS))).unwrap();
-    drop(raw);
     let mut arguments = [(&raw mut pointer).cast(), (&raw mut value).cast()];
     unsafe {
         let kernel = f.cu_function();
-        let launch = result::launch_kernel(kernel, (1, 1, 1), (32, 1, 1), 0, stream, &mut arguments);
+        vec![
+            result::launch_kernel(kernel, (1, 1, 1), (32, 1, 1), 0, stream, &mut arguments),
+            result::stream::synchronize(stream),
+            result::malloc_sync(16).map(|_| ()),
+            result::ctx::synchronize(),
+            result::stream::synchronize(stream),
+        ]
+    }
+}
+
+#[test]
+fn a_fault_sticks_to_its_context() {
+    let turn = turn();
+    let healthy = context();
+    let after = |code| {
         // The launch itself succeeds: the fault shows when the work runs.
-        assert_eq!(launch, Ok(()));
-        assert_eq!(result::stream::synchronize(stream), Err(DriverError(illegal)));
-        assert_eq!(result::malloc_sync(16), Err(DriverError(illegal)));
-        assert_eq!(result::ctx::synchronize(), Err(DriverError(illegal)));
-        assert_eq!(result::stream::synchronize(stream), Err(DriverError(illegal)));
-        healthy.bind_to_thread().unwrap();
+        let mut expected = vec![Ok(())];
+        expected.extend([Err(DriverError(code)); 4]);
+        expected
+    };
+    turn.library.set("check", "none").unwrap();
+    assert_eq!(write_astray(), after(CUDA_ERROR_ILLEGAL_ADDRESS));
+    // With the checks on the access is reported and skipped, or ends the launch when asked to.
+    turn.library.set("check", "all").unwrap();
+    assert_eq!(write_astray(), vec![Ok(()); 5]);
+    turn.library.set("abort", "1").unwrap();
+    let aborted = write_astray();
+    turn.library.set("abort", "0").unwrap();
+    assert_eq!(aborted, after(CUDA_ERROR_LAUNCH_FAILED));
+    healthy.bind_to_thread().unwrap();
+    unsafe {
         let memory = result::malloc_sync(16).unwrap();
         result::free_sync(memory).unwrap();
     }
-    // Cleaning up a dead context must still end.
-    context.bind_to_thread().unwrap();
 }
 
 #[test]
