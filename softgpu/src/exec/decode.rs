@@ -10,6 +10,7 @@ mod integer;
 mod memory;
 mod moves;
 mod operands;
+mod tensor;
 mod warpwide;
 
 use super::LoadError;
@@ -213,6 +214,7 @@ impl<'a> Decoder<'a> {
             || self.moves(i, &mut m)?
             || self.memory(i, &mut m)?
             || self.flow(i, &mut m)?
+            || self.tensor(i, &mut m)?
             || self.warpwide(i, &mut m)?;
         if !handled {
             let known = match i.op {

@@ -9,6 +9,12 @@ pub type Handler = unsafe fn(&mut Cx, &Inst, u32);
 /// No row, no label, no table entry.
 pub const NONE: u32 = u32::MAX;
 
+/// The list of rows that an instruction's `aux` names.
+pub fn table(cx: &Cx, inst: &Inst) -> &'static [u32] {
+    // the program outlives every launch of it
+    unsafe { &(&(*cx.launch).program.tables)[inst.aux as usize] }
+}
+
 /// What an instruction does to the flow of a warp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]

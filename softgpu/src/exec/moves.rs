@@ -1,10 +1,11 @@
 //! Operations that move, compare and convert.
 
-use super::alu::{alu1, pred2};
+use super::alu::{alu1, alu2, pred2};
 use super::cx::{Cx, LOCAL_WINDOW, PARAM_WINDOW, SHARED_WINDOW, WINDOW};
 use super::inst::{Handler, Inst, NONE, Op};
 use super::real;
-use super::row::{Isa, Lane, mask_of};
+use super::row::{Isa, Lane};
+use crate::numerics::half;
 use crate::ptx::Type;
 use std::marker::PhantomData;
 
@@ -354,10 +355,39 @@ pub fn conversion(
             }
         }),
         (F32, U32, Some("rzi")) => alu1(|a: u32| real::f(a) as u32),
+        (F32, U16 | S16 | U8 | S8 | U64 | S64, _) | (F64, _, _) if ftz => return None,
+        (F16, F32, None) => alu1(|a: u32| half::f16_to_f32(a as u16).to_bits()),
+        (Bf16, F32, None) => alu1(|a: u32| real::tidy(f32::from_bits(a << 16))),
+        (F32, F16, Some("rn")) if !ftz => alu1(|a: u32| u32::from(half::f32_to_f16(real::f(a)))),
+        (F32, Bf16, Some("rn")) if !ftz => alu1(bf16),
+        (F32, F32, Some("rni")) if !ftz => alu1(|a: u32| real::tidy(real::f(a).round_ties_even())),
+        (F32, F32, Some("rzi")) if !ftz => alu1(|a: u32| real::tidy(real::f(a).trunc())),
+        (F32, F32, Some("rmi")) if !ftz => alu1(|a: u32| real::tidy(real::f(a).floor())),
+        (F32, F32, Some("rpi")) if !ftz => alu1(|a: u32| real::tidy(real::f(a).ceil())),
+        (F32, S32, Some("rmi" | "rpi")) if ftz => return None,
         (F32, S32, Some("rni")) => alu1(|a: u32| real::f(a).round_ties_even() as i32 as u32),
         (F32, S32, Some("rmi")) => alu1(|a: u32| real::f(a).floor() as i32 as u32),
         (F32, S32, Some("rpi")) => alu1(|a: u32| real::f(a).ceil() as i32 as u32),
         _ => return None,
+    })
+}
+
+/// f32 to bf16, to nearest even.
+#[inline(always)]
+pub fn bf16(a: u32) -> u32 {
+    let rounded = a.wrapping_add(0x7fff + (a >> 16 & 1)) >> 16;
+    if a & 0x7fff_ffff > 0x7f80_0000 { 0x7fff } else { rounded }
+}
+
+/// `cvt.rn.bf16x2.f32`.
+pub fn pack_bf16() -> Handler {
+    alu2(|a: u32, b: u32| bf16(a) << 16 | bf16(b))
+}
+
+/// `cvt.rn.f16x2.f32`.
+pub fn pack_f16() -> Handler {
+    alu2(|a: u32, b: u32| {
+        u32::from(half::f32_to_f16(real::f(a))) << 16 | u32::from(half::f32_to_f16(real::f(b)))
     })
 }
 

@@ -553,3 +553,42 @@ pub fn barrier_stuck(cx: &mut Cx, block: &mut Block) {
 pub fn lanes_exit(cx: &mut Cx, inst: &Inst, mask: u32) {
     let _ = (cx, inst, mask);
 }
+
+/// The destination of an asynchronous copy; gives the lanes that may do it.
+pub fn copy_target<I: Isa>(cx: &mut Cx, i: &Inst, a: &mut [u64; 32], mask: u32, size: u32) -> u32 {
+    let ok = bounds(cx, i, a, mask, size, Kind::Store, SHARED);
+    if ok == 0 {
+        return 0;
+    }
+    fill(a, ok);
+    if cx.launch().count {
+        tally::access(cx, i, a, ok, size, Kind::Store, SHARED);
+    }
+    if cx.launch().opts.race {
+        shared::access_for_copy(cx, i, a, ok, size);
+        mark_copy(cx, i.id, &a.map(|v| v as u32), ok, size, true);
+    }
+    ok
+}
+
+fn mark_copy(cx: &mut Cx, inst: u32, to: &[u32; 32], mask: u32, size: u32, pending: bool) {
+    let (clock, first) = (cx.warp().clock, cx.warp().first_thread);
+    let block = unsafe { &mut *cx.block };
+    lanes(mask, |l| block.shadow.copied(to[l], size, clock, first + l as u32, inst, pending));
+}
+
+/// An asynchronous copy has written its destination.
+pub fn copy_landed(cx: &mut Cx, copy: &super::warp::AsyncCopy) {
+    mark_copy(cx, copy.inst, &copy.to, copy.mask, copy.size, false);
+}
+
+/// An asynchronous copy whose source is not in an allocation.
+pub fn copy_source(cx: &mut Cx, i: &Inst, address: u64, lane: u32, bytes: u32) {
+    let message = format!("the asynchronous copy reads {bytes} bytes outside every allocation");
+    if cx.launch().opts.mem {
+        report::at(cx, FindingKind::OutOfBounds, i, lane, Spot { address, space: "global", bytes }, &message);
+    } else {
+        let place = cx.whereabouts(i, lane);
+        cx.fault(Fault::IllegalAddress(format!("{place}: {message} ({address:#x})")));
+    }
+}

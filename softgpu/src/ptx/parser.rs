@@ -114,19 +114,18 @@ impl<'a> Parser<'a> {
     /// A whole number with an optional sign and sums, such as `-4` or `8+4`.
     fn signed(&mut self) -> Result<i128, SyntaxError> {
         let mut total = 0;
-        let mut sign = 1;
-        if self.take('-') {
-            sign = -1;
-        } else {
-            self.take('+');
-        }
         loop {
+            // signs may follow each other, as in [%rd1+-4]
+            let mut sign = 1;
+            loop {
+                if self.take('-') {
+                    sign = -sign;
+                } else if !self.take('+') {
+                    break;
+                }
+            }
             total += sign * i128::from(self.integer()?);
-            if self.take('+') {
-                sign = if self.take('-') { -1 } else { 1 };
-            } else if self.take('-') {
-                sign = -1;
-            } else {
+            if !self.is('+') && !self.is('-') {
                 return Ok(total);
             }
         }

@@ -4,8 +4,21 @@ use super::super::alu::{alu1, alu2, alu3};
 use super::super::inst::Handler;
 use super::super::program::Class;
 use super::super::real;
+use super::super::scalar;
 use super::{Decoded, Decoder, Mods, Refusal};
+use crate::numerics::Rounding;
 use crate::ptx::{Instr, Type};
+
+/// The rounding a modifier names.
+pub fn rounding(word: &str) -> Rounding {
+    match word.trim_end_matches('i') {
+        "rz" => Rounding::Zero,
+        "rm" => Rounding::Down,
+        "rp" => Rounding::Up,
+        "rna" => Rounding::NearestAway,
+        _ => Rounding::NearestEven,
+    }
+}
 
 impl<'a> Decoder<'a> {
     /// Decodes an instruction of this family; false when it belongs to another.
@@ -29,7 +42,7 @@ impl<'a> Decoder<'a> {
         match ty {
             Type::F32 => self.single(i, m, ftz, sat)?,
             Type::F64 => self.double(i, m, ftz || sat)?,
-            _ => return Err(Refusal::new("half precision is not supported yet")),
+            _ => self.half(i, m, ty, ftz, sat)?,
         }
         Ok(true)
     }
@@ -38,10 +51,28 @@ impl<'a> Decoder<'a> {
         use real::*;
         let approx = m.one_of(&["approx", "full"]);
         let round = m.one_of(&["rn", "rz", "rm", "rp"]).unwrap_or("rn");
-        if round != "rn" {
-            return Err(Refusal::new("only .rn is supported yet"));
-        }
         let nan = m.take("NaN");
+        let xorsign = m.take("xorsign");
+        let abs = m.take("abs");
+        if xorsign != abs {
+            return Err(Refusal::new("'.xorsign' and '.abs' belong together"));
+        }
+        let rare = if approx.is_some() && !matches!(i.op, "div") {
+            scalar::approximate(i.op)
+        } else if round != "rn" || xorsign {
+            scalar::single_function(i.op)
+        } else {
+            None
+        };
+        if let Some(function) = rare {
+            let mut settings = scalar::Settings::new(Type::F32, Type::F32);
+            settings.mode = rounding(round);
+            (settings.ftz, settings.sat, settings.nan, settings.xorsign) = (ftz, sat, nan, xorsign);
+            return self.rare(i, Type::F32, function, settings);
+        }
+        if round != "rn" || xorsign {
+            return Err(Refusal::new("these modifiers don't go together"));
+        }
         let run: Handler = match (i.op, ftz, sat) {
             ("add", false, false) => alu2(|a, b| tidy(f(a) + f(b))),
             ("add", true, false) => alu2(|a, b| flush_out(f(flush(a)) + f(flush(b)))),
@@ -70,15 +101,6 @@ impl<'a> Decoder<'a> {
             ("rcp", true, _) => alu1(|a: u32| flush_out(1.0 / f(flush(a)))),
             ("sqrt", false, _) => alu1(|a: u32| tidy(f(a).sqrt())),
             ("sqrt", true, _) => alu1(|a: u32| flush_out(f(flush(a)).sqrt())),
-            ("rsqrt", false, _) => alu1(|a: u32| tidy((1.0 / f64::from(f(a)).sqrt()) as f32)),
-            ("rsqrt", true, _) => {
-                alu1(|a: u32| flush_out((1.0 / f64::from(f(flush(a))).sqrt()) as f32))
-            }
-            ("sin", _, _) => alu1(|a: u32| tidy(f(a).sin())),
-            ("cos", _, _) => alu1(|a: u32| tidy(f(a).cos())),
-            ("lg2", _, _) => alu1(|a: u32| tidy(f(a).log2())),
-            ("ex2", _, _) => alu1(|a: u32| tidy(f(a).exp2())),
-            ("tanh", _, _) => alu1(|a: u32| tidy(f(a).tanh())),
             ("abs", false, _) => alu1(|a: u32| a & 0x7fff_ffff),
             ("abs", true, _) => alu1(|a: u32| flush(a) & 0x7fff_ffff),
             ("neg", false, _) => alu1(|a: u32| a ^ 0x8000_0000),
@@ -112,11 +134,13 @@ impl<'a> Decoder<'a> {
             return Err(Refusal::new("'.ftz' and '.sat' don't exist for .f64"));
         }
         let round = m.one_of(&["rn", "rz", "rm", "rp"]).unwrap_or("rn");
-        if round != "rn" {
-            return Err(Refusal::new("only .rn is supported yet"));
+        m.take("approx");
+        let rare = matches!(i.op, "min" | "max" | "rsqrt") || round != "rn";
+        if let (true, Some(function)) = (rare, scalar::double_function(i.op)) {
+            let mut settings = scalar::Settings::new(Type::F64, Type::F64);
+            settings.mode = rounding(round);
+            return self.rare(i, Type::F64, function, settings);
         }
-        let d = f64::from_bits;
-        let _ = d;
         let run: Handler = match i.op {
             "add" => alu2(|a, b| (f64::from_bits(a) + f64::from_bits(b)).to_bits()),
             "sub" => alu2(|a, b| (f64::from_bits(a) - f64::from_bits(b)).to_bits()),
@@ -129,12 +153,9 @@ impl<'a> Decoder<'a> {
             }),
             "rcp" => alu1(|a| (1.0 / f64::from_bits(a)).to_bits()),
             "sqrt" => alu1(|a| f64::from_bits(a).sqrt().to_bits()),
-            "rsqrt" => alu1(|a| (1.0 / f64::from_bits(a).sqrt()).to_bits()),
             "abs" => alu1(|a: u64| a & !(1 << 63)),
             "neg" => alu1(|a: u64| a ^ (1 << 63)),
             "copysign" => alu2(|a: u64, b: u64| (a & (1 << 63)) | (b & !(1 << 63))),
-            "min" => alu2(|a, b| f64::from_bits(a).min(f64::from_bits(b)).to_bits()),
-            "max" => alu2(|a, b| f64::from_bits(a).max(f64::from_bits(b)).to_bits()),
             _ => return Err(Refusal::new("not possible with this type")),
         };
         let flops = match i.op {
@@ -143,6 +164,52 @@ impl<'a> Decoder<'a> {
             _ => 0,
         };
         self.same_type(i, Type::F64, Class::Float64, run, flops)
+    }
+
+    fn half(&mut self, i: &Instr<'a>, m: &mut Mods<'a>, ty: Type, ftz: bool, sat: bool) -> Decoded<()> {
+        if m.one_of(&["rz", "rm", "rp"]).is_some() {
+            return Err(Refusal::new("half precision rounds to nearest only"));
+        }
+        m.take("rn");
+        m.take("approx");
+        let mut settings = scalar::Settings::new(ty, ty);
+        (settings.ftz, settings.sat) = (ftz, sat);
+        settings.relu = m.take("relu");
+        settings.nan = m.take("NaN");
+        settings.xorsign = m.take("xorsign");
+        if settings.xorsign != m.take("abs") {
+            return Err(Refusal::new("'.xorsign' and '.abs' belong together"));
+        }
+        let function =
+            scalar::half_function(i.op).ok_or_else(|| Refusal::new("not possible with this type"))?;
+        self.rare(i, ty, function, settings)
+    }
+
+    /// Emits an operation that is done lane by lane.
+    fn rare(
+        &mut self,
+        i: &Instr<'a>,
+        ty: Type,
+        function: scalar::Function,
+        settings: scalar::Settings,
+    ) -> Decoded<()> {
+        let halves = if matches!(ty, Type::F16x2 | Type::Bf16x2) { 2 } else { 1 };
+        let flops = halves
+            * match i.op {
+                "fma" | "mad" => 2,
+                "add" | "sub" | "mul" | "div" => 1,
+                _ => 0,
+            };
+        let class = match ty {
+            Type::F64 => Class::Float64,
+            Type::F32 => Class::Float32,
+            _ => Class::Half,
+        };
+        self.same_type(i, ty, class, scalar::handler(), flops)?;
+        let wide = ty.bytes() == 8;
+        let last = self.protos.len() - 1;
+        scalar::setup(&mut self.protos[last].inst, function, settings, [wide; 4]);
+        Ok(())
     }
 
     /// Emits an instruction whose operands all have one type.

@@ -1,9 +1,10 @@
 //! Moves, selections, comparisons, conversions between integers and floats, addresses.
 
 use super::super::alu::*;
-use super::super::inst::{Handler, NONE, Op, handler};
+use super::super::inst::{Handler, NONE, handler};
 use super::super::moves as ops;
 use super::super::program::Class;
+use super::super::scalar;
 use super::operands::SymbolValue;
 use super::{Decoded, Decoder, Mods, Refusal};
 use crate::ptx::{Instr, Operand, Type};
@@ -15,6 +16,9 @@ impl<'a> Decoder<'a> {
             "mov" => self.mov(i, m)?,
             "selp" => self.selp(i, m)?,
             "setp" => self.setp(i, m)?,
+            "set" => self.set(i, m)?,
+            "slct" => self.slct(i, m)?,
+            "testp" => self.testp(i, m)?,
             "cvt" => self.cvt(i, m)?,
             "cvta" => self.cvta(i, m)?,
             "isspacep" => self.isspacep(i, m)?,
@@ -178,14 +182,9 @@ impl<'a> Decoder<'a> {
         let combine = m.one_of(&["and", "or", "xor"]);
         let ftz = m.take("ftz");
         let ty = m.ty()?;
-        let run = ops::comparison(cmp, ty, ftz)
-            .ok_or_else(|| Refusal::new("this comparison is not possible with this type"))?;
         let want = if combine.is_some() { 4 } else { 3 };
         if i.operands.len() != want {
-            return Err(Refusal::new(format!(
-                "{} operands where {want} belong",
-                i.operands.len()
-            )));
+            return Err(Refusal::new(format!("{} operands where {want} belong", i.operands.len())));
         }
         let (p, q) = match &i.operands[0] {
             Operand::Pair(p, q) => (self.pred_dst(p)?, self.pred_dst(q)?),
@@ -193,33 +192,176 @@ impl<'a> Decoder<'a> {
         };
         let (a, b) = (self.src(&i.operands[1], ty)?, self.src(&i.operands[2], ty)?);
         let third = match combine {
-            Some(_) => Some(self.pred_src(&i.operands[3])?),
+            Some(how) => Some((how, self.pred_src(&i.operands[3])?)),
             None => None,
+        };
+        self.compare(cmp, ty, ftz, (p, q), (a, b), third)
+    }
+
+    fn compare(
+        &mut self,
+        cmp: &str,
+        ty: Type,
+        ftz: bool,
+        (p, q): (u16, u16),
+        (a, b): (u32, u32),
+        third: Option<(&str, (u16, bool))>,
+    ) -> Decoded<()> {
+        let wrong = || Refusal::new("this comparison is not possible with this type");
+        let halves = matches!(ty, Type::F16 | Type::Bf16);
+        let run = if halves {
+            scalar::handler()
+        } else {
+            ops::comparison(cmp, ty, ftz).ok_or_else(wrong)?
         };
         let proto = self.emit(Class::Compare, run, NONE, &[a, b]);
         (proto.inst.p, proto.inst.q) = (p, q);
-        if let (Some(how), Some((c, negated))) = (combine, third) {
+        if halves {
+            let mut settings = scalar::Settings::new(ty, ty);
+            settings.ftz = ftz;
+            let function = scalar::half_comparison(cmp).ok_or_else(wrong)?;
+            scalar::setup(&mut proto.inst, function, settings, [false; 4]);
+            proto.inst.flags |= scalar::TO_PRED;
+            if let Some((how, (c, negated))) = third {
+                proto.inst.flags |= scalar::COMBINED;
+                proto.inst.e = u32::from(c) | u32::from(combination(how)) << 16 | u32::from(negated) << 18;
+            }
+        } else if let Some((how, (c, negated))) = third {
             proto.inst.aux = u32::from(c);
-            proto.inst.flags = match how {
-                "and" => COMBINE_AND,
-                "or" => COMBINE_OR,
-                _ => COMBINE_XOR,
-            } | if negated { COMBINE_NOT } else { 0 };
+            proto.inst.flags = combination(how) | if negated { COMBINE_NOT } else { 0 };
         }
         Ok(())
     }
 
+    /// `set`: a comparison whose result is a number: all ones, or 1.0 for float destinations.
+    fn set(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
+        let cmp = m
+            .one_of(&[
+                "eq", "ne", "lt", "le", "gt", "ge", "lo", "ls", "hi", "hs", "equ", "neu", "ltu", "leu", "gtu",
+                "geu", "num", "nan",
+            ])
+            .ok_or_else(|| Refusal::new("the comparison is missing"))?;
+        let combine = m.one_of(&["and", "or", "xor"]);
+        let ftz = m.take("ftz");
+        let (to, from) = (m.ty()?, m.ty()?);
+        if matches!(from, Type::F16x2 | Type::Bf16x2) {
+            return Err(Refusal::new("comparisons of pairs are not supported"));
+        }
+        let want = if combine.is_some() { 4 } else { 3 };
+        if i.operands.len() != want {
+            return Err(Refusal::new(format!("{} operands where {want} belong", i.operands.len())));
+        }
+        let d = self.dst(&i.operands[0], to)?;
+        let (a, b) = (self.src(&i.operands[1], from)?, self.src(&i.operands[2], from)?);
+        let third = match combine {
+            Some(how) => Some((how, self.pred_src(&i.operands[3])?)),
+            None => None,
+        };
+        self.compare(cmp, from, ftz, (super::JUNK, 0), (a, b), third)?;
+        let (yes, no) = match to {
+            Type::F32 => (self.word(0x3f80_0000), self.word(0)),
+            Type::U32 | Type::S32 => (self.word(!0), self.word(0)),
+            Type::F16 => (self.word(0x3c00), self.word(0)),
+            Type::Bf16 => (self.word(0x3f80), self.word(0)),
+            Type::U16 | Type::S16 => (self.word(0xffff), self.word(0)),
+            _ => return Err(Refusal::new("not possible with this type")),
+        };
+        let run = with_pred(|a: u32, b: u32, p| if p { a } else { b });
+        self.emit(Class::Compare, run, d, &[yes, no]).inst.p = super::JUNK;
+        Ok(())
+    }
+
+    fn slct(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
+        let ftz = m.take("ftz");
+        let (ty, by) = (m.ty()?, m.ty()?);
+        if !matches!(by, Type::S32 | Type::F32) {
+            return Err(Refusal::new("the third operand must be .s32 or .f32"));
+        }
+        let [d, a, b, c] = self.operands::<4>(i)?;
+        let d = self.dst(&d, ty)?;
+        let (a, b, c) = (self.src(&a, ty)?, self.src(&b, ty)?, self.src(&c, by)?);
+        let wide = ty.bytes() == 8;
+        let proto = self.emit(Class::Move, scalar::handler(), d, &[a, b, c]);
+        let mut settings = scalar::Settings::new(by, ty);
+        settings.ftz = ftz;
+        scalar::setup(&mut proto.inst, scalar::select, settings, [wide, wide, wide, false]);
+        Ok(())
+    }
+
+    fn testp(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
+        let property = m
+            .one_of(&["finite", "infinite", "number", "notanumber", "normal", "subnormal"])
+            .ok_or_else(|| Refusal::new("the property is missing"))?;
+        let ty = m.ty()?;
+        let function = scalar::test_function(property, ty)
+            .ok_or_else(|| Refusal::new("not possible with this type"))?;
+        let [p, a] = self.operands::<2>(i)?;
+        let p = self.pred_dst(&p)?;
+        let a = self.src(&a, ty)?;
+        let wide = ty.bytes() == 8;
+        let proto = self.emit(Class::Compare, scalar::handler(), NONE, &[a]);
+        proto.inst.p = p;
+        scalar::setup(&mut proto.inst, function, scalar::Settings::new(ty, ty), [wide; 4]);
+        proto.inst.flags |= scalar::TO_PRED;
+        Ok(())
+    }
+
     fn cvt(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
-        let round = m.one_of(&["rni", "rzi", "rmi", "rpi", "rn", "rz", "rm", "rp", "rna"]);
+        let round = m.one_of(&["rni", "rzi", "rmi", "rpi", "rna", "rn", "rz", "rm", "rp"]);
         let ftz = m.take("ftz");
         let sat = m.take("sat");
-        let (to, from) = (m.ty()?, m.ty()?);
+        let relu = m.take("relu");
+        let satfinite = m.take("satfinite");
+        let tf32 = m.take("tf32");
+        let to = if tf32 { Type::B32 } else { m.ty()? };
+        let from = m.ty()?;
+        let mut settings = scalar::Settings::new(from, to);
+        settings.mode = super::float::rounding(round.unwrap_or("rn"));
+        settings.integral = round.is_some_and(|r| r.ends_with('i'));
+        (settings.ftz, settings.sat, settings.relu, settings.satfinite) = (ftz, sat, relu, satfinite);
+        if matches!(to, Type::F16x2 | Type::Bf16x2) {
+            if from != Type::F32 {
+                return Err(Refusal::new("this conversion is not supported"));
+            }
+            let [d, a, b] = self.operands::<3>(i)?;
+            let d = self.dst(&d, to)?;
+            let (a, b) = (self.src(&a, from)?, self.src(&b, from)?);
+            let usual = round == Some("rn") && !(ftz || sat || relu || satfinite);
+            if usual {
+                let run = if to == Type::F16x2 { ops::pack_f16() } else { ops::pack_bf16() };
+                self.emit(Class::Convert, run, d, &[a, b]);
+                return Ok(());
+            }
+            let proto = self.emit(Class::Convert, scalar::handler(), d, &[a, b]);
+            scalar::setup(&mut proto.inst, scalar::convert_pair, settings, [false; 4]);
+            return Ok(());
+        }
         let [d, a] = self.operands::<2>(i)?;
         let (d, have) = self.dst_wide(&d, to)?;
         let (a, wide) = self.src_wide(&a, from)?;
-        let run = ops::conversion(to, have.bytes() == 8, from, wide, round, ftz, sat)
-            .ok_or_else(|| Refusal::new("this conversion is not supported"))?;
-        self.emit(Class::Convert, run, d, &[a]);
+        let run = if relu || satfinite || tf32 {
+            None
+        } else {
+            ops::conversion(to, have.bytes() == 8, from, wide, round, ftz, sat)
+        };
+        if let Some(run) = run {
+            self.emit(Class::Convert, run, d, &[a]);
+            return Ok(());
+        }
+        if tf32 && from != Type::F32 || from.bytes() == 16 || matches!(from, Type::F16x2 | Type::Bf16x2) {
+            return Err(Refusal::new("this conversion is not supported"));
+        }
+        let function = if tf32 { scalar::convert_tf32 } else { scalar::convert };
+        // results of signed types fill wider registers with their sign: done by a second conversion
+        let extend = have.bytes() > to.bytes() && to.signed();
+        let proto = self.emit(Class::Convert, scalar::handler(), d, &[a]);
+        scalar::setup(&mut proto.inst, function, settings, [have.bytes() == 8, wide, false, false]);
+        if extend {
+            let wide = have.bytes() == 8;
+            let run = ops::conversion(have, wide, to, wide, None, false, false)
+                .ok_or_else(|| Refusal::new("this conversion is not supported"))?;
+            self.emit(Class::Convert, run, d, &[d]);
+        }
         Ok(())
     }
 
@@ -281,7 +423,10 @@ impl<'a> Decoder<'a> {
     }
 }
 
-/// The handler type of an operation, for callers that name it only once.
-pub fn of<O: Op>() -> Handler {
-    handler::<O>()
+fn combination(how: &str) -> u8 {
+    match how {
+        "and" => COMBINE_AND,
+        "or" => COMBINE_OR,
+        _ => COMBINE_XOR,
+    }
 }

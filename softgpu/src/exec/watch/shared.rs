@@ -383,3 +383,8 @@ fn same_value(cx: &Cx, i: &Inst, x: usize, y: usize) -> bool {
             }
         })
 }
+
+/// The destination of an asynchronous copy: hazards with earlier accesses.
+pub fn access_for_copy(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32) {
+    hazards(cx, i, a, mask, size, Kind::Store);
+}
