@@ -6,16 +6,20 @@
 
 pub mod check;
 pub mod counters;
+pub mod driver;
 pub mod exec;
+pub mod library;
 pub mod memory;
 pub mod numerics;
 pub mod profile;
 pub mod ptx;
+pub mod run;
 
 pub use check::{Finding, FindingKind, Source};
 pub use counters::Counters;
 pub use exec::{
     Fault, KernelInfo, LaunchConfig, LaunchReport, LoadError, Module, Options, ParamInfo, launch,
 };
+pub use library::{Library, LibraryError, library_path};
 pub use memory::{Allocation, Memory, MemoryError};
 pub use profile::Profile;
