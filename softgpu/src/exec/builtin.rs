@@ -13,7 +13,9 @@ const LONGEST: usize = 4096;
 pub fn call(cx: &mut Cx, inst: &Inst, which: Builtin, site: &CallSite, frame: &Frame, mask: u32) {
     for lane in (0..32).filter(|l| mask >> l & 1 != 0) {
         let argument = |cx: &mut Cx, n: usize| -> u64 {
-            let Some(slot) = site.arguments.get(n) else { return 0 };
+            let Some(slot) = site.arguments.get(n) else {
+                return 0;
+            };
             let at = LOCAL_WINDOW + u64::from(frame.local + slot.offset);
             let bytes = read(cx, at, lane, slot.bytes.min(8));
             u64::from_le_bytes(std::array::from_fn(|b| bytes.get(b).copied().unwrap_or(0)))
@@ -25,12 +27,19 @@ pub fn call(cx: &mut Cx, inst: &Inst, which: Builtin, site: &CallSite, frame: &F
                 let count = text.len() as u32;
                 let block = cx.block().linear;
                 let launch = cx.launch();
-                launch.printed.lock().unwrap_or_else(|p| p.into_inner()).push((block, text));
+                launch
+                    .printed
+                    .lock()
+                    .unwrap_or_else(|p| p.into_inner())
+                    .push((block, text));
                 if let Some(slot) = site.results.first() {
                     let row = ((frame.local + slot.offset) / 4) as usize;
                     let warp = cx.warp();
                     warp.local[row].0[lane] = count;
-                    if let Some(flags) = warp.local_written.get_mut(row * 128 + lane * 4..row * 128 + lane * 4 + 4) {
+                    if let Some(flags) = warp
+                        .local_written
+                        .get_mut(row * 128 + lane * 4..row * 128 + lane * 4 + 4)
+                    {
                         flags.fill(1);
                     }
                 }
@@ -41,7 +50,9 @@ pub fn call(cx: &mut Cx, inst: &Inst, which: Builtin, site: &CallSite, frame: &F
                 let message = string(cx, lane, message);
                 let (file, function) = (string(cx, lane, file), string(cx, lane, function));
                 let place = cx.whereabouts(inst, lane as u32);
-                cx.fault(Fault::Trap(format!("{place}: {file}:{line}: {function}: assertion `{message}` failed")));
+                cx.fault(Fault::Trap(format!(
+                    "{place}: {file}:{line}: {function}: assertion `{message}` failed"
+                )));
                 return;
             }
         }
@@ -61,7 +72,8 @@ fn read(cx: &mut Cx, address: u64, lane: usize, count: u32) -> Vec<u8> {
                     break;
                 }
                 let base = cx.local.cast::<u8>();
-                base.add((local / 4 * 128 + local % 4) as usize + lane * 4).read()
+                base.add((local / 4 * 128 + local % 4) as usize + lane * 4)
+                    .read()
             } else if shared < WINDOW {
                 if shared >= cx.shared_bytes {
                     break;
@@ -144,12 +156,18 @@ fn formatted(cx: &mut Cx, lane: usize, format: u64, values: u64) -> String {
             }
             i += 1;
         }
-        let Some(&conversion) = format.get(i) else { break };
+        let Some(&conversion) = format.get(i) else {
+            break;
+        };
         i += 1;
         let text = match conversion {
             '%' => "%".to_string(),
             'd' | 'i' => {
-                let v = if long > 0 { take(cx, 8) as i64 } else { i64::from(take(cx, 4) as i32) };
+                let v = if long > 0 {
+                    take(cx, 8) as i64
+                } else {
+                    i64::from(take(cx, 4) as i32)
+                };
                 spec.integer(v.unsigned_abs().to_string(), v < 0)
             }
             'u' | 'x' | 'X' | 'o' => {
@@ -202,7 +220,11 @@ struct Spec {
 impl Spec {
     fn padded(&self, s: String) -> String {
         let width = self.width;
-        if self.left { format!("{s:<width$}") } else { format!("{s:>width$}") }
+        if self.left {
+            format!("{s:<width$}")
+        } else {
+            format!("{s:>width$}")
+        }
     }
 
     fn sign(&self, negative: bool) -> &'static str {
@@ -219,7 +241,11 @@ impl Spec {
             Some(p) => format!("{digits:0>p$}"),
             None => digits,
         };
-        self.with_sign(self.sign(negative), digits, self.zero && self.precision.is_none())
+        self.with_sign(
+            self.sign(negative),
+            digits,
+            self.zero && self.precision.is_none(),
+        )
     }
 
     fn plain_integer(&self, digits: String) -> String {
@@ -280,7 +306,10 @@ fn general(x: f64, precision: usize, keep_zeros: bool) -> String {
         return "0".to_string();
     }
     let scientific = exponential(x, precision - 1);
-    let exponent: i32 = scientific.split_once('e').and_then(|e| e.1.parse().ok()).unwrap_or(0);
+    let exponent: i32 = scientific
+        .split_once('e')
+        .and_then(|e| e.1.parse().ok())
+        .unwrap_or(0);
     let strip = |s: &str| -> String {
         if keep_zeros || !s.contains('.') {
             return s.to_string();

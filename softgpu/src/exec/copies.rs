@@ -11,8 +11,18 @@ use super::warp::AsyncCopy;
 use super::watch::{self, Kind};
 
 /// The rows' addresses: lane `8 m + r` holds that of row `r` of matrix `m`.
-unsafe fn matrix_rows<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32, count: usize, kind: Kind) -> Option<[u32; 32]> {
-    let used = if count == 4 { !0 } else { (1u32 << (8 * count)) - 1 };
+unsafe fn matrix_rows<I: Isa>(
+    cx: &mut Cx,
+    i: &Inst,
+    mask: u32,
+    count: usize,
+    kind: Kind,
+) -> Option<[u32; 32]> {
+    let used = if count == 4 {
+        !0
+    } else {
+        (1u32 << (8 * count)) - 1
+    };
     let wanted = mask & used;
     if wanted == 0 {
         return None;
@@ -39,21 +49,29 @@ impl<const TRANS: bool> Op for LoadMatrix<TRANS> {
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         unsafe {
             let rows = table(cx, i);
-            let Some(at) = matrix_rows::<I>(cx, i, mask, rows.len(), Kind::Load) else { return };
+            let Some(at) = matrix_rows::<I>(cx, i, mask, rows.len(), Kind::Load) else {
+                return;
+            };
             let shared = cx.shared;
             for (n, &row) in rows.iter().enumerate() {
                 let mut t = [0u32; 32];
                 if TRANS {
                     // element (r, c) goes to lane 4 c + r / 2, half r % 2
                     for r in 0..8 {
-                        let line = shared.add(at[8 * n + r] as usize).cast::<[u16; 8]>().read_unaligned();
+                        let line = shared
+                            .add(at[8 * n + r] as usize)
+                            .cast::<[u16; 8]>()
+                            .read_unaligned();
                         for (c, &v) in line.iter().enumerate() {
                             t[4 * c + r / 2] |= u32::from(v) << (16 * (r % 2));
                         }
                     }
                 } else {
                     for r in 0..8 {
-                        let line = shared.add(at[8 * n + r] as usize).cast::<[u32; 4]>().read_unaligned();
+                        let line = shared
+                            .add(at[8 * n + r] as usize)
+                            .cast::<[u32; 4]>()
+                            .read_unaligned();
                         t[4 * r..4 * r + 4].copy_from_slice(&line);
                     }
                 }
@@ -71,14 +89,17 @@ impl<const TRANS: bool> Op for StoreMatrix<TRANS> {
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         unsafe {
             let rows = table(cx, i);
-            let Some(at) = matrix_rows::<I>(cx, i, mask, rows.len(), Kind::Store) else { return };
+            let Some(at) = matrix_rows::<I>(cx, i, mask, rows.len(), Kind::Store) else {
+                return;
+            };
             let shared = cx.shared;
             for (n, &row) in rows.iter().enumerate() {
                 let t = cx.row::<u32>(row);
                 for r in 0..8 {
                     let line = shared.add(at[8 * n + r] as usize);
                     if TRANS {
-                        let v: [u16; 8] = std::array::from_fn(|c| (t[4 * c + r / 2] >> (16 * (r % 2))) as u16);
+                        let v: [u16; 8] =
+                            std::array::from_fn(|c| (t[4 * c + r / 2] >> (16 * (r % 2))) as u16);
                         line.cast::<[u16; 8]>().write_unaligned(v);
                     } else {
                         let v: [u32; 4] = std::array::from_fn(|c| t[4 * r + c]);
@@ -156,7 +177,10 @@ unsafe fn issue<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         lanes(ok & !full, |l| {
             let bytes = u64::from(read[l]);
             let inside = bytes == 0
-                || cx.launch().allocation(from[l]).is_some_and(|a| from[l] + bytes <= a.base + a.size);
+                || cx
+                    .launch()
+                    .allocation(from[l])
+                    .is_some_and(|a| from[l] + bytes <= a.base + a.size);
             if !inside {
                 watch::copy_source(cx, i, from[l], l as u32, bytes as u32);
                 part_ok &= !(1 << l);
@@ -191,7 +215,12 @@ impl Op for Commit {
 
 fn split(copy: AsyncCopy, mask: u32) -> (Option<AsyncCopy>, Option<AsyncCopy>) {
     let (inside, outside) = (copy.mask & mask, copy.mask & !mask);
-    let part = |m: u32| (m != 0).then(|| AsyncCopy { mask: m, ..copy.clone() });
+    let part = |m: u32| {
+        (m != 0).then(|| AsyncCopy {
+            mask: m,
+            ..copy.clone()
+        })
+    };
     (part(inside), part(outside))
 }
 

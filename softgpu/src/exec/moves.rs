@@ -376,7 +376,11 @@ pub fn conversion(
 #[inline(always)]
 pub fn bf16(a: u32) -> u32 {
     let rounded = a.wrapping_add(0x7fff + (a >> 16 & 1)) >> 16;
-    if a & 0x7fff_ffff > 0x7f80_0000 { 0x7fff } else { rounded }
+    if a & 0x7fff_ffff > 0x7f80_0000 {
+        0x7fff
+    } else {
+        rounded
+    }
 }
 
 /// `cvt.rn.bf16x2.f32`.

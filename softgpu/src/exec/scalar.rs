@@ -51,7 +51,15 @@ impl Settings {
             Rounding::Down => 3,
             Rounding::Up => 4,
         };
-        let flags = [self.ftz, self.sat, self.relu, self.nan, self.xorsign, self.satfinite, self.integral];
+        let flags = [
+            self.ftz,
+            self.sat,
+            self.relu,
+            self.nan,
+            self.xorsign,
+            self.satfinite,
+            self.integral,
+        ];
         let mut bits = self.from as u32 | (self.to as u32) << 5 | mode << 10;
         for (n, &f) in flags.iter().enumerate() {
             bits |= u32::from(f) << (13 + n);
@@ -86,8 +94,8 @@ impl Settings {
 const TYPES: [Type; 32] = {
     use Type::*;
     [
-        Pred, B8, B16, B32, B64, B128, U8, U16, U32, U64, S8, S16, S32, S64, F16, F16x2, Bf16, Bf16x2, F32, F64,
-        Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred,
+        Pred, B8, B16, B32, B64, B128, U8, U16, U32, U64, S8, S16, S32, S64, F16, F16x2, Bf16,
+        Bf16x2, F32, F64, Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred,
     ]
 };
 
@@ -122,7 +130,8 @@ impl Op for Scalar {
                 let (mut yes, mut no) = (m, !m);
                 if i.flags & 32 != 0 {
                     // a third predicate in `e`, combination in its upper bits
-                    let c = *cx.preds.add((i.e & 0xffff) as usize) ^ if i.e >> 18 & 1 != 0 { !0 } else { 0 };
+                    let c = *cx.preds.add((i.e & 0xffff) as usize)
+                        ^ if i.e >> 18 & 1 != 0 { !0 } else { 0 };
                     (yes, no) = match i.e >> 16 & 3 {
                         1 => (yes & c, no & c),
                         2 => (yes | c, no | c),
@@ -155,7 +164,10 @@ pub fn handler() -> Handler {
 pub fn setup(inst: &mut Inst, function: Function, settings: Settings, wide: [bool; 4]) {
     inst.imm = function as usize as i64;
     inst.aux = settings.pack();
-    inst.flags = wide.iter().enumerate().fold(0, |f, (n, &w)| f | u8::from(w) << n);
+    inst.flags = wide
+        .iter()
+        .enumerate()
+        .fold(0, |f, (n, &w)| f | u8::from(w) << n);
 }
 
 fn single(a: u64) -> f32 {
@@ -173,17 +185,36 @@ pub fn single_function(op: &str) -> Option<Function> {
         "sub" => |a, b, _, s| bits(float::sub_f32(single(a), single(b), s.mode, s.ftz, s.sat)),
         "mul" => |a, b, _, s| bits(float::mul_f32(single(a), single(b), s.mode, s.ftz, s.sat)),
         "fma" | "mad" => |a, b, c, s| {
-            bits(float::fma_f32(single(a), single(b), single(c), s.mode, s.ftz, s.sat))
+            bits(float::fma_f32(
+                single(a),
+                single(b),
+                single(c),
+                s.mode,
+                s.ftz,
+                s.sat,
+            ))
         },
         "div" => |a, b, _, s| bits(float::div_f32(single(a), single(b), s.mode, s.ftz)),
         "rcp" => |a, _, _, s| bits(float::rcp_f32(single(a), s.mode, s.ftz)),
         "sqrt" => |a, _, _, s| bits(float::sqrt_f32(single(a), s.mode, s.ftz)),
         "min" => |a, b, _, s| {
-            let f = |x| if s.ftz { float::flush_f32(single(x)) } else { single(x) };
+            let f = |x| {
+                if s.ftz {
+                    float::flush_f32(single(x))
+                } else {
+                    single(x)
+                }
+            };
             bits(float::min_f32(f(a), f(b), s.nan, s.xorsign))
         },
         "max" => |a, b, _, s| {
-            let f = |x| if s.ftz { float::flush_f32(single(x)) } else { single(x) };
+            let f = |x| {
+                if s.ftz {
+                    float::flush_f32(single(x))
+                } else {
+                    single(x)
+                }
+            };
             bits(float::max_f32(f(a), f(b), s.nan, s.xorsign))
         },
         _ => return None,
@@ -233,12 +264,26 @@ pub fn double_function(op: &str) -> Option<Function> {
 }
 
 fn half_of(ty: Type) -> Half {
-    if matches!(ty, Type::F16 | Type::F16x2) { Half::F16 } else { Half::Bf16 }
+    if matches!(ty, Type::F16 | Type::F16x2) {
+        Half::F16
+    } else {
+        Half::Bf16
+    }
 }
 
 fn pair(a: u64, b: u64, c: u64, s: Settings, f: impl Fn(u16, u16, u16) -> u16) -> u64 {
-    let one = |shift: u32| u64::from(f((a >> shift) as u16, (b >> shift) as u16, (c >> shift) as u16)) << shift;
-    if s.from.bytes() == 4 { one(0) | one(16) } else { one(0) }
+    let one = |shift: u32| {
+        u64::from(f(
+            (a >> shift) as u16,
+            (b >> shift) as u16,
+            (c >> shift) as u16,
+        )) << shift
+    };
+    if s.from.bytes() == 4 {
+        one(0) | one(16)
+    } else {
+        one(0)
+    }
 }
 
 fn half_done(x: u16, s: Settings) -> u16 {
@@ -249,7 +294,11 @@ fn half_done(x: u16, s: Settings) -> u16 {
 }
 
 fn half_in(x: u16, s: Settings) -> u16 {
-    if s.ftz { half::flush(x, half_of(s.from)) } else { x }
+    if s.ftz {
+        half::flush(x, half_of(s.from))
+    } else {
+        x
+    }
 }
 
 /// The operation of a name on f16, bf16 and pairs of them (the type is `from`).
@@ -261,25 +310,66 @@ pub fn half_function(op: &str) -> Option<Function> {
     }
     Some(match op {
         "add" => |a, b, c, s| {
-            pair(a, b, c, s, |a, b, _| half_done(half::add(half_in(a, s), half_in(b, s), half_of(s.from), RN), s))
+            pair(a, b, c, s, |a, b, _| {
+                half_done(
+                    half::add(half_in(a, s), half_in(b, s), half_of(s.from), RN),
+                    s,
+                )
+            })
         },
         "sub" => |a, b, c, s| {
-            pair(a, b, c, s, |a, b, _| half_done(half::sub(half_in(a, s), half_in(b, s), half_of(s.from), RN), s))
+            pair(a, b, c, s, |a, b, _| {
+                half_done(
+                    half::sub(half_in(a, s), half_in(b, s), half_of(s.from), RN),
+                    s,
+                )
+            })
         },
         "mul" => |a, b, c, s| {
-            pair(a, b, c, s, |a, b, _| half_done(half::mul(half_in(a, s), half_in(b, s), half_of(s.from), RN), s))
+            pair(a, b, c, s, |a, b, _| {
+                half_done(
+                    half::mul(half_in(a, s), half_in(b, s), half_of(s.from), RN),
+                    s,
+                )
+            })
         },
         "fma" => |a, b, c, s| {
-            pair(a, b, c, s, |a, b, c| half::fma_rn(a, b, c, half_of(s.from), s.ftz, s.sat, s.relu))
+            pair(a, b, c, s, |a, b, c| {
+                half::fma_rn(a, b, c, half_of(s.from), s.ftz, s.sat, s.relu)
+            })
         },
         "min" => |a, b, c, s| {
-            pair(a, b, c, s, |a, b, _| half::min(half_in(a, s), half_in(b, s), half_of(s.from), s.nan, s.xorsign))
+            pair(a, b, c, s, |a, b, _| {
+                half::min(
+                    half_in(a, s),
+                    half_in(b, s),
+                    half_of(s.from),
+                    s.nan,
+                    s.xorsign,
+                )
+            })
         },
         "max" => |a, b, c, s| {
-            pair(a, b, c, s, |a, b, _| half::max(half_in(a, s), half_in(b, s), half_of(s.from), s.nan, s.xorsign))
+            pair(a, b, c, s, |a, b, _| {
+                half::max(
+                    half_in(a, s),
+                    half_in(b, s),
+                    half_of(s.from),
+                    s.nan,
+                    s.xorsign,
+                )
+            })
         },
-        "abs" => |a, b, c, s| pair(a, b, c, s, |a, _, _| half::abs(half_in(a, s), half_of(s.from))),
-        "neg" => |a, b, c, s| pair(a, b, c, s, |a, _, _| half::neg(half_in(a, s), half_of(s.from))),
+        "abs" => |a, b, c, s| {
+            pair(a, b, c, s, |a, _, _| {
+                half::abs(half_in(a, s), half_of(s.from))
+            })
+        },
+        "neg" => |a, b, c, s| {
+            pair(a, b, c, s, |a, _, _| {
+                half::neg(half_in(a, s), half_of(s.from))
+            })
+        },
         "ex2" => |a, b, c, s| pair(a, b, c, s, |a, _, _| via(a, s, f64::exp2)),
         "tanh" => |a, b, c, s| pair(a, b, c, s, |a, _, _| via(a, s, f64::tanh)),
         _ => return None,
@@ -325,7 +415,9 @@ pub fn test_function(property: &str, ty: Type) -> Option<Function> {
         ("finite", Type::F64) => |a, _, _, _| u64::from(testp_f64(f64::from_bits(a), Finite)),
         ("infinite", Type::F64) => |a, _, _, _| u64::from(testp_f64(f64::from_bits(a), Infinite)),
         ("number", Type::F64) => |a, _, _, _| u64::from(testp_f64(f64::from_bits(a), Number)),
-        ("notanumber", Type::F64) => |a, _, _, _| u64::from(testp_f64(f64::from_bits(a), NotANumber)),
+        ("notanumber", Type::F64) => {
+            |a, _, _, _| u64::from(testp_f64(f64::from_bits(a), NotANumber))
+        }
         ("normal", Type::F64) => |a, _, _, _| u64::from(testp_f64(f64::from_bits(a), Normal)),
         ("subnormal", Type::F64) => |a, _, _, _| u64::from(testp_f64(f64::from_bits(a), Subnormal)),
         _ => return None,
@@ -336,7 +428,11 @@ pub fn test_function(property: &str, ty: Type) -> Option<Function> {
 pub fn convert(a: u64, _: u64, _: u64, s: Settings) -> u64 {
     if s.from.float() {
         let (value, nan) = source_value(a, s);
-        if s.to.float() { float_to_float(value, nan, s) } else { float_to_integer(value, nan, s) }
+        if s.to.float() {
+            float_to_float(value, nan, s)
+        } else {
+            float_to_integer(value, nan, s)
+        }
     } else {
         let v = integer_value(a, s.from);
         if s.to.float() {
@@ -346,7 +442,11 @@ pub fn convert(a: u64, _: u64, _: u64, s: Settings) -> u64 {
                 exponent: 0,
                 sticky: false,
             };
-            if v == 0 { 0 } else { soft::round(exact, format(s.to), s.mode) }
+            if v == 0 {
+                0
+            } else {
+                soft::round(exact, format(s.to), s.mode)
+            }
         } else {
             let v = if s.sat { clamp(v, s.to) } else { v };
             v as u64 & integer_mask(s.to)
@@ -356,7 +456,11 @@ pub fn convert(a: u64, _: u64, _: u64, s: Settings) -> u64 {
 
 /// `cvt.x2`: `a` to the upper half, `b` to the lower.
 pub fn convert_pair(a: u64, b: u64, _: u64, s: Settings) -> u64 {
-    let to = if s.to == Type::F16x2 { Type::F16 } else { Type::Bf16 };
+    let to = if s.to == Type::F16x2 {
+        Type::F16
+    } else {
+        Type::Bf16
+    };
     let s = Settings { to, ..s };
     convert(a, 0, 0, s) << 16 | convert(b, 0, 0, s)
 }
@@ -419,7 +523,11 @@ fn to_integral(x: f64, mode: Rounding) -> f64 {
 fn float_to_integer(x: f64, nan: bool, s: Settings) -> u64 {
     if nan {
         let bits = 8 * s.to.bytes();
-        return if s.from == Type::F64 || bits == 64 { 1 << (bits - 1) } else { 0 };
+        return if s.from == Type::F64 || bits == 64 {
+            1 << (bits - 1)
+        } else {
+            0
+        };
     }
     let r = to_integral(x, s.mode);
     // the cast saturates far beyond every integer type
@@ -436,7 +544,11 @@ fn format(ty: Type) -> soft::Format {
 }
 
 fn float_to_float(x: f64, nan: bool, s: Settings) -> u64 {
-    let x = if s.integral && !nan { to_integral(x, s.mode) } else { x };
+    let x = if s.integral && !nan {
+        to_integral(x, s.mode)
+    } else {
+        x
+    };
     let f = format(s.to);
     if s.sat && (nan || x <= 0.0) {
         return 0;

@@ -53,7 +53,12 @@ impl Shape {
             ("s8" | "u8", "s32", 16, 16 | 32) => Element::Byte(a == "s8", b == "s8"),
             _ => return None,
         };
-        Some(Shape { m, k, element, half_accumulator: d == "f16" })
+        Some(Shape {
+            m,
+            k,
+            element,
+            half_accumulator: d == "f16",
+        })
     }
 
     fn per_register(self) -> usize {
@@ -150,7 +155,11 @@ impl<const K: usize, const KIND: u8, const HALF: bool> Op for Floating<K, KIND, 
                 for half in 0..per {
                     for l in 0..32 {
                         let (g, t) = (l / 4, l % 4);
-                        let k = if KIND == 2 { t + 4 * (r / 2) } else { 2 * t + half + 8 * (r / 2) };
+                        let k = if KIND == 2 {
+                            t + 4 * (r / 2)
+                        } else {
+                            2 * t + half + 8 * (r / 2)
+                        };
                         a[k][g + 8 * (r % 2)] = widen::<KIND>(row[l], half as u32);
                     }
                 }
@@ -160,7 +169,11 @@ impl<const K: usize, const KIND: u8, const HALF: bool> Op for Floating<K, KIND, 
                 for half in 0..per {
                     for l in 0..32 {
                         let (g, t) = (l / 4, l % 4);
-                        let k = if KIND == 2 { t + 4 * r } else { 2 * t + half + 8 * r };
+                        let k = if KIND == 2 {
+                            t + 4 * r
+                        } else {
+                            2 * t + half + 8 * r
+                        };
                         b[k][g] = widen::<KIND>(row[l], half as u32);
                     }
                 }
@@ -229,7 +242,8 @@ impl Op for Double {
                     let (g, n) = (l / 4, 2 * (l % 4) + r);
                     let mut sum = f64::from_bits(c[r][l]);
                     for k in 0..4 {
-                        sum = f64::from_bits(a[4 * g + k]).mul_add(f64::from_bits(b[4 * n + k]), sum);
+                        sum =
+                            f64::from_bits(a[4 * g + k]).mul_add(f64::from_bits(b[4 * n + k]), sum);
                     }
                     out[l] = sum.to_bits();
                 }
@@ -249,7 +263,11 @@ impl<const K: usize, const SA: bool, const SB: bool> Op for Bytes<K, SA, SB> {
         let (na, nb) = (K / 8, K / 16);
         let byte = |v: u32, n: usize, signed: bool| {
             let v = (v >> (8 * n)) as u8;
-            if signed { i32::from(v as i8) } else { i32::from(v) }
+            if signed {
+                i32::from(v as i8)
+            } else {
+                i32::from(v)
+            }
         };
         let mut a = [[0i32; K]; 16];
         let mut b = [[0i32; K]; 8];
@@ -258,7 +276,8 @@ impl<const K: usize, const SA: bool, const SB: bool> Op for Bytes<K, SA, SB> {
                 let row = cx.row::<u32>(rows[4 + r]);
                 for l in 0..32 {
                     for n in 0..4 {
-                        a[l / 4 + 8 * (r % 2)][4 * (l % 4) + n + 16 * (r / 2)] = byte(row[l], n, SA);
+                        a[l / 4 + 8 * (r % 2)][4 * (l % 4) + n + 16 * (r / 2)] =
+                            byte(row[l], n, SA);
                     }
                 }
             }

@@ -574,7 +574,11 @@ pub fn copy_target<I: Isa>(cx: &mut Cx, i: &Inst, a: &mut [u64; 32], mask: u32, 
 fn mark_copy(cx: &mut Cx, inst: u32, to: &[u32; 32], mask: u32, size: u32, pending: bool) {
     let (clock, first) = (cx.warp().clock, cx.warp().first_thread);
     let block = unsafe { &mut *cx.block };
-    lanes(mask, |l| block.shadow.copied(to[l], size, clock, first + l as u32, inst, pending));
+    lanes(mask, |l| {
+        block
+            .shadow
+            .copied(to[l], size, clock, first + l as u32, inst, pending)
+    });
 }
 
 /// An asynchronous copy has written its destination.
@@ -586,9 +590,22 @@ pub fn copy_landed(cx: &mut Cx, copy: &super::warp::AsyncCopy) {
 pub fn copy_source(cx: &mut Cx, i: &Inst, address: u64, lane: u32, bytes: u32) {
     let message = format!("the asynchronous copy reads {bytes} bytes outside every allocation");
     if cx.launch().opts.mem {
-        report::at(cx, FindingKind::OutOfBounds, i, lane, Spot { address, space: "global", bytes }, &message);
+        report::at(
+            cx,
+            FindingKind::OutOfBounds,
+            i,
+            lane,
+            Spot {
+                address,
+                space: "global",
+                bytes,
+            },
+            &message,
+        );
     } else {
         let place = cx.whereabouts(i, lane);
-        cx.fault(Fault::IllegalAddress(format!("{place}: {message} ({address:#x})")));
+        cx.fault(Fault::IllegalAddress(format!(
+            "{place}: {message} ({address:#x})"
+        )));
     }
 }

@@ -23,7 +23,11 @@ pub fn bfe(a: u64, position: u32, length: u32, bits: u32, is_signed: bool) -> u6
     let taken = length.min(available);
     let field = if taken == 0 { 0 } else { shifted & mask(taken) };
     let fill = if sign != 0 {
-        if taken == 0 { mask(bits) } else { mask(bits) & !mask(taken) }
+        if taken == 0 {
+            mask(bits)
+        } else {
+            mask(bits) & !mask(taken)
+        }
     } else {
         0
     };

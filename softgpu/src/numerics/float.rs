@@ -273,13 +273,7 @@ pub fn fma_f64(a: f64, b: f64, c: f64, mode: Rounding) -> f64 {
             sum
         };
     }
-    f64::from_bits(soft::fma(
-        a.to_bits(),
-        b.to_bits(),
-        c.to_bits(),
-        F64,
-        mode,
-    ))
+    f64::from_bits(soft::fma(a.to_bits(), b.to_bits(), c.to_bits(), F64, mode))
 }
 
 /// `div.{rn,rz,rm,rp}.f64`.

@@ -187,12 +187,20 @@ pub fn is_nan(bits: u16, half: Half) -> bool {
 
 /// `neg`: flips the sign; a NaN becomes the canonical NaN.
 pub fn neg(bits: u16, half: Half) -> u16 {
-    if is_nan(bits, half) { 0x7fff } else { bits ^ 0x8000 }
+    if is_nan(bits, half) {
+        0x7fff
+    } else {
+        bits ^ 0x8000
+    }
 }
 
 /// `abs`: clears the sign; a NaN becomes the canonical NaN.
 pub fn abs(bits: u16, half: Half) -> u16 {
-    if is_nan(bits, half) { 0x7fff } else { bits & 0x7fff }
+    if is_nan(bits, half) {
+        0x7fff
+    } else {
+        bits & 0x7fff
+    }
 }
 
 /// `min[.NaN][.xorsign.abs]`: see [`float::min_f32`].
@@ -206,7 +214,11 @@ pub fn max(a: u16, b: u16, half: Half, nan: bool, xorsign: bool) -> u16 {
 }
 
 fn select(a: u16, b: u16, half: Half, nan: bool, xorsign: bool, least: bool) -> u16 {
-    let pick = if least { float::min_f32 } else { float::max_f32 };
+    let pick = if least {
+        float::min_f32
+    } else {
+        float::max_f32
+    };
     let chosen = pick(half.to_f32(a), half.to_f32(b), nan, xorsign);
     // One of the operands, so the conversion back is exact.
     half.from_f32(chosen, Rounding::NearestEven)

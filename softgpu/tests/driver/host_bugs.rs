@@ -11,7 +11,9 @@ fn kinds(turn: &Turn) -> Vec<String> {
     let text = turn.library.take_findings().unwrap();
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     let list = value["findings"].as_array().unwrap();
-    list.iter().map(|f| f["kind"].as_str().unwrap().to_string()).collect()
+    list.iter()
+        .map(|f| f["kind"].as_str().unwrap().to_string())
+        .collect()
 }
 
 fn stream() -> CUstream {
@@ -88,7 +90,8 @@ fn two_streams(seed: u32, event_between: bool, turn: &Turn) -> u32 {
         if event_between {
             let event = result::event::create(CUevent_flags::CU_EVENT_DISABLE_TIMING).unwrap();
             result::event::record(event, a).unwrap();
-            result::stream::wait_event(b, event, CUevent_wait_flags::CU_EVENT_WAIT_DEFAULT).unwrap();
+            result::stream::wait_event(b, event, CUevent_wait_flags::CU_EVENT_WAIT_DEFAULT)
+                .unwrap();
         }
         let mut seen = [0u32];
         result::memcpy_dtoh_async(&mut seen, device, b).unwrap();
@@ -101,13 +104,23 @@ fn two_streams(seed: u32, event_between: bool, turn: &Turn) -> u32 {
 #[test]
 fn streams_without_an_event_between_them() {
     let turn = turn();
-    let wrong = (1..=20).filter(|s| two_streams(*s, false, &turn) == 0).count();
+    let wrong = (1..=20)
+        .filter(|s| two_streams(*s, false, &turn) == 0)
+        .count();
     let right = 20 - wrong;
-    assert!(wrong > 0 && right > 0, "the seed draws both orders: {wrong} wrong, {right} right");
+    assert!(
+        wrong > 0 && right > 0,
+        "the seed draws both orders: {wrong} wrong, {right} right"
+    );
     assert!((1..=20).all(|s| two_streams(s, true, &turn) == 0x0101_0101));
     // The same seed gives the same order.
     let again: Vec<u32> = (1..=20).map(|s| two_streams(s, false, &turn)).collect();
-    assert_eq!(again, (1..=20).map(|s| two_streams(s, false, &turn)).collect::<Vec<_>>());
+    assert_eq!(
+        again,
+        (1..=20)
+            .map(|s| two_streams(s, false, &turn))
+            .collect::<Vec<_>>()
+    );
 }
 
 const FILL: &str = r#"
@@ -147,7 +160,10 @@ fn use_after_stream_ordered_free() {
     // memcheck on: found; whether the launch also faults is the engine's to say.
     let outcome = freed_too_early(true, &context);
     let found = kinds(&turn);
-    assert!(found.iter().any(|k| k == "use_after_free"), "{found:?} {outcome:?}");
+    assert!(
+        found.iter().any(|k| k == "use_after_free"),
+        "{found:?} {outcome:?}"
+    );
 }
 
 #[test]

@@ -20,7 +20,9 @@ __device__ unsigned counter = 7;
 "#;
 
 fn function(context: &Arc<CudaContext>, name: &str) -> CudaFunction {
-    let module = context.load_module(Ptx::from_src(ptx(12, KERNELS))).unwrap();
+    let module = context
+        .load_module(Ptx::from_src(ptx(12, KERNELS)))
+        .unwrap();
     module.load_function(name).unwrap()
 }
 
@@ -44,7 +46,9 @@ fn launch_limits() {
     let mut launch = |f: &CudaFunction, config: LaunchConfig| {
         let mut builder = stream.launch_builder(f);
         builder.arg(&mut data).arg(&3u32);
-        unsafe { builder.launch(config) }.map(|_| ()).map_err(|e| e.0)
+        unsafe { builder.launch(config) }
+            .map(|_| ())
+            .map_err(|e| e.0)
     };
     let refused = Err(CUDA_ERROR_INVALID_VALUE);
     for (config, expected) in [
@@ -68,13 +72,19 @@ fn launch_limits() {
     assert_eq!(launch(&fixed, shape((1, 1, 1), (32, 1, 1), 16385)), refused);
     let attribute = CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
     assert_eq!(fixed.set_attribute(attribute, 67 << 10), Ok(()));
-    assert_eq!(launch(&fixed, shape((1, 1, 1), (32, 1, 1), 67 << 10)), Ok(()));
+    assert_eq!(
+        launch(&fixed, shape((1, 1, 1), (32, 1, 1), 67 << 10)),
+        Ok(())
+    );
     assert_eq!(
         fixed.set_attribute(attribute, (67 << 10) + 1),
         Err(DriverError(CUDA_ERROR_INVALID_VALUE))
     );
     let message = turn.library.last_message().unwrap();
-    assert!(message.contains("fixed_shared") && message.contains("101376"), "{message}");
+    assert!(
+        message.contains("fixed_shared") && message.contains("101376"),
+        "{message}"
+    );
     stream.synchronize().unwrap();
 }
 
@@ -107,7 +117,10 @@ fn stale_and_foreign_handles() {
         assert_eq!(result::stream::synchronize(event.cast()), invalid);
         // Never recorded: nothing to wait for, but nothing to measure either.
         assert_eq!(result::event::synchronize(event), Ok(()));
-        assert_eq!(result::event::elapsed(event, event), invalid.map(|_: ()| 0.0));
+        assert_eq!(
+            result::event::elapsed(event, event),
+            invalid.map(|_: ()| 0.0)
+        );
         result::event::destroy(event).unwrap();
         assert_eq!(result::event::query(event), invalid);
 
@@ -133,7 +146,10 @@ fn host_pointers_where_device_ones_belong() {
     let refused = Err(DriverError(CUDA_ERROR_INVALID_VALUE));
     unsafe {
         let device = result::malloc_sync(64).unwrap();
-        assert_eq!(result::memcpy_htod_sync(host.as_ptr() as u64, &host), refused);
+        assert_eq!(
+            result::memcpy_htod_sync(host.as_ptr() as u64, &host),
+            refused
+        );
         assert_eq!(result::memcpy_dtoh_sync(&mut host, 64), refused);
         assert_eq!(result::memcpy_htod_sync(device + 1, &host), refused);
         assert_eq!(result::memset_d8_sync(device, 0, 65), refused);
@@ -178,19 +194,34 @@ fn memory_runs_out() {
 fn binaries_and_broken_texts_are_refused() {
     let turn = turn();
     let context = context();
-    let load = |bytes: &[u8]| unsafe { result::module::load_data(bytes.as_ptr().cast()) }.map_err(|e| e.0);
-    assert_eq!(load(b"\x7fELF\x02\x01\x01\0").unwrap_err(), CUDA_ERROR_NO_BINARY_FOR_GPU);
+    let load =
+        |bytes: &[u8]| unsafe { result::module::load_data(bytes.as_ptr().cast()) }.map_err(|e| e.0);
+    assert_eq!(
+        load(b"\x7fELF\x02\x01\x01\0").unwrap_err(),
+        CUDA_ERROR_NO_BINARY_FOR_GPU
+    );
     assert!(turn.library.last_message().unwrap().contains("cubin"));
-    assert_eq!(load(b"\x50\xed\x55\xba\x01\0\x10\0").unwrap_err(), CUDA_ERROR_NO_BINARY_FOR_GPU);
+    assert_eq!(
+        load(b"\x50\xed\x55\xba\x01\0\x10\0").unwrap_err(),
+        CUDA_ERROR_NO_BINARY_FOR_GPU
+    );
     assert!(turn.library.last_message().unwrap().contains("fatbin"));
     assert_eq!(load(b"hello\0").unwrap_err(), CUDA_ERROR_INVALID_IMAGE);
     let broken = ptx(12, KERNELS).replace("st.global.u32", "st.global.q32");
     let error = context.load_module(Ptx::from_src(broken)).unwrap_err();
     assert_eq!(error.0, CUDA_ERROR_INVALID_PTX);
     let message = turn.library.last_message().unwrap();
-    assert!(message.contains("PTX line") && message.contains("q32"), "{message}");
-    let module = context.load_module(Ptx::from_src(ptx(12, KERNELS))).unwrap();
-    assert_eq!(module.load_function("nothing").unwrap_err().0, CUDA_ERROR_NOT_FOUND);
+    assert!(
+        message.contains("PTX line") && message.contains("q32"),
+        "{message}"
+    );
+    let module = context
+        .load_module(Ptx::from_src(ptx(12, KERNELS)))
+        .unwrap();
+    assert_eq!(
+        module.load_function("nothing").unwrap_err().0,
+        CUDA_ERROR_NOT_FOUND
+    );
 }
 
 /// Launches a kernel that writes to an address nobody allocated; the codes of what follows.
@@ -260,7 +291,11 @@ fn capture_rules() {
     let _context = context();
     use result::stream::{self, StreamKind};
     let global = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_GLOBAL;
-    let ended = |s| unsafe { stream::end_capture(s) }.map(|_| ()).map_err(|e| e.0);
+    let ended = |s| {
+        unsafe { stream::end_capture(s) }
+            .map(|_| ())
+            .map_err(|e| e.0)
+    };
     let code = |r: Result<(), DriverError>| r.map_err(|e| e.0);
     unsafe {
         let s = stream::create(StreamKind::NonBlocking).unwrap();
@@ -281,7 +316,10 @@ fn capture_rules() {
             Err(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED)
         );
         let status = stream::is_capturing(s).unwrap();
-        assert_eq!(status, CUstreamCaptureStatus::CU_STREAM_CAPTURE_STATUS_INVALIDATED);
+        assert_eq!(
+            status,
+            CUstreamCaptureStatus::CU_STREAM_CAPTURE_STATUS_INVALIDATED
+        );
         assert_eq!(
             code(result::memset_d8_async(memory, 0, 64, s)),
             Err(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED)
@@ -297,15 +335,24 @@ fn capture_rules() {
 
         // Synchronisation, of the stream, of the context, of the event.
         stream::begin_capture(s, global).unwrap();
-        assert_eq!(code(stream::synchronize(s)), Err(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED));
+        assert_eq!(
+            code(stream::synchronize(s)),
+            Err(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED)
+        );
         assert_eq!(ended(s), Err(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED));
         stream::begin_capture(s, global).unwrap();
-        assert_eq!(code(result::ctx::synchronize()), Err(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED));
+        assert_eq!(
+            code(result::ctx::synchronize()),
+            Err(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED)
+        );
         assert_eq!(ended(s), Err(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED));
         let event = result::event::create(CUevent_flags::CU_EVENT_DEFAULT).unwrap();
         stream::begin_capture(s, global).unwrap();
         result::event::record(event, s).unwrap();
-        assert_eq!(code(result::event::synchronize(event)), Err(CUDA_ERROR_CAPTURED_EVENT));
+        assert_eq!(
+            code(result::event::synchronize(event)),
+            Err(CUDA_ERROR_CAPTURED_EVENT)
+        );
         assert_eq!(ended(s), Err(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED));
 
         // The legacy stream beside a blocking stream that captures.
@@ -345,7 +392,10 @@ fn capture_rules() {
 
         // Another thread ends it.
         stream::begin_capture(s, global).unwrap();
-        let (handle, current) = (s as usize, result::ctx::get_current().unwrap().unwrap() as usize);
+        let (handle, current) = (
+            s as usize,
+            result::ctx::get_current().unwrap().unwrap() as usize,
+        );
         std::thread::spawn(move || {
             result::ctx::set_current(current as CUcontext).unwrap();
             assert_eq!(
@@ -377,12 +427,19 @@ fn entry_points_by_name() {
             let code = get(name.as_ptr(), &mut found, version, 0, &mut status);
             (code, found as usize, status)
         };
-        let address = |name: &str| *sys::culib().get::<*const ()>(name.as_bytes()).unwrap() as usize;
+        let address =
+            |name: &str| *sys::culib().get::<*const ()>(name.as_bytes()).unwrap() as usize;
         // 3.2 brought the 64-bit form, 12.5 the fourth form of context creation.
         assert_eq!(ask(c"cuMemAlloc", 12000), (0, address("cuMemAlloc_v2"), 0));
         assert_eq!(ask(c"cuMemAlloc", 2000), (0, address("cuMemAlloc"), 0));
-        assert_eq!(ask(c"cuCtxCreate", 12050), (0, address("cuCtxCreate_v4"), 0));
-        assert_eq!(ask(c"cuCtxCreate", 11040), (0, address("cuCtxCreate_v3"), 0));
+        assert_eq!(
+            ask(c"cuCtxCreate", 12050),
+            (0, address("cuCtxCreate_v4"), 0)
+        );
+        assert_eq!(
+            ask(c"cuCtxCreate", 11040),
+            (0, address("cuCtxCreate_v3"), 0)
+        );
         assert_eq!(ask(c"cuNothing", 12000), (0, 0, 1));
         assert_eq!(ask(c"cuGraphCreate", 9000), (0, 0, 2));
     }
@@ -425,11 +482,17 @@ fn occupancy_queries() {
     let _turn = turn();
     let context = context();
     let f = function(&context, "store");
-    let blocks = f.occupancy_max_active_blocks_per_multiprocessor(256, 0, None).unwrap();
+    let blocks = f
+        .occupancy_max_active_blocks_per_multiprocessor(256, 0, None)
+        .unwrap();
     assert_eq!(blocks, 6);
-    let blocks = f.occupancy_max_active_blocks_per_multiprocessor(128, 40 << 10, None).unwrap();
+    let blocks = f
+        .occupancy_max_active_blocks_per_multiprocessor(128, 40 << 10, None)
+        .unwrap();
     assert_eq!(blocks, 2);
-    let spare = f.occupancy_available_dynamic_smem_per_block(2, 128).unwrap();
+    let spare = f
+        .occupancy_available_dynamic_smem_per_block(2, 128)
+        .unwrap();
     assert_eq!(spare, (50 << 10) - 1024);
     let optin = context
         .attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)

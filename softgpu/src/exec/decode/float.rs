@@ -166,7 +166,14 @@ impl<'a> Decoder<'a> {
         self.same_type(i, Type::F64, Class::Float64, run, flops)
     }
 
-    fn half(&mut self, i: &Instr<'a>, m: &mut Mods<'a>, ty: Type, ftz: bool, sat: bool) -> Decoded<()> {
+    fn half(
+        &mut self,
+        i: &Instr<'a>,
+        m: &mut Mods<'a>,
+        ty: Type,
+        ftz: bool,
+        sat: bool,
+    ) -> Decoded<()> {
         if m.one_of(&["rz", "rm", "rp"]).is_some() {
             return Err(Refusal::new("half precision rounds to nearest only"));
         }
@@ -180,8 +187,8 @@ impl<'a> Decoder<'a> {
         if settings.xorsign != m.take("abs") {
             return Err(Refusal::new("'.xorsign' and '.abs' belong together"));
         }
-        let function =
-            scalar::half_function(i.op).ok_or_else(|| Refusal::new("not possible with this type"))?;
+        let function = scalar::half_function(i.op)
+            .ok_or_else(|| Refusal::new("not possible with this type"))?;
         self.rare(i, ty, function, settings)
     }
 
@@ -193,7 +200,11 @@ impl<'a> Decoder<'a> {
         function: scalar::Function,
         settings: scalar::Settings,
     ) -> Decoded<()> {
-        let halves = if matches!(ty, Type::F16x2 | Type::Bf16x2) { 2 } else { 1 };
+        let halves = if matches!(ty, Type::F16x2 | Type::Bf16x2) {
+            2
+        } else {
+            1
+        };
         let flops = halves
             * match i.op {
                 "fma" | "mad" => 2,

@@ -184,7 +184,10 @@ impl<'a> Decoder<'a> {
         let ty = m.ty()?;
         let want = if combine.is_some() { 4 } else { 3 };
         if i.operands.len() != want {
-            return Err(Refusal::new(format!("{} operands where {want} belong", i.operands.len())));
+            return Err(Refusal::new(format!(
+                "{} operands where {want} belong",
+                i.operands.len()
+            )));
         }
         let (p, q) = match &i.operands[0] {
             Operand::Pair(p, q) => (self.pred_dst(p)?, self.pred_dst(q)?),
@@ -224,7 +227,8 @@ impl<'a> Decoder<'a> {
             proto.inst.flags |= scalar::TO_PRED;
             if let Some((how, (c, negated))) = third {
                 proto.inst.flags |= scalar::COMBINED;
-                proto.inst.e = u32::from(c) | u32::from(combination(how)) << 16 | u32::from(negated) << 18;
+                proto.inst.e =
+                    u32::from(c) | u32::from(combination(how)) << 16 | u32::from(negated) << 18;
             }
         } else if let Some((how, (c, negated))) = third {
             proto.inst.aux = u32::from(c);
@@ -237,8 +241,8 @@ impl<'a> Decoder<'a> {
     fn set(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
         let cmp = m
             .one_of(&[
-                "eq", "ne", "lt", "le", "gt", "ge", "lo", "ls", "hi", "hs", "equ", "neu", "ltu", "leu", "gtu",
-                "geu", "num", "nan",
+                "eq", "ne", "lt", "le", "gt", "ge", "lo", "ls", "hi", "hs", "equ", "neu", "ltu",
+                "leu", "gtu", "geu", "num", "nan",
             ])
             .ok_or_else(|| Refusal::new("the comparison is missing"))?;
         let combine = m.one_of(&["and", "or", "xor"]);
@@ -249,10 +253,16 @@ impl<'a> Decoder<'a> {
         }
         let want = if combine.is_some() { 4 } else { 3 };
         if i.operands.len() != want {
-            return Err(Refusal::new(format!("{} operands where {want} belong", i.operands.len())));
+            return Err(Refusal::new(format!(
+                "{} operands where {want} belong",
+                i.operands.len()
+            )));
         }
         let d = self.dst(&i.operands[0], to)?;
-        let (a, b) = (self.src(&i.operands[1], from)?, self.src(&i.operands[2], from)?);
+        let (a, b) = (
+            self.src(&i.operands[1], from)?,
+            self.src(&i.operands[2], from)?,
+        );
         let third = match combine {
             Some(how) => Some((how, self.pred_src(&i.operands[3])?)),
             None => None,
@@ -284,13 +294,25 @@ impl<'a> Decoder<'a> {
         let proto = self.emit(Class::Move, scalar::handler(), d, &[a, b, c]);
         let mut settings = scalar::Settings::new(by, ty);
         settings.ftz = ftz;
-        scalar::setup(&mut proto.inst, scalar::select, settings, [wide, wide, wide, false]);
+        scalar::setup(
+            &mut proto.inst,
+            scalar::select,
+            settings,
+            [wide, wide, wide, false],
+        );
         Ok(())
     }
 
     fn testp(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
         let property = m
-            .one_of(&["finite", "infinite", "number", "notanumber", "normal", "subnormal"])
+            .one_of(&[
+                "finite",
+                "infinite",
+                "number",
+                "notanumber",
+                "normal",
+                "subnormal",
+            ])
             .ok_or_else(|| Refusal::new("the property is missing"))?;
         let ty = m.ty()?;
         let function = scalar::test_function(property, ty)
@@ -301,7 +323,12 @@ impl<'a> Decoder<'a> {
         let wide = ty.bytes() == 8;
         let proto = self.emit(Class::Compare, scalar::handler(), NONE, &[a]);
         proto.inst.p = p;
-        scalar::setup(&mut proto.inst, function, scalar::Settings::new(ty, ty), [wide; 4]);
+        scalar::setup(
+            &mut proto.inst,
+            function,
+            scalar::Settings::new(ty, ty),
+            [wide; 4],
+        );
         proto.inst.flags |= scalar::TO_PRED;
         Ok(())
     }
@@ -318,7 +345,12 @@ impl<'a> Decoder<'a> {
         let mut settings = scalar::Settings::new(from, to);
         settings.mode = super::float::rounding(round.unwrap_or("rn"));
         settings.integral = round.is_some_and(|r| r.ends_with('i'));
-        (settings.ftz, settings.sat, settings.relu, settings.satfinite) = (ftz, sat, relu, satfinite);
+        (
+            settings.ftz,
+            settings.sat,
+            settings.relu,
+            settings.satfinite,
+        ) = (ftz, sat, relu, satfinite);
         if matches!(to, Type::F16x2 | Type::Bf16x2) {
             if from != Type::F32 {
                 return Err(Refusal::new("this conversion is not supported"));
@@ -328,7 +360,11 @@ impl<'a> Decoder<'a> {
             let (a, b) = (self.src(&a, from)?, self.src(&b, from)?);
             let usual = round == Some("rn") && !(ftz || sat || relu || satfinite);
             if usual {
-                let run = if to == Type::F16x2 { ops::pack_f16() } else { ops::pack_bf16() };
+                let run = if to == Type::F16x2 {
+                    ops::pack_f16()
+                } else {
+                    ops::pack_bf16()
+                };
                 self.emit(Class::Convert, run, d, &[a, b]);
                 return Ok(());
             }
@@ -348,14 +384,26 @@ impl<'a> Decoder<'a> {
             self.emit(Class::Convert, run, d, &[a]);
             return Ok(());
         }
-        if tf32 && from != Type::F32 || from.bytes() == 16 || matches!(from, Type::F16x2 | Type::Bf16x2) {
+        if tf32 && from != Type::F32
+            || from.bytes() == 16
+            || matches!(from, Type::F16x2 | Type::Bf16x2)
+        {
             return Err(Refusal::new("this conversion is not supported"));
         }
-        let function = if tf32 { scalar::convert_tf32 } else { scalar::convert };
+        let function = if tf32 {
+            scalar::convert_tf32
+        } else {
+            scalar::convert
+        };
         // results of signed types fill wider registers with their sign: done by a second conversion
         let extend = have.bytes() > to.bytes() && to.signed();
         let proto = self.emit(Class::Convert, scalar::handler(), d, &[a]);
-        scalar::setup(&mut proto.inst, function, settings, [have.bytes() == 8, wide, false, false]);
+        scalar::setup(
+            &mut proto.inst,
+            function,
+            settings,
+            [have.bytes() == 8, wide, false, false],
+        );
         if extend {
             let wide = have.bytes() == 8;
             let run = ops::conversion(have, wide, to, wide, None, false, false)
