@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs programs that know nothing of softgpu on it: softgpu/clients/run.sh [bindings|numba|pycuda|cupy ...]
-# Without a name: bindings. Makes a Python environment in .cache/clients of the repository and a folder
+# Runs programs that know nothing of softgpu on it: softgpu/clients/run.sh [bindings|numba|pycuda|cupy|FILE.py ...]
+# Without a name: bindings. FILE.py is a program of your own that uses cuda-bindings. Makes a Python environment in .cache/clients of the repository and a folder
 # there in which libcuda.so and libcuda.so.1 point to libsoftgpu.so; only these programs see it, through LD_LIBRARY_PATH.
 set -euo pipefail
 
@@ -20,9 +20,9 @@ python="$work/venv/bin/python"
 
 packages() {
     case "$1" in
-    bindings) echo numpy 'cuda-bindings==13.*' 'nvidia-cuda-nvrtc==13.*' ;;
+    bindings | *.py) echo numpy 'cuda-bindings==13.*' 'nvidia-cuda-nvrtc==13.0.*' ;;
     numba) echo numpy 'numba-cuda[cu13]' ;;
-    pycuda) echo numpy pycuda 'cuda-bindings==13.*' 'nvidia-cuda-nvrtc==13.*' ;;
+    pycuda) echo numpy nvidia-cuda-runtime nvidia-curand 'cuda-bindings==13.*' 'nvidia-cuda-nvrtc==13.0.*' ;;
     cupy) echo numpy 'cupy-cuda13x[ctk]' ;;
     *)
         echo "error: no client '$1'; there are bindings, numba, pycuda and cupy" >&2
@@ -37,9 +37,20 @@ for client in "$@"; do
     list="$(packages "$client")"
     # shellcheck disable=SC2086 # one word a package
     "$python" -m pip install --quiet $list
-    nvrtc="$(dirname "$(find "$work/venv" -name 'libnvrtc.so.*' | head -n 1)")"
-    if LD_LIBRARY_PATH="$work/driver:$nvrtc" SOFTGPU_CHECK="${SOFTGPU_CHECK:-all}" \
-        "$python" "$here/saxpy_$client.py"; then
+    program="$here/saxpy_$client.py"
+    case "$client" in
+    *.py) program="$client" ;;
+    pycuda) # comes as source: compiled with the headers of the packages, linked with softgpu
+        cuda="$(dirname "$(dirname "$(find "$work/venv" -name cuda.h | head -n 1)")")"
+        mkdir -p "$work/link"
+        ln -sfn "$cuda"/lib/libcurand.so.* "$work/link/libcurand.so"
+        CPATH="$cuda/include" LIBRARY_PATH="$work/driver:$work/link" \
+            "$python" -m pip install --quiet pycuda
+        export LD_LIBRARY_PATH="$cuda/lib"
+        ;;
+    esac
+    if LD_LIBRARY_PATH="$work/driver:${LD_LIBRARY_PATH:-}" SOFTGPU_CHECK="${SOFTGPU_CHECK:-all}" \
+        "$python" "$program"; then
         echo "client $client: works"
     else
         echo "client $client: does not work" >&2
