@@ -94,6 +94,7 @@ impl Block {
             warp.at_barrier.clear();
             warp.copies = AsyncQueue::default();
             warp.clock = 1;
+            warp.steps = 0;
             warp.syncs.clear();
             warp.local_written.fill(0);
             warp.ready.push(Split {
@@ -183,6 +184,8 @@ fn new_warp(launch: &Launch<'_>, number: u32, threads: u32) -> Warp {
         clock: 1,
         syncs: Vec::new(),
         steps_left: 0,
+        steps: 0,
+        polls: 0,
     };
     for &(row, fill) in &function.fills {
         write_fill(&mut warp, launch, row as usize, fill, 0, FULL);

@@ -103,7 +103,12 @@ impl SharedShadow {
         }
         for word in offset / 4..(offset + bytes).div_ceil(4) {
             if let Some(w) = self.writes.get_mut(word as usize) {
-                *w = entry(clock, 15, thread, inst) | if pending { PENDING } else { 0 };
+                // no barrier orders a copy in flight: its clock is later than all
+                *w = if pending {
+                    entry((1 << 22) - 1, 15, thread, inst) | PENDING
+                } else {
+                    entry(clock, 15, thread, inst)
+                };
             }
         }
     }
@@ -133,11 +138,11 @@ fn lanes_ordered(warp: &Warp, floor: u32, then: u32, clock: u32, now: u32) -> bo
 /// Looks at an access to shared memory that lies inside it.
 pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind) {
     let (race, init) = (cx.launch().opts.race, cx.launch().opts.init);
-    if init {
-        initialised(cx, i, a, mask, size, kind);
-    }
     if race {
         hazards(cx, i, a, mask, size, kind);
+    }
+    if init {
+        initialised(cx, i, a, mask, size, kind);
     }
 }
 
@@ -163,6 +168,14 @@ fn initialised(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind:
         }
     }
     if missing != 0 {
+        // words that a copy is about to write are another mistake, and reported as that
+        let writes = unsafe { &(*cx.block).shadow.writes };
+        let pending = |l: usize| {
+            writes
+                .get(a[l] as usize / 4)
+                .is_some_and(|w| w & PENDING != 0)
+        };
+        let missing = (0..32).fold(0u32, |m, l| m | (missing & u32::from(!pending(l)) << l));
         lanes(missing, |l| {
             let spot = Spot {
                 address: a[l],
