@@ -174,6 +174,8 @@ impl Driver {
     fn step(&'static self, mut state: Locked, stream: Handle) -> Locked {
         let entry = state.streams.get_mut(&stream).expect("a ready stream");
         entry.busy = true;
+        state.running += 1;
+        let entry = state.streams.get_mut(&stream).expect("a ready stream");
         let context = entry.context;
         let op = entry.queue.front().expect("a ready stream");
         let (id, work) = (op.id, op.work.clone());
@@ -202,6 +204,8 @@ impl Driver {
             state.device_busy = false;
         }
         state.pending.remove(&id);
+        state.running -= 1;
+        state.last_call = TimeOfCall(Instant::now());
         if let Some(entry) = state.streams.get_mut(&stream) {
             entry.busy = false;
             entry.queue.pop_front();
@@ -278,7 +282,9 @@ impl Driver {
             loop {
                 std::thread::sleep(idle / 2);
                 let mut state = self.relock();
-                if state.last_call.0.elapsed() < idle || state.pending.is_empty() {
+                // A long kernel is no idleness: its caller goes on where the seed says.
+                let idling = state.running == 0 && state.last_call.0.elapsed() >= idle;
+                if !idling || state.pending.is_empty() {
                     continue;
                 }
                 let targets: Vec<OpId> = state.pending.iter().copied().collect();
