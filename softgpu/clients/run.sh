@@ -22,7 +22,7 @@ packages() {
     case "$1" in
     bindings | *.py) echo numpy 'cuda-bindings==13.*' 'nvidia-cuda-nvrtc==13.0.*' ;;
     numba) echo numpy 'numba-cuda[cu13]' ;;
-    pycuda) echo numpy nvidia-cuda-runtime nvidia-cuda-profiler-api nvidia-curand 'cuda-bindings==13.*' 'nvidia-cuda-nvrtc==13.0.*' ;;
+    pycuda) echo numpy nvidia-cuda-runtime nvidia-cuda-profiler-api nvidia-cuda-crt nvidia-curand 'cuda-bindings==13.*' 'nvidia-cuda-nvrtc==13.0.*' ;;
     cupy) echo numpy 'cupy-cuda13x[ctk]' ;;
     *)
         echo "error: no client '$1'; there are bindings, numba, pycuda and cupy" >&2

@@ -181,7 +181,7 @@ impl Driver {
         let run = move || {
             let state = self.relock();
             let still = state.ready(&HashSet::from([id]));
-            if still.iter().any(|r| *r == (stream, true)) {
+            if still.contains(&(stream, true)) {
                 drop(self.step(state, stream));
             }
         };
