@@ -13,6 +13,7 @@ pub mod memory;
 pub mod numerics;
 pub mod profile;
 pub mod ptx;
+pub mod run;
 
 pub use check::{Finding, FindingKind, Source};
 pub use counters::Counters;

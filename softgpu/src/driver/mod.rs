@@ -11,7 +11,7 @@
 #![allow(clippy::not_unsafe_ptr_arg_deref, clippy::too_many_arguments)]
 
 mod capture;
-mod config;
+pub mod config;
 mod context;
 mod copy;
 mod device;

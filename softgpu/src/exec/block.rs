@@ -17,8 +17,6 @@ pub struct Barrier {
     pub and: bool,
     pub or: bool,
     pub count: u32,
-    /// Warps that arrived without waiting.
-    pub passed: u32,
     /// Instruction of the first arrival.
     pub inst: u32,
     pub open: bool,

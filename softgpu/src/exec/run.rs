@@ -107,7 +107,7 @@ pub fn set_frame(cx: &mut Cx, frame: u32) {
 /// Runs a split until it ends, waits or is merged. True when the warp should let others run.
 unsafe fn execute<const COUNT: bool>(cx: &mut Cx, split: Split) -> bool {
     let launch = cx.launch;
-    let code: *const Inst = unsafe { (&(*launch).program.code).as_ptr() };
+    let code: *const Inst = unsafe { (*launch).program.code.as_ptr() };
     let mut s = split;
     set_frame(cx, s.frame);
     loop {

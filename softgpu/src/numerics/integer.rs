@@ -109,8 +109,8 @@ pub fn div(a: u64, b: u64, bits: u32, is_signed: bool) -> u64 {
     quotient & m
 }
 
-/// `rem`: takes the sign of the dividend. A zero divisor gives the dividend's low bits
-/// all ones as the device does (the ISA leaves it unspecified); MIN % -1 is 0.
+/// `rem`: takes the sign of the dividend. A zero divisor gives all ones, as the device's
+/// own routine does (the ISA leaves it unspecified); MIN % -1 is 0.
 pub fn rem(a: u64, b: u64, bits: u32, is_signed: bool) -> u64 {
     let m = mask(bits);
     if b & m == 0 {
