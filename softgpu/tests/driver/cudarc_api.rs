@@ -162,6 +162,8 @@ fn pinned_memory_and_callbacks() {
     // No driver call any more: the idle watch has to run it.
     let limit = std::time::Duration::from_secs(20);
     assert_eq!(receive.recv_timeout(limit).unwrap(), 42);
+    // The function may still be inside `send`; the sender has to outlive it.
+    stream.synchronize().unwrap();
 }
 
 /// A host function that waits for what comes after the query must not block the query.
