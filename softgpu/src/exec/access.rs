@@ -222,6 +222,7 @@ impl<const SPACE: u8, const SIZE: u32, const COUNT: u32> Op for Load<SPACE, SIZE
         unsafe {
             let mut a = addresses(cx, i, mask);
             let mut mask = mask;
+            cx.polls += u64::from(i.flags & STRONG != 0);
             if SPACE == GENERIC {
                 mask = local_part(cx, i, &mut a, mask, Kind::Load, SIZE, COUNT);
                 if mask == 0 {

@@ -34,22 +34,28 @@ pub fn allot(graph: &Graph, touches: &[Touches], wide: &[bool]) -> Allotment {
         .collect();
     order.sort_by_key(|&r| (spans[r].0, spans[r].1));
     let mut rows = vec![0; wide.len()];
-    // last position at which each row is taken
-    let mut until: Vec<usize> = Vec::new();
+    // 64-bit and 32-bit registers never share a row: a lane's 64 bits lie where two other lanes have their
+    // 32 bits, and lanes of another split may be at a place where the row is used the other way
+    let mut until: [Vec<usize>; 2] = Default::default();
     for &r in &order {
         let (from, to) = spans[r];
-        let step = if wide[r] { 2 } else { 1 };
-        let free = |row: usize| until.get(row).is_none_or(|&u| u < from);
-        let mut row = 0;
-        while !(free(row) && (step == 1 || free(row + 1))) {
-            row += step;
-        }
-        if until.len() < row + step {
-            until.resize(row + step, 0);
-        }
-        until[row..row + step].fill(to);
+        let pool = &mut until[usize::from(wide[r])];
+        let row = pool.iter().position(|&u| u < from).unwrap_or_else(|| {
+            pool.push(0);
+            pool.len() - 1
+        });
+        pool[row] = to;
         rows[r] = row as u32;
     }
+    let singles_from = 2 * until[1].len() as u32;
+    for &r in &order {
+        rows[r] = if wide[r] {
+            2 * rows[r]
+        } else {
+            singles_from + rows[r]
+        };
+    }
+    let count = singles_from + until[0].len() as u32;
     // positions count from 1 so that 0 means never
     let mut events = Vec::new();
     for &r in &order {
@@ -65,7 +71,7 @@ pub fn allot(graph: &Graph, touches: &[Touches], wide: &[bool]) -> Allotment {
     }
     Allotment {
         rows,
-        count: until.len() as u32,
+        count,
         pressure: pressure as u32,
     }
 }

@@ -133,6 +133,7 @@ impl<T: Lane + Into<u64> + super::moves::Cut, const SPACE: u8> Op for Atomic<T, 
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         let size = u32::from(i.p);
+        cx.polls += 1;
         unsafe {
             let mut a = addresses(cx, i, mask);
             let mut mask = mask;

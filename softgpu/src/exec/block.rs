@@ -17,8 +17,6 @@ pub struct Barrier {
     pub and: bool,
     pub or: bool,
     pub count: u32,
-    /// Warps that arrived without waiting.
-    pub passed: u32,
     /// Instruction of the first arrival.
     pub inst: u32,
     pub open: bool,
@@ -94,6 +92,7 @@ impl Block {
             warp.at_barrier.clear();
             warp.copies = AsyncQueue::default();
             warp.clock = 1;
+            warp.steps = 0;
             warp.syncs.clear();
             warp.local_written.fill(0);
             warp.ready.push(Split {
@@ -183,6 +182,8 @@ fn new_warp(launch: &Launch<'_>, number: u32, threads: u32) -> Warp {
         clock: 1,
         syncs: Vec::new(),
         steps_left: 0,
+        steps: 0,
+        polls: 0,
     };
     for &(row, fill) in &function.fills {
         write_fill(&mut warp, launch, row as usize, fill, 0, FULL);

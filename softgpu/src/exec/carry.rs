@@ -16,7 +16,7 @@ const SUBTRACTS: u8 = 4;
 
 /// The flags of an instruction of a carry chain.
 pub fn flags(sets: bool, uses: bool, subtract: bool) -> u8 {
-    u8::from(sets) * SETS | u8::from(uses) * USES | u8::from(subtract) * SUBTRACTS
+    (u8::from(sets) * SETS) | (u8::from(uses) * USES) | (u8::from(subtract) * SUBTRACTS)
 }
 
 /// Adding with a carry in and out.

@@ -52,6 +52,8 @@ pub struct Cx {
     pub clock: u64,
     /// Something other threads may wait for has changed.
     pub progress: u64,
+    /// Atomics and volatile loads so far: a loop with one of them may be waiting for somebody.
+    pub polls: u64,
     pub watcher: super::watch::Watcher,
 }
 

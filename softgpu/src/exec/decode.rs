@@ -17,10 +17,8 @@ use super::LoadError;
 use super::flowgraph::Ends;
 use super::inst::{Flow, Handler, Inst, NONE};
 use super::program::{Class, Fill, Program};
-use crate::ptx::{Function, Instr, Module, Type, Variable};
+use crate::ptx::{Function, Instr, Type, Variable};
 use std::collections::HashMap;
-
-pub use finish::Finished;
 
 /// Marks a row number as that of a constant.
 pub const CONSTANT: u32 = 1 << 30;
@@ -59,13 +57,10 @@ pub struct Proto {
     pub flops: u32,
     pub tensor: u32,
     pub apart: bool,
-    /// A branch that all lanes take together (`.uni`).
-    pub uniform: bool,
 }
 
 /// Decodes one function.
 pub struct Decoder<'a> {
-    pub module: &'a Module<'a>,
     pub function: &'a Function<'a>,
     pub symbols: &'a HashMap<&'a str, Symbol>,
     /// Offsets of the module's shared variables, as far as this kernel uses them.
@@ -82,8 +77,6 @@ pub struct Decoder<'a> {
     /// For each PTX instruction the first one made of it.
     pub starts: Vec<usize>,
     pub has_calls: bool,
-    pub uses_dynamic: bool,
-    pub sm: u32,
 }
 
 /// Where a kernel's shared variables lie.
@@ -264,7 +257,6 @@ impl<'a> Decoder<'a> {
             flops: 0,
             tensor: 0,
             apart: false,
-            uniform: false,
         });
         let last = self.protos.len() - 1;
         &mut self.protos[last]

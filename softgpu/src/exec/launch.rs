@@ -50,6 +50,9 @@ pub struct Launch<'a> {
     next: AtomicU64,
     progress: AtomicU64,
     resident: AtomicU64,
+    /// Host threads that run blocks, and those of them whose blocks only wait.
+    working: AtomicU64,
+    stuck: AtomicU64,
 }
 
 /// Findings of a launch; the same place and kind is one finding with a count.
@@ -178,6 +181,8 @@ pub fn launch(
         next: AtomicU64::new(0),
         progress: AtomicU64::new(0),
         resident: AtomicU64::new(0),
+        working: AtomicU64::new(0),
+        stuck: AtomicU64::new(0),
     };
     let blocks: u64 = cfg.grid.iter().map(|&g| u64::from(g)).product();
     let cores = if opts.threads == 0 {
@@ -195,6 +200,7 @@ pub fn launch(
             .unwrap_or_else(|p| p.into_inner())
             .push(watcher);
     };
+    shared.working.store(workers, Ordering::Relaxed);
     rayon::in_place_scope(|scope| {
         for _ in 1..workers {
             scope.spawn(|_| work());
@@ -254,6 +260,7 @@ fn worker(launch: &Launch<'_>, blocks: u64, limit: u64) -> Watcher {
         stopped: false,
         clock: 0,
         progress: 0,
+        polls: 0,
         watcher: Watcher::new(launch),
     };
     let mut resident: Vec<Box<Block>> = Vec::new();
@@ -304,16 +311,23 @@ fn worker(launch: &Launch<'_>, blocks: u64, limit: u64) -> Watcher {
             .progress
             .fetch_add(cx.progress - before, Ordering::Relaxed);
         let moved = cx.progress != before || launch.progress.load(Ordering::Relaxed) != seen;
+        let was = stuck > STUCK_ROUNDS;
         stuck = if moved { 0 } else { stuck + 1 };
-        if stuck > STUCK_ROUNDS && !resident.is_empty() {
-            let message = describe_stuck(launch, &resident);
-            launch.set_fault(Fault::LaunchTimeout(message));
+        let is = stuck > STUCK_ROUNDS;
+        if was != is {
+            let step = if is { 1 } else { u64::MAX };
+            launch.stuck.fetch_add(step, Ordering::SeqCst);
+        }
+        // only when no thread of the launch gets on is it stuck
+        if is && launch.stuck.load(Ordering::SeqCst) >= launch.working.load(Ordering::SeqCst) {
+            launch.set_fault(Fault::LaunchTimeout(describe_stuck(launch, &resident)));
             break;
         }
         if stuck > 2 {
             std::thread::yield_now();
         }
     }
+    launch.working.fetch_sub(1, Ordering::SeqCst);
     cx.watcher
 }
 

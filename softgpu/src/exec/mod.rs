@@ -5,6 +5,9 @@
 //! hold their state, `run` executes. What instructions do lies in `alu` (lane by lane), `access`
 //! (memory), `atomics`, `warpwide` (across lanes). `watch` does checks and counters.
 
+// a lane is an index into several rows at once
+#![allow(clippy::needless_range_loop)]
+
 mod access;
 mod allot;
 mod alu;

@@ -43,13 +43,13 @@ impl Entry {
                 cfg.grid
             ));
         }
-        if let Some(wanted) = self.info.reqntid {
-            if wanted != cfg.block {
-                return Err(format!(
-                    "it requires blocks of {wanted:?}, not {:?}",
-                    cfg.block
-                ));
-            }
+        if let Some(wanted) = self.info.reqntid
+            && wanted != cfg.block
+        {
+            return Err(format!(
+                "it requires blocks of {wanted:?}, not {:?}",
+                cfg.block
+            ));
         }
         if let Some(most) = self.info.maxntid {
             let most: u64 = most.iter().map(|&b| u64::from(b)).product();
@@ -322,7 +322,6 @@ fn load(
             }
         }
         let mut decoder = Decoder {
-            module: &tree,
             function: f,
             symbols: &symbols,
             shared: &mut layout,
@@ -336,8 +335,6 @@ fn load(
             local_bytes: 0,
             starts: Vec::new(),
             has_calls: false,
-            uses_dynamic: false,
-            sm: profile.sm,
         };
         decoder.place_variables(n);
         decoder.decode()?;
@@ -371,10 +368,9 @@ fn load(
         } else {
             Vec::new()
         };
-        let done = decoder.finish(n as u32);
+        let done = decoder.finish();
         let static_shared = layout.bytes;
         program.functions.push(Function {
-            name: f.name.to_string(),
             entry: done.entry,
             rows: done.rows,
             preds: done.preds,
@@ -382,7 +378,6 @@ fn load(
             local,
             params,
             returns,
-            static_shared,
         });
         if f.is_entry {
             let param_bytes = kernel_params
@@ -457,10 +452,10 @@ fn module_uses(
                 while let Some(o) = pending.pop() {
                     match o {
                         Operand::Symbol(name, _) => {
-                            if let Some(&n) = shared.get(name) {
-                                if named.insert(n) {
-                                    uses.direct.push(n);
-                                }
+                            if let Some(&n) = shared.get(name)
+                                && named.insert(n)
+                            {
+                                uses.direct.push(n);
                             }
                         }
                         Operand::Address(base, _) => pending.push(base),

@@ -232,6 +232,8 @@ pub fn comparison(cmp: &str, ty: Type, ftz: bool) -> Option<Handler> {
     })
 }
 
+// "unordered or less" is "not greater or equal": the negation is meant
+#[allow(clippy::neg_cmp_op_on_partial_ord)]
 fn single(cmp: &str, ftz: bool) -> Option<Handler> {
     use real::{f, flush};
     Some(match (cmp, ftz) {
@@ -274,6 +276,7 @@ fn g(a: u64) -> f64 {
     f64::from_bits(a)
 }
 
+#[allow(clippy::neg_cmp_op_on_partial_ord)]
 fn double(cmp: &str) -> Option<Handler> {
     Some(match cmp {
         "eq" => pred2(|a: u64, b: u64| g(a) == g(b)),

@@ -36,7 +36,6 @@ pub struct Info {
     pub tensor: u32,
     /// An instruction made by the decoder that the PTX doesn't have.
     pub hidden: bool,
-    pub function: u32,
 }
 
 /// What fills a row that no instruction writes.
@@ -81,7 +80,6 @@ pub struct Slot {
 /// A function or kernel.
 #[derive(Clone, Debug, Default)]
 pub struct Function {
-    pub name: String,
     pub entry: u32,
     pub rows: u32,
     pub preds: u32,
@@ -90,7 +88,6 @@ pub struct Function {
     pub local: u32,
     pub params: Vec<Slot>,
     pub returns: Vec<Slot>,
-    pub static_shared: u32,
 }
 
 /// A call: callee (or `NONE` when indirect), arguments and results in the caller's frame.

@@ -66,9 +66,6 @@ fn detected() -> u8 {
 /// All lanes.
 pub const FULL: u32 = !0;
 
-/// Bytes of a row of 32-bit lanes.
-pub const ROW_BYTES: usize = 128;
-
 /// 32 lanes of 32 bits, the unit in which registers are allotted.
 #[derive(Clone, Copy)]
 #[repr(C, align(128))]

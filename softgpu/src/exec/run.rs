@@ -10,8 +10,12 @@ use super::warp::{Split, Waiting};
 use super::watch;
 use crate::exec::Fault;
 
-/// Backward branches a split takes before lanes that wait for it may go on without it.
-const PATIENCE: i64 = 20_000;
+/// Backward branches after which a warp is looked at.
+const LOOK: i64 = 256;
+/// Backward branches without polling after which other warps and blocks have their turn.
+const SHARE: u64 = 64 * LOOK as u64;
+/// Backward branches a warp may take in all; some minutes of nothing but looping.
+const ENDLESS: u64 = 1 << 34;
 
 /// Why a warp stopped running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +33,8 @@ pub enum Outcome {
 /// Runs a warp until it has to wait.
 pub fn run_warp(cx: &mut Cx, block: &mut Block, number: usize) -> Outcome {
     enter(cx, block, number);
-    cx.warp().steps_left = PATIENCE;
+    cx.warp().steps_left = LOOK;
+    cx.warp().polls = cx.polls;
     loop {
         if cx.stopped {
             return Outcome::Stopped;
@@ -102,7 +107,7 @@ pub fn set_frame(cx: &mut Cx, frame: u32) {
 /// Runs a split until it ends, waits or is merged. True when the warp should let others run.
 unsafe fn execute<const COUNT: bool>(cx: &mut Cx, split: Split) -> bool {
     let launch = cx.launch;
-    let code: *const Inst = unsafe { (&(*launch).program.code).as_ptr() };
+    let code: *const Inst = unsafe { (*launch).program.code.as_ptr() };
     let mut s = split;
     set_frame(cx, s.frame);
     loop {
@@ -259,8 +264,9 @@ fn exit(cx: &mut Cx, inst: &Inst, s: &Split, mask: u32) {
     barrier::after_exit(cx);
 }
 
-/// Counts a backward branch; after too many the lanes that wait for these ones are let go. True when
-/// the warp should let others run; the split is then back among the ready ones.
+/// Counts a backward branch. A loop that polls (an atomic, a volatile load) may wait for lanes that wait
+/// for it at a meeting, or for another warp or block: the lanes are let go and the others have their turn.
+/// True when they should; the split is then back among the ready ones.
 #[inline(always)]
 fn hurry(cx: &mut Cx, s: &mut Split) -> bool {
     let warp = unsafe { &mut *cx.warp };
@@ -268,11 +274,39 @@ fn hurry(cx: &mut Cx, s: &mut Split) -> bool {
     if warp.steps_left > 0 {
         return false;
     }
-    warp.steps_left = PATIENCE;
-    warp.dissolve();
-    warp.ready.insert(0, s.clone());
+    look(cx, s)
+}
+
+#[cold]
+fn look(cx: &mut Cx, s: &mut Split) -> bool {
     cx.stopped |= cx.launch().stopped();
-    true
+    let polls = cx.polls;
+    let warp = cx.warp();
+    warp.steps_left = LOOK;
+    warp.steps += LOOK as u64;
+    let polled = warp.polls != polls;
+    warp.polls = polls;
+    let steps = warp.steps;
+    if polled {
+        warp.dissolve();
+        warp.ready.insert(0, s.clone());
+        return true;
+    }
+    if steps > ENDLESS {
+        let inst = unsafe { &(&(*cx.launch).program.code)[s.pc as usize] };
+        let place = cx.whereabouts(inst, s.mask.trailing_zeros());
+        cx.fault(Fault::LaunchTimeout(format!(
+            "{place}: a loop that doesn't end"
+        )));
+        return false;
+    }
+    if steps % SHARE < LOOK as u64 {
+        // computing is progress
+        cx.progress += 1;
+        cx.warp().ready.push(s.clone());
+        return true;
+    }
+    false
 }
 
 /// Lanes take different ways: one goes on, the others are ready later.

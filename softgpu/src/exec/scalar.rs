@@ -243,6 +243,32 @@ pub fn approximate(op: &str) -> Option<Function> {
     })
 }
 
+/// `rcp.approx.ftz.f64`: only the upper half of operand and result counts, subnormals are zeros.
+pub fn coarse_rcp(a: u64, _: u64, _: u64, _: Settings) -> u64 {
+    coarse(a, |x| 1.0 / x)
+}
+
+/// `rsqrt.approx.ftz.f64`, likewise.
+pub fn coarse_rsqrt(a: u64, _: u64, _: u64, _: Settings) -> u64 {
+    coarse(a, |x| 1.0 / x.sqrt())
+}
+
+fn coarse(a: u64, f: fn(f64) -> f64) -> u64 {
+    let flush = |x: f64| {
+        if x.is_subnormal() {
+            0f64.copysign(x)
+        } else {
+            x
+        }
+    };
+    let y = flush(f(flush(f64::from_bits(a & !0xffff_ffff))));
+    if y.is_nan() {
+        0x7fff_ffff_0000_0000
+    } else {
+        y.to_bits() & !0xffff_ffff
+    }
+}
+
 /// The f64 operation of a name.
 pub fn double_function(op: &str) -> Option<Function> {
     fn d(a: u64) -> f64 {

@@ -1,7 +1,7 @@
 //! `mma.sync`.
 //!
 //! The fragments of the 32 lanes are gathered into small matrices, multiplied, and spread again. Sums
-//! follow the shape of the hardware's: the products of a step (see [`Shape::step`]) and the accumulator
+//! follow the shape of the hardware's: the products of a step (eight, for tf32 four) and the accumulator
 //! are added exactly (in double precision, which holds them but for extreme ranges) and the sum is cut
 //! (rounded towards zero) to single precision once a step.
 
@@ -84,14 +84,6 @@ impl Shape {
     /// Multiply-adds of the whole warp.
     pub fn multiply_adds(self) -> u32 {
         (self.m * 8 * self.k) as u32
-    }
-
-    /// Products that are added before the sum is cut.
-    pub fn step(self) -> usize {
-        match self.element {
-            Element::Tf32 => 4,
-            _ => 8,
-        }
     }
 }
 

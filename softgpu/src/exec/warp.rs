@@ -102,7 +102,11 @@ pub struct Warp {
     pub clock: u32,
     /// Warp-level synchronisations since the last one of all lanes: time and members.
     pub syncs: Vec<(u32, u32)>,
+    /// Backward branches until the warp is looked at, and how many it took in all.
     pub steps_left: i64,
+    pub steps: u64,
+    /// The context's polls when it was looked at last.
+    pub polls: u64,
 }
 
 impl Warp {

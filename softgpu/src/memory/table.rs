@@ -100,14 +100,14 @@ impl Table {
             self.gone.push_back(entry.allocation.clone());
             return Ok(entry.allocation);
         }
-        if let Some(a) = self.gone.iter().rev().find(|a| a.base == addr) {
-            if self.find(addr).is_none() {
-                return Err(MemoryError::DoubleFree {
-                    address: addr,
-                    size: a.size,
-                    label: a.label.clone(),
-                });
-            }
+        if let Some(a) = self.gone.iter().rev().find(|a| a.base == addr)
+            && self.find(addr).is_none()
+        {
+            return Err(MemoryError::DoubleFree {
+                address: addr,
+                size: a.size,
+                label: a.label.clone(),
+            });
         }
         Err(MemoryError::NotAnAllocation {
             address: addr,

@@ -71,14 +71,6 @@ impl<'a> Parser<'a> {
         found
     }
 
-    fn take_dot(&mut self, word: &str) -> bool {
-        let found = self.peek() == Token::Dot(word);
-        if found {
-            self.next();
-        }
-        found
-    }
-
     fn expect(&mut self, mark: char) -> Result<(), SyntaxError> {
         if self.take(mark) {
             return Ok(());

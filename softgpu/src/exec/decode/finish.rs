@@ -18,7 +18,7 @@ pub struct Finished {
 
 impl Decoder<'_> {
     /// Lays the function's code out behind what the program has.
-    pub fn finish(mut self, number: u32) -> Finished {
+    pub fn finish(mut self) -> Finished {
         let ends: Vec<Ends> = self.protos.iter().map(|p| p.ends(&self.starts)).collect();
         let graph = Graph::new(&ends);
         let touches: Vec<Touches> = self
@@ -64,11 +64,9 @@ impl Decoder<'_> {
             let splits = matches!(p.inst.flow, Flow::Branch | Flow::BranchTable)
                 && (p.inst.guard != TRUE || p.inst.flow == Flow::BranchTable)
                 && graph.successors[b].len() > 1;
-            if splits {
-                if let Some(m) = graph.meets[b] {
-                    is_meeting[m] = true;
-                    meets[last] = Some(m);
-                }
+            if splits && let Some(m) = graph.meets[b] {
+                is_meeting[m] = true;
+                meets[last] = Some(m);
             }
         }
         let entry = self.program.code.len() as u32;
@@ -91,7 +89,7 @@ impl Decoder<'_> {
             let b = block_of(i);
             if graph.starts[b] == i && is_meeting[b] {
                 self.program.code.push(marker(block_pc[b]));
-                self.program.info.push(info_of(number, p.line, p.place));
+                self.program.info.push(info_of(p.line, p.place));
             }
             let row = |r: u32| resolve(r, &allotment, &constant_rows);
             for field in 0..5 {
@@ -131,7 +129,6 @@ impl Decoder<'_> {
                 flops: p.flops,
                 tensor: p.tensor,
                 hidden: false,
-                function: number,
             });
         }
         // streaks, from the back
@@ -185,7 +182,7 @@ fn marker(id: u32) -> Inst {
     }
 }
 
-fn info_of(function: u32, line: u32, place: u32) -> Info {
+fn info_of(line: u32, place: u32) -> Info {
     Info {
         line,
         place,
@@ -193,6 +190,5 @@ fn info_of(function: u32, line: u32, place: u32) -> Info {
         flops: 0,
         tensor: 0,
         hidden: true,
-        function,
     }
 }

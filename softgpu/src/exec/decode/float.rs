@@ -41,7 +41,7 @@ impl<'a> Decoder<'a> {
         m.ty()?;
         match ty {
             Type::F32 => self.single(i, m, ftz, sat)?,
-            Type::F64 => self.double(i, m, ftz || sat)?,
+            Type::F64 => self.double(i, m, ftz, sat)?,
             _ => self.half(i, m, ty, ftz, sat)?,
         }
         Ok(true)
@@ -129,9 +129,20 @@ impl<'a> Decoder<'a> {
         self.same_type(i, Type::F32, class, run, flops)
     }
 
-    fn double(&mut self, i: &Instr<'a>, m: &mut Mods<'a>, wrong: bool) -> Decoded<()> {
-        if wrong {
-            return Err(Refusal::new("'.ftz' and '.sat' don't exist for .f64"));
+    fn double(&mut self, i: &Instr<'a>, m: &mut Mods<'a>, ftz: bool, sat: bool) -> Decoded<()> {
+        if let ("rcp" | "rsqrt", true) = (i.op, ftz && m.take("approx")) {
+            let function = if i.op == "rcp" {
+                scalar::coarse_rcp
+            } else {
+                scalar::coarse_rsqrt
+            };
+            let settings = scalar::Settings::new(Type::F64, Type::F64);
+            return self.rare(i, Type::F64, function, settings);
+        }
+        if ftz || sat {
+            return Err(Refusal::new(
+                "'.ftz' and '.sat' don't exist for this .f64 instruction",
+            ));
         }
         let round = m.one_of(&["rn", "rz", "rm", "rp"]).unwrap_or("rn");
         m.take("approx");

@@ -6,7 +6,7 @@ use super::super::inst::{Flow, NONE};
 use super::super::program::Class;
 use super::operands::SymbolValue;
 use super::{Decoded, Decoder, Mods, Refusal};
-use crate::ptx::{Instr, Operand, Space, Type};
+use crate::ptx::{Instr, Operand, Space};
 
 /// An address on its way into an instruction.
 pub struct Address {
@@ -176,9 +176,9 @@ impl<'a> Decoder<'a> {
         p.apart = true;
         p.inst.imm = address.imm;
         p.inst.flags = flags
-            | u8::from(address.short) * SHORT_ADDRESS
-            | u8::from(ty.signed()) * SIGNED
-            | u8::from(register.bytes() == 8 && ty.bytes() < 8) * WIDE;
+            | (u8::from(address.short) * SHORT_ADDRESS)
+            | (u8::from(ty.signed()) * SIGNED)
+            | (u8::from(register.bytes() == 8 && ty.bytes() < 8) * WIDE);
         p.inst.p = ty.bytes() as u16;
         p.inst.q = if register.bytes() == 2 { 16 } else { 0 };
         p.inst.aux = rows.len() as u32;
@@ -224,8 +224,8 @@ impl<'a> Decoder<'a> {
         let p = self.emit(Class::LoadStore, run, NONE, &[address.row]);
         p.inst.imm = address.imm;
         p.inst.flags = flags
-            | u8::from(address.short) * SHORT_ADDRESS
-            | u8::from(wide == Some(true) && ty.bytes() < 8) * WIDE;
+            | (u8::from(address.short) * SHORT_ADDRESS)
+            | (u8::from(wide == Some(true) && ty.bytes() < 8) * WIDE);
         p.inst.p = ty.bytes() as u16;
         p.inst.aux = rows.len() as u32;
         for (n, &row) in rows.iter().enumerate() {
@@ -277,7 +277,7 @@ impl<'a> Decoder<'a> {
         let p = self.emit(Class::Atomic, run, d, &[address.row, b, c]);
         p.apart = true;
         p.inst.imm = address.imm;
-        p.inst.flags = flags | STRONG | u8::from(address.short) * SHORT_ADDRESS;
+        p.inst.flags = flags | STRONG | (u8::from(address.short) * SHORT_ADDRESS);
         p.inst.aux = op as u32;
         p.inst.p = ty.bytes() as u16;
         Ok(())
@@ -326,13 +326,5 @@ impl<'a> Decoder<'a> {
             self.var_offsets.push(offset);
         }
         self.local_bytes = local.next_multiple_of(16) as u32;
-    }
-
-    /// The type the register of an operand has.
-    pub fn operand_type(&self, o: &Operand<'a>) -> Option<Type> {
-        match o {
-            Operand::Reg(r) => Some(self.reg_type(*r)),
-            _ => None,
-        }
     }
 }

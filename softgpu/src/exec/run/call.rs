@@ -104,11 +104,26 @@ pub fn enter(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
     let function = &program.functions[callee as usize];
     let caller = cx.warp().frames[s.frame as usize].clone();
     let above = &program.functions[caller.callee as usize];
+    // frames of different lanes must not share rows, see `allot`
+    let top = |f: &Frame| {
+        f.rows
+            + program.functions[f.callee as usize]
+                .rows
+                .next_multiple_of(2)
+    };
+    let rows = cx
+        .warp()
+        .frames
+        .iter()
+        .filter(|f| f.lanes != 0)
+        .map(top)
+        .max()
+        .unwrap_or(0);
     let frame = Frame {
         return_pc: s.pc + 1,
         call: inst.aux,
         callee,
-        rows: caller.rows + above.rows.next_multiple_of(2),
+        rows,
         preds: caller.preds + above.preds,
         local: caller.local + above.local.next_multiple_of(16),
         parent: s.frame,

@@ -117,7 +117,7 @@ pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: 
     let stamp =
         races.launch << LAUNCH | u64::from(block.sync.epoch & 0x7fff) << EPOCH | u64::from(me);
     let words = u64::from(size.div_ceil(4));
-    let mut conflicts: Vec<(usize, u64, &'static str)> = Vec::new();
+    let mut conflicts: Vec<(usize, u64, bool)> = Vec::new();
     let cell = |word: u64, which: usize| unsafe {
         AtomicU64::from_ptr(races.shadow.add(word as usize * 2 + which))
     };
@@ -157,18 +157,23 @@ pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: 
                 && write as u32 != me
                 && !(strong && write & FLAG != 0)
             {
-                conflicts.push((l, write, "wrote"));
+                conflicts.push((l, write, true));
             }
             if writes && !strong {
                 let read = cell(word, 1).load(Ordering::Relaxed);
                 if read >> LAUNCH == races.launch && (read as u32 != me || read & FLAG != 0) {
-                    conflicts.push((l, read, "read"));
+                    conflicts.push((l, read, false));
                 }
             }
         }
     });
-    for (l, old, what) in conflicts {
-        judge(cx, i, a[l], l as u32, size, kind, old, what);
+    for (l, old, written) in conflicts {
+        let spot = Spot {
+            address: a[l],
+            space: "global",
+            bytes: size,
+        };
+        judge(cx, i, l as u32, spot, kind, old, written);
     }
 }
 
@@ -214,22 +219,15 @@ fn synchronise(
 
 #[cold]
 #[inline(never)]
-fn judge(
-    cx: &mut Cx,
-    i: &Inst,
-    address: u64,
-    lane: u32,
-    size: u32,
-    kind: Kind,
-    old: u64,
-    what: &str,
-) {
+fn judge(cx: &mut Cx, i: &Inst, lane: u32, spot: Spot, kind: Kind, old: u64, written: bool) {
+    let address = spot.address;
+    let what = if written { "wrote" } else { "read" };
     let launch = unsafe { &*cx.launch };
     let sync = unsafe { &(*cx.block).sync };
     let other = old as u32;
-    let many = what == "read" && old & FLAG != 0;
+    let many = !written && old & FLAG != 0;
     // an atomic of the other block and one of this block on the same word are ordered by the word
-    if what == "wrote" && old & FLAG != 0 && sync.acquired.contains_key(&address) {
+    if written && old & FLAG != 0 && sync.acquired.contains_key(&address) {
         return;
     }
     let epoch = (old >> EPOCH & 0x7fff) as u32;
@@ -254,10 +252,5 @@ fn judge(
     let message = format!(
         "blocks of one launch conflict: this block {does} a word that {who} in the same launch, and nothing orders the two"
     );
-    let spot = Spot {
-        address,
-        space: "global",
-        bytes: size,
-    };
     report::at(cx, FindingKind::GlobalRace, i, lane, spot, &message);
 }

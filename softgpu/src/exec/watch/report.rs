@@ -30,7 +30,7 @@ pub fn report(cx: &mut Cx, kind: FindingKind, inst: &Inst, lane: u32, message: &
     );
 }
 
-/// Reports a mistake. The same kind at the same PTX line is one finding with a count; it shows the
+/// Reports a mistake. The same kind at the same place is one finding with a count; it shows the
 /// first block and thread, whichever host thread was faster.
 #[cold]
 pub fn at(cx: &mut Cx, kind: FindingKind, inst: &Inst, lane: u32, spot: Spot, message: &str) {
@@ -49,13 +49,19 @@ pub fn at(cx: &mut Cx, kind: FindingKind, inst: &Inst, lane: u32, spot: Spot, me
         "local" => format!("offset {} of local memory", spot.address),
         _ => String::new(),
     };
-    if let Some(f) = findings
-        .list
-        .iter_mut()
-        .find(|f| f.kind == kind && f.ptx_line == ptx_line)
-    {
+    let same = |f: &&mut Finding| {
+        // an unrolled loop repeats a source line many times
+        f.kind == kind
+            && if source.is_some() {
+                f.source == source
+            } else {
+                f.ptx_line == ptx_line
+            }
+    };
+    if let Some(f) = findings.list.iter_mut().find(same) {
         f.count += 1;
         if order(block, thread) < order(f.block, f.thread) {
+            f.ptx_line = ptx_line;
             f.block = block;
             f.thread = thread;
             f.address = spot.address;

@@ -103,7 +103,12 @@ impl SharedShadow {
         }
         for word in offset / 4..(offset + bytes).div_ceil(4) {
             if let Some(w) = self.writes.get_mut(word as usize) {
-                *w = entry(clock, 15, thread, inst) | if pending { PENDING } else { 0 };
+                // no barrier orders a copy in flight: its clock is later than all
+                *w = if pending {
+                    entry((1 << 22) - 1, 15, thread, inst) | PENDING
+                } else {
+                    entry(clock, 15, thread, inst)
+                };
             }
         }
     }
@@ -133,11 +138,11 @@ fn lanes_ordered(warp: &Warp, floor: u32, then: u32, clock: u32, now: u32) -> bo
 /// Looks at an access to shared memory that lies inside it.
 pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind) {
     let (race, init) = (cx.launch().opts.race, cx.launch().opts.init);
-    if init {
-        initialised(cx, i, a, mask, size, kind);
-    }
     if race {
         hazards(cx, i, a, mask, size, kind);
+    }
+    if init {
+        initialised(cx, i, a, mask, size, kind);
     }
 }
 
@@ -163,6 +168,14 @@ fn initialised(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind:
         }
     }
     if missing != 0 {
+        // words that a copy is about to write are another mistake, and reported as that
+        let writes = unsafe { &(*cx.block).shadow.writes };
+        let pending = |l: usize| {
+            writes
+                .get(a[l] as usize / 4)
+                .is_some_and(|w| w & PENDING != 0)
+        };
+        let missing = (0..32).fold(0u32, |m, l| m | (missing & u32::from(!pending(l)) << l));
         lanes(missing, |l| {
             let spot = Spot {
                 address: a[l],
@@ -175,74 +188,152 @@ fn initialised(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind:
     }
 }
 
+/// An access that meets an earlier one: lane, word, what the shadow holds, whether that is a write.
+struct Meeting {
+    lane: usize,
+    word: u32,
+    old: u64,
+    written: bool,
+}
+
 #[inline(never)]
 fn hazards(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind) {
-    let warp = unsafe { &*cx.warp };
-    let shadow = unsafe { &mut (*cx.block).shadow };
-    let (number, clock) = (warp.number, warp.clock);
-    let floor = u64::from(shadow.floor) << CLOCK;
-    let words = size.div_ceil(4);
-    let strong = kind == Kind::Atomic || i.flags & STRONG != 0;
-    let first_thread = warp.first_thread;
-    let mut conflicts: Vec<(usize, u32, FindingKind, u64, &'static str)> = Vec::new();
-    let reads = kind == Kind::Load || kind == Kind::Atomic;
-    let stamp = u64::from(clock) << CLOCK;
-    lanes(mask, |l| {
-        let offset = a[l] as u32;
-        let bytes = if size >= 4 {
-            15u64
-        } else {
-            ((1 << size) - 1) << (offset & 3)
-        };
-        let thread = first_thread + l as u32;
-        for w in 0..words {
-            let at = (offset / 4 + w) as usize;
-            let (write, read) = unsafe {
-                (
-                    shadow.writes.get_unchecked_mut(at),
-                    shadow.reads.get_unchecked_mut(at),
-                )
-            };
-            let old = *write;
-            if old >= floor && old != 0 {
-                // somebody wrote since the last barrier
-                let by = (old >> THREAD & 1023) as u32;
-                let overlap = old >> BYTES & 15 & bytes != 0;
-                let pending = old & PENDING != 0;
-                if overlap && (by != thread || pending) && !(strong && old & ATOMIC != 0) {
-                    conflicts.push((l, at as u32, FindingKind::SharedRace, old, "write"));
-                }
-            }
-            if reads && kind != Kind::Atomic {
-                let r = *read;
-                let mine = stamp | bytes << BYTES | u64::from(number) << WARP | 1 << l;
-                if r < floor {
-                    *read = mine;
-                } else {
-                    *read = merge(
-                        r,
-                        mine,
-                        clock,
-                        number,
-                        shadow_floor(shadow.warp_floors[number as usize]),
-                    );
-                }
-            } else {
-                let r = *read;
-                if r >= floor && r != 0 && r >> BYTES & 15 & bytes != 0 {
-                    conflicts.push((l, at as u32, FindingKind::SharedRace, r, "read"));
-                }
-                *write = entry(clock, bytes, thread, i.id) | if strong { ATOMIC } else { 0 };
-            }
-        }
-    });
-    for (l, word, kind_found, old, what) in conflicts {
-        judge(cx, i, l, word, size, kind, kind_found, old, what);
+    let meetings = if kind == Kind::Load {
+        read_words(cx, i, a, mask, size)
+    } else {
+        write_words(cx, i, a, mask, size, kind)
+    };
+    for m in meetings {
+        judge(cx, i, &m, size, kind);
     }
 }
 
-fn shadow_floor(f: u32) -> u32 {
-    f
+fn bytes_of(offset: u32, size: u32) -> u64 {
+    if size >= 4 {
+        15
+    } else {
+        ((1 << size) - 1) << (offset & 3)
+    }
+}
+
+fn read_words(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32) -> Vec<Meeting> {
+    let warp = unsafe { &*cx.warp };
+    let shadow = unsafe { &mut (*cx.block).shadow };
+    let (number, clock, first) = (warp.number, warp.clock, warp.first_thread);
+    let floor = u64::from(shadow.floor) << CLOCK;
+    let warp_floor = shadow.warp_floors[number as usize];
+    let strong = i.flags & STRONG != 0;
+    let stamp = u64::from(clock) << CLOCK | u64::from(number) << WARP;
+    let words = size.div_ceil(4);
+    let mut meetings = Vec::new();
+    let mut l = 0;
+    while l < 32 {
+        // neighbours that read the same word are looked at together
+        let offset = a[l] as u32;
+        let mut group = 1u32 << l;
+        let mut next = l + 1;
+        while next < 32 && a[next] as u32 == offset {
+            group |= 1 << next;
+            next += 1;
+        }
+        l = next;
+        group &= mask;
+        if group == 0 {
+            continue;
+        }
+        let bytes = bytes_of(offset, size);
+        let mine = stamp | bytes << BYTES | u64::from(group);
+        for w in 0..words {
+            let at = (offset / 4 + w) as usize;
+            // the access lies inside shared memory, and the shadow covers all of it
+            let (write, read) = unsafe {
+                (
+                    *shadow.writes.get_unchecked(at),
+                    shadow.reads.get_unchecked_mut(at),
+                )
+            };
+            if write >= floor {
+                let by = (write >> THREAD & 1023) as u32;
+                let pending = write & PENDING != 0;
+                let own = match by.wrapping_sub(first) {
+                    lane @ 0..32 if !pending => 1 << lane,
+                    _ => 0,
+                };
+                let others = group & !own;
+                let overlap = write >> BYTES & 15 & bytes != 0;
+                if others != 0 && overlap && !(strong && write & ATOMIC != 0) {
+                    lanes(others, |lane| {
+                        meetings.push(Meeting {
+                            lane,
+                            word: at as u32,
+                            old: write,
+                            written: true,
+                        });
+                    });
+                }
+            }
+            *read = if *read < floor {
+                mine
+            } else {
+                merge(*read, mine, clock, number, warp_floor)
+            };
+        }
+    }
+    meetings
+}
+
+fn write_words(
+    cx: &mut Cx,
+    i: &Inst,
+    a: &[u64; 32],
+    mask: u32,
+    size: u32,
+    kind: Kind,
+) -> Vec<Meeting> {
+    let warp = unsafe { &*cx.warp };
+    let shadow = unsafe { &mut (*cx.block).shadow };
+    let (clock, first) = (warp.clock, warp.first_thread);
+    let floor = u64::from(shadow.floor) << CLOCK;
+    let strong = kind == Kind::Atomic || i.flags & STRONG != 0;
+    let mut meetings = Vec::new();
+    lanes(mask, |lane| {
+        let offset = a[lane] as u32;
+        let bytes = bytes_of(offset, size);
+        let thread = first + lane as u32;
+        for w in 0..size.div_ceil(4) {
+            let at = (offset / 4 + w) as usize;
+            // as in `read_words`
+            let (write, read) = unsafe {
+                (
+                    shadow.writes.get_unchecked_mut(at),
+                    *shadow.reads.get_unchecked(at),
+                )
+            };
+            let old = *write;
+            if old >= floor {
+                let other = (old >> THREAD & 1023) as u32 != thread || old & PENDING != 0;
+                let overlap = old >> BYTES & 15 & bytes != 0;
+                if other && overlap && !(strong && old & ATOMIC != 0) {
+                    meetings.push(Meeting {
+                        lane,
+                        word: at as u32,
+                        old,
+                        written: true,
+                    });
+                }
+            }
+            if read >= floor && read >> BYTES & 15 & bytes != 0 {
+                meetings.push(Meeting {
+                    lane,
+                    word: at as u32,
+                    old: read,
+                    written: false,
+                });
+            }
+            *write = entry(clock, bytes, thread, i.id) | if strong { ATOMIC } else { 0 };
+        }
+    });
+    meetings
 }
 
 /// Adds a reader to the readers a word remembers.
@@ -272,25 +363,21 @@ fn merge(old: u64, mine: u64, clock: u32, number: u32, warp_floor: u32) -> u64 {
 /// Decides whether two accesses are ordered after all, and reports them if not.
 #[cold]
 #[inline(never)]
-fn judge(
-    cx: &mut Cx,
-    i: &Inst,
-    lane: usize,
-    word: u32,
-    size: u32,
-    kind: Kind,
-    finding: FindingKind,
-    old: u64,
-    what: &str,
-) {
+fn judge(cx: &mut Cx, i: &Inst, meeting: &Meeting, size: u32, kind: Kind) {
+    let Meeting {
+        lane,
+        word,
+        old,
+        written,
+    } = *meeting;
     let warp = unsafe { &*cx.warp };
     let shadow = unsafe { &(*cx.block).shadow };
     let clock = (old >> CLOCK) as u32;
     let me = warp.number as usize;
     let floor = shadow.warp_floors[me];
-    let mut finding = finding;
+    let mut finding = FindingKind::SharedRace;
     let other: String;
-    if what == "write" {
+    if written {
         let thread = (old >> THREAD & 1023) as u32;
         let (by_warp, by_lane) = ((thread / 32) as usize, thread % 32);
         let pending = old & PENDING != 0;
