@@ -23,7 +23,7 @@ pub fn div_s32(a: u32, b: u32) -> u32 {
 #[inline(always)]
 pub fn rem_s32(a: u32, b: u32) -> u32 {
     if b == 0 {
-        a
+        !0
     } else {
         (a as i32).wrapping_rem(b as i32) as u32
     }
@@ -41,7 +41,7 @@ pub fn div_s64(a: u64, b: u64) -> u64 {
 #[inline(always)]
 pub fn rem_s64(a: u64, b: u64) -> u64 {
     if b == 0 {
-        a
+        !0
     } else {
         (a as i64).wrapping_rem(b as i64) as u64
     }

@@ -77,6 +77,8 @@ pub struct Decoder<'a> {
     /// For each PTX instruction the first one made of it.
     pub starts: Vec<usize>,
     pub has_calls: bool,
+    /// Compute capability of the device, times ten.
+    pub sm: u32,
 }
 
 /// Where a kernel's shared variables lie.

@@ -335,6 +335,7 @@ fn load(
             local_bytes: 0,
             starts: Vec::new(),
             has_calls: false,
+            sm: profile.sm,
         };
         decoder.place_variables(n);
         decoder.decode()?;

@@ -45,6 +45,20 @@ fn flush_small(x: f32) -> u32 {
     x.to_bits()
 }
 
+/// `div.approx`: for a divisor between 2^126 and infinity the result is a zero, or NaN when the dividend
+/// is infinite (PTX ISA: the device multiplies by a reciprocal that has been flushed).
+#[inline(always)]
+pub fn approximate_quotient(a: u32, b: u32, quotient: f32) -> u32 {
+    let size = b & 0x7fff_ffff;
+    let (huge, dividend) = (size > 0x7e80_0000 && size < 0x7f80_0000, a & 0x7fff_ffff);
+    let flushed = if dividend >= 0x7f80_0000 {
+        NAN
+    } else {
+        (a ^ b) & 0x8000_0000
+    };
+    if huge { flushed } else { tidy(quotient) }
+}
+
 #[inline(always)]
 fn order(a: u32) -> i32 {
     let a = a as i32;

@@ -36,11 +36,13 @@ pub fn saturate_f64(x: f64) -> f64 {
 /// Replaces any NaN by the canonical one.
 #[inline]
 pub fn canonical_f32(x: f32) -> f32 {
-    if x.is_nan() {
-        f32::from_bits(NAN_F32)
+    // On bits: a choice between two NaN values is one the compiler may drop.
+    let bits = x.to_bits();
+    f32::from_bits(if bits & 0x7fff_ffff > 0x7f80_0000 {
+        NAN_F32
     } else {
-        x
-    }
+        bits
+    })
 }
 
 /// Makes an inexact nearest result odd: `result` is the nearest f64 and `error` the exact

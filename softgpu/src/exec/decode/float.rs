@@ -77,24 +77,30 @@ impl<'a> Decoder<'a> {
             ("add", false, false) => alu2(|a, b| tidy(f(a) + f(b))),
             ("add", true, false) => alu2(|a, b| flush_out(f(flush(a)) + f(flush(b)))),
             ("add", false, true) => alu2(|a, b| saturate(f(a) + f(b))),
-            ("add", true, true) => alu2(|a, b| saturate(f(flush(a)) + f(flush(b)))),
+            ("add", true, true) => alu2(|a, b| saturate(f(flush_out(f(flush(a)) + f(flush(b)))))),
             ("sub", false, false) => alu2(|a, b| tidy(f(a) - f(b))),
             ("sub", true, false) => alu2(|a, b| flush_out(f(flush(a)) - f(flush(b)))),
             ("sub", false, true) => alu2(|a, b| saturate(f(a) - f(b))),
-            ("sub", true, true) => alu2(|a, b| saturate(f(flush(a)) - f(flush(b)))),
+            ("sub", true, true) => alu2(|a, b| saturate(f(flush_out(f(flush(a)) - f(flush(b)))))),
             ("mul", false, false) => alu2(|a, b| tidy(f(a) * f(b))),
             ("mul", true, false) => alu2(|a, b| flush_out(f(flush(a)) * f(flush(b)))),
             ("mul", false, true) => alu2(|a, b| saturate(f(a) * f(b))),
-            ("mul", true, true) => alu2(|a, b| saturate(f(flush(a)) * f(flush(b)))),
+            ("mul", true, true) => alu2(|a, b| saturate(f(flush_out(f(flush(a)) * f(flush(b)))))),
             ("fma" | "mad", false, false) => alu3(|a, b, c| tidy(f(a).mul_add(f(b), f(c)))),
             ("fma" | "mad", true, false) => {
                 alu3(|a, b, c| flush_out(f(flush(a)).mul_add(f(flush(b)), f(flush(c)))))
             }
             ("fma" | "mad", false, true) => alu3(|a, b, c| saturate(f(a).mul_add(f(b), f(c)))),
-            ("fma" | "mad", true, true) => {
-                alu3(|a, b, c| saturate(f(flush(a)).mul_add(f(flush(b)), f(flush(c)))))
-            }
+            ("fma" | "mad", true, true) => alu3(|a, b, c| {
+                saturate(f(flush_out(f(flush(a)).mul_add(f(flush(b)), f(flush(c))))))
+            }),
             (_, _, true) => return Err(Refusal::new("'.sat' is not possible here")),
+            ("div", false, _) if approx == Some("approx") => {
+                alu2(|a: u32, b: u32| approximate_quotient(a, b, f(a) / f(b)))
+            }
+            ("div", true, _) if approx == Some("approx") => {
+                alu2(|a: u32, b: u32| flush(approximate_quotient(a, b, f(flush(a)) / f(flush(b)))))
+            }
             ("div", false, _) => alu2(|a, b| tidy(f(a) / f(b))),
             ("div", true, _) => alu2(|a, b| flush_out(f(flush(a)) / f(flush(b)))),
             ("rcp", false, _) => alu1(|a: u32| tidy(1.0 / f(a))),

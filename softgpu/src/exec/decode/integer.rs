@@ -71,11 +71,11 @@ impl<'a> Decoder<'a> {
             ("div", S16, _) => {
                 alu2(|a: u32, b: u32| bits::div_s32(bits::sext16(a), bits::sext16(b)) & 0xffff)
             }
-            ("rem", U32, _) => alu2(|a: u32, b: u32| a.checked_rem(b).unwrap_or(a)),
+            ("rem", U32, _) => alu2(|a: u32, b: u32| a.checked_rem(b).unwrap_or(!0)),
             ("rem", S32, _) => alu2(bits::rem_s32),
-            ("rem", U64, _) => alu2(|a: u64, b: u64| a.checked_rem(b).unwrap_or(a)),
+            ("rem", U64, _) => alu2(|a: u64, b: u64| a.checked_rem(b).unwrap_or(!0)),
             ("rem", S64, _) => alu2(bits::rem_s64),
-            ("rem", U16, _) => alu2(|a: u32, b: u32| a.checked_rem(b).unwrap_or(a)),
+            ("rem", U16, _) => alu2(|a: u32, b: u32| a.checked_rem(b).unwrap_or(0xffff)),
             ("rem", S16, _) => {
                 alu2(|a: u32, b: u32| bits::rem_s32(bits::sext16(a), bits::sext16(b)) & 0xffff)
             }

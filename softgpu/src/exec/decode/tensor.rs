@@ -3,8 +3,9 @@
 use super::super::copies;
 use super::super::inst::{Flow, NONE, handler, plain_handler};
 use super::super::program::Class;
-use super::super::tensor::{self, Element, Shape};
+use super::super::tensor;
 use super::{Decoded, Decoder, Mods, Refusal};
+use crate::numerics::mma::Element;
 use crate::ptx::{Instr, Operand, Type};
 
 impl<'a> Decoder<'a> {
@@ -62,19 +63,15 @@ impl<'a> Decoder<'a> {
         if !(m.take("row") && m.take("col")) {
             return Err(Refusal::new("only .row.col is supported"));
         }
-        m.take("satfinite");
+        let saturate = m.take("satfinite");
         // the types stand in the order d, a, b, c; tf32 is no fundamental type
         let words = std::mem::take(&mut m.words);
         let [d, a, b, c] = words[..] else {
             return Err(Refusal::new("four types are wanted"));
         };
-        if a != b && !(matches!(a, "s8" | "u8") && matches!(b, "s8" | "u8")) {
-            return Err(Refusal::new("the types of a and b differ"));
-        }
-        let shape = Shape::find(shape, d, a, b, c)
-            .ok_or_else(|| Refusal::new("this shape is not supported with these types"))?;
+        let shape = tensor::find(shape, [d, a, b, c], saturate, self.sm).map_err(Refusal::new)?;
         let [od, oa, ob, oc] = self.operands::<4>(i)?;
-        let (tc, ta) = match shape.element {
+        let (tc, ta) = match shape.a {
             Element::F64 => (Type::F64, Type::F64),
             _ if d == "f32" => (Type::F32, Type::B32),
             _ => (Type::B32, Type::B32),
@@ -89,6 +86,7 @@ impl<'a> Decoder<'a> {
         ]
         .concat();
         rows.extend(&inputs);
+        rows.insert(0, self.word(shape.encode()));
         let members = self.word(!0);
         let p = self.push(Class::Tensor, tensor::handler_of(shape), Flow::WarpSync);
         p.set_read(2, members);
@@ -97,7 +95,7 @@ impl<'a> Decoder<'a> {
             .extend(inputs.iter().filter(|&&r| r & super::CONSTANT == 0));
         p.rows = rows;
         p.apart = true;
-        p.tensor = shape.multiply_adds();
+        p.tensor = shape.multiply_adds() as u32;
         Ok(())
     }
 

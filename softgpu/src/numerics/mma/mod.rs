@@ -161,11 +161,63 @@ impl Operation {
             count
         }
     }
-    /// Arithmetic operations, a multiply-add counted as two.
-    pub fn operations(self) -> u64 {
-        2 * (self.m * self.n * self.k) as u64
+    /// Multiply-adds of the whole tile.
+    pub fn multiply_adds(self) -> usize {
+        self.m * self.n * self.k
+    }
+
+    /// The operation as one word, for an interpreter's tables; see [`Operation::decode`].
+    pub fn encode(self) -> u32 {
+        let place =
+            |list: &[Element], of: Element| list.iter().position(|&e| e == of).unwrap_or(0) as u32;
+        self.m as u32
+            | (self.n as u32) << 5
+            | (self.k as u32) << 10
+            | place(&ELEMENTS, self.a) << 16
+            | place(&ELEMENTS, self.b) << 19
+            | (self.c as u32) << 22
+            | (self.saturate as u32) << 24
+            | (self.architecture as u32) << 25
+    }
+
+    /// The operation of a word that [`Operation::encode`] made.
+    #[inline]
+    pub fn decode(word: u32) -> Operation {
+        let field = |at: u32, bits: u32| (word >> at & ((1 << bits) - 1)) as usize;
+        Operation {
+            m: field(0, 5),
+            n: field(5, 5),
+            k: field(10, 6),
+            a: ELEMENTS[field(16, 3)],
+            b: ELEMENTS[field(19, 3)],
+            c: [
+                Accumulator::F16,
+                Accumulator::F32,
+                Accumulator::F64,
+                Accumulator::S32,
+            ][field(22, 2)],
+            saturate: field(24, 1) != 0,
+            architecture: [
+                Architecture::Turing,
+                Architecture::Ampere,
+                Architecture::Ada,
+                Architecture::Hopper,
+            ][field(25, 2)],
+        }
     }
 }
+
+/// The element types in the order of their codes; the last two are never encoded.
+const ELEMENTS: [Element; 8] = [
+    Element::F16,
+    Element::Bf16,
+    Element::Tf32,
+    Element::F64,
+    Element::S8,
+    Element::U8,
+    Element::F16,
+    Element::F16,
+];
 
 /// Runs an operation with 32-bit registers: `a`, `b`, `c` hold [`Operation::a_registers`] ...
 /// rows of 32 lanes, `d` receives [`Operation::c_registers`].
