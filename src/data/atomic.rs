@@ -8,6 +8,14 @@ use std::path::{Path, PathBuf};
 /// Writes `path` through a temporary file in the same folder: written, synced, renamed. A failure
 /// at any point (full disk, no permission, a kill) leaves what was at `path` as it was.
 pub fn write(path: &Path, contents: &[u8]) -> Result<()> {
+    write_with(path, &mut |file| {
+        file.write_all(contents)
+            .map_err(|e| Error::io("write", path, e))
+    })
+}
+
+/// As [`write`], the contents coming piece by piece from `fill`, whose own errors are passed on.
+pub fn write_with(path: &Path, fill: &mut dyn FnMut(&mut dyn Write) -> Result<()>) -> Result<()> {
     let folder = folder_of(path);
     let mut builder = tempfile::Builder::new();
     builder.prefix(".warp19-").suffix(".tmp");
@@ -21,8 +29,9 @@ pub fn write(path: &Path, contents: &[u8]) -> Result<()> {
     let mut file = builder
         .tempfile_in(&folder)
         .map_err(|e| Error::io("create a file in", &folder, e))?;
-    file.write_all(contents)
-        .and_then(|()| file.as_file().sync_all())
+    fill(file.as_file_mut())?;
+    file.as_file()
+        .sync_all()
         .map_err(|e| Error::io("write", path, e))?;
     file.persist(path)
         .map_err(|e| Error::io("write", path, e.error))?;

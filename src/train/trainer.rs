@@ -1,6 +1,6 @@
 //! The trainer: a network, its data and its optimiser on a device, and the loop over steps and epochs.
 
-use super::checkpoint::{BEST, Best, Checkpoint, LAST, Meta};
+use super::checkpoint::{self, BEST, Best, Checkpoint, LAST, Meta};
 use super::init;
 use super::metrics::{self, Epoch};
 use super::recipe::{Optimizer, Recipe};
@@ -54,6 +54,19 @@ impl Config {
             seed: self.seed,
             augment: self.recipe.augment.filter(|_| training),
         })
+    }
+
+    /// An error if a setting makes no sense by itself; the data come in with [`check_dataset`].
+    pub fn check(&self) -> Result<()> {
+        self.recipe.check()?;
+        if self.images == 0 || u32::try_from(self.images).is_err() {
+            return Err(Error::Invalid(format!(
+                "{} images to train on: it must be between 1 and {}",
+                self.images,
+                u32::MAX
+            )));
+        }
+        Ok(())
     }
 
     /// Steps of the whole run.
@@ -261,7 +274,7 @@ impl Trainer {
         dir: &Path,
         from: Option<&Checkpoint>,
     ) -> Result<Trainer> {
-        config.recipe.check()?;
+        config.check()?;
         check_dataset(&config, dataset)?;
         let model = config.model()?;
         let network = Network::new(device, &model, config.recipe.batch, true)?;
@@ -372,11 +385,16 @@ impl Trainer {
                         images_per_second: done as f64 / began.elapsed().as_secs_f64(),
                     });
                 }
+                // At the epoch's last step its evaluation comes first: a checkpoint stands for whole epochs up to its
+                // step, so that a resumed run never owes one.
+                if self.step == last {
+                    break;
+                }
                 if stop.load(Ordering::SeqCst) {
                     self.save(device)?;
                     return Ok(Outcome::Interrupted);
                 }
-                if saved.elapsed() >= save_every && self.step < last {
+                if saved.elapsed() >= save_every {
                     self.save(device)?;
                     saved = Instant::now();
                 }
@@ -393,6 +411,9 @@ impl Trainer {
             saved = Instant::now();
             let line = self.epochs.last().expect("just added");
             tell(Event::Epoch(line, improved));
+            if stop.load(Ordering::SeqCst) && self.step < end {
+                return Ok(Outcome::Interrupted);
+            }
         }
         if self.step < total {
             self.save(device)?;
@@ -442,8 +463,8 @@ impl Trainer {
             return Ok(());
         }
         Err(Error::Invalid(format!(
-            "the loss is no longer a finite number near step {}: training diverged. The last checkpoint in {} is from \
-             before and intact. Try a smaller --lr (it is {}), or --recipe robust",
+            "the loss or the weights are no longer finite numbers near step {}: training diverged. The last checkpoint in \
+             {} is from before and intact. Try a smaller --lr (it is {}), or --recipe robust",
             self.step,
             self.dir.display(),
             self.config.recipe.lr
@@ -535,7 +556,12 @@ impl Trainer {
     }
 
     /// Writes the newest state to the run folder.
+    ///
+    /// # Errors
+    /// Those of the file system, and weights or losses that are no longer finite: the checkpoint before stays then.
     pub fn save(&self, device: &mut dyn Device) -> Result<()> {
+        let stats = read_stats(device, self.stats)?;
+        self.refuse_non_finite(stats[3])?;
         let a = &self.arenas;
         let named = [
             ("weights", Some(a.weights)),
@@ -543,15 +569,19 @@ impl Trainer {
             ("moment2", a.moment2),
             ("ema", a.ema),
         ];
-        let mut arenas = Vec::new();
-        for (name, view) in named {
-            if let Some(view) = view {
-                arenas.push((name, download_f32(device, view)?));
-            }
-        }
-        let stats = read_stats(device, self.stats)?;
+        let views: Vec<(&str, View)> = named
+            .into_iter()
+            .filter_map(|(name, view)| Some((name, view?)))
+            .collect();
+        let names: Vec<&str> = views.iter().map(|(name, _)| *name).collect();
         let meta = Meta::new(self.step, self.config.clone(), self.best, stats);
-        Checkpoint { meta, arenas }.write(&self.dir.join(LAST))
+        checkpoint::write(&self.dir.join(LAST), &meta, &names, &mut |name| {
+            let (_, view) = views.iter().find(|(n, _)| *n == name).expect("named above");
+            let values = download_f32(device, *view)?;
+            let bad = values.iter().filter(|v| !v.is_finite()).count();
+            self.refuse_non_finite(bad as f64)?;
+            Ok(values)
+        })
     }
 }
 
