@@ -1,8 +1,8 @@
 //! Checkpoints: one safetensors file with everything a run needs to go on, or to be evaluated.
 //!
 //! Tensors are named `<arena>/<parameter>`: `weights/conv1_1.weight`, `moment1/...`, `moment2/...`, `ema/...`, in the
-//! engine's own layouts. One metadata entry, `warp19`, holds [`Meta`] as JSON; it has a SHA-256 of the tensors, so that
-//! a damaged file is noticed and not trained on. No clock reading is stored: equal runs give equal bytes.
+//! engine's own layouts. One metadata entry, `warp19`, holds [`Meta`] as JSON; it has a SHA-256 of
+//! itself and the tensors, so that a damaged file is noticed and not trained on. No clock reading is stored: equal runs give equal bytes.
 
 use super::trainer::Config;
 use crate::data::atomic;
@@ -23,6 +23,7 @@ const FORMAT: u32 = 1;
 
 /// The best epoch so far, on the validation images where there are some, else on the test images.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Best {
     pub epoch: u64,
     pub accuracy: f64,
@@ -31,6 +32,7 @@ pub struct Best {
 
 /// What a checkpoint holds beside tensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Meta {
     pub format: u32,
     /// Optimiser steps done.
@@ -53,6 +55,19 @@ impl Meta {
             stats,
             sha256: String::new(),
         }
+    }
+
+    fn to_json(&self) -> Result<String> {
+        serde_json::to_string(self).map_err(|e| Error::Invalid(e.to_string()))
+    }
+
+    /// A hash that has taken in everything but the checksum itself.
+    fn start_hash(&self) -> Result<Sha256> {
+        let bare = Meta {
+            sha256: String::new(),
+            ..self.clone()
+        };
+        Ok(Sha256::new().chain_update(bare.to_json()?))
     }
 }
 
@@ -91,13 +106,13 @@ impl Checkpoint {
                 tensors.push((format!("{arena}/{}", p.name), view));
             }
         }
-        let mut hash = Sha256::new();
+        let mut hash = self.meta.start_hash()?;
         for (name, view) in &tensors {
             hash.update(name.as_bytes());
             hash.update(view.data());
         }
         self.meta.sha256 = hex(&hash.finalize());
-        let meta = serde_json::to_string(&self.meta).map_err(|e| Error::Invalid(e.to_string()))?;
+        let meta = self.meta.to_json()?;
         let metadata = HashMap::from([(KEY.to_string(), meta)]);
         let bytes = safetensors::serialize(tensors, Some(metadata))
             .map_err(|e| Error::Invalid(format!("{}: {e}", path.display())))?;
@@ -136,7 +151,7 @@ impl Checkpoint {
             )));
         }
         let parameters = meta.config.model()?.parameters();
-        let mut hash = Sha256::new();
+        let mut hash = meta.start_hash()?;
         let mut arenas = Vec::new();
         let mut used = 0;
         for arena in ARENAS {
@@ -156,7 +171,7 @@ impl Checkpoint {
             )));
         }
         if hex(&hash.finalize()) != meta.sha256 {
-            return Err(bad("its tensors are damaged (the checksum differs)".into()));
+            return Err(bad("it is damaged (the checksum differs)".into()));
         }
         Ok(Checkpoint { meta, arenas })
     }
