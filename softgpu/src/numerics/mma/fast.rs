@@ -32,7 +32,7 @@ struct Tile {
     b_exponent: [[i32; COLUMNS]; MAX_K],
     c: [[u32; ROWS]; COLUMNS],
     d: [[u32; ROWS]; COLUMNS],
-    outside: [[bool; ROWS]; COLUMNS],
+    outside: [[u32; ROWS]; COLUMNS],
 }
 
 /// Runs an operation if it is one of those handled here; returns whether it was.
@@ -69,7 +69,7 @@ pub fn execute(
             return true;
         }
     }
-    run(op, a, b, c, d);
+    run::<false>(op, a, b, c, d);
     true
 }
 
@@ -82,7 +82,7 @@ fn run_avx512(
     c: &[[u32; 32]],
     d: &mut [[u32; 32]],
 ) {
-    run(op, a, b, c, d);
+    run::<true>(op, a, b, c, d);
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -94,11 +94,18 @@ fn run_avx2(
     c: &[[u32; 32]],
     d: &mut [[u32; 32]],
 ) {
-    run(op, a, b, c, d);
+    run::<false>(op, a, b, c, d);
 }
 
+/// `WIDE`: the caller has AVX-512.
 #[inline(always)]
-fn run(op: &Operation, a: &[[u32; 32]], b: &[[u32; 32]], c: &[[u32; 32]], d: &mut [[u32; 32]]) {
+fn run<const WIDE: bool>(
+    op: &Operation,
+    a: &[[u32; 32]],
+    b: &[[u32; 32]],
+    c: &[[u32; 32]],
+    d: &mut [[u32; 32]],
+) {
     let mut tile = Tile {
         a: [[0.0; ROWS]; MAX_K],
         a_exponent: [[ZERO; ROWS]; MAX_K],
@@ -106,7 +113,7 @@ fn run(op: &Operation, a: &[[u32; 32]], b: &[[u32; 32]], c: &[[u32; 32]], d: &mu
         b_exponent: [[ZERO; COLUMNS]; MAX_K],
         c: [[0; ROWS]; COLUMNS],
         d: [[0; ROWS]; COLUMNS],
-        outside: [[false; ROWS]; COLUMNS],
+        outside: [[0; ROWS]; COLUMNS],
     };
     match op.a {
         Element::F16 => unpack_pairs(&mut tile, a, b, f16_parts),
@@ -123,13 +130,13 @@ fn run(op: &Operation, a: &[[u32; 32]], b: &[[u32; 32]], c: &[[u32; 32]], d: &mu
     // Constant parameters let the loops over terms unroll.
     let parameters = model::parameters(op);
     let any_outside = match (op.k, parameters.length, parameters.fraction) {
-        (16, 8, 24) => columns::<16, 8, 24>(&mut tile),
-        (16, 16, 25) => columns::<16, 16, 25>(&mut tile),
-        (8, 8, 24) => columns::<8, 8, 24>(&mut tile),
-        (8, 8, 25) => columns::<8, 8, 25>(&mut tile),
-        (8, 4, 24) => columns::<8, 4, 24>(&mut tile),
-        (4, 4, 24) => columns::<4, 4, 24>(&mut tile),
-        _ => columns::<4, 4, 25>(&mut tile),
+        (16, 8, 24) => columns::<WIDE, 16, 8, 24>(&mut tile),
+        (16, 16, 25) => columns::<WIDE, 16, 16, 25>(&mut tile),
+        (8, 8, 24) => columns::<WIDE, 8, 8, 24>(&mut tile),
+        (8, 8, 25) => columns::<WIDE, 8, 8, 25>(&mut tile),
+        (8, 4, 24) => columns::<WIDE, 8, 4, 24>(&mut tile),
+        (4, 4, 24) => columns::<WIDE, 4, 4, 24>(&mut tile),
+        _ => columns::<WIDE, 4, 4, 25>(&mut tile),
     };
     if any_outside {
         redo(op, a, b, &mut tile);
@@ -151,7 +158,7 @@ fn redo(op: &Operation, a: &[[u32; 32]], b: &[[u32; 32]], tile: &mut Tile) {
     let right = super::fragment::gather_b(op, |r, lane| b[r][lane] as u64);
     for column in 0..COLUMNS {
         for row in 0..ROWS {
-            if tile.outside[column][row] {
+            if tile.outside[column][row] != 0 {
                 let value = model::element(
                     op,
                     |k| left[row * op.k + k],
@@ -250,43 +257,51 @@ fn unpack_tf32(tile: &mut Tile, a: &[[u32; 32]], b: &[[u32; 32]]) {
 
 /// All of D; returns whether any element lies outside the safe range.
 #[inline(always)]
-fn columns<const K: usize, const LENGTH: usize, const F: i32>(tile: &mut Tile) -> bool {
-    let mut any = false;
+fn columns<const WIDE: bool, const K: usize, const LENGTH: usize, const F: i32>(
+    tile: &mut Tile,
+) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if WIDE {
+        // SAFETY: the caller says that the features are there.
+        return unsafe { avx512::columns::<K, LENGTH, F>(tile) };
+    }
+    let mut any = 0;
     for column in 0..COLUMNS {
         let mut sum = tile.c[column];
-        let mut outside = [false; ROWS];
+        let mut outside = [0; ROWS];
         for start in (0..K).step_by(LENGTH) {
             step::<LENGTH, F>(tile, column, start, &mut sum, &mut outside);
         }
         tile.d[column] = sum;
         tile.outside[column] = outside;
-        any |= outside.iter().fold(false, |any, &x| any | x);
+        any |= outside.iter().fold(0, |any, &x| any | x);
     }
-    any
+    any != 0
 }
 
-/// One fused sum of LENGTH products and the accumulator, for 16 rows.
+/// One fused sum of LENGTH products and the accumulator, for 16 rows. A row that cannot be
+/// done here gets a nonzero word in `outside`.
 #[inline(always)]
 fn step<const LENGTH: usize, const F: i32>(
     tile: &Tile,
     column: usize,
     start: usize,
     sum: &mut [u32; ROWS],
-    outside: &mut [bool; ROWS],
+    outside: &mut [u32; ROWS],
 ) {
     let mut largest = [0i32; ROWS];
-    let mut c = [0f32; ROWS];
+    let mut c = [0u32; ROWS];
     for row in 0..ROWS {
-        let value = f32::from_bits(sum[row]);
-        let field = (sum[row] >> 23 & 255) as i32;
-        let special = field > LARGEST + 127;
-        let exponent = if value == 0.0 {
+        let bits = sum[row];
+        let field = (bits >> 23 & 255) as i32;
+        let exponent = if bits << 1 == 0 {
             ZERO
         } else {
             field.max(1) - 127
         };
+        let special = field > LARGEST + 127;
         largest[row] = if special { OUTSIDE } else { exponent };
-        c[row] = if special { 0.0 } else { value };
+        c[row] = if special { 0 } else { bits };
     }
     for k in start..start + LENGTH {
         let b = tile.b_exponent[k][column];
@@ -295,16 +310,16 @@ fn step<const LENGTH: usize, const F: i32>(
         }
     }
     let mut scale = [0f32; ROWS];
-    let mut back = [0f64; ROWS];
+    let mut exponent = [0i32; ROWS];
     for row in 0..ROWS {
         let e = largest[row];
-        let nothing = e < 2 * ZERO / 4;
-        let out = (e > LARGEST) | ((e < SMALLEST) & !nothing);
-        let e = e.clamp(SMALLEST, LARGEST);
-        let up = ((F - e + 127) as u32) << 23;
+        // Only zeros: any scale gives zero.
+        let e = if e < ZERO / 2 { SMALLEST } else { e };
+        let kept = e.max(SMALLEST).min(LARGEST);
+        let out = (kept != e) as u32;
         // A marked row is scaled by zero, so that its conversions below stay in range.
-        scale[row] = f32::from_bits(if out { 0 } else { up });
-        back[row] = f64::from_bits(((e - F + 1023) as u64) << 52);
+        scale[row] = f32::from_bits((((F - kept + 127) as u32) << 23) & out.wrapping_sub(1));
+        exponent[row] = kept;
         outside[row] |= out;
     }
     let mut total = [0i32; ROWS];
@@ -318,10 +333,113 @@ fn step<const LENGTH: usize, const F: i32>(
         }
     }
     for row in 0..ROWS {
-        // Sixteen products stay below 2^31; the accumulator may exceed it, hence f64.
-        let cut = (c[row] as f64 * scale[row] as f64).trunc();
-        let exact = total[row] as f64 + cut;
-        let kept = f64::from_bits(exact.to_bits() & !((1 << 29) - 1));
-        sum[row] = ((kept * back[row]) as f32).to_bits();
+        let scaled = f32::from_bits(c[row]) * scale[row];
+        // SAFETY: |c| < 2 * 2^e_max and below infinity, so |scaled| < 2^(F + 1); or zero.
+        let cut = unsafe { scaled.to_int_unchecked::<i32>() };
+        let power = f32::from_bits(((exponent[row] - F + 127) as u32) << 23);
+        sum[row] = if LENGTH == 16 {
+            // Sixteen products stay below 2^31, but not with the accumulator: through f64.
+            let exact = total[row] as f64 + cut as f64;
+            let kept = f64::from_bits(exact.to_bits() & !((1 << 29) - 1));
+            (kept as f32 * power).to_bits()
+        } else {
+            // Towards zero: the nearest f32 of the magnitude, one less where it is larger.
+            let exact = total[row] + cut;
+            let magnitude = exact.unsigned_abs() as i32;
+            let nearest = magnitude as f32;
+            // SAFETY: the magnitude is below 2^30.
+            let over = unsafe { nearest.to_int_unchecked::<i32>() } > magnitude;
+            let kept = f32::from_bits(nearest.to_bits() - over as u32) * power;
+            kept.to_bits() | exact as u32 & 0x8000_0000
+        };
+    }
+}
+
+/// [`columns`] with one register for the 16 rows.
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    use super::{COLUMNS, LARGEST, OUTSIDE, ROWS, SMALLEST, Tile, ZERO};
+    use std::arch::x86_64::*;
+
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
+    pub fn columns<const K: usize, const LENGTH: usize, const F: i32>(tile: &mut Tile) -> bool {
+        let mut any = 0;
+        for column in 0..COLUMNS {
+            // SAFETY: arrays of 16 words.
+            let mut sum = unsafe { _mm512_loadu_si512(tile.c[column].as_ptr().cast()) };
+            let mut outside = 0;
+            for start in (0..K).step_by(LENGTH) {
+                let out;
+                (sum, out) = step::<LENGTH, F>(tile, column, start, sum);
+                outside |= out;
+            }
+            // SAFETY: as above.
+            unsafe { _mm512_storeu_si512(tile.d[column].as_mut_ptr().cast(), sum) };
+            for row in 0..ROWS {
+                tile.outside[column][row] = u32::from(outside >> row & 1);
+            }
+            any |= outside;
+        }
+        any != 0
+    }
+
+    /// As the portable `step`; returns the sums and a mask of the rows it could not do.
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
+    fn step<const LENGTH: usize, const F: i32>(
+        tile: &Tile,
+        column: usize,
+        start: usize,
+        sum: __m512i,
+    ) -> (__m512i, u16) {
+        let word = |x: i32| _mm512_set1_epi32(x);
+        // SAFETY: rows of the tile are arrays of 16 words.
+        let exponents =
+            |k: usize| unsafe { _mm512_loadu_si512(tile.a_exponent[k].as_ptr().cast()) };
+        let values = |k: usize| unsafe { _mm512_loadu_ps(tile.a[k].as_ptr()) };
+
+        let field = _mm512_and_si512(_mm512_srli_epi32::<23>(sum), word(255));
+        let exponent = _mm512_sub_epi32(_mm512_max_epi32(field, word(1)), word(127));
+        let zero = _mm512_testn_epi32_mask(sum, word(0x7fff_ffff));
+        let special = _mm512_cmpgt_epi32_mask(field, word(LARGEST + 127));
+        let exponent = _mm512_mask_mov_epi32(exponent, zero, word(ZERO));
+        let mut largest = _mm512_mask_mov_epi32(exponent, special, word(OUTSIDE));
+        let c = _mm512_castsi512_ps(_mm512_mask_mov_epi32(sum, special, word(0)));
+        for k in start..start + LENGTH {
+            let e = _mm512_add_epi32(exponents(k), word(tile.b_exponent[k][column]));
+            largest = _mm512_max_epi32(largest, e);
+        }
+        let nothing = _mm512_cmplt_epi32_mask(largest, word(ZERO / 2));
+        let largest = _mm512_mask_mov_epi32(largest, nothing, word(SMALLEST));
+        let kept = _mm512_min_epi32(_mm512_max_epi32(largest, word(SMALLEST)), word(LARGEST));
+        let out = _mm512_cmpneq_epi32_mask(kept, largest);
+        let power = |e: __m512i| _mm512_slli_epi32::<23>(_mm512_add_epi32(e, word(127)));
+        let scale = power(_mm512_sub_epi32(word(F), kept));
+        let scale = _mm512_castsi512_ps(_mm512_mask_mov_epi32(scale, out, word(0)));
+
+        let mut total = word(0);
+        for k in start..start + LENGTH {
+            let product = _mm512_mul_ps(values(k), _mm512_set1_ps(tile.b[k][column]));
+            let scaled = _mm512_mul_ps(product, scale);
+            total = _mm512_add_epi32(total, _mm512_cvttps_epi32(scaled));
+        }
+        let cut = _mm512_cvttps_epi32(_mm512_mul_ps(c, scale));
+        let back = _mm512_castsi512_ps(power(_mm512_sub_epi32(kept, word(F))));
+        const ZERO_WARDS: i32 = _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC;
+        let rounded = if LENGTH == 16 {
+            // Sixteen products stay below 2^31, but not with the accumulator: through f64.
+            let part = |t: __m256i, c: __m256i| {
+                let exact = _mm512_add_pd(_mm512_cvtepi32_pd(t), _mm512_cvtepi32_pd(c));
+                _mm256_castps_si256(_mm512_cvt_roundpd_ps::<ZERO_WARDS>(exact))
+            };
+            let low = part(_mm512_castsi512_si256(total), _mm512_castsi512_si256(cut));
+            let high = part(
+                _mm512_extracti64x4_epi64::<1>(total),
+                _mm512_extracti64x4_epi64::<1>(cut),
+            );
+            _mm512_castsi512_ps(_mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high))
+        } else {
+            _mm512_cvt_roundepi32_ps::<ZERO_WARDS>(_mm512_add_epi32(total, cut))
+        };
+        (_mm512_castps_si512(_mm512_mul_ps(rounded, back)), out)
     }
 }
