@@ -315,7 +315,7 @@ fn step<const LENGTH: usize, const F: i32>(
         let e = largest[row];
         // Only zeros: any scale gives zero.
         let e = if e < ZERO / 2 { SMALLEST } else { e };
-        let kept = e.max(SMALLEST).min(LARGEST);
+        let kept = e.clamp(SMALLEST, LARGEST);
         let out = (kept != e) as u32;
         // A marked row is scaled by zero, so that its conversions below stay in range.
         scale[row] = f32::from_bits((((F - kept + 127) as u32) << 23) & out.wrapping_sub(1));
