@@ -31,6 +31,7 @@ const LARGEST_HEADER: u64 = 1 << 20;
 
 /// The best epoch so far, on the validation images where there are some, else on the test images.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Best {
     pub epoch: u64,
     pub accuracy: f64,
@@ -39,8 +40,9 @@ pub struct Best {
 
 /// What a checkpoint holds beside tensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Meta {
-    format: u32,
+    pub format: u32,
     /// Optimiser steps done.
     pub step: u64,
     pub config: Config,

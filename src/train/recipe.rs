@@ -57,6 +57,7 @@ pub enum Schedule {
 
 /// One way of training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Recipe {
     pub name: String,
     pub epochs: u64,

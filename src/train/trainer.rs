@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 /// All that determines a run's numbers, beside the data and the kind of device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Config {
     pub model: String,
     /// Input size, `HxWxC`.

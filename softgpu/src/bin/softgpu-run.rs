@@ -1,0 +1,9 @@
+//! Runs one kernel of a .cu or .ptx file on softgpu, with arguments from files.
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = softgpu::run::Arguments::parse();
+    ExitCode::from(softgpu::run::main(&arguments))
+}

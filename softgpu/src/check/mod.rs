@@ -1,0 +1,64 @@
+//! What the checks found.
+
+use serde::Serialize;
+
+/// What kind of mistake a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    /// An access outside every live allocation, or past the end of one.
+    OutOfBounds,
+    /// An address that is not a multiple of the access size.
+    Misaligned,
+    /// An access to memory that was freed.
+    UseAfterFree,
+    /// A store to constant memory or to another place that can't be written.
+    ReadOnly,
+    /// A read of bytes that nobody wrote.
+    Uninitialised,
+    /// Shared memory: accesses of two threads that no barrier orders.
+    SharedRace,
+    /// Shared memory read or written while an asynchronous copy to it is in flight.
+    AsyncCopyHazard,
+    /// Global memory: conflicting accesses of two blocks that nothing orders.
+    GlobalRace,
+    /// A barrier that not all threads of the warp or block reach together.
+    DivergentBarrier,
+    /// A `*.sync` instruction whose member mask names lanes that don't take part.
+    MissingParticipant,
+    /// A barrier used against its rules (thread count, number, mixed forms).
+    BarrierMisuse,
+    /// Memory never freed (reported by the driver at context end).
+    Leak,
+}
+
+/// A place in the source, from `.loc`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Source {
+    pub file: String,
+    pub line: u32,
+}
+
+/// One mistake found while a kernel ran.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Finding {
+    pub kind: FindingKind,
+    pub kernel: String,
+    /// Line in the PTX text, from 1; 0 when no instruction is to blame.
+    pub ptx_line: u32,
+    /// Place in the .cu file when compiled with `-lineinfo`.
+    pub source: Option<Source>,
+    pub block: [u32; 3],
+    pub thread: [u32; 3],
+    pub address: u64,
+    /// `global`, `shared`, `local`, `const`, `param`, or empty.
+    pub space: &'static str,
+    /// Bytes of the access.
+    pub bytes: u32,
+    /// What is allocated at or near the address.
+    pub allocation: String,
+    /// One paragraph: what is wrong, where, what to do.
+    pub message: String,
+    /// How often this place showed this mistake in the launch.
+    pub count: u64,
+}

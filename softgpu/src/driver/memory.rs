@@ -1,0 +1,578 @@
+//! Allocation: linear memory, stream-ordered memory and pools, pinned host memory.
+
+use super::capture::submit;
+use super::entry::*;
+use super::errors::*;
+use super::queue::Work;
+use super::state::*;
+use crate::memory::MemoryError;
+use std::alloc::Layout;
+use std::ffi::c_void;
+
+fn refusal(error: MemoryError) -> Refusal {
+    let code = match error {
+        MemoryError::OutOfMemory { .. } => OUT_OF_MEMORY,
+        _ => INVALID_VALUE,
+    };
+    Refusal {
+        code,
+        message: error.to_string(),
+    }
+}
+
+fn allocate(
+    driver: &Driver,
+    state: &mut State,
+    context: Handle,
+    bytes: usize,
+    pool: Option<Handle>,
+) -> Answer<u64> {
+    let label = match pool {
+        None => format!("cuMemAlloc of {bytes} bytes"),
+        Some(_) => format!("cuMemAllocAsync of {bytes} bytes"),
+    };
+    let address = driver.memory.alloc(bytes as u64, &label).map_err(refusal)?;
+    let bytes = bytes as u64;
+    if let Some(pool) = pool.and_then(|p| state.pools.get_mut(&p)) {
+        pool.used += bytes;
+        pool.high = pool.high.max(pool.used);
+    }
+    let entry = Linear {
+        context,
+        bytes,
+        pool,
+        freeing: false,
+        label,
+    };
+    state.linear.insert(address, entry);
+    Ok(address)
+}
+
+impl Driver {
+    /// Gives an allocation back now.
+    pub fn release(&self, state: &mut State, address: u64) -> Answer {
+        let Some(entry) = state.linear.remove(&address) else {
+            let place = self.memory.describe(address);
+            return refuse(
+                INVALID_VALUE,
+                format!("{address:#x} is not the start of an allocation ({place})"),
+            );
+        };
+        if let Some(pool) = entry.pool.and_then(|p| state.pools.get_mut(&p)) {
+            pool.used -= entry.bytes;
+        }
+        self.memory.free(address).map_err(refusal)
+    }
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn cuMemAlloc_v2(out: *mut u64, bytes: usize) -> CuResult {
+    call("cuMemAlloc_v2", || {
+        let (driver, mut state, context) = enter()?;
+        state.not_while_capturing("cuMemAlloc")?;
+        let address = allocate(driver, &mut state, context, bytes, None)?;
+        store(out, address, "address")
+    })
+}
+
+/// Rows padded to a multiple of 512 bytes.
+#[unsafe(no_mangle)]
+pub extern "C" fn cuMemAllocPitch_v2(
+    out: *mut u64,
+    pitch: *mut usize,
+    width: usize,
+    height: usize,
+    element: u32,
+) -> CuResult {
+    call("cuMemAllocPitch_v2", || {
+        let (driver, mut state, context) = enter()?;
+        state.not_while_capturing("cuMemAllocPitch")?;
+        if !matches!(element, 4 | 8 | 16) {
+            return refuse(
+                INVALID_VALUE,
+                format!("an element of {element} bytes; 4, 8 or 16 are possible"),
+            );
+        }
+        let row = width.next_multiple_of(512);
+        let Some(bytes) = row.checked_mul(height) else {
+            return refuse(OUT_OF_MEMORY, "more bytes than there are addresses");
+        };
+        store(pitch, row, "pitch")?;
+        let address = allocate(driver, &mut state, context, bytes, None)?;
+        store(out, address, "address")
+    })
+}
+
+/// Frees memory after the work of its context is done, as a card does; memory from a pool at once, since
+/// for it "the driver assumes that all accesses to the allocation are complete" (CUDA C++ Programming
+/// Guide, "Stream Ordered Memory Allocator").
+#[unsafe(no_mangle)]
+pub extern "C" fn cuMemFree_v2(address: u64) -> CuResult {
+    call("cuMemFree_v2", || {
+        let (driver, mut state, context) = enter()?;
+        state.not_while_capturing("cuMemFree")?;
+        if address == 0 {
+            return Ok(());
+        }
+        match state.linear.get(&address) {
+            Some(entry) if entry.freeing => {
+                return refuse(
+                    INVALID_VALUE,
+                    format!("{address:#x} was freed before with cuMemFreeAsync: a double free"),
+                );
+            }
+            Some(entry) if entry.context != context => {
+                return refuse(
+                    INVALID_VALUE,
+                    format!("{address:#x} belongs to a context that is not current"),
+                );
+            }
+            Some(entry) if entry.pool.is_none() => state = driver.drain(state, context),
+            _ => {}
+        }
+        driver.release(&mut state, address)?;
+        state.current().map(|_| ())
+    })
+}
+
+fn alloc_async(out: *mut u64, bytes: usize, pool: Option<Handle>, stream: Handle) -> Answer {
+    let (driver, mut state, context) = enter()?;
+    let stream = super::queue::resolve(&mut state, context, stream)?;
+    if let Some(capture) = state.capture_of(stream)? {
+        state.captures.get_mut(&capture).expect("live").invalid = true;
+        return refuse(
+            NOT_SUPPORTED,
+            "softgpu has no memory nodes in graphs: allocate before the capture, which is now invalid",
+        );
+    }
+    let pool = pool.unwrap_or(state.current_pool);
+    if !state.pools.contains_key(&pool) {
+        return refuse(
+            INVALID_VALUE,
+            format!("{pool:#x} is no memory pool, or a destroyed one"),
+        );
+    }
+    let first = allocate(driver, &mut state, context, bytes, Some(pool));
+    let address = match first {
+        Err(r) if r.code == OUT_OF_MEMORY => {
+            // Frees still queued may make room.
+            state = driver.drain(state, context);
+            allocate(driver, &mut state, context, bytes, Some(pool))?
+        }
+        other => other?,
+    };
+    store(out, address, "address")
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn cuMemAllocAsync(out: *mut u64, bytes: usize, stream: Handle) -> CuResult {
+    call("cuMemAllocAsync", || alloc_async(out, bytes, None, stream))
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn cuMemAllocFromPoolAsync(
+    out: *mut u64,
+    bytes: usize,
+    pool: Handle,
+    stream: Handle,
+) -> CuResult {
+    call("cuMemAllocFromPoolAsync", || {
+        alloc_async(out, bytes, Some(pool), stream)
+    })
+}
+
+/// Frees when the stream gets there.
+#[unsafe(no_mangle)]
+pub extern "C" fn cuMemFreeAsync(address: u64, stream: Handle) -> CuResult {
+    call("cuMemFreeAsync", || {
+        let (driver, mut state, context) = enter()?;
+        if address == 0 {
+            return Ok(());
+        }
+        match state.linear.get_mut(&address) {
+            None => {
+                let place = driver.memory.describe(address);
+                return refuse(
+                    INVALID_VALUE,
+                    format!("{address:#x} is not the start of an allocation ({place})"),
+                );
+            }
+            Some(entry) if entry.freeing => {
+                return refuse(
+                    INVALID_VALUE,
+                    format!("{address:#x} was freed before: a double free"),
+                );
+            }
+            Some(_) => {}
+        }
+        let (mut state, _) = submit(
+            driver,
+            state,
+            context,
+            stream,
+            Work::Free(address),
+            "cuMemFreeAsync",
+        )?;
+        if let Some(entry) = state.linear.get_mut(&address) {
+            entry.freeing = true;
+        }
+        Ok(())
+    })
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn cuMemGetInfo_v2(free: *mut usize, total: *mut usize) -> CuResult {
+    call("cuMemGetInfo_v2", || {
+        let (driver, _state, _) = enter()?;
+        let (used, limit) = driver.memory.usage();
+        store(free, (limit - used) as usize, "free")?;
+        store(total, limit as usize, "total")
+    })
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn cuMemGetAddressRange_v2(
+    base: *mut u64,
+    bytes: *mut usize,
+    address: u64,
+) -> CuResult {
+    call("cuMemGetAddressRange_v2", || {
+        let (driver, _state, _) = enter()?;
+        let Some(found) = driver.memory.find(address) else {
+            return refuse(NOT_FOUND, format!("{address:#x} lies in no allocation"));
+        };
+        store_if(base, found.base);
+        store_if(bytes, found.size as usize);
+        Ok(())
+    })
+}
+
+/// Device and registered host memory only; other pointers are unknown to a driver.
+#[unsafe(no_mangle)]
+pub extern "C" fn cuPointerGetAttribute(
+    out: *mut c_void,
+    attribute: i32,
+    address: u64,
+) -> CuResult {
+    call("cuPointerGetAttribute", || {
+        let driver = driver()?;
+        let state = driver.lock();
+        let device = driver.memory.find(address);
+        let pinned = state
+            .pinned
+            .range(..=address)
+            .next_back()
+            .filter(|(base, p)| address - **base < p.bytes);
+        let (base, size, context, kind) = match (&device, pinned) {
+            (Some(a), _) => {
+                let owner = state.linear.get(&a.base).map_or(0, |l| l.context);
+                (a.base, a.size, owner, 2u32)
+            }
+            (None, Some((base, p))) => (*base, p.bytes, p.context, 1),
+            _ => {
+                return refuse(
+                    INVALID_VALUE,
+                    format!("{address:#x} is no pointer the driver knows"),
+                );
+            }
+        };
+        match attribute {
+            1 => store(out.cast(), context, "value"),
+            2 => store(out.cast(), kind, "value"),
+            3 if kind == 2 => store(out.cast(), address, "value"),
+            4 if kind == 1 => store(out.cast(), address, "value"),
+            7 => store(out.cast(), base, "value"),
+            8 => store(out.cast(), 0u32, "value"),
+            9 => store(out.cast(), 0i32, "value"),
+            11 => store(out.cast(), base, "value"),
+            12 => store(out.cast(), size as usize, "value"),
+            13 => store(out.cast(), 1u32, "value"),
+            _ => refuse(
+                INVALID_VALUE,
+                format!("attribute {attribute} does not apply to this pointer"),
+            ),
+        }
+    })
+}
+
+fn layout(bytes: u64) -> Option<Layout> {
+    Layout::from_size_align(bytes as usize, 4096).ok()
+}
+
+/// Frees what [`host_alloc`] made; registered memory stays the program's.
+pub fn free_pinned(address: u64, entry: &Pinned) {
+    if let (false, Some(layout)) = (entry.registered, layout(entry.bytes)) {
+        // SAFETY: allocated with this layout by `host_alloc`.
+        unsafe { std::alloc::dealloc(address as *mut u8, layout) };
+    }
+}
+
+fn host_alloc(out: *mut *mut c_void, bytes: usize, flags: u32) -> Answer {
+    let (_, mut state, context) = enter()?;
+    state.not_while_capturing("an allocation of pinned memory")?;
+    let Some(layout) = layout(bytes as u64).filter(|_| bytes > 0) else {
+        return refuse(INVALID_VALUE, format!("{bytes} bytes can't be allocated"));
+    };
+    if out.is_null() {
+        return refuse(INVALID_VALUE, "the address is a null pointer");
+    }
+    // SAFETY: the size is not 0. Filled, so that reading before a copy landed is visible, not undefined.
+    let memory = unsafe { std::alloc::alloc(layout) };
+    if memory.is_null() {
+        return refuse(OUT_OF_MEMORY, format!("no {bytes} bytes of host memory"));
+    }
+    // SAFETY: fresh memory of that size.
+    unsafe { std::ptr::write_bytes(memory, 0xcb, bytes) };
+    let entry = Pinned {
+        context,
+        bytes: bytes as u64,
+        registered: false,
+        flags,
+    };
+    state.pinned.insert(memory as u64, entry);
+    store(out, memory.cast(), "address")
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn cuMemHostAlloc(out: *mut *mut c_void, bytes: usize, flags: u32) -> CuResult {
+    call("cuMemHostAlloc", || host_alloc(out, bytes, flags))
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn cuMemAllocHost_v2(out: *mut *mut c_void, bytes: usize) -> CuResult {
+    call("cuMemAllocHost_v2", || host_alloc(out, bytes, 0))
+}
+
+fn unpin(address: u64, registered: bool) -> Answer {
+    let (driver, mut state, context) = enter()?;
+    state.not_while_capturing("freeing pinned memory")?;
+    match state.pinned.get(&address) {
+        Some(entry) if entry.registered == registered => {}
+        _ if registered => {
+            return refuse(
+                HOST_MEMORY_NOT_REGISTERED,
+                format!("{address:#x} is not registered"),
+            );
+        }
+        _ => {
+            return refuse(
+                INVALID_VALUE,
+                format!("{address:#x} was not allocated as pinned memory"),
+            );
+        }
+    }
+    let mut state = driver.drain(state, context);
+    if let Some(entry) = state.pinned.remove(&address) {
+        free_pinned(address, &entry);
+    }
+    Ok(())
+}
+
+/// Frees pinned memory after the work queued so far.
+#[unsafe(no_mangle)]
+pub extern "C" fn cuMemFreeHost(address: *mut c_void) -> CuResult {
+    call("cuMemFreeHost", || unpin(address as u64, false))
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn cuMemHostRegister_v2(address: *mut c_void, bytes: usize, flags: u32) -> CuResult {
+    call("cuMemHostRegister_v2", || {
+        let (_, mut state, context) = enter()?;
+        state.not_while_capturing("registering host memory")?;
+        let start = address as u64;
+        if start == 0 || bytes == 0 {
+            return refuse(INVALID_VALUE, "no memory to register");
+        }
+        let end = start + bytes as u64;
+        let overlaps = state
+            .pinned
+            .range(..end)
+            .next_back()
+            .is_some_and(|(base, p)| base + p.bytes > start);
+        if overlaps {
+            return refuse(
+                HOST_MEMORY_ALREADY_REGISTERED,
+                "part of the range is registered already",
+            );
+        }
+        let entry = Pinned {
+            context,
+            bytes: bytes as u64,
+            registered: true,
+            flags,
+        };
+        state.pinned.insert(start, entry);
+        Ok(())
+    })
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn cuMemHostUnregister(address: *mut c_void) -> CuResult {
+    call("cuMemHostUnregister", || unpin(address as u64, true))
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn cuMemHostGetFlags(flags: *mut u32, address: *mut c_void) -> CuResult {
+    call("cuMemHostGetFlags", || {
+        let (_, state, _) = enter()?;
+        match state.pinned.get(&(address as u64)) {
+            Some(entry) => store(flags, entry.flags, "flags"),
+            None => refuse(INVALID_VALUE, "not pinned memory"),
+        }
+    })
+}
+
+fn pool_of_device(out: *mut Handle, device: i32, default: bool) -> Answer {
+    let state = driver()?.lock();
+    if device != 0 {
+        return refuse(
+            INVALID_DEVICE,
+            format!("device {device}; softgpu has one, number 0"),
+        );
+    }
+    store(
+        out,
+        if default {
+            state.default_pool
+        } else {
+            state.current_pool
+        },
+        "pool",
+    )
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn cuDeviceGetDefaultMemPool(out: *mut Handle, device: i32) -> CuResult {
+    call("cuDeviceGetDefaultMemPool", || {
+        pool_of_device(out, device, true)
+    })
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn cuDeviceGetMemPool(out: *mut Handle, device: i32) -> CuResult {
+    call("cuDeviceGetMemPool", || pool_of_device(out, device, false))
+}
+
+fn known_pool(state: &State, pool: Handle) -> Answer {
+    if state.pools.contains_key(&pool) {
+        return Ok(());
+    }
+    refuse(
+        INVALID_VALUE,
+        format!("{pool:#x} is no memory pool, or a destroyed one"),
+    )
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn cuDeviceSetMemPool(device: i32, pool: Handle) -> CuResult {
+    call("cuDeviceSetMemPool", || {
+        let mut state = driver()?.lock();
+        known_pool(&state, pool)?;
+        if device != 0 {
+            return refuse(INVALID_DEVICE, format!("device {device}"));
+        }
+        state.current_pool = pool;
+        Ok(())
+    })
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn cuMemPoolCreate(out: *mut Handle, properties: *const c_void) -> CuResult {
+    call("cuMemPoolCreate", || {
+        let mut state = driver()?.lock();
+        if properties.is_null() || out.is_null() {
+            return refuse(INVALID_VALUE, "a null pointer");
+        }
+        // SAFETY: CUmemPoolProps begins with allocType, handleTypes, location.type, location.id.
+        let [kind, handles, place, device] = unsafe { *properties.cast::<[i32; 4]>() };
+        if (kind, place, device) != (1, 1, 0) {
+            return refuse(
+                INVALID_VALUE,
+                "softgpu's pools hold pinned-type allocations on device 0",
+            );
+        }
+        if handles != 0 {
+            return refuse(
+                NOT_SUPPORTED,
+                "softgpu's pools can't be shared with other processes",
+            );
+        }
+        let pool = state.handle(Kind::Pool);
+        state.pools.insert(pool, Pool::default());
+        store(out, pool, "pool")
+    })
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn cuMemPoolDestroy(pool: Handle) -> CuResult {
+    call("cuMemPoolDestroy", || {
+        let mut state = driver()?.lock();
+        known_pool(&state, pool)?;
+        if state.pools[&pool].default {
+            return refuse(INVALID_VALUE, "the default pool can't be destroyed");
+        }
+        state.pools.remove(&pool);
+        if state.current_pool == pool {
+            state.current_pool = state.default_pool;
+        }
+        Ok(())
+    })
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn cuMemPoolTrimTo(pool: Handle, _keep: usize) -> CuResult {
+    call("cuMemPoolTrimTo", || known_pool(&driver()?.lock(), pool))
+}
+
+/// 1 to 3 are the reuse policies (int), 4 the release threshold, 5 to 8 the sizes.
+#[unsafe(no_mangle)]
+pub extern "C" fn cuMemPoolGetAttribute(
+    pool: Handle,
+    attribute: i32,
+    out: *mut c_void,
+) -> CuResult {
+    call("cuMemPoolGetAttribute", || {
+        let state = driver()?.lock();
+        known_pool(&state, pool)?;
+        let entry = &state.pools[&pool];
+        let set = entry.attributes.get(&attribute).copied();
+        match attribute {
+            1..=3 => store(out.cast(), set.unwrap_or(1) as i32, "value"),
+            4 => store(out.cast(), set.unwrap_or(0), "value"),
+            5 | 7 => store(out.cast(), entry.used, "value"),
+            6 | 8 => store(out.cast(), entry.high, "value"),
+            _ => refuse(INVALID_VALUE, format!("{attribute} is no pool attribute")),
+        }
+    })
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn cuMemPoolSetAttribute(
+    pool: Handle,
+    attribute: i32,
+    value: *const c_void,
+) -> CuResult {
+    call("cuMemPoolSetAttribute", || {
+        let mut state = driver()?.lock();
+        known_pool(&state, pool)?;
+        if value.is_null() {
+            return refuse(INVALID_VALUE, "value is a null pointer");
+        }
+        let entry = state.pools.get_mut(&pool).expect("known");
+        match attribute {
+            // SAFETY: an int and a 64-bit number, by the API.
+            1..=3 => entry
+                .attributes
+                .insert(attribute, unsafe { *value.cast::<i32>() } as u64),
+            4 => entry
+                .attributes
+                .insert(attribute, unsafe { *value.cast::<u64>() }),
+            6 | 8 => {
+                entry.high = entry.used;
+                None
+            }
+            _ => return refuse(INVALID_VALUE, format!("{attribute} can't be set")),
+        };
+        Ok(())
+    })
+}

@@ -1,0 +1,330 @@
+//! Loads, stores, atomics, fences.
+
+use super::super::access::*;
+use super::super::atomics;
+use super::super::inst::{Flow, NONE};
+use super::super::program::Class;
+use super::operands::SymbolValue;
+use super::{Decoded, Decoder, Mods, Refusal};
+use crate::ptx::{Instr, Operand, Space};
+
+/// An address on its way into an instruction.
+pub struct Address {
+    pub row: u32,
+    pub imm: i64,
+    pub short: bool,
+    /// The operand names a parameter of a device function or of a call: local memory of the frame.
+    pub in_frame: bool,
+}
+
+impl<'a> Decoder<'a> {
+    /// Decodes an instruction of this family; false when it belongs to another.
+    pub fn memory(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<bool> {
+        match i.op {
+            "ld" | "ldu" => self.load(i, m)?,
+            "st" => self.store(i, m)?,
+            "atom" | "red" => self.atomic(i, m)?,
+            "membar" | "fence" => self.fence(i, m)?,
+            "prefetch" | "prefetchu" | "applypriority" | "discard" => {
+                m.words.clear();
+                self.push(Class::Other, super::no_handler, Flow::Straight);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// An address operand.
+    pub fn address(&mut self, o: &Operand<'a>) -> Decoded<Address> {
+        let Operand::Address(base, offset) = o else {
+            return Err(Refusal::new("an address in [ ] is wanted"));
+        };
+        let fixed = |d: &mut Self, v: i64| Address {
+            row: d.long(0),
+            imm: v,
+            short: false,
+            in_frame: false,
+        };
+        Ok(match &**base {
+            Operand::Reg(r) => {
+                let short = match self.reg_type(*r).bytes() {
+                    8 => false,
+                    4 => true,
+                    _ => return Err(Refusal::new("an address register must have 32 or 64 bits")),
+                };
+                Address {
+                    row: *r,
+                    imm: *offset,
+                    short,
+                    in_frame: false,
+                }
+            }
+            Operand::Integer(v) => fixed(self, (*v as i64).wrapping_add(*offset)),
+            named => match self.symbol_value(named)? {
+                SymbolValue::Fixed(v) => fixed(self, (v as i64).wrapping_add(*offset)),
+                SymbolValue::Frame(v) => {
+                    let row = self.frame_row();
+                    let imm = (v as i64).wrapping_add(*offset);
+                    Address {
+                        row,
+                        imm,
+                        short: true,
+                        in_frame: true,
+                    }
+                }
+            },
+        })
+    }
+
+    /// The space among the modifiers.
+    pub fn space(&self, m: &mut Mods<'a>) -> Decoded<(u8, bool)> {
+        let word = m.one_of(&[
+            "global",
+            "const",
+            "shared",
+            "shared::cta",
+            "local",
+            "param",
+            "param::entry",
+            "param::func",
+        ]);
+        Ok(match word {
+            Some("global") => (GLOBAL, false),
+            Some("const") => (GLOBAL, true),
+            Some("shared" | "shared::cta") => (SHARED, false),
+            Some("local") => (LOCAL, false),
+            Some(_) => (PARAM, false),
+            None => (GENERIC, false),
+        })
+    }
+
+    /// Ordering, scope and cache modifiers; gives the flags.
+    fn ordering(&self, m: &mut Mods<'a>) -> Decoded<u8> {
+        let mut flags = 0;
+        if m.take("volatile") || m.take("relaxed") {
+            flags |= STRONG;
+        }
+        if m.take("acquire") {
+            flags |= STRONG | ACQUIRE;
+        }
+        if m.take("release") {
+            flags |= STRONG | RELEASE;
+        }
+        if m.take("acq_rel") {
+            flags |= STRONG | ACQUIRE | RELEASE;
+        }
+        m.take("weak");
+        m.one_of(&["cta", "cluster", "gpu", "sys"]);
+        m.one_of(&["ca", "cg", "cs", "lu", "cv", "wb", "wt"]);
+        m.take_prefixed("L1::");
+        m.take_prefixed("L2::");
+        if m.take("nc") {
+            flags |= READ_ONLY;
+        }
+        m.take("mmio");
+        Ok(flags)
+    }
+
+    fn elements(&self, o: &Operand<'a>, m: &mut Mods<'a>) -> Decoded<Vec<Operand<'a>>> {
+        let count = match m.one_of(&["v2", "v4", "v8"]) {
+            Some("v2") => 2,
+            Some("v4") => 4,
+            Some(_) => 8,
+            None => 1,
+        };
+        let list = match o {
+            Operand::Vector(list) => list.clone(),
+            other => vec![other.clone()],
+        };
+        if list.len() != count || count == 8 {
+            return Err(Refusal::new("the vector doesn't fit '.v2' or '.v4'"));
+        }
+        Ok(list)
+    }
+
+    fn load(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
+        let flags = self.ordering(m)?;
+        let (mut space, _) = self.space(m)?;
+        let [d, a] = match i.operands.len() {
+            2 => self.operands::<2>(i)?,
+            3 => {
+                m.take_prefixed("L2::");
+                let [d, a, _policy] = self.operands::<3>(i)?;
+                [d, a]
+            }
+            n => return Err(Refusal::new(format!("{n} operands where 2 belong"))),
+        };
+        let elements = self.elements(&d, m)?;
+        let ty = m.ty()?;
+        let address = self.address(&a)?;
+        if space == PARAM && (address.in_frame || !self.function.is_entry) {
+            space = LOCAL;
+        }
+        let mut rows = Vec::new();
+        let mut register = None;
+        for e in &elements {
+            let (row, have) = self.dst_wide(e, ty)?;
+            if row != NONE {
+                register.get_or_insert(have);
+            }
+            rows.push(row);
+        }
+        let register = register.unwrap_or(ty);
+        let run = load_handler(space, ty.bytes(), rows.len() as u32)
+            .ok_or_else(|| Refusal::new("not possible with this type"))?;
+        let p = self.emit(Class::LoadStore, run, NONE, &[address.row]);
+        p.apart = true;
+        p.inst.imm = address.imm;
+        p.inst.flags = flags
+            | (u8::from(address.short) * SHORT_ADDRESS)
+            | (u8::from(ty.signed()) * SIGNED)
+            | (u8::from(register.bytes() == 8 && ty.bytes() < 8) * WIDE);
+        p.inst.p = ty.bytes() as u16;
+        p.inst.q = if register.bytes() == 2 { 16 } else { 0 };
+        p.inst.aux = rows.len() as u32;
+        for (n, &row) in rows.iter().enumerate() {
+            p.set_write_field(if n == 0 { 0 } else { n + 1 }, row);
+        }
+        Ok(())
+    }
+
+    fn store(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
+        let flags = self.ordering(m)?;
+        let (mut space, constant) = self.space(m)?;
+        let [a, v] = match i.operands.len() {
+            2 => self.operands::<2>(i)?,
+            3 => {
+                let [a, v, _policy] = self.operands::<3>(i)?;
+                [a, v]
+            }
+            n => return Err(Refusal::new(format!("{n} operands where 2 belong"))),
+        };
+        if constant {
+            return Err(Refusal::new("constant memory can't be written"));
+        }
+        let elements = self.elements(&v, m)?;
+        let ty = m.ty()?;
+        let address = self.address(&a)?;
+        if space == PARAM && address.in_frame {
+            space = LOCAL;
+        }
+        let mut rows = Vec::new();
+        let mut wide = None;
+        for e in &elements {
+            let (row, w) = self.src_wide(e, ty)?;
+            // immediates come at the width of the type, registers may be wider
+            if wide.is_some_and(|x| x != w) {
+                return Err(Refusal::new("registers of different widths in one vector"));
+            }
+            wide = Some(w);
+            rows.push(row);
+        }
+        let run = store_handler(space, ty.bytes(), rows.len() as u32)
+            .ok_or_else(|| Refusal::new("not possible with this type or space"))?;
+        let p = self.emit(Class::LoadStore, run, NONE, &[address.row]);
+        p.inst.imm = address.imm;
+        p.inst.flags = flags
+            | (u8::from(address.short) * SHORT_ADDRESS)
+            | (u8::from(wide == Some(true) && ty.bytes() < 8) * WIDE);
+        p.inst.p = ty.bytes() as u16;
+        p.inst.aux = rows.len() as u32;
+        for (n, &row) in rows.iter().enumerate() {
+            p.set_read(if n == 0 { 0 } else { n + 1 }, row);
+        }
+        Ok(())
+    }
+
+    fn atomic(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
+        let flags = self.ordering(m)?;
+        let (space, constant) = self.space(m)?;
+        if constant || matches!(space, LOCAL | PARAM) {
+            return Err(Refusal::new("atomics need global or shared memory"));
+        }
+        let word = m
+            .one_of(&[
+                "add", "min", "max", "and", "or", "xor", "exch", "cas", "inc", "dec",
+            ])
+            .ok_or_else(|| Refusal::new("this atomic operation is not known"))?;
+        m.take("noftz");
+        let ty = m.ty()?;
+        let op = atomics::operation(word, ty)
+            .ok_or_else(|| Refusal::new("this atomic operation is not possible with this type"))?;
+        let returns = i.op == "atom";
+        let want = if word == "cas" { 3 } else { 2 } + usize::from(returns);
+        if i.operands.len() != want {
+            return Err(Refusal::new(format!(
+                "{} operands where {want} belong",
+                i.operands.len()
+            )));
+        }
+        let mut at = i.operands.iter();
+        let d = match (returns, at.next()) {
+            (true, Some(Operand::Sink)) => NONE,
+            (true, Some(o)) => self.dst(o, ty)?,
+            _ => {
+                at = i.operands.iter();
+                NONE
+            }
+        };
+        let missing = || Refusal::new("operands are missing");
+        let address = self.address(at.next().ok_or_else(missing)?)?;
+        let b = self.src(at.next().ok_or_else(missing)?, ty)?;
+        let c = match at.next() {
+            Some(o) => self.src(o, ty)?,
+            None => NONE,
+        };
+        let run = atomics::handler_for(space, ty);
+        let p = self.emit(Class::Atomic, run, d, &[address.row, b, c]);
+        p.apart = true;
+        p.inst.imm = address.imm;
+        p.inst.flags = flags | STRONG | (u8::from(address.short) * SHORT_ADDRESS);
+        p.inst.aux = op as u32;
+        p.inst.p = ty.bytes() as u16;
+        Ok(())
+    }
+
+    fn fence(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
+        if i.mods
+            .iter()
+            .any(|w| w.starts_with("proxy") || w.starts_with("mbarrier_init"))
+        {
+            return Err(Refusal::new(
+                "proxy fences belong to bulk copies and clusters, which are not supported",
+            ));
+        }
+        let block_only = m.one_of(&["cta", "gl", "gpu", "sys", "cluster"]) == Some("cta");
+        m.one_of(&["sc", "acq_rel", "acquire", "release"]);
+        let p = self.push(Class::Other, atomics::fence(), Flow::Straight);
+        p.inst.aux = u32::from(block_only);
+        let _ = i;
+        Ok(())
+    }
+
+    /// Where each variable of the function lies.
+    pub fn place_variables(&mut self, function: usize) {
+        let mut local = 0u64;
+        let mut param = 0u64;
+        for (id, v) in self.function.vars.iter().enumerate() {
+            let is_kernel_param =
+                self.function.is_entry && self.function.params.contains(&(id as u32));
+            let offset = match v.space {
+                Space::Shared => {
+                    u64::from(self.shared.inner.get(&(function, id)).copied().unwrap_or(0))
+                }
+                Space::Param if is_kernel_param => {
+                    let at = super::placed(param, v);
+                    param = at + v.bytes();
+                    at
+                }
+                _ => {
+                    // words of local memory are handled whole when arguments are copied
+                    let at = super::placed(local, v).next_multiple_of(4);
+                    local = at + v.bytes();
+                    at
+                }
+            };
+            self.var_offsets.push(offset);
+        }
+        self.local_bytes = local.next_multiple_of(16) as u32;
+    }
+}

@@ -1,0 +1,526 @@
+//! Loading a module: parse, place the variables, decode every function.
+
+use super::decode::{Decoder, SharedLayout, Symbol};
+use super::program::{Function, Program, Slot};
+use super::{KernelInfo, LaunchConfig, LoadError, ParamInfo};
+use crate::check::Source;
+use crate::memory::Memory;
+use crate::profile::Profile;
+use crate::ptx::{self, Init, Operand, Space, Type};
+use std::collections::{HashMap, HashSet};
+
+/// A kernel of a module.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub info: KernelInfo,
+    pub function: u32,
+    pub variable_rows: u32,
+    /// Where dynamic shared memory begins.
+    pub dynamic_offset: u32,
+    pub has_calls: bool,
+}
+
+impl Entry {
+    /// Why a launch of that shape is not possible.
+    pub fn accepts(&self, cfg: &LaunchConfig, profile: &Profile) -> Result<(), String> {
+        let threads: u64 = cfg.block.iter().map(|&b| u64::from(b)).product();
+        if threads == 0 || cfg.grid.contains(&0) {
+            return Err(format!(
+                "grid {:?} and block {:?} must not be zero",
+                cfg.grid, cfg.block
+            ));
+        }
+        let most = u64::from(profile.max_threads_per_block);
+        if threads > most || cfg.block[2] > 64 {
+            return Err(format!(
+                "block {:?}: a block has at most {most} threads, z at most 64",
+                cfg.block
+            ));
+        }
+        if cfg.grid[1] > 65535 || cfg.grid[2] > 65535 || cfg.grid[0] > i32::MAX as u32 {
+            return Err(format!(
+                "grid {:?}: at most 2147483647 x 65535 x 65535 blocks",
+                cfg.grid
+            ));
+        }
+        if let Some(wanted) = self.info.reqntid
+            && wanted != cfg.block
+        {
+            return Err(format!(
+                "it requires blocks of {wanted:?}, not {:?}",
+                cfg.block
+            ));
+        }
+        if let Some(most) = self.info.maxntid {
+            let most: u64 = most.iter().map(|&b| u64::from(b)).product();
+            if threads > most {
+                return Err(format!(
+                    "{threads} threads a block, its launch bounds allow {most}"
+                ));
+            }
+        }
+        let shared = u64::from(self.dynamic_offset) + u64::from(cfg.dynamic_shared);
+        if shared > u64::from(profile.shared_per_block_optin) {
+            return Err(format!(
+                "{shared} bytes of shared memory, {} has {}",
+                profile.name, profile.shared_per_block_optin
+            ));
+        }
+        if cfg.params.len() < self.info.param_bytes as usize {
+            return Err(format!(
+                "{} bytes of parameters, it takes {}",
+                cfg.params.len(),
+                self.info.param_bytes
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A loaded PTX module.
+pub struct Module {
+    program: Program,
+    entries: Vec<Entry>,
+    globals: Vec<(String, u64, u64)>,
+    allocations: Vec<u64>,
+}
+
+impl Module {
+    /// Parses, checks and decodes a PTX text and places its variables in device memory.
+    ///
+    /// Errors: a syntax error, an instruction or modifier that isn't known, a target newer than the
+    /// profile, no memory left for the variables.
+    pub fn load(text: &str, profile: &Profile, memory: &Memory) -> Result<Module, LoadError> {
+        let mut allocations = Vec::new();
+        load(text, profile, memory, &mut allocations).map_err(|mut e| {
+            for a in &allocations {
+                // they were allocated a moment ago
+                let _ = memory.free(*a);
+            }
+            if e.text.is_empty() && e.line > 0 {
+                e.text = text
+                    .lines()
+                    .nth(e.line as usize - 1)
+                    .unwrap_or("")
+                    .trim()
+                    .to_string();
+            }
+            e
+        })
+    }
+
+    /// Names of the kernels, in the order of the text.
+    pub fn kernel_names(&self) -> Vec<&str> {
+        self.entries.iter().map(|e| e.info.name.as_str()).collect()
+    }
+
+    /// What is known of one kernel.
+    pub fn kernel(&self, name: &str) -> Option<KernelInfo> {
+        self.entry(name).map(|e| e.info.clone())
+    }
+
+    /// Address and size of a `.global` or `.const` variable.
+    pub fn global(&self, name: &str) -> Option<(u64, u64)> {
+        self.globals
+            .iter()
+            .find(|g| g.0 == name)
+            .map(|g| (g.1, g.2))
+    }
+
+    /// Frees the module's variables.
+    pub fn unload(self, memory: &Memory) {
+        for a in self.allocations {
+            // whoever freed one of them by hand has been told about it then
+            let _ = memory.free(a);
+        }
+    }
+
+    pub(crate) fn entry(&self, name: &str) -> Option<&Entry> {
+        self.entries.iter().find(|e| e.info.name == name)
+    }
+
+    pub(crate) fn program(&self) -> &Program {
+        &self.program
+    }
+}
+
+fn error(line: u32, message: impl Into<String>) -> LoadError {
+    LoadError {
+        line,
+        text: String::new(),
+        message: message.into(),
+    }
+}
+
+fn load(
+    text: &str,
+    profile: &Profile,
+    memory: &Memory,
+    allocations: &mut Vec<u64>,
+) -> Result<Module, LoadError> {
+    let tree = ptx::parse(text).map_err(|e| error(e.line, e.message))?;
+    let target: String = tree.target.chars().filter(char::is_ascii_digit).collect();
+    match target.parse::<u32>() {
+        Ok(sm) if sm <= profile.sm => {}
+        Ok(_) => {
+            let message = format!(
+                "the text is for {}, the device is {}",
+                tree.target, profile.name
+            );
+            return Err(error(0, message));
+        }
+        Err(_) => {
+            return Err(error(
+                0,
+                format!("the target '{}' is not known", tree.target),
+            ));
+        }
+    }
+    // definitions replace declarations of the same name
+    let mut numbers: HashMap<&str, u32> = HashMap::new();
+    let mut bodies = Vec::new();
+    for f in tree.functions.iter().filter(|f| f.has_body) {
+        numbers.insert(f.name, bodies.len() as u32);
+        bodies.push(f);
+    }
+    for (new, old) in &tree.aliases {
+        if let Some(&n) = numbers.get(old) {
+            numbers.insert(new, n);
+        }
+    }
+    let mut symbols: HashMap<&str, Symbol> = HashMap::new();
+    for (name, n) in &numbers {
+        symbols.insert(name, Symbol::Function(*n));
+    }
+    let mut globals = Vec::new();
+    for (n, v) in tree.variables.iter().enumerate() {
+        match v.space {
+            Space::Shared => {
+                symbols.insert(v.name, Symbol::Shared(n));
+            }
+            Space::Global | Space::Const if v.is_extern => {
+                return Err(error(
+                    v.line,
+                    format!("'{}' is declared but defined nowhere", v.name),
+                ));
+            }
+            Space::Global | Space::Const => {
+                let bytes = v.bytes().max(1);
+                let label = format!("variable {}", v.name);
+                let at = memory
+                    .alloc(bytes, &label)
+                    .map_err(|e| error(v.line, e.to_string()))?;
+                allocations.push(at);
+                symbols.insert(v.name, Symbol::Address(at));
+                globals.push((v.name.to_string(), at, v.bytes()));
+            }
+            _ => {
+                return Err(error(
+                    v.line,
+                    format!("'{}' is in a space that modules don't have", v.name),
+                ));
+            }
+        }
+    }
+    for v in tree
+        .variables
+        .iter()
+        .filter(|v| matches!(v.space, Space::Global | Space::Const))
+    {
+        let Some(Symbol::Address(at)) = symbols.get(v.name) else {
+            continue;
+        };
+        let image = image(v, &symbols)?;
+        memory
+            .write(*at, &image)
+            .map_err(|e| error(v.line, e.to_string()))?;
+    }
+    let files: HashMap<u32, &str> = tree.files.iter().copied().collect();
+    let mut program = Program {
+        code: Vec::new(),
+        info: Vec::new(),
+        functions: Vec::new(),
+        tables: Vec::new(),
+        calls: Vec::new(),
+        places: tree
+            .places
+            .iter()
+            .map(|p| Source {
+                file: files.get(&p.file).unwrap_or(&"?").to_string(),
+                line: p.line,
+            })
+            .collect(),
+    };
+    let uses = module_uses(&tree, &bodies, &numbers);
+    // variables inside device functions are shared by every kernel of the module: one place for all
+    let mut inner = HashMap::new();
+    let mut inner_bytes = 0u64;
+    for (n, f) in bodies.iter().enumerate() {
+        for (id, v) in f
+            .vars
+            .iter()
+            .enumerate()
+            .filter(|(_, v)| v.space == Space::Shared)
+        {
+            if !f.is_entry {
+                inner_bytes = super::decode::placed(inner_bytes, v);
+                inner.insert((n, id), inner_bytes as u32);
+                inner_bytes += v.bytes();
+            }
+        }
+        if f.vars
+            .iter()
+            .any(|v| matches!(v.space, Space::Global | Space::Const))
+        {
+            return Err(error(
+                f.line,
+                "global variables inside a function are not supported",
+            ));
+        }
+    }
+    // module variables that device functions use keep one place, too
+    let mut common = SharedLayout {
+        inner,
+        bytes: inner_bytes as u32,
+        ..SharedLayout::default()
+    };
+    for (n, f) in bodies.iter().enumerate() {
+        if !f.is_entry {
+            for &v in &uses[n].direct {
+                place_shared(&mut common, v, &tree.variables[v]);
+            }
+        }
+    }
+    let mut entries = Vec::new();
+    for (n, f) in bodies.iter().enumerate() {
+        let mut layout = common.clone();
+        if f.is_entry {
+            for (id, v) in f
+                .vars
+                .iter()
+                .enumerate()
+                .filter(|(_, v)| v.space == Space::Shared)
+            {
+                let at = super::decode::placed(u64::from(layout.bytes), v) as u32;
+                layout.inner.insert((n, id), at);
+                layout.bytes = at + v.bytes() as u32;
+            }
+            for &v in &uses[n].direct {
+                place_shared(&mut layout, v, &tree.variables[v]);
+            }
+        }
+        // unsized arrays lie behind everything else, all at one place
+        let dynamic = layout.bytes.next_multiple_of(layout.dynamic_align.max(16));
+        for v in tree
+            .variables
+            .iter()
+            .enumerate()
+            .filter(|(_, v)| v.space == Space::Shared)
+        {
+            if v.1.count.is_none() {
+                layout.offsets.insert(v.0, dynamic);
+            }
+        }
+        let mut decoder = Decoder {
+            function: f,
+            symbols: &symbols,
+            shared: &mut layout,
+            program: &mut program,
+            protos: Vec::new(),
+            constants: Vec::new(),
+            constant_ids: HashMap::new(),
+            preds: vec![0; f.regs.len()],
+            pred_count: 0,
+            var_offsets: Vec::new(),
+            local_bytes: 0,
+            starts: Vec::new(),
+            has_calls: false,
+            sm: profile.sm,
+        };
+        decoder.place_variables(n);
+        decoder.decode()?;
+        let local = decoder.local_bytes;
+        let slot = |id: &u32, d: &Decoder<'_>| Slot {
+            offset: d.var_offsets[*id as usize] as u32,
+            bytes: f.vars[*id as usize].bytes() as u32,
+        };
+        let (params, returns) = if f.is_entry {
+            (Vec::new(), Vec::new())
+        } else {
+            (
+                f.params.iter().map(|p| slot(p, &decoder)).collect(),
+                f.returns.iter().map(|p| slot(p, &decoder)).collect(),
+            )
+        };
+        let kernel_params: Vec<ParamInfo> = if f.is_entry {
+            f.params
+                .iter()
+                .map(|&p| {
+                    let v = &f.vars[p as usize];
+                    let offset = decoder.var_offsets[p as usize] as u32;
+                    ParamInfo {
+                        name: v.name.into(),
+                        offset,
+                        size: v.bytes() as u32,
+                        align: v.align,
+                    }
+                })
+                .collect()
+        } else {
+            Vec::new()
+        };
+        let done = decoder.finish();
+        let static_shared = layout.bytes;
+        program.functions.push(Function {
+            entry: done.entry,
+            rows: done.rows,
+            preds: done.preds,
+            fills: done.fills,
+            local,
+            params,
+            returns,
+        });
+        if f.is_entry {
+            let param_bytes = kernel_params
+                .iter()
+                .map(|p| p.offset + p.size)
+                .max()
+                .unwrap_or(0);
+            entries.push(Entry {
+                info: KernelInfo {
+                    name: f.name.to_string(),
+                    params: kernel_params,
+                    param_bytes,
+                    static_shared,
+                    local_bytes: local,
+                    reqntid: f.reqntid,
+                    maxntid: f.maxntid,
+                    minnctapersm: f.minnctapersm,
+                    registers: (done.pressure + 8).min(255),
+                },
+                function: n as u32,
+                variable_rows: done.variable_rows,
+                dynamic_offset: dynamic,
+                has_calls: uses[n].calls,
+            });
+        }
+    }
+    Ok(Module {
+        program,
+        entries,
+        globals,
+        allocations: allocations.clone(),
+    })
+}
+
+fn place_shared(layout: &mut SharedLayout, n: usize, v: &ptx::Variable<'_>) {
+    if v.count.is_none() {
+        layout.dynamic_align = layout.dynamic_align.max(v.align);
+    } else if !layout.offsets.contains_key(&n) {
+        let at = super::decode::placed(u64::from(layout.bytes), v) as u32;
+        layout.offsets.insert(n, at);
+        layout.bytes = at + v.bytes() as u32;
+    }
+}
+
+/// What a function uses of its module.
+#[derive(Default)]
+struct Uses {
+    /// Module-level shared variables it names.
+    direct: Vec<usize>,
+    calls: bool,
+}
+
+fn module_uses(
+    tree: &ptx::Module<'_>,
+    bodies: &[&ptx::Function<'_>],
+    numbers: &HashMap<&str, u32>,
+) -> Vec<Uses> {
+    let shared: HashMap<&str, usize> = tree
+        .variables
+        .iter()
+        .enumerate()
+        .filter(|(_, v)| v.space == Space::Shared)
+        .map(|(n, v)| (v.name, n))
+        .collect();
+    bodies
+        .iter()
+        .map(|f| {
+            let mut named = HashSet::new();
+            let mut uses = Uses::default();
+            for i in &f.code {
+                let mut pending: Vec<&Operand<'_>> = i.operands.iter().collect();
+                while let Some(o) = pending.pop() {
+                    match o {
+                        Operand::Symbol(name, _) => {
+                            if let Some(&n) = shared.get(name)
+                                && named.insert(n)
+                            {
+                                uses.direct.push(n);
+                            }
+                        }
+                        Operand::Address(base, _) => pending.push(base),
+                        Operand::Vector(list) | Operand::List(list) => pending.extend(list),
+                        _ => {}
+                    }
+                }
+                if i.op == "call" {
+                    let builtin = i.operands.iter().any(
+                        |o| matches!(o, Operand::Symbol(name, _) if !numbers.contains_key(name)),
+                    );
+                    uses.calls |= !builtin;
+                }
+            }
+            uses
+        })
+        .collect()
+}
+
+/// The initial bytes of a variable.
+fn image(v: &ptx::Variable<'_>, symbols: &HashMap<&str, Symbol>) -> Result<Vec<u8>, LoadError> {
+    let size = v.ty.bytes() as usize;
+    let mut out = vec![0; v.bytes() as usize];
+    let mut at = 0;
+    for init in &v.init {
+        let bits: u64 = match init {
+            Init::Integer(n) if v.ty == Type::F32 => u64::from((*n as f32).to_bits()),
+            Init::Integer(n) if v.ty == Type::F64 => (*n as f64).to_bits(),
+            Init::Integer(n) => *n as u64,
+            Init::Single(bits) if v.ty == Type::F64 => f64::from(f32::from_bits(*bits)).to_bits(),
+            Init::Single(bits) => u64::from(*bits),
+            Init::Double(bits) if v.ty == Type::F32 => {
+                u64::from((f64::from_bits(*bits) as f32).to_bits())
+            }
+            Init::Double(bits) => *bits,
+            Init::Address {
+                symbol,
+                offset,
+                generic: _,
+                mask,
+            } => {
+                let base = match symbols.get(symbol) {
+                    Some(Symbol::Address(a)) => *a,
+                    Some(Symbol::Function(n)) => super::cx::CODE_WINDOW + u64::from(*n) * 16,
+                    Some(Symbol::Shared(_)) | None => {
+                        return Err(error(v.line, format!("'{symbol}' has no address at load")));
+                    }
+                };
+                let value = base.wrapping_add(*offset as u64);
+                match mask {
+                    // 0xFF00(symbol): that byte of the address
+                    Some(m) if *m != 0 => (value & m) >> m.trailing_zeros(),
+                    _ => value,
+                }
+            }
+        };
+        if at + size > out.len() {
+            return Err(error(
+                v.line,
+                format!("'{}' has more initial values than elements", v.name),
+            ));
+        }
+        out[at..at + size].copy_from_slice(&bits.to_le_bytes()[..size]);
+        at += size;
+    }
+    Ok(out)
+}

@@ -1,0 +1,609 @@
+//! Operations done lane by lane with a plain function: rare ones, where vectors gain nothing.
+
+use super::cx::Cx;
+use super::inst::{Handler, Inst, NONE, Op, plain_handler};
+use super::row::Isa;
+use crate::numerics::Rounding;
+use crate::numerics::half::{self, Half};
+use crate::numerics::{float, soft};
+use crate::ptx::Type;
+
+/// A function of up to three lanes' bits and the instruction's settings ([`Settings::pack`]).
+pub type Function = fn(u64, u64, u64, Settings) -> u64;
+
+/// Modifiers of an operation, packed into [`Inst::aux`].
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    pub from: Type,
+    pub to: Type,
+    /// Rounding of the result; `integral` when it goes to a whole number (`.rni`, ...).
+    pub mode: Rounding,
+    pub ftz: bool,
+    pub sat: bool,
+    pub relu: bool,
+    pub nan: bool,
+    pub xorsign: bool,
+    pub satfinite: bool,
+    pub integral: bool,
+}
+
+impl Settings {
+    pub fn new(from: Type, to: Type) -> Settings {
+        Settings {
+            from,
+            to,
+            mode: Rounding::NearestEven,
+            ftz: false,
+            sat: false,
+            relu: false,
+            nan: false,
+            xorsign: false,
+            satfinite: false,
+            integral: false,
+        }
+    }
+
+    fn pack(self) -> u32 {
+        let mode = match self.mode {
+            Rounding::NearestEven => 0,
+            Rounding::NearestAway => 1,
+            Rounding::Zero => 2,
+            Rounding::Down => 3,
+            Rounding::Up => 4,
+        };
+        let flags = [
+            self.ftz,
+            self.sat,
+            self.relu,
+            self.nan,
+            self.xorsign,
+            self.satfinite,
+            self.integral,
+        ];
+        let mut bits = self.from as u32 | (self.to as u32) << 5 | mode << 10;
+        for (n, &f) in flags.iter().enumerate() {
+            bits |= u32::from(f) << (13 + n);
+        }
+        bits
+    }
+
+    fn unpack(bits: u32) -> Settings {
+        let mode = match bits >> 10 & 7 {
+            0 => Rounding::NearestEven,
+            1 => Rounding::NearestAway,
+            2 => Rounding::Zero,
+            3 => Rounding::Down,
+            _ => Rounding::Up,
+        };
+        let flag = |n: u32| bits >> (13 + n) & 1 != 0;
+        Settings {
+            from: TYPES[bits as usize & 31],
+            to: TYPES[(bits >> 5) as usize & 31],
+            mode,
+            ftz: flag(0),
+            sat: flag(1),
+            relu: flag(2),
+            nan: flag(3),
+            xorsign: flag(4),
+            satfinite: flag(5),
+            integral: flag(6),
+        }
+    }
+}
+
+const TYPES: [Type; 32] = {
+    use Type::*;
+    [
+        Pred, B8, B16, B32, B64, B128, U8, U16, U32, U64, S8, S16, S32, S64, F16, F16x2, Bf16,
+        Bf16x2, F32, F64, Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred,
+    ]
+};
+
+struct Scalar;
+
+impl Op for Scalar {
+    #[inline(always)]
+    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
+        unsafe {
+            let function = std::mem::transmute::<usize, Function>(i.imm as usize);
+            let settings = Settings::unpack(i.aux);
+            let read = |row: u32, wide: bool, l: usize| -> u64 {
+                if row == NONE {
+                    0
+                } else if wide {
+                    cx.row::<u64>(row)[l]
+                } else {
+                    u64::from(cx.row::<u32>(row)[l])
+                }
+            };
+            let mut t = [0u64; 32];
+            for l in (0..32).filter(|l| mask >> l & 1 != 0) {
+                t[l] = function(
+                    read(i.a, i.flags & 2 != 0, l),
+                    read(i.b, i.flags & 4 != 0, l),
+                    read(i.c, i.flags & 8 != 0, l),
+                    settings,
+                );
+            }
+            if i.flags & 16 != 0 {
+                let m = (0..32).fold(0u32, |m, l| m | u32::from(t[l] != 0) << l);
+                let (mut yes, mut no) = (m, !m);
+                if i.flags & 32 != 0 {
+                    // a third predicate in `e`, combination in its upper bits
+                    let c = *cx.preds.add((i.e & 0xffff) as usize)
+                        ^ if i.e >> 18 & 1 != 0 { !0 } else { 0 };
+                    (yes, no) = match i.e >> 16 & 3 {
+                        1 => (yes & c, no & c),
+                        2 => (yes | c, no | c),
+                        _ => (yes ^ c, no ^ c),
+                    };
+                }
+                cx.put_pred(i.p, yes, mask);
+                if i.q != 0 {
+                    cx.put_pred(i.q, no, mask);
+                }
+            } else if i.flags & 1 != 0 {
+                cx.put(i.d, &t, mask);
+            } else {
+                cx.put(i.d, &t.map(|v| v as u32), mask);
+            }
+        }
+    }
+}
+
+/// In [`Inst::flags`]: the result is a predicate; a third predicate takes part.
+pub const TO_PRED: u8 = 16;
+pub const COMBINED: u8 = 32;
+
+/// The handler; `imm`, `aux` and `flags` come from [`setup`].
+pub fn handler() -> Handler {
+    plain_handler::<Scalar>()
+}
+
+/// Sets an instruction up for a function; `wide` tells which of `d, a, b, c` have 64 bits.
+pub fn setup(inst: &mut Inst, function: Function, settings: Settings, wide: [bool; 4]) {
+    inst.imm = function as usize as i64;
+    inst.aux = settings.pack();
+    inst.flags = wide
+        .iter()
+        .enumerate()
+        .fold(0, |f, (n, &w)| f | u8::from(w) << n);
+}
+
+fn single(a: u64) -> f32 {
+    f32::from_bits(a as u32)
+}
+
+fn bits(x: f32) -> u64 {
+    u64::from(x.to_bits())
+}
+
+/// The f32 operation of a name.
+pub fn single_function(op: &str) -> Option<Function> {
+    Some(match op {
+        "add" => |a, b, _, s| bits(float::add_f32(single(a), single(b), s.mode, s.ftz, s.sat)),
+        "sub" => |a, b, _, s| bits(float::sub_f32(single(a), single(b), s.mode, s.ftz, s.sat)),
+        "mul" => |a, b, _, s| bits(float::mul_f32(single(a), single(b), s.mode, s.ftz, s.sat)),
+        "fma" | "mad" => |a, b, c, s| {
+            bits(float::fma_f32(
+                single(a),
+                single(b),
+                single(c),
+                s.mode,
+                s.ftz,
+                s.sat,
+            ))
+        },
+        "div" => |a, b, _, s| bits(float::div_f32(single(a), single(b), s.mode, s.ftz)),
+        "rcp" => |a, _, _, s| bits(float::rcp_f32(single(a), s.mode, s.ftz)),
+        "sqrt" => |a, _, _, s| bits(float::sqrt_f32(single(a), s.mode, s.ftz)),
+        "min" => |a, b, _, s| {
+            let f = |x| {
+                if s.ftz {
+                    float::flush_f32(single(x))
+                } else {
+                    single(x)
+                }
+            };
+            bits(float::min_f32(f(a), f(b), s.nan, s.xorsign))
+        },
+        "max" => |a, b, _, s| {
+            let f = |x| {
+                if s.ftz {
+                    float::flush_f32(single(x))
+                } else {
+                    single(x)
+                }
+            };
+            bits(float::max_f32(f(a), f(b), s.nan, s.xorsign))
+        },
+        _ => return None,
+    })
+}
+
+/// Approximate functions, computed in double precision and rounded once: inside the error bounds that
+/// the ISA documents for each.
+pub fn approximate(op: &str) -> Option<Function> {
+    fn run(a: u64, s: Settings, f: fn(f64) -> f64) -> u64 {
+        let x = single(a);
+        let x = if s.ftz { float::flush_f32(x) } else { x };
+        let y = float::canonical_f32(f(f64::from(x)) as f32);
+        bits(if s.ftz { float::flush_f32(y) } else { y })
+    }
+    Some(match op {
+        "sin" => |a, _, _, s| run(a, s, f64::sin),
+        "cos" => |a, _, _, s| run(a, s, f64::cos),
+        "lg2" => |a, _, _, s| run(a, s, f64::log2),
+        "ex2" => |a, _, _, s| run(a, s, f64::exp2),
+        "tanh" => |a, _, _, s| run(a, s, f64::tanh),
+        "rsqrt" => |a, _, _, s| run(a, s, |x| 1.0 / x.sqrt()),
+        "sqrt" => |a, _, _, s| run(a, s, f64::sqrt),
+        "rcp" => |a, _, _, s| run(a, s, |x| 1.0 / x),
+        _ => return None,
+    })
+}
+
+/// `rcp.approx.ftz.f64`: only the upper half of operand and result counts, subnormals are zeros.
+pub fn coarse_rcp(a: u64, _: u64, _: u64, _: Settings) -> u64 {
+    coarse(a, |x| 1.0 / x)
+}
+
+/// `rsqrt.approx.ftz.f64`, likewise.
+pub fn coarse_rsqrt(a: u64, _: u64, _: u64, _: Settings) -> u64 {
+    coarse(a, |x| 1.0 / x.sqrt())
+}
+
+fn coarse(a: u64, f: fn(f64) -> f64) -> u64 {
+    let flush = |x: f64| {
+        if x.is_subnormal() {
+            0f64.copysign(x)
+        } else {
+            x
+        }
+    };
+    let y = flush(f(flush(f64::from_bits(a & !0xffff_ffff))));
+    if y.is_nan() {
+        0x7fff_ffff_0000_0000
+    } else {
+        y.to_bits() & !0xffff_ffff
+    }
+}
+
+/// The f64 operation of a name.
+pub fn double_function(op: &str) -> Option<Function> {
+    fn d(a: u64) -> f64 {
+        f64::from_bits(a)
+    }
+    Some(match op {
+        "add" => |a, b, _, s| float::add_f64(d(a), d(b), s.mode).to_bits(),
+        "sub" => |a, b, _, s| float::sub_f64(d(a), d(b), s.mode).to_bits(),
+        "mul" => |a, b, _, s| float::mul_f64(d(a), d(b), s.mode).to_bits(),
+        "fma" | "mad" => |a, b, c, s| float::fma_f64(d(a), d(b), d(c), s.mode).to_bits(),
+        "div" => |a, b, _, s| float::div_f64(d(a), d(b), s.mode).to_bits(),
+        "rcp" => |a, _, _, s| float::rcp_f64(d(a), s.mode).to_bits(),
+        "sqrt" => |a, _, _, s| float::sqrt_f64(d(a), s.mode).to_bits(),
+        "rsqrt" => |a, _, _, _| (1.0 / d(a).sqrt()).to_bits(),
+        "min" => |a, b, _, _| float::min_f64(d(a), d(b)).to_bits(),
+        "max" => |a, b, _, _| float::max_f64(d(a), d(b)).to_bits(),
+        _ => return None,
+    })
+}
+
+fn half_of(ty: Type) -> Half {
+    if matches!(ty, Type::F16 | Type::F16x2) {
+        Half::F16
+    } else {
+        Half::Bf16
+    }
+}
+
+fn pair(a: u64, b: u64, c: u64, s: Settings, f: impl Fn(u16, u16, u16) -> u16) -> u64 {
+    let one = |shift: u32| {
+        u64::from(f(
+            (a >> shift) as u16,
+            (b >> shift) as u16,
+            (c >> shift) as u16,
+        )) << shift
+    };
+    if s.from.bytes() == 4 {
+        one(0) | one(16)
+    } else {
+        one(0)
+    }
+}
+
+fn half_done(x: u16, s: Settings) -> u16 {
+    let h = half_of(s.from);
+    let x = if s.ftz { half::flush(x, h) } else { x };
+    let x = if s.sat { half::saturate(x, h) } else { x };
+    if s.relu { half::relu(x, h) } else { x }
+}
+
+fn half_in(x: u16, s: Settings) -> u16 {
+    if s.ftz {
+        half::flush(x, half_of(s.from))
+    } else {
+        x
+    }
+}
+
+/// The operation of a name on f16, bf16 and pairs of them (the type is `from`).
+pub fn half_function(op: &str) -> Option<Function> {
+    const RN: Rounding = Rounding::NearestEven;
+    fn via(x: u16, s: Settings, f: fn(f64) -> f64) -> u16 {
+        let h = half_of(s.from);
+        half_done(h.from_f64(f(f64::from(h.to_f32(half_in(x, s)))), RN), s)
+    }
+    Some(match op {
+        "add" => |a, b, c, s| {
+            pair(a, b, c, s, |a, b, _| {
+                half_done(
+                    half::add(half_in(a, s), half_in(b, s), half_of(s.from), RN),
+                    s,
+                )
+            })
+        },
+        "sub" => |a, b, c, s| {
+            pair(a, b, c, s, |a, b, _| {
+                half_done(
+                    half::sub(half_in(a, s), half_in(b, s), half_of(s.from), RN),
+                    s,
+                )
+            })
+        },
+        "mul" => |a, b, c, s| {
+            pair(a, b, c, s, |a, b, _| {
+                half_done(
+                    half::mul(half_in(a, s), half_in(b, s), half_of(s.from), RN),
+                    s,
+                )
+            })
+        },
+        "fma" => |a, b, c, s| {
+            pair(a, b, c, s, |a, b, c| {
+                half::fma_rn(a, b, c, half_of(s.from), s.ftz, s.sat, s.relu)
+            })
+        },
+        "min" => |a, b, c, s| {
+            pair(a, b, c, s, |a, b, _| {
+                half::min(
+                    half_in(a, s),
+                    half_in(b, s),
+                    half_of(s.from),
+                    s.nan,
+                    s.xorsign,
+                )
+            })
+        },
+        "max" => |a, b, c, s| {
+            pair(a, b, c, s, |a, b, _| {
+                half::max(
+                    half_in(a, s),
+                    half_in(b, s),
+                    half_of(s.from),
+                    s.nan,
+                    s.xorsign,
+                )
+            })
+        },
+        "abs" => |a, b, c, s| {
+            pair(a, b, c, s, |a, _, _| {
+                half::abs(half_in(a, s), half_of(s.from))
+            })
+        },
+        "neg" => |a, b, c, s| {
+            pair(a, b, c, s, |a, _, _| {
+                half::neg(half_in(a, s), half_of(s.from))
+            })
+        },
+        "ex2" => |a, b, c, s| pair(a, b, c, s, |a, _, _| via(a, s, f64::exp2)),
+        "tanh" => |a, b, c, s| pair(a, b, c, s, |a, _, _| via(a, s, f64::tanh)),
+        _ => return None,
+    })
+}
+
+/// A comparison of f16 or bf16 values (the type is `from`): 1 when it holds.
+pub fn half_comparison(cmp: &str) -> Option<Function> {
+    use std::cmp::Ordering::*;
+    fn order(a: u64, b: u64, s: Settings) -> Option<std::cmp::Ordering> {
+        half::compare(half_in(a as u16, s), half_in(b as u16, s), half_of(s.from))
+    }
+    Some(match cmp {
+        "eq" => |a, b, _, s| u64::from(order(a, b, s) == Some(Equal)),
+        "ne" => |a, b, _, s| u64::from(matches!(order(a, b, s), Some(Less | Greater))),
+        "lt" => |a, b, _, s| u64::from(order(a, b, s) == Some(Less)),
+        "le" => |a, b, _, s| u64::from(matches!(order(a, b, s), Some(Less | Equal))),
+        "gt" => |a, b, _, s| u64::from(order(a, b, s) == Some(Greater)),
+        "ge" => |a, b, _, s| u64::from(matches!(order(a, b, s), Some(Greater | Equal))),
+        "equ" => |a, b, _, s| u64::from(matches!(order(a, b, s), None | Some(Equal))),
+        "neu" => |a, b, _, s| u64::from(order(a, b, s) != Some(Equal)),
+        "ltu" => |a, b, _, s| u64::from(matches!(order(a, b, s), None | Some(Less))),
+        "leu" => |a, b, _, s| u64::from(order(a, b, s) != Some(Greater)),
+        "gtu" => |a, b, _, s| u64::from(matches!(order(a, b, s), None | Some(Greater))),
+        "geu" => |a, b, _, s| u64::from(order(a, b, s) != Some(Less)),
+        "num" => |a, b, _, s| u64::from(order(a, b, s).is_some()),
+        "nan" => |a, b, _, s| u64::from(order(a, b, s).is_none()),
+        _ => return None,
+    })
+}
+
+/// `testp` of a property.
+pub fn test_function(property: &str, ty: Type) -> Option<Function> {
+    use float::TestProperty::*;
+    use float::{testp_f32, testp_f64};
+    Some(match (property, ty) {
+        ("finite", Type::F32) => |a, _, _, _| u64::from(testp_f32(single(a), Finite)),
+        ("infinite", Type::F32) => |a, _, _, _| u64::from(testp_f32(single(a), Infinite)),
+        ("number", Type::F32) => |a, _, _, _| u64::from(testp_f32(single(a), Number)),
+        ("notanumber", Type::F32) => |a, _, _, _| u64::from(testp_f32(single(a), NotANumber)),
+        ("normal", Type::F32) => |a, _, _, _| u64::from(testp_f32(single(a), Normal)),
+        ("subnormal", Type::F32) => |a, _, _, _| u64::from(testp_f32(single(a), Subnormal)),
+        ("finite", Type::F64) => |a, _, _, _| u64::from(testp_f64(f64::from_bits(a), Finite)),
+        ("infinite", Type::F64) => |a, _, _, _| u64::from(testp_f64(f64::from_bits(a), Infinite)),
+        ("number", Type::F64) => |a, _, _, _| u64::from(testp_f64(f64::from_bits(a), Number)),
+        ("notanumber", Type::F64) => {
+            |a, _, _, _| u64::from(testp_f64(f64::from_bits(a), NotANumber))
+        }
+        ("normal", Type::F64) => |a, _, _, _| u64::from(testp_f64(f64::from_bits(a), Normal)),
+        ("subnormal", Type::F64) => |a, _, _, _| u64::from(testp_f64(f64::from_bits(a), Subnormal)),
+        _ => return None,
+    })
+}
+
+/// `cvt` between any two types with any modifiers.
+pub fn convert(a: u64, _: u64, _: u64, s: Settings) -> u64 {
+    if s.from.float() {
+        let (value, nan) = source_value(a, s);
+        if s.to.float() {
+            float_to_float(value, nan, s)
+        } else {
+            float_to_integer(value, nan, s)
+        }
+    } else {
+        let v = integer_value(a, s.from);
+        if s.to.float() {
+            let exact = soft::Exact {
+                negative: v < 0,
+                magnitude: v.unsigned_abs(),
+                exponent: 0,
+                sticky: false,
+            };
+            if v == 0 {
+                0
+            } else {
+                soft::round(exact, format(s.to), s.mode)
+            }
+        } else {
+            let v = if s.sat { clamp(v, s.to) } else { v };
+            v as u64 & integer_mask(s.to)
+        }
+    }
+}
+
+/// `cvt.x2`: `a` to the upper half, `b` to the lower.
+pub fn convert_pair(a: u64, b: u64, _: u64, s: Settings) -> u64 {
+    let to = if s.to == Type::F16x2 {
+        Type::F16
+    } else {
+        Type::Bf16
+    };
+    let s = Settings { to, ..s };
+    convert(a, 0, 0, s) << 16 | convert(b, 0, 0, s)
+}
+
+/// `cvt.rn.tf32.f32` and `.rna`, `.rz`.
+pub fn convert_tf32(a: u64, _: u64, _: u64, s: Settings) -> u64 {
+    let r = u64::from(half::f32_to_tf32(single(a), s.mode));
+    if s.relu && (r >> 31 != 0 || single(r).is_nan()) {
+        return if single(r).is_nan() { 0x7fff_ffff } else { 0 };
+    }
+    r
+}
+
+fn source_value(a: u64, s: Settings) -> (f64, bool) {
+    let x = match s.from {
+        Type::F16 => f64::from(Half::F16.to_f32(a as u16)),
+        Type::Bf16 => f64::from(Half::Bf16.to_f32(a as u16)),
+        Type::F32 => {
+            let x = single(a);
+            f64::from(if s.ftz { float::flush_f32(x) } else { x })
+        }
+        _ => f64::from_bits(a),
+    };
+    (x, x.is_nan())
+}
+
+fn integer_value(a: u64, ty: Type) -> i128 {
+    match ty {
+        Type::S8 => i128::from(a as i8),
+        Type::S16 => i128::from(a as i16),
+        Type::S32 => i128::from(a as i32),
+        Type::S64 => i128::from(a as i64),
+        _ => i128::from(a & integer_mask(ty)),
+    }
+}
+
+fn integer_mask(ty: Type) -> u64 {
+    !0 >> (64 - 8 * ty.bytes())
+}
+
+fn clamp(v: i128, ty: Type) -> i128 {
+    let bits = 8 * ty.bytes();
+    if ty.signed() {
+        v.clamp(-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
+    } else {
+        v.clamp(0, (1 << bits) - 1)
+    }
+}
+
+fn to_integral(x: f64, mode: Rounding) -> f64 {
+    match mode {
+        Rounding::NearestEven => x.round_ties_even(),
+        Rounding::NearestAway => x.round(),
+        Rounding::Zero => x.trunc(),
+        Rounding::Down => x.floor(),
+        Rounding::Up => x.ceil(),
+    }
+}
+
+fn float_to_integer(x: f64, nan: bool, s: Settings) -> u64 {
+    if nan {
+        let bits = 8 * s.to.bytes();
+        return if s.from == Type::F64 || bits == 64 {
+            1 << (bits - 1)
+        } else {
+            0
+        };
+    }
+    let r = to_integral(x, s.mode);
+    // the cast saturates far beyond every integer type
+    clamp(r as i128, s.to) as u64 & integer_mask(s.to)
+}
+
+fn format(ty: Type) -> soft::Format {
+    match ty {
+        Type::F16 => soft::F16,
+        Type::Bf16 => soft::BF16,
+        Type::F32 => soft::F32,
+        _ => soft::F64,
+    }
+}
+
+fn float_to_float(x: f64, nan: bool, s: Settings) -> u64 {
+    let x = if s.integral && !nan {
+        to_integral(x, s.mode)
+    } else {
+        x
+    };
+    let f = format(s.to);
+    if s.sat && (nan || x <= 0.0) {
+        return 0;
+    }
+    let x = if s.sat { x.min(1.0) } else { x };
+    if s.relu && !nan && x <= 0.0 {
+        return 0;
+    }
+    if nan && s.to == Type::F64 && s.from == Type::F32 {
+        return x.to_bits();
+    }
+    let mut r = soft::convert(x.to_bits(), soft::F64, f, s.mode);
+    if s.satfinite && !nan && r & !f.sign() >= f.infinity() {
+        r = r & f.sign() | f.max_finite();
+    }
+    if s.ftz && s.to == Type::F32 {
+        r = bits(float::flush_f32(single(r)));
+    }
+    r
+}
+
+/// `slct`: `a` when `c >= 0`, else `b`; `from` is the type of `c`.
+pub fn select(a: u64, b: u64, c: u64, s: Settings) -> u64 {
+    let take_a = if s.from == Type::F32 {
+        let x = single(c);
+        let x = if s.ftz { float::flush_f32(x) } else { x };
+        x >= 0.0
+    } else {
+        c as i32 >= 0
+    };
+    if take_a { a } else { b }
+}

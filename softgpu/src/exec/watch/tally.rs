@@ -1,0 +1,317 @@
+//! Counting what a profiler would count.
+
+use super::super::access::{GLOBAL, SHARED, lanes};
+use super::super::block::Block;
+use super::super::cx::Cx;
+use super::super::inst::Inst;
+use super::super::launch::Launch;
+use super::super::module::Entry;
+use super::super::program::{Class, Program};
+use super::Kind;
+use crate::counters::{Counters, Occupancy, Traffic};
+use crate::exec::LaunchConfig;
+use crate::profile::Profile;
+use std::collections::HashMap;
+
+/// Bytes of global memory that one map of touched bytes covers.
+const PAGE: u64 = 4096;
+
+/// A host thread's share of checks and counters.
+pub struct Watcher {
+    /// For each instruction how often warps and lanes executed it.
+    executed: Vec<(u64, u64)>,
+    /// The shadow that tells which bytes of global memory were written.
+    pub written: *mut u8,
+    global_loads: Traffic,
+    global_stores: Traffic,
+    global_atomics: u64,
+    shared_loads: Traffic,
+    shared_stores: Traffic,
+    shared_atomics: u64,
+    local: (u64, u64),
+    touched: HashMap<u64, Box<[u64; 64]>>,
+}
+
+// The shadow pointer is an address; each byte of it is written by whoever writes the byte it stands for.
+unsafe impl Send for Watcher {}
+
+impl Watcher {
+    pub fn new(launch: &Launch<'_>) -> Watcher {
+        Watcher {
+            executed: vec![
+                (0, 0);
+                if launch.count {
+                    launch.program.code.len()
+                } else {
+                    0
+                }
+            ],
+            written: launch.memory.written_shadow(),
+            global_loads: Traffic::default(),
+            global_stores: Traffic::default(),
+            global_atomics: 0,
+            shared_loads: Traffic::default(),
+            shared_stores: Traffic::default(),
+            shared_atomics: 0,
+            local: (0, 0),
+            touched: HashMap::new(),
+        }
+    }
+
+    /// A warp executes an instruction with these lanes.
+    #[inline(always)]
+    pub fn count(&mut self, id: u32, mask: u32) {
+        let e = &mut self.executed[id as usize];
+        e.0 += 1;
+        e.1 += u64::from(mask.count_ones());
+    }
+
+    /// A local access of a warp.
+    pub fn local(&mut self, mask: u32, size: u32, kind: Kind) {
+        let bytes = u64::from(mask.count_ones() * size);
+        match kind {
+            Kind::Load => self.local.0 += bytes,
+            _ => self.local.1 += bytes,
+        }
+    }
+
+    /// A block has ended.
+    pub fn block_done(&mut self, _: &mut Block) {}
+
+    fn touch(&mut self, from: u64, to: u64) {
+        for at in from..to {
+            let page = self
+                .touched
+                .entry(at / PAGE)
+                .or_insert_with(|| Box::new([0; 64]));
+            page[(at % PAGE / 64) as usize] |= 1 << (at % 64);
+        }
+    }
+}
+
+/// Counts an access whose lanes have the right addresses.
+pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind, space: u8) {
+    let _ = i;
+    let size = u64::from(size);
+    let mut sorted = [0u64; 32];
+    let mut n = 0;
+    lanes(mask, |l| {
+        sorted[n] = a[l];
+        n += 1;
+    });
+    let wavefronts = if space == SHARED {
+        wavefronts(a, mask, size)
+    } else {
+        0
+    };
+    let sorted = &mut sorted[..n];
+    if !sorted.is_sorted() {
+        sorted.sort_unstable();
+    }
+    let mut distinct = 0u64;
+    let mut sectors = 0u64;
+    let mut last_sector = u64::MAX;
+    let mut last = u64::MAX;
+    for &at in sorted.iter() {
+        if at != last {
+            distinct += 1;
+            last = at;
+        }
+        if at / 32 != last_sector {
+            sectors += 1;
+            last_sector = at / 32;
+        }
+    }
+    let w = &mut cx.watcher;
+    if space == SHARED {
+        let words = (distinct * size).div_ceil(4);
+        let traffic = match kind {
+            Kind::Load => &mut w.shared_loads,
+            Kind::Store => &mut w.shared_stores,
+            Kind::Atomic => {
+                w.shared_atomics += n as u64;
+                &mut w.shared_stores
+            }
+        };
+        traffic.requests += 1;
+        traffic.bytes += n as u64 * size;
+        traffic.moved += wavefronts;
+        traffic.ideal += words.div_ceil(32);
+        return;
+    }
+    debug_assert!(space == GLOBAL || space != SHARED);
+    let traffic = match kind {
+        Kind::Load => &mut w.global_loads,
+        Kind::Store => &mut w.global_stores,
+        Kind::Atomic => {
+            w.global_atomics += n as u64;
+            &mut w.global_stores
+        }
+    };
+    traffic.requests += 1;
+    traffic.bytes += n as u64 * size;
+    traffic.moved += sectors;
+    traffic.ideal += (distinct * size).div_ceil(32);
+    // runs of adjacent lanes are touched at once
+    let mut from = sorted[0];
+    let mut to = from + size;
+    for k in 1..sorted.len() {
+        let at = sorted[k];
+        if at > to {
+            w.touch(from, to);
+            from = at;
+        }
+        to = to.max(at + size);
+    }
+    w.touch(from, to);
+}
+
+/// Passes over the 32 banks of shared memory: accesses of 8 bytes go by half warps, of 16 by quarters; in
+/// each the bank with the most different words decides.
+fn wavefronts(a: &[u64; 32], mask: u32, size: u64) -> u64 {
+    let groups = (size / 4).clamp(1, 4) as usize;
+    let lanes_each = 32 / groups;
+    let words = size.div_ceil(4);
+    let mut total = 0;
+    for g in 0..groups {
+        let mut banks = [[0u64; 32]; 32];
+        let mut counts = [0usize; 32];
+        let mut most = 0;
+        for l in g * lanes_each..(g + 1) * lanes_each {
+            if mask >> l & 1 == 0 {
+                continue;
+            }
+            for w in 0..words {
+                let word = a[l] / 4 + w;
+                let bank = (word % 32) as usize;
+                if !banks[bank][..counts[bank]].contains(&word) {
+                    if counts[bank] < 32 {
+                        banks[bank][counts[bank]] = word;
+                    }
+                    counts[bank] = (counts[bank] + 1).min(31);
+                    most = most.max(counts[bank]);
+                }
+            }
+        }
+        total += most as u64;
+    }
+    total.max(1)
+}
+
+/// The counters of a launch from its host threads' shares.
+pub fn counters(
+    shares: &[Watcher],
+    program: &Program,
+    entry: &Entry,
+    cfg: &LaunchConfig,
+    profile: &Profile,
+) -> Counters {
+    let threads: u64 = cfg.block.iter().map(|&b| u64::from(b)).product();
+    let blocks: u64 = cfg.grid.iter().map(|&g| u64::from(g)).product();
+    let mut c = Counters {
+        kernel: entry.info.name.clone(),
+        launches: 1,
+        grid: cfg.grid,
+        block: cfg.block,
+        blocks,
+        threads: blocks * threads,
+        static_shared: entry.info.static_shared,
+        dynamic_shared: cfg.dynamic_shared,
+        registers_estimate: entry.info.registers,
+        ..Counters::default()
+    };
+    let mut touched: HashMap<u64, [u64; 64]> = HashMap::new();
+    for s in shares {
+        for (info, &(warps, lanes)) in program.info.iter().zip(&s.executed) {
+            if info.hidden {
+                continue;
+            }
+            c.warp_instructions += warps;
+            c.thread_instructions += lanes;
+            let by = c.by_class.entry(class_name(info.class)).or_default();
+            by.warps += warps;
+            by.threads += lanes;
+            match info.class {
+                Class::Float64 => c.flops_f64 += u64::from(info.flops) * lanes,
+                Class::Half => c.flops_half += u64::from(info.flops) * lanes,
+                _ => c.flops_f32 += u64::from(info.flops) * lanes,
+            }
+            c.tensor_multiply_adds += u64::from(info.tensor) * warps;
+            if info.class == Class::Barrier {
+                c.barriers += warps;
+            }
+        }
+        c.global_loads.add(&s.global_loads);
+        c.global_stores.add(&s.global_stores);
+        c.global_atomics += s.global_atomics;
+        c.shared_loads.add(&s.shared_loads);
+        c.shared_stores.add(&s.shared_stores);
+        c.shared_atomics += s.shared_atomics;
+        c.local_bytes_read += s.local.0;
+        c.local_bytes_written += s.local.1;
+        for (page, bits) in &s.touched {
+            let all = touched.entry(*page).or_insert([0; 64]);
+            for (x, y) in all.iter_mut().zip(bits.iter()) {
+                *x |= y;
+            }
+        }
+    }
+    c.unique_global_bytes = touched
+        .values()
+        .flat_map(|p| p.iter())
+        .map(|w| u64::from(w.count_ones()))
+        .sum();
+    c.occupancy = occupancy(&c, threads as u32, profile);
+    c
+}
+
+/// Blocks and warps a multiprocessor can hold (registers as estimated).
+fn occupancy(c: &Counters, threads: u32, profile: &Profile) -> Occupancy {
+    let warps = threads.div_ceil(32);
+    let by_threads = profile.max_threads_per_sm / (warps * 32).max(1);
+    let shared = c.static_shared + c.dynamic_shared;
+    let by_shared = profile
+        .shared_per_sm
+        .checked_div(shared + 1024)
+        .unwrap_or(u32::MAX);
+    let by_registers = profile.registers_per_sm
+        / (c.registers_estimate.max(1).next_multiple_of(8) * warps * 32).max(1);
+    let by_shared = if shared == 0 { u32::MAX } else { by_shared };
+    let blocks = by_threads
+        .min(by_shared)
+        .min(by_registers)
+        .min(profile.max_blocks_per_sm);
+    let limit = [
+        (by_threads, "threads"),
+        (by_shared, "shared memory"),
+        (by_registers, "registers (estimated)"),
+        (profile.max_blocks_per_sm, "blocks"),
+    ];
+    let limited_by = limit.iter().find(|l| l.0 == blocks).map_or("", |l| l.1);
+    Occupancy {
+        blocks_per_sm: blocks,
+        warps_per_sm: blocks * warps,
+        share: f64::from(blocks * warps * 32) / f64::from(profile.max_threads_per_sm),
+        limited_by,
+    }
+}
+
+fn class_name(class: Class) -> &'static str {
+    match class {
+        Class::Integer => "integer",
+        Class::Float32 => "float32",
+        Class::Float64 => "float64",
+        Class::Half => "half",
+        Class::Tensor => "tensor",
+        Class::Convert => "convert",
+        Class::Compare => "compare",
+        Class::Move => "move",
+        Class::Special => "special",
+        Class::LoadStore => "load_store",
+        Class::Atomic => "atomic",
+        Class::Shuffle => "shuffle",
+        Class::Control => "control",
+        Class::Barrier => "barrier",
+        Class::Other => "other",
+    }
+}

@@ -1,0 +1,158 @@
+//! Finding and loading `libsoftgpu.so` from a Rust program, and talking to it.
+//!
+//! The library's name inside is `libcuda.so`, its file's is not: no search for a CUDA driver finds it by
+//! chance. Once a program has loaded it by its full path, that program's `dlopen("libcuda.so")`
+//! gets it, cudarc's included.
+
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::path::{Path, PathBuf};
+
+const FILE: &str = "libsoftgpu.so";
+
+/// Why the library can't be used.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum LibraryError {
+    #[error(
+        "no {FILE} in {}: build it with `cargo build -p softgpu`, or name it in SOFTGPU_LIBRARY",
+        .0.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
+    )]
+    NotFound(Vec<PathBuf>),
+    #[error("SOFTGPU_LIBRARY names {}, which is no file: correct it or unset it", .0.display())]
+    NoSuchFile(PathBuf),
+    #[error("{} can't be loaded: {reason}", .path.display())]
+    Load { path: PathBuf, reason: String },
+    #[error(
+        "a CUDA driver other than softgpu is loaded already, and libcuda.so means that one now: load softgpu before anything asks for a driver, or use that driver"
+    )]
+    Shadowed,
+    #[error("softgpu refused {what}: {message}")]
+    Refused { what: String, message: String },
+}
+
+/// Where `libsoftgpu.so` is.
+///
+/// `SOFTGPU_LIBRARY` if set; else beside the running program, in `deps` there (a program in
+/// `target/debug`), or in the folder above (a test in `target/debug/deps`); the newest of those.
+pub fn library_path() -> Result<PathBuf, LibraryError> {
+    if let Some(path) = std::env::var_os("SOFTGPU_LIBRARY") {
+        let path = PathBuf::from(path);
+        return match path.is_file() {
+            true => Ok(path.canonicalize().unwrap_or(path)),
+            false => Err(LibraryError::NoSuchFile(path)),
+        };
+    }
+    let program = std::env::current_exe().unwrap_or_default();
+    let here = program.parent().unwrap_or(Path::new(".")).to_path_buf();
+    let mut folders = vec![here.clone(), here.join("deps")];
+    folders.extend(here.parent().map(Path::to_path_buf));
+    let made = |path: &PathBuf| path.metadata().and_then(|m| m.modified()).ok();
+    let files = folders.iter().map(|f| f.join(FILE));
+    let found = files.filter(|f| f.is_file()).max_by_key(made);
+    found.ok_or(LibraryError::NotFound(folders))
+}
+
+/// The loaded library. It is never unloaded, so that no function pointer into it dies.
+#[derive(Clone, Copy, Debug)]
+pub struct Library {
+    set: unsafe extern "C" fn(*const c_char, *const c_char) -> c_int,
+    take: unsafe extern "C" fn(*const c_char, *mut c_char, *mut usize) -> c_int,
+}
+
+impl Library {
+    /// Loads [`library_path`] so that `dlopen("libcuda.so")` finds it from now on.
+    ///
+    /// Errors: the file is not there or can't be loaded, or a real driver was loaded before.
+    pub fn load() -> Result<Library, LibraryError> {
+        let path = library_path()?;
+        let failed = |reason: String| LibraryError::Load {
+            path: path.clone(),
+            reason,
+        };
+        let name = CString::new(path.as_os_str().as_encoded_bytes())
+            .map_err(|error| failed(error.to_string()))?;
+        // SAFETY: C strings; the handle is kept for the life of the process.
+        unsafe {
+            let handle = libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL);
+            if handle.is_null() {
+                let reason = libc::dlerror();
+                return Err(failed(match reason.is_null() {
+                    true => "no reason given".into(),
+                    false => CStr::from_ptr(reason).to_string_lossy().into_owned(),
+                }));
+            }
+            let by_name = libc::dlopen(c"libcuda.so".as_ptr(), libc::RTLD_NOW | libc::RTLD_NOLOAD);
+            if by_name != handle {
+                return Err(LibraryError::Shadowed);
+            }
+            let symbol = |name: &CStr| -> Result<*mut c_void, LibraryError> {
+                let found = libc::dlsym(handle, name.as_ptr());
+                match found.is_null() {
+                    true => Err(failed(format!("it has no {name:?}"))),
+                    false => Ok(found),
+                }
+            };
+            Ok(Library {
+                set: std::mem::transmute::<
+                    *mut c_void,
+                    unsafe extern "C" fn(*const c_char, *const c_char) -> c_int,
+                >(symbol(c"softgpu_set")?),
+                take: std::mem::transmute::<
+                    *mut c_void,
+                    unsafe extern "C" fn(*const c_char, *mut c_char, *mut usize) -> c_int,
+                >(symbol(c"softgpu_take")?),
+            })
+        }
+    }
+
+    /// Changes an option after `cuInit`: `check`, `seed`, `abort`, `counters`, `streams`, with the
+    /// values of the variables `SOFTGPU_CHECK` and so on.
+    pub fn set(&self, name: &str, value: &str) -> Result<(), LibraryError> {
+        let what = format!("{name}={value}");
+        let (Ok(a), Ok(b)) = (CString::new(name), CString::new(value)) else {
+            let message = "it contains a zero byte".into();
+            return Err(LibraryError::Refused { what, message });
+        };
+        // SAFETY: two C strings.
+        match unsafe { (self.set)(a.as_ptr(), b.as_ptr()) } {
+            0 => Ok(()),
+            code => Err(LibraryError::Refused {
+                what,
+                message: format!("error {code}; the log says why"),
+            }),
+        }
+    }
+
+    /// The findings so far as JSON, `{"findings": [...], "beyond": N}`; they are forgotten then.
+    pub fn take_findings(&self) -> Result<String, LibraryError> {
+        self.take("findings")
+    }
+
+    /// The counters of every launch so far as JSON; they are forgotten then.
+    pub fn take_counters(&self) -> Result<String, LibraryError> {
+        self.take("counters")
+    }
+
+    /// The last line of the log.
+    pub fn last_message(&self) -> Result<String, LibraryError> {
+        self.take("message")
+    }
+
+    fn take(&self, what: &str) -> Result<String, LibraryError> {
+        let name = CString::new(what).expect("a plain word");
+        let mut room = 4096;
+        // What is asked for can grow between two calls; three times is enough in peace.
+        for _ in 0..3 {
+            let mut text = vec![0u8; room];
+            // SAFETY: `room` bytes of room.
+            let code = unsafe { (self.take)(name.as_ptr(), text.as_mut_ptr().cast(), &mut room) };
+            if code == 0 {
+                text.truncate(room.saturating_sub(1));
+                return Ok(String::from_utf8_lossy(&text).into_owned());
+            }
+        }
+        Err(LibraryError::Refused {
+            what: what.into(),
+            message: "cuInit has not been called".into(),
+        })
+    }
+}

@@ -1,0 +1,342 @@
+//! Device memory: one reserved address range, a table of allocations, and shadow state beside it.
+//!
+//! A device address is an offset into the range plus a fixed base that no host pointer can have. The
+//! range is twice the device's memory (address space costs nothing), so that freed addresses are reused as
+//! late as possible and a use after free meets no newer allocation. Between two allocations lie at
+//! least [`GUARD`] bytes that belong to nobody.
+
+mod region;
+mod table;
+
+pub use table::Allocation;
+
+use region::Region;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use table::Table;
+
+/// Bytes between allocations that belong to nobody.
+pub const GUARD: u64 = 512;
+/// Alignment of every allocation.
+pub const ALIGN: u64 = 512;
+/// Address of the first device's memory; each further [`Memory`] lies 2^40 bytes higher.
+pub const FIRST_BASE: u64 = 0x0200_0000_0000;
+
+static MEMORIES: AtomicU64 = AtomicU64::new(0);
+
+/// Why a memory operation was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MemoryError {
+    #[error(
+        "out of device memory: {wanted} bytes asked for, {used} of {limit} in use; free something or raise the limit"
+    )]
+    OutOfMemory { wanted: u64, used: u64, limit: u64 },
+    #[error("an allocation of zero bytes")]
+    ZeroSize,
+    #[error("address {address:#x} was freed before ({label}, {size} bytes): a double free")]
+    DoubleFree {
+        address: u64,
+        size: u64,
+        label: String,
+    },
+    #[error("address {address:#x} is not the start of an allocation ({near})")]
+    NotAnAllocation { address: u64, near: String },
+    #[error("{bytes} bytes at {address:#x} don't lie inside one allocation ({near})")]
+    OutOfBounds {
+        address: u64,
+        bytes: u64,
+        near: String,
+    },
+    #[error("a fill pattern of {0} bytes; 1, 2 or 4 are possible")]
+    Pattern(usize),
+}
+
+/// The memory of one device. All methods may be called from any thread.
+pub struct Memory {
+    base: u64,
+    data: Region,
+    /// One byte for each byte of `data`: 1 when something was written there.
+    written: OnceLock<Region>,
+    /// Two 64-bit words for each four bytes of `data`: the last writer and the last reader of a launch.
+    access: OnceLock<Region>,
+    table: Mutex<Table>,
+    launches: AtomicU64,
+    tracked: AtomicBool,
+}
+
+impl Memory {
+    /// Reserves the address range of a device with that much memory. Pages cost nothing until touched.
+    pub fn new(limit_bytes: u64) -> Memory {
+        let base = FIRST_BASE + ((MEMORIES.fetch_add(1, Ordering::Relaxed) % 64) << 40);
+        let mut limit = limit_bytes.clamp(1 << 20, 1 << 38);
+        let data = loop {
+            match Region::reserve((limit * 2 + (64 << 20)) as usize) {
+                Some(region) => break region,
+                None if limit > 1 << 20 => limit /= 2,
+                None => panic!("the system gives no address space for device memory"),
+            }
+        };
+        let size = data.len() as u64;
+        Memory {
+            base,
+            data,
+            written: OnceLock::new(),
+            access: OnceLock::new(),
+            table: Mutex::new(Table::new(base, size, limit)),
+            launches: AtomicU64::new(0),
+            tracked: AtomicBool::new(true),
+        }
+    }
+
+    /// Allocates memory; the address is a multiple of 512. Its bytes count as not initialised.
+    pub fn alloc(&self, bytes: u64, label: &str) -> Result<u64, MemoryError> {
+        let allocation = self.table().insert(bytes, label)?;
+        self.mark(allocation.base, allocation.size, 0);
+        Ok(allocation.base)
+    }
+
+    /// Frees an allocation by its first address.
+    pub fn free(&self, addr: u64) -> Result<(), MemoryError> {
+        let allocation = self.table().remove(addr)?;
+        let offset = (allocation.base - self.base) as usize;
+        self.data.give_back(offset, allocation.size as usize);
+        Ok(())
+    }
+
+    /// The live allocation that holds the address.
+    pub fn find(&self, addr: u64) -> Option<Allocation> {
+        self.table().find(addr)
+    }
+
+    /// Copies from the host; the bytes count as initialised.
+    pub fn write(&self, addr: u64, bytes: &[u8]) -> Result<(), MemoryError> {
+        let at = self.place(addr, bytes.len() as u64)?;
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), at, bytes.len()) };
+        self.mark(addr, bytes.len() as u64, 1);
+        Ok(())
+    }
+
+    /// Copies to the host.
+    pub fn read(&self, addr: u64, out: &mut [u8]) -> Result<(), MemoryError> {
+        let at = self.place(addr, out.len() as u64)?;
+        unsafe { std::ptr::copy_nonoverlapping(at, out.as_mut_ptr(), out.len()) };
+        Ok(())
+    }
+
+    /// Copies within the device (overlap allowed); which bytes are initialised travels along.
+    pub fn copy(&self, dst: u64, src: u64, bytes: u64) -> Result<(), MemoryError> {
+        let from = self.place(src, bytes)?;
+        let to = self.place(dst, bytes)?;
+        unsafe { std::ptr::copy(from, to, bytes as usize) };
+        let written = self.written();
+        let (from, to) = ((src - self.base) as usize, (dst - self.base) as usize);
+        unsafe { std::ptr::copy(written.at(from), written.at(to), bytes as usize) };
+        Ok(())
+    }
+
+    /// Fills `count` elements with a pattern of 1, 2 or 4 bytes; the bytes count as initialised.
+    pub fn set(&self, addr: u64, pattern: &[u8], count: u64) -> Result<(), MemoryError> {
+        if !matches!(pattern.len(), 1 | 2 | 4) {
+            return Err(MemoryError::Pattern(pattern.len()));
+        }
+        let bytes = count.saturating_mul(pattern.len() as u64);
+        let at = self.place(addr, bytes)?;
+        unsafe {
+            if pattern.iter().all(|&b| b == pattern[0]) {
+                std::ptr::write_bytes(at, pattern[0], bytes as usize);
+            } else {
+                for i in 0..count as usize {
+                    let to = at.add(i * pattern.len());
+                    std::ptr::copy_nonoverlapping(pattern.as_ptr(), to, pattern.len());
+                }
+            }
+        }
+        self.mark(addr, bytes, 1);
+        Ok(())
+    }
+
+    /// Bytes in use and the limit.
+    pub fn usage(&self) -> (u64, u64) {
+        let table = self.table();
+        (table.used, table.limit)
+    }
+
+    /// Every live allocation, by address.
+    pub fn live(&self) -> Vec<Allocation> {
+        self.table().live()
+    }
+
+    /// True when the address belongs to this device's range, allocated or not.
+    pub fn owns(&self, addr: u64) -> bool {
+        addr >= self.base && addr - self.base < self.data.len() as u64
+    }
+
+    /// What lies at or near an address, in words.
+    pub fn describe(&self, addr: u64) -> String {
+        self.table().describe(addr)
+    }
+
+    /// The allocation freed last that held the address, when no live one does.
+    pub fn freed(&self, addr: u64) -> Option<Allocation> {
+        self.table().freed(addr)
+    }
+
+    /// True when every byte was written since it was allocated.
+    pub fn is_initialised(&self, addr: u64, bytes: u64) -> bool {
+        if !self.owns(addr) || !self.owns(addr + bytes.max(1) - 1) {
+            return false;
+        }
+        let shadow = self.written().at((addr - self.base) as usize);
+        (0..bytes as usize).all(|i| unsafe { *shadow.add(i) } != 0)
+    }
+
+    pub(crate) fn base(&self) -> u64 {
+        self.base
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.data.len() as u64
+    }
+
+    pub(crate) fn host(&self) -> *mut u8 {
+        self.data.at(0)
+    }
+
+    pub(crate) fn written_shadow(&self) -> *mut u8 {
+        self.written().at(0)
+    }
+
+    pub(crate) fn access_shadow(&self) -> *mut u8 {
+        let size = self.data.len() * 4;
+        self.access
+            .get_or_init(|| Region::reserve(size).expect("address space for the race shadow"))
+            .at(0)
+    }
+
+    /// A launch begins: its number, and when it doesn't track writes, whatever is live counts as
+    /// initialised from now on, since nobody will know what it wrote.
+    pub(crate) fn begin_launch(&self, tracks_writes: bool) -> u64 {
+        if !tracks_writes {
+            self.table().assume_written();
+            self.tracked.store(false, Ordering::Relaxed);
+        } else if !self.tracked.swap(true, Ordering::Relaxed) {
+            let unknown = self.table().take_assumed();
+            for a in unknown {
+                self.mark(a.base, a.size, 1);
+            }
+        }
+        self.launches.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(crate) fn snapshot(&self) -> Arc<[Allocation]> {
+        self.table().live().into()
+    }
+
+    fn written(&self) -> &Region {
+        let size = self.data.len();
+        self.written
+            .get_or_init(|| Region::reserve(size).expect("address space for the init shadow"))
+    }
+
+    fn mark(&self, addr: u64, bytes: u64, value: u8) {
+        let shadow = self.written();
+        let offset = (addr - self.base) as usize;
+        if value == 0 && bytes >= 1 << 20 {
+            shadow.give_back(offset, bytes as usize);
+        } else {
+            unsafe { std::ptr::write_bytes(shadow.at(offset), value, bytes as usize) };
+        }
+    }
+
+    fn place(&self, addr: u64, bytes: u64) -> Result<*mut u8, MemoryError> {
+        let table = self.table();
+        let inside = table
+            .find(addr)
+            .is_some_and(|a| bytes <= a.size - (addr - a.base));
+        if inside {
+            return Ok(self.data.at((addr - self.base) as usize));
+        }
+        Err(MemoryError::OutOfBounds {
+            address: addr,
+            bytes,
+            near: table.describe(addr),
+        })
+    }
+
+    fn table(&self) -> std::sync::MutexGuard<'_, Table> {
+        self.table
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_aligned_and_guarded() {
+        let m = Memory::new(16 << 20);
+        let a = m.alloc(100, "a").unwrap();
+        let b = m.alloc(100, "b").unwrap();
+        assert_eq!(a % ALIGN, 0);
+        assert!(b >= a + 100 + GUARD);
+        assert_eq!(m.find(a + 99).unwrap().label, "a");
+        assert!(m.find(a + 100).is_none());
+        assert_eq!(m.usage().0, 200);
+    }
+
+    #[test]
+    fn double_free_and_foreign_addresses_are_errors() {
+        let m = Memory::new(16 << 20);
+        let a = m.alloc(64, "a").unwrap();
+        assert!(matches!(
+            m.free(a + 1),
+            Err(MemoryError::NotAnAllocation { .. })
+        ));
+        m.free(a).unwrap();
+        assert!(matches!(m.free(a), Err(MemoryError::DoubleFree { .. })));
+        assert!(matches!(
+            m.free(12),
+            Err(MemoryError::NotAnAllocation { .. })
+        ));
+        assert!(matches!(
+            m.read(a, &mut [0; 4]),
+            Err(MemoryError::OutOfBounds { .. })
+        ));
+    }
+
+    #[test]
+    fn initialisation_travels_with_copies() {
+        let m = Memory::new(16 << 20);
+        let a = m.alloc(64, "a").unwrap();
+        let b = m.alloc(64, "b").unwrap();
+        m.write(a, &[7; 32]).unwrap();
+        assert!(m.is_initialised(a, 32) && !m.is_initialised(a, 33));
+        m.copy(b, a, 64).unwrap();
+        assert!(m.is_initialised(b, 32) && !m.is_initialised(b + 32, 1));
+        m.set(b, &[1, 2, 3, 4], 16).unwrap();
+        assert!(m.is_initialised(b, 64));
+        let mut out = [0; 8];
+        m.read(b, &mut out).unwrap();
+        assert_eq!(out, [1, 2, 3, 4, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn the_limit_holds_and_freed_addresses_come_back_late() {
+        let m = Memory::new(4 << 20);
+        let a = m.alloc(3 << 20, "a").unwrap();
+        assert!(matches!(
+            m.alloc(2 << 20, "b"),
+            Err(MemoryError::OutOfMemory { .. })
+        ));
+        m.free(a).unwrap();
+        let b = m.alloc(3 << 20, "b").unwrap();
+        assert_ne!(a, b);
+        assert_eq!(m.freed(a + 5).unwrap().label, "a");
+        for _ in 0..100 {
+            let c = m.alloc(1 << 20, "c").unwrap();
+            m.free(c).unwrap();
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The table of allocations: next-fit placement, so that addresses are reused late.
+
+use super::{ALIGN, GUARD, MemoryError};
+use std::collections::{BTreeMap, VecDeque};
+
+/// How many freed allocations are remembered for messages about use after free.
+const REMEMBERED: usize = 4096;
+
+/// One allocation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allocation {
+    pub base: u64,
+    pub size: u64,
+    pub label: String,
+}
+
+struct Entry {
+    allocation: Allocation,
+    /// A launch that tracked no writes ran while this was live.
+    assumed_written: bool,
+}
+
+pub struct Table {
+    base: u64,
+    end: u64,
+    next: u64,
+    live: BTreeMap<u64, Entry>,
+    gone: VecDeque<Allocation>,
+    pub used: u64,
+    pub limit: u64,
+}
+
+impl Table {
+    pub fn new(base: u64, size: u64, limit: u64) -> Table {
+        Table {
+            base,
+            end: base + size,
+            next: base + ALIGN,
+            live: BTreeMap::new(),
+            gone: VecDeque::new(),
+            used: 0,
+            limit,
+        }
+    }
+
+    pub fn insert(&mut self, bytes: u64, label: &str) -> Result<Allocation, MemoryError> {
+        if bytes == 0 {
+            return Err(MemoryError::ZeroSize);
+        }
+        let refused = MemoryError::OutOfMemory {
+            wanted: bytes,
+            used: self.used,
+            limit: self.limit,
+        };
+        if bytes > self.limit - self.used {
+            return Err(refused);
+        }
+        let room = bytes.next_multiple_of(ALIGN) + GUARD;
+        let place = self
+            .gap_after(self.next, room)
+            .or_else(|| self.gap_after(self.base + ALIGN, room));
+        let Some(base) = place else {
+            return Err(refused);
+        };
+        self.next = base + room;
+        self.used += bytes;
+        let allocation = Allocation {
+            base,
+            size: bytes,
+            label: label.to_string(),
+        };
+        let entry = Entry {
+            allocation: allocation.clone(),
+            assumed_written: false,
+        };
+        self.live.insert(base, entry);
+        Ok(allocation)
+    }
+
+    fn gap_after(&self, from: u64, room: u64) -> Option<u64> {
+        let mut at = from;
+        if let Some((_, e)) = self.live.range(..from).next_back() {
+            at = at.max(after(&e.allocation));
+        }
+        for (start, e) in self.live.range(from..) {
+            if at + room <= *start {
+                break;
+            }
+            at = after(&e.allocation);
+        }
+        (at + room <= self.end).then_some(at)
+    }
+
+    pub fn remove(&mut self, addr: u64) -> Result<Allocation, MemoryError> {
+        if let Some(entry) = self.live.remove(&addr) {
+            self.used -= entry.allocation.size;
+            if self.gone.len() == REMEMBERED {
+                self.gone.pop_front();
+            }
+            self.gone.push_back(entry.allocation.clone());
+            return Ok(entry.allocation);
+        }
+        if let Some(a) = self.gone.iter().rev().find(|a| a.base == addr)
+            && self.find(addr).is_none()
+        {
+            return Err(MemoryError::DoubleFree {
+                address: addr,
+                size: a.size,
+                label: a.label.clone(),
+            });
+        }
+        Err(MemoryError::NotAnAllocation {
+            address: addr,
+            near: self.describe(addr),
+        })
+    }
+
+    pub fn find(&self, addr: u64) -> Option<Allocation> {
+        let (_, e) = self.live.range(..=addr).next_back()?;
+        (addr - e.allocation.base < e.allocation.size).then(|| e.allocation.clone())
+    }
+
+    pub fn freed(&self, addr: u64) -> Option<Allocation> {
+        if self.find(addr).is_some() {
+            return None;
+        }
+        let holds = |a: &&Allocation| addr >= a.base && addr - a.base < a.size;
+        self.gone.iter().rev().find(holds).cloned()
+    }
+
+    pub fn live(&self) -> Vec<Allocation> {
+        self.live.values().map(|e| e.allocation.clone()).collect()
+    }
+
+    pub fn assume_written(&mut self) {
+        for e in self.live.values_mut() {
+            e.assumed_written = true;
+        }
+    }
+
+    pub fn take_assumed(&mut self) -> Vec<Allocation> {
+        let mut taken = Vec::new();
+        for e in self.live.values_mut() {
+            if std::mem::take(&mut e.assumed_written) {
+                taken.push(e.allocation.clone());
+            }
+        }
+        taken
+    }
+
+    pub fn describe(&self, addr: u64) -> String {
+        if let Some(a) = self.find(addr) {
+            return format!("byte {} of {}", addr - a.base, name(&a));
+        }
+        if let Some(a) = self.freed(addr) {
+            return format!("byte {} of {}, which was freed", addr - a.base, name(&a));
+        }
+        let before = self
+            .live
+            .range(..=addr)
+            .next_back()
+            .map(|(_, e)| &e.allocation);
+        let after = self.live.range(addr..).next().map(|(_, e)| &e.allocation);
+        match (before, after) {
+            (Some(a), Some(b)) if b.base - addr < addr - (a.base + a.size) + 1 => {
+                format!("{} bytes before {}", b.base - addr, name(b))
+            }
+            (Some(a), _) => format!(
+                "{} bytes past the end of {}",
+                addr - (a.base + a.size),
+                name(a)
+            ),
+            (None, Some(b)) => format!("{} bytes before {}", b.base - addr, name(b)),
+            (None, None) => "nothing is allocated".to_string(),
+        }
+    }
+}
+
+fn after(a: &Allocation) -> u64 {
+    (a.base + a.size).next_multiple_of(ALIGN) + GUARD
+}
+
+fn name(a: &Allocation) -> String {
+    format!("{} ({} bytes at {:#x})", a.label, a.size, a.base)
+}

@@ -1,0 +1,445 @@
+//! Whole tiles of f16, bf16 and tf32 into f32, with the bits of [`super::model`].
+//!
+//! One column of D is a vector of 16 rows. Two passes over the terms of a step: the first
+//! finds the largest exponent, `max(ea + eb)`; the second adds `trunc(a * b * 2^(F - e_max))`
+//! in integers. Within a safe range of exponents `a * b` is exact in f32, or so small that it
+//! is cut to zero anyway, and the scaling is by a power of two, so each term is exactly the
+//! model's. Elements outside that range (huge, infinite, NaN, or e_max very small) mark their
+//! row, and marked elements are redone by the model.
+
+use super::super::half::{bf16_to_f32, f16_to_f32};
+use super::{Accumulator, Element, Operation, model};
+
+const ROWS: usize = 16;
+const COLUMNS: usize = 8;
+const MAX_K: usize = 16;
+
+/// Exponent of a zero: below any sum of two real ones.
+const ZERO: i32 = -1000;
+/// Exponent of an element the fast path does not handle: above any sum, even with [`ZERO`].
+const OUTSIDE: i32 = 3000;
+/// Largest exponent of a factor: products then stay finite.
+const LARGEST_FACTOR: i32 = 60;
+/// Range of e_max in which scaling and result are normal f32 numbers.
+const SMALLEST: i32 = -99;
+const LARGEST: i32 = 120;
+
+/// A and B taken apart: values and exponents, A by column, B by row.
+struct Tile {
+    a: [[f32; ROWS]; MAX_K],
+    a_exponent: [[i32; ROWS]; MAX_K],
+    b: [[f32; COLUMNS]; MAX_K],
+    b_exponent: [[i32; COLUMNS]; MAX_K],
+    c: [[u32; ROWS]; COLUMNS],
+    d: [[u32; ROWS]; COLUMNS],
+    outside: [[u32; ROWS]; COLUMNS],
+}
+
+/// Runs an operation if it is one of those handled here; returns whether it was.
+///
+/// # Panics
+/// If a slice has fewer rows than the operation needs.
+pub fn execute(
+    op: &Operation,
+    a: &[[u32; 32]],
+    b: &[[u32; 32]],
+    c: &[[u32; 32]],
+    d: &mut [[u32; 32]],
+) -> bool {
+    let fits = op.m == ROWS && op.n == COLUMNS && op.k <= MAX_K;
+    if !fits || op.c != Accumulator::F32 {
+        return false;
+    }
+    let (a, b, c) = (
+        &a[..op.a_registers()],
+        &b[..op.b_registers()],
+        &c[..op.c_registers()],
+    );
+    let d = &mut d[..op.c_registers()];
+    #[cfg(target_arch = "x86_64")]
+    {
+        if std::is_x86_feature_detected!("avx512f") && std::is_x86_feature_detected!("avx512dq") {
+            // SAFETY: the features were just found.
+            unsafe { run_avx512(op, a, b, c, d) };
+            return true;
+        }
+        if std::is_x86_feature_detected!("avx2") {
+            // SAFETY: the feature was just found.
+            unsafe { run_avx2(op, a, b, c, d) };
+            return true;
+        }
+    }
+    run::<false>(op, a, b, c, d);
+    true
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
+fn run_avx512(
+    op: &Operation,
+    a: &[[u32; 32]],
+    b: &[[u32; 32]],
+    c: &[[u32; 32]],
+    d: &mut [[u32; 32]],
+) {
+    run::<true>(op, a, b, c, d);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn run_avx2(
+    op: &Operation,
+    a: &[[u32; 32]],
+    b: &[[u32; 32]],
+    c: &[[u32; 32]],
+    d: &mut [[u32; 32]],
+) {
+    run::<false>(op, a, b, c, d);
+}
+
+/// `WIDE`: the caller has AVX-512.
+#[inline(always)]
+fn run<const WIDE: bool>(
+    op: &Operation,
+    a: &[[u32; 32]],
+    b: &[[u32; 32]],
+    c: &[[u32; 32]],
+    d: &mut [[u32; 32]],
+) {
+    let mut tile = Tile {
+        a: [[0.0; ROWS]; MAX_K],
+        a_exponent: [[ZERO; ROWS]; MAX_K],
+        b: [[0.0; COLUMNS]; MAX_K],
+        b_exponent: [[ZERO; COLUMNS]; MAX_K],
+        c: [[0; ROWS]; COLUMNS],
+        d: [[0; ROWS]; COLUMNS],
+        outside: [[0; ROWS]; COLUMNS],
+    };
+    match op.a {
+        Element::F16 => unpack_pairs(&mut tile, a, b, f16_parts),
+        Element::Bf16 => unpack_pairs(&mut tile, a, b, bf16_parts),
+        _ => unpack_tf32(&mut tile, a, b),
+    }
+    for lane in 0..32 {
+        let (row, column) = (lane / 4, lane % 4 * 2);
+        tile.c[column][row] = c[0][lane];
+        tile.c[column + 1][row] = c[1][lane];
+        tile.c[column][row + 8] = c[2][lane];
+        tile.c[column + 1][row + 8] = c[3][lane];
+    }
+    // Constant parameters let the loops over terms unroll.
+    let parameters = model::parameters(op);
+    let any_outside = match (op.k, parameters.length, parameters.fraction) {
+        (16, 8, 24) => columns::<WIDE, 16, 8, 24>(&mut tile),
+        (16, 16, 25) => columns::<WIDE, 16, 16, 25>(&mut tile),
+        (8, 8, 24) => columns::<WIDE, 8, 8, 24>(&mut tile),
+        (8, 8, 25) => columns::<WIDE, 8, 8, 25>(&mut tile),
+        (8, 4, 24) => columns::<WIDE, 8, 4, 24>(&mut tile),
+        (4, 4, 24) => columns::<WIDE, 4, 4, 24>(&mut tile),
+        _ => columns::<WIDE, 4, 4, 25>(&mut tile),
+    };
+    if any_outside {
+        redo(op, a, b, &mut tile);
+    }
+    for lane in 0..32 {
+        let (row, column) = (lane / 4, lane % 4 * 2);
+        d[0][lane] = tile.d[column][row];
+        d[1][lane] = tile.d[column + 1][row];
+        d[2][lane] = tile.d[column][row + 8];
+        d[3][lane] = tile.d[column + 1][row + 8];
+    }
+}
+
+/// Elements the vectors could not do, one by one.
+#[cold]
+#[inline(never)]
+fn redo(op: &Operation, a: &[[u32; 32]], b: &[[u32; 32]], tile: &mut Tile) {
+    let left = super::fragment::gather_a(op, |r, lane| a[r][lane] as u64);
+    let right = super::fragment::gather_b(op, |r, lane| b[r][lane] as u64);
+    for column in 0..COLUMNS {
+        for row in 0..ROWS {
+            if tile.outside[column][row] != 0 {
+                let value = model::element(
+                    op,
+                    |k| left[row * op.k + k],
+                    |k| right[k * op.n + column],
+                    tile.c[column][row] as u64,
+                );
+                tile.d[column][row] = value as u32;
+            }
+        }
+    }
+}
+
+/// Value and exponent of a factor; the exponent of a subnormal is the smallest normal one's.
+#[inline(always)]
+fn f16_parts(bits: u32) -> (f32, i32) {
+    let field = (bits >> 10 & 31) as i32;
+    parts(f16_to_f32(bits as u16), field.max(1) - 15, field == 31)
+}
+
+#[inline(always)]
+fn bf16_parts(bits: u32) -> (f32, i32) {
+    f32_parts(bf16_to_f32(bits as u16))
+}
+
+#[inline(always)]
+fn f32_parts(value: f32) -> (f32, i32) {
+    let field = (value.to_bits() >> 23 & 255) as i32;
+    parts(value, field.max(1) - 127, field == 255)
+}
+
+#[inline(always)]
+fn parts(value: f32, exponent: i32, special: bool) -> (f32, i32) {
+    let outside = special | (exponent > LARGEST_FACTOR);
+    let zero = value == 0.0;
+    let exponent = if zero { ZERO } else { exponent };
+    (
+        if outside { 0.0 } else { value },
+        if outside { OUTSIDE } else { exponent },
+    )
+}
+
+#[inline(always)]
+fn unpack_pairs(
+    tile: &mut Tile,
+    a: &[[u32; 32]],
+    b: &[[u32; 32]],
+    parts: impl Fn(u32) -> (f32, i32),
+) {
+    for (r, register) in a.iter().enumerate() {
+        for half in 0..2 {
+            let mut values = [0.0; 32];
+            let mut exponents = [0; 32];
+            for lane in 0..32 {
+                (values[lane], exponents[lane]) = parts(register[lane] >> (16 * half) & 0xffff);
+            }
+            for lane in 0..32 {
+                let (row, k) = (lane / 4 + 8 * (r % 2), lane % 4 * 2 + half + 8 * (r / 2));
+                tile.a[k][row] = values[lane];
+                tile.a_exponent[k][row] = exponents[lane];
+            }
+        }
+    }
+    for (r, register) in b.iter().enumerate() {
+        for half in 0..2 {
+            let mut values = [0.0; 32];
+            let mut exponents = [0; 32];
+            for lane in 0..32 {
+                (values[lane], exponents[lane]) = parts(register[lane] >> (16 * half) & 0xffff);
+            }
+            for lane in 0..32 {
+                let k = lane % 4 * 2 + half + 8 * r;
+                tile.b[k][lane / 4] = values[lane];
+                tile.b_exponent[k][lane / 4] = exponents[lane];
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn unpack_tf32(tile: &mut Tile, a: &[[u32; 32]], b: &[[u32; 32]]) {
+    for (r, register) in a.iter().enumerate() {
+        for lane in 0..32 {
+            let (row, k) = (lane / 4 + 8 * (r % 2), lane % 4 + 4 * (r / 2));
+            let value = f32::from_bits(register[lane] & 0xffff_e000);
+            (tile.a[k][row], tile.a_exponent[k][row]) = f32_parts(value);
+        }
+    }
+    for (r, register) in b.iter().enumerate() {
+        for lane in 0..32 {
+            let k = lane % 4 + 4 * r;
+            let value = f32::from_bits(register[lane] & 0xffff_e000);
+            (tile.b[k][lane / 4], tile.b_exponent[k][lane / 4]) = f32_parts(value);
+        }
+    }
+}
+
+/// All of D; returns whether any element lies outside the safe range.
+#[inline(always)]
+fn columns<const WIDE: bool, const K: usize, const LENGTH: usize, const F: i32>(
+    tile: &mut Tile,
+) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if WIDE {
+        // SAFETY: the caller says that the features are there.
+        return unsafe { avx512::columns::<K, LENGTH, F>(tile) };
+    }
+    let mut any = 0;
+    for column in 0..COLUMNS {
+        let mut sum = tile.c[column];
+        let mut outside = [0; ROWS];
+        for start in (0..K).step_by(LENGTH) {
+            step::<LENGTH, F>(tile, column, start, &mut sum, &mut outside);
+        }
+        tile.d[column] = sum;
+        tile.outside[column] = outside;
+        any |= outside.iter().fold(0, |any, &x| any | x);
+    }
+    any != 0
+}
+
+/// One fused sum of LENGTH products and the accumulator, for 16 rows. A row that cannot be
+/// done here gets a nonzero word in `outside`.
+#[inline(always)]
+fn step<const LENGTH: usize, const F: i32>(
+    tile: &Tile,
+    column: usize,
+    start: usize,
+    sum: &mut [u32; ROWS],
+    outside: &mut [u32; ROWS],
+) {
+    let mut largest = [0i32; ROWS];
+    let mut c = [0u32; ROWS];
+    for row in 0..ROWS {
+        let bits = sum[row];
+        let field = (bits >> 23 & 255) as i32;
+        let exponent = if bits << 1 == 0 {
+            ZERO
+        } else {
+            field.max(1) - 127
+        };
+        let special = field > LARGEST + 127;
+        largest[row] = if special { OUTSIDE } else { exponent };
+        c[row] = if special { 0 } else { bits };
+    }
+    for k in start..start + LENGTH {
+        let b = tile.b_exponent[k][column];
+        for row in 0..ROWS {
+            largest[row] = largest[row].max(tile.a_exponent[k][row] + b);
+        }
+    }
+    let mut scale = [0f32; ROWS];
+    let mut exponent = [0i32; ROWS];
+    for row in 0..ROWS {
+        let e = largest[row];
+        // Only zeros: any scale gives zero.
+        let e = if e < ZERO / 2 { SMALLEST } else { e };
+        let kept = e.clamp(SMALLEST, LARGEST);
+        let out = (kept != e) as u32;
+        // A marked row is scaled by zero, so that its conversions below stay in range.
+        scale[row] = f32::from_bits((((F - kept + 127) as u32) << 23) & out.wrapping_sub(1));
+        exponent[row] = kept;
+        outside[row] |= out;
+    }
+    let mut total = [0i32; ROWS];
+    for k in start..start + LENGTH {
+        let b = tile.b[k][column];
+        for row in 0..ROWS {
+            let scaled = tile.a[k][row] * b * scale[row];
+            // SAFETY: factors are at most 2^61 in size, so the product is finite. A marked
+            // row's scale is zero. Otherwise |a * b| < 4 * 2^e_max, so |scaled| < 2^(F + 2).
+            total[row] += unsafe { scaled.to_int_unchecked::<i32>() };
+        }
+    }
+    for row in 0..ROWS {
+        let scaled = f32::from_bits(c[row]) * scale[row];
+        // SAFETY: |c| < 2 * 2^e_max and below infinity, so |scaled| < 2^(F + 1); or zero.
+        let cut = unsafe { scaled.to_int_unchecked::<i32>() };
+        let power = f32::from_bits(((exponent[row] - F + 127) as u32) << 23);
+        sum[row] = if LENGTH == 16 {
+            // Sixteen products stay below 2^31, but not with the accumulator: through f64.
+            let exact = total[row] as f64 + cut as f64;
+            let kept = f64::from_bits(exact.to_bits() & !((1 << 29) - 1));
+            (kept as f32 * power).to_bits()
+        } else {
+            // Towards zero: the nearest f32 of the magnitude, one less where it is larger.
+            let exact = total[row] + cut;
+            let magnitude = exact.unsigned_abs() as i32;
+            let nearest = magnitude as f32;
+            // SAFETY: the magnitude is below 2^30.
+            let over = unsafe { nearest.to_int_unchecked::<i32>() } > magnitude;
+            let kept = f32::from_bits(nearest.to_bits() - over as u32) * power;
+            kept.to_bits() | exact as u32 & 0x8000_0000
+        };
+    }
+}
+
+/// [`columns`] with one register for the 16 rows.
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    use super::{COLUMNS, LARGEST, OUTSIDE, ROWS, SMALLEST, Tile, ZERO};
+    use std::arch::x86_64::*;
+
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
+    pub fn columns<const K: usize, const LENGTH: usize, const F: i32>(tile: &mut Tile) -> bool {
+        let mut any = 0;
+        for column in 0..COLUMNS {
+            // SAFETY: arrays of 16 words.
+            let mut sum = unsafe { _mm512_loadu_si512(tile.c[column].as_ptr().cast()) };
+            let mut outside = 0;
+            for start in (0..K).step_by(LENGTH) {
+                let out;
+                (sum, out) = step::<LENGTH, F>(tile, column, start, sum);
+                outside |= out;
+            }
+            // SAFETY: as above.
+            unsafe { _mm512_storeu_si512(tile.d[column].as_mut_ptr().cast(), sum) };
+            for row in 0..ROWS {
+                tile.outside[column][row] = u32::from(outside >> row & 1);
+            }
+            any |= outside;
+        }
+        any != 0
+    }
+
+    /// As the portable `step`; returns the sums and a mask of the rows it could not do.
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
+    fn step<const LENGTH: usize, const F: i32>(
+        tile: &Tile,
+        column: usize,
+        start: usize,
+        sum: __m512i,
+    ) -> (__m512i, u16) {
+        let word = |x: i32| _mm512_set1_epi32(x);
+        // SAFETY: rows of the tile are arrays of 16 words.
+        let exponents =
+            |k: usize| unsafe { _mm512_loadu_si512(tile.a_exponent[k].as_ptr().cast()) };
+        let values = |k: usize| unsafe { _mm512_loadu_ps(tile.a[k].as_ptr()) };
+
+        let field = _mm512_and_si512(_mm512_srli_epi32::<23>(sum), word(255));
+        let exponent = _mm512_sub_epi32(_mm512_max_epi32(field, word(1)), word(127));
+        let zero = _mm512_testn_epi32_mask(sum, word(0x7fff_ffff));
+        let special = _mm512_cmpgt_epi32_mask(field, word(LARGEST + 127));
+        let exponent = _mm512_mask_mov_epi32(exponent, zero, word(ZERO));
+        let mut largest = _mm512_mask_mov_epi32(exponent, special, word(OUTSIDE));
+        let c = _mm512_castsi512_ps(_mm512_mask_mov_epi32(sum, special, word(0)));
+        for k in start..start + LENGTH {
+            let e = _mm512_add_epi32(exponents(k), word(tile.b_exponent[k][column]));
+            largest = _mm512_max_epi32(largest, e);
+        }
+        let nothing = _mm512_cmplt_epi32_mask(largest, word(ZERO / 2));
+        let largest = _mm512_mask_mov_epi32(largest, nothing, word(SMALLEST));
+        let kept = _mm512_min_epi32(_mm512_max_epi32(largest, word(SMALLEST)), word(LARGEST));
+        let out = _mm512_cmpneq_epi32_mask(kept, largest);
+        let power = |e: __m512i| _mm512_slli_epi32::<23>(_mm512_add_epi32(e, word(127)));
+        let scale = power(_mm512_sub_epi32(word(F), kept));
+        let scale = _mm512_castsi512_ps(_mm512_mask_mov_epi32(scale, out, word(0)));
+
+        let mut total = word(0);
+        for k in start..start + LENGTH {
+            let product = _mm512_mul_ps(values(k), _mm512_set1_ps(tile.b[k][column]));
+            let scaled = _mm512_mul_ps(product, scale);
+            total = _mm512_add_epi32(total, _mm512_cvttps_epi32(scaled));
+        }
+        let cut = _mm512_cvttps_epi32(_mm512_mul_ps(c, scale));
+        let back = _mm512_castsi512_ps(power(_mm512_sub_epi32(kept, word(F))));
+        const ZERO_WARDS: i32 = _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC;
+        let rounded = if LENGTH == 16 {
+            // Sixteen products stay below 2^31, but not with the accumulator: through f64.
+            let part = |t: __m256i, c: __m256i| {
+                let exact = _mm512_add_pd(_mm512_cvtepi32_pd(t), _mm512_cvtepi32_pd(c));
+                _mm256_castps_si256(_mm512_cvt_roundpd_ps::<ZERO_WARDS>(exact))
+            };
+            let low = part(_mm512_castsi512_si256(total), _mm512_castsi512_si256(cut));
+            let high = part(
+                _mm512_extracti64x4_epi64::<1>(total),
+                _mm512_extracti64x4_epi64::<1>(cut),
+            );
+            _mm512_castsi512_ps(_mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high))
+        } else {
+            _mm512_cvt_roundepi32_ps::<ZERO_WARDS>(_mm512_add_epi32(total, cut))
+        };
+        (_mm512_castps_si512(_mm512_mul_ps(rounded, back)), out)
+    }
+}

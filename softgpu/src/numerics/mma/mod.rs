@@ -1,0 +1,275 @@
+//! `mma.sync`: the tensor core's matrix multiply-accumulate, `D = A * B + C` on one tile.
+//!
+//! * [`Operation`] names a shape and its types and checks them against the architecture.
+//! * [`model`] is the arithmetic of one element, plainly written: products are aligned to
+//!   the largest exponent, cut to F fraction bits, added exactly and rounded once. It
+//!   follows the published models of the hardware (Microsoft's MMA-Sim).
+//! * [`fragment`] says which lane's register holds which matrix element.
+//! * [`fast`] does whole f16, bf16 and tf32 tiles with the same bits, vectorised.
+
+pub mod fast;
+pub mod fragment;
+pub mod model;
+
+/// Generation of tensor core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Architecture {
+    /// sm_75.
+    Turing,
+    /// sm_80, sm_86, sm_87.
+    Ampere,
+    /// sm_89.
+    Ada,
+    /// sm_90.
+    Hopper,
+}
+
+impl Architecture {
+    /// The generation of a compute capability (times ten), or `None` before tensor cores
+    /// with `mma.sync.m16n8k8` (below 75). Newer ones than sm_90 are modelled as Hopper.
+    pub fn of(sm: u32) -> Option<Architecture> {
+        match sm {
+            0..75 => None,
+            75..80 => Some(Architecture::Turing),
+            80..89 => Some(Architecture::Ampere),
+            89 => Some(Architecture::Ada),
+            _ => Some(Architecture::Hopper),
+        }
+    }
+}
+
+/// Element type of A and B.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Element {
+    /// IEEE binary16.
+    F16,
+    /// bfloat16.
+    Bf16,
+    /// An f32 whose low 13 bits are ignored.
+    Tf32,
+    /// IEEE binary64.
+    F64,
+    /// Signed byte.
+    S8,
+    /// Unsigned byte.
+    U8,
+}
+
+impl Element {
+    /// Width in a register, bits.
+    pub const fn bits(self) -> usize {
+        match self {
+            Element::S8 | Element::U8 => 8,
+            Element::F16 | Element::Bf16 => 16,
+            Element::Tf32 => 32,
+            Element::F64 => 64,
+        }
+    }
+    fn is_integer(self) -> bool {
+        matches!(self, Element::S8 | Element::U8)
+    }
+}
+
+/// Element type of C and D.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Accumulator {
+    /// IEEE binary16, two to a register.
+    F16,
+    /// IEEE binary32.
+    F32,
+    /// IEEE binary64.
+    F64,
+    /// Signed 32-bit integer.
+    S32,
+}
+
+/// One `mma.sync` shape with its types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Operation {
+    /// Rows of A, C and D.
+    pub m: usize,
+    /// Columns of B, C and D.
+    pub n: usize,
+    /// Columns of A, rows of B.
+    pub k: usize,
+    /// Type of A.
+    pub a: Element,
+    /// Type of B.
+    pub b: Element,
+    /// Type of C and D.
+    pub c: Accumulator,
+    /// `.satfinite`: integer sums clamp instead of wrapping.
+    pub saturate: bool,
+    /// Generation whose arithmetic is used.
+    pub architecture: Architecture,
+}
+
+impl Operation {
+    /// Checks shape, types and architecture against the ISA's table.
+    ///
+    /// # Errors
+    /// A sentence naming what is not offered; the caller adds the PTX line.
+    pub fn check(self) -> Result<Operation, String> {
+        use Accumulator as C;
+        use Architecture::*;
+        use Element as E;
+        let Operation {
+            m, n, k, a, b, c, ..
+        } = self;
+        let same = a == b || a.is_integer() && b.is_integer();
+        let offered: (bool, &[Architecture]) = match (a, c, (m, n, k)) {
+            (E::F16, C::F16 | C::F32, (16, 8, 8)) => (true, &[Turing, Ampere, Ada, Hopper]),
+            (E::F16, C::F16 | C::F32, (16, 8, 16)) => (true, &[Ampere, Ada, Hopper]),
+            (E::Bf16, C::F32, (16, 8, 8 | 16)) => (true, &[Ampere, Ada, Hopper]),
+            (E::Tf32, C::F32, (16, 8, 4 | 8)) => (true, &[Ampere, Ada, Hopper]),
+            (E::F64, C::F64, (8, 8, 4)) => (true, &[Ampere, Ada, Hopper]),
+            (E::F64, C::F64, (16, 8, 4 | 8 | 16)) => (true, &[Hopper]),
+            (E::S8 | E::U8, C::S32, (8, 8, 16)) => (true, &[Turing, Ampere, Ada, Hopper]),
+            (E::S8 | E::U8, C::S32, (16, 8, 16 | 32)) => (true, &[Ampere, Ada, Hopper]),
+            _ => (false, &[]),
+        };
+        if !offered.0 || !same {
+            return Err(format!(
+                "mma.m{m}n{n}k{k} with {a:?} times {b:?} into {c:?} is not supported; offered are \
+                 f16, bf16, tf32, f64, s8 and u8 in the shapes of the PTX ISA (m8n8k4 with f16, \
+                 4-bit, 1-bit and 8-bit floating types are not)"
+            ));
+        }
+        if !offered.1.contains(&self.architecture) {
+            return Err(format!(
+                "mma.m{m}n{n}k{k} with {a:?} does not exist on {:?}; it needs {:?} or newer",
+                self.architecture, offered.1[0]
+            ));
+        }
+        Ok(self)
+    }
+
+    /// Registers of A each lane holds (64-bit ones for f64).
+    pub fn a_registers(self) -> usize {
+        self.m * self.k * self.a.bits() / (32 * self.a.bits().max(32))
+    }
+    /// Registers of B each lane holds (64-bit ones for f64).
+    pub fn b_registers(self) -> usize {
+        self.n * self.k * self.b.bits() / (32 * self.b.bits().max(32))
+    }
+    /// Registers of C (and of D) each lane holds (64-bit ones for f64).
+    pub fn c_registers(self) -> usize {
+        let count = self.m * self.n / 32;
+        if self.c == Accumulator::F16 {
+            count / 2
+        } else {
+            count
+        }
+    }
+    /// Multiply-adds of the whole tile.
+    pub fn multiply_adds(self) -> usize {
+        self.m * self.n * self.k
+    }
+
+    /// The operation as one word, for an interpreter's tables; see [`Operation::decode`].
+    pub fn encode(self) -> u32 {
+        let place =
+            |list: &[Element], of: Element| list.iter().position(|&e| e == of).unwrap_or(0) as u32;
+        self.m as u32
+            | (self.n as u32) << 5
+            | (self.k as u32) << 10
+            | place(&ELEMENTS, self.a) << 16
+            | place(&ELEMENTS, self.b) << 19
+            | (self.c as u32) << 22
+            | (self.saturate as u32) << 24
+            | (self.architecture as u32) << 25
+    }
+
+    /// The operation of a word that [`Operation::encode`] made.
+    #[inline]
+    pub fn decode(word: u32) -> Operation {
+        let field = |at: u32, bits: u32| (word >> at & ((1 << bits) - 1)) as usize;
+        Operation {
+            m: field(0, 5),
+            n: field(5, 5),
+            k: field(10, 6),
+            a: ELEMENTS[field(16, 3)],
+            b: ELEMENTS[field(19, 3)],
+            c: [
+                Accumulator::F16,
+                Accumulator::F32,
+                Accumulator::F64,
+                Accumulator::S32,
+            ][field(22, 2)],
+            saturate: field(24, 1) != 0,
+            architecture: [
+                Architecture::Turing,
+                Architecture::Ampere,
+                Architecture::Ada,
+                Architecture::Hopper,
+            ][field(25, 2)],
+        }
+    }
+}
+
+/// The element types in the order of their codes; the last two are never encoded.
+const ELEMENTS: [Element; 8] = [
+    Element::F16,
+    Element::Bf16,
+    Element::Tf32,
+    Element::F64,
+    Element::S8,
+    Element::U8,
+    Element::F16,
+    Element::F16,
+];
+
+/// Runs an operation with 32-bit registers: `a`, `b`, `c` hold [`Operation::a_registers`] ...
+/// rows of 32 lanes, `d` receives [`Operation::c_registers`].
+///
+/// # Panics
+/// If a slice has fewer rows than the operation needs, or the operation is an f64 one.
+pub fn execute(
+    operation: &Operation,
+    a: &[[u32; 32]],
+    b: &[[u32; 32]],
+    c: &[[u32; 32]],
+    d: &mut [[u32; 32]],
+) {
+    if !fast::execute(operation, a, b, c, d) {
+        execute_slow(operation, a, b, c, d);
+    }
+}
+
+/// [`execute`] element by element through [`model`]: the yardstick of the fast path.
+pub fn execute_slow(
+    operation: &Operation,
+    a: &[[u32; 32]],
+    b: &[[u32; 32]],
+    c: &[[u32; 32]],
+    d: &mut [[u32; 32]],
+) {
+    let tile_a = fragment::gather_a(operation, |r, lane| a[r][lane] as u64);
+    let tile_b = fragment::gather_b(operation, |r, lane| b[r][lane] as u64);
+    let tile_c = fragment::gather_c(operation, |r, lane| c[r][lane] as u64);
+    let tile_d = model::multiply(operation, &tile_a, &tile_b, &tile_c);
+    for row in d.iter_mut().take(operation.c_registers()) {
+        *row = [0; 32];
+    }
+    fragment::scatter_d(operation, &tile_d, |r, lane, shift, bits| {
+        d[r][lane] |= (bits as u32) << shift;
+    });
+}
+
+/// Runs an f64 operation; registers are 64 bits wide.
+///
+/// # Panics
+/// If a slice has fewer rows than the operation needs.
+pub fn execute_f64(
+    operation: &Operation,
+    a: &[[u64; 32]],
+    b: &[[u64; 32]],
+    c: &[[u64; 32]],
+    d: &mut [[u64; 32]],
+) {
+    let tile_a = fragment::gather_a(operation, |r, lane| a[r][lane]);
+    let tile_b = fragment::gather_b(operation, |r, lane| b[r][lane]);
+    let tile_c = fragment::gather_c(operation, |r, lane| c[r][lane]);
+    let tile_d = model::multiply(operation, &tile_a, &tile_b, &tile_c);
+    fragment::scatter_d(operation, &tile_d, |r, lane, _, bits| d[r][lane] = bits);
+}

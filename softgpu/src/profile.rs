@@ -1,0 +1,312 @@
+//! The modelled devices: limits, attributes and the occupancy calculator.
+//!
+//! Limits per compute capability are those of the CUDA C++ Programming Guide, appendix "Compute
+//! Capabilities", table "Technical Specifications per Compute Capability"; allocation granularities those
+//! of the occupancy calculator in NVIDIA Nsight Compute. Multiprocessors, clocks, bus and cache are those
+//! of one well-known board of each kind, named in `board`.
+
+/// Limits of one modelled device.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// Name as in `SOFTGPU_DEVICE`, such as `sm_86`.
+    pub name: &'static str,
+    /// The board that the counts and clocks are taken from.
+    pub board: &'static str,
+    /// Compute capability times ten, such as 86.
+    pub sm: u32,
+    /// Multiprocessors.
+    pub sm_count: u32,
+    pub max_threads_per_block: u32,
+    pub max_threads_per_sm: u32,
+    pub max_blocks_per_sm: u32,
+    /// Shared memory of a block without opting in, bytes.
+    pub shared_per_block: u32,
+    /// Shared memory of a block with opting in, bytes.
+    pub shared_per_block_optin: u32,
+    pub shared_per_sm: u32,
+    /// Shared memory that the system takes of each block, bytes.
+    pub shared_reserved: u32,
+    pub registers_per_sm: u32,
+    /// Shared memory is given to blocks in multiples of this, bytes.
+    pub shared_granularity: u32,
+    /// Bytes of kernel parameters at most.
+    pub max_param_bytes: u32,
+    /// Core clock, kHz.
+    pub clock_khz: u32,
+    /// Memory clock, kHz.
+    pub memory_clock_khz: u32,
+    /// Width of the memory bus, bits.
+    pub bus_bits: u32,
+    pub l2_bytes: u32,
+    /// Device memory, bytes.
+    pub memory_bytes: u64,
+}
+
+/// Largest grid in x, y and z, for every compute capability from 3.0.
+pub const MAX_GRID: [u32; 3] = [0x7fff_ffff, 65535, 65535];
+/// Largest block in x, y and z.
+pub const MAX_BLOCK: [u32; 3] = [1024, 1024, 64];
+/// Lanes of a warp.
+pub const WARP: u32 = 32;
+/// Registers a thread can have.
+pub const MAX_REGISTERS_PER_THREAD: u32 = 255;
+
+impl Default for Profile {
+    fn default() -> Profile {
+        Profile::of(86, "sm_86", "GeForce RTX 3090", 82)
+    }
+}
+
+impl Profile {
+    /// The names that [`Profile::named`] knows.
+    pub const NAMES: [&'static str; 6] = ["sm_61", "sm_75", "sm_80", "sm_86", "sm_89", "sm_90"];
+
+    /// The profile of that name, or `None`.
+    pub fn named(name: &str) -> Option<Profile> {
+        Some(match name {
+            "sm_61" => Profile::of(61, "sm_61", "GeForce GTX 1080", 20),
+            "sm_75" => Profile::of(75, "sm_75", "GeForce RTX 2080", 46),
+            "sm_80" => Profile::of(80, "sm_80", "A100 80GB", 108),
+            "sm_86" => Profile::default(),
+            "sm_89" => Profile::of(89, "sm_89", "GeForce RTX 4090", 128),
+            "sm_90" => Profile::of(90, "sm_90", "H100 SXM", 132),
+            _ => return None,
+        })
+    }
+
+    fn of(sm: u32, name: &'static str, board: &'static str, sm_count: u32) -> Profile {
+        // threads and blocks a multiprocessor; shared memory with opting in and of a multiprocessor, KiB
+        let (threads, blocks, optin, shared) = match sm {
+            61 => (2048, 32, 48, 96),
+            75 => (1024, 16, 64, 64),
+            80 => (2048, 32, 163, 164),
+            86 => (1536, 16, 99, 100),
+            89 => (1536, 24, 99, 100),
+            _ => (2048, 32, 227, 228),
+        };
+        // core MHz, memory MHz, bus bits, L2 KiB
+        let (clock, memory_clock, bus_bits, l2) = match sm {
+            61 => (1733, 5005, 256, 2048),
+            75 => (1710, 7000, 256, 4096),
+            80 => (1410, 1512, 5120, 40960),
+            86 => (1695, 9751, 384, 6144),
+            89 => (2520, 10501, 384, 73728),
+            _ => (1980, 2619, 5120, 51200),
+        };
+        Profile {
+            name,
+            board,
+            sm,
+            sm_count,
+            max_threads_per_block: 1024,
+            max_threads_per_sm: threads,
+            max_blocks_per_sm: blocks,
+            shared_per_block: 48 << 10,
+            shared_per_block_optin: optin << 10,
+            shared_per_sm: shared << 10,
+            shared_reserved: if sm >= 80 { 1024 } else { 0 },
+            registers_per_sm: 65536,
+            shared_granularity: if sm >= 80 { 128 } else { 256 },
+            max_param_bytes: if sm >= 70 { 32764 } else { 4096 },
+            clock_khz: clock * 1000,
+            memory_clock_khz: memory_clock * 1000,
+            bus_bits,
+            l2_bytes: l2 << 10,
+            memory_bytes: 8 << 30,
+        }
+    }
+
+    /// Compute capability as (major, minor).
+    pub fn capability(&self) -> (u32, u32) {
+        (self.sm / 10, self.sm % 10)
+    }
+
+    /// Registers that a warp of a kernel with this many a thread occupies (units of 256).
+    fn registers_per_warp(registers: u32) -> u32 {
+        (registers.max(1) * WARP).next_multiple_of(256)
+    }
+
+    /// Most threads a block of a kernel with this many registers a thread can have.
+    ///
+    /// Warps are given registers in four equal parts of the file, so their number is a multiple of 4.
+    pub fn threads_by_registers(&self, registers: u32) -> u32 {
+        let warps = self.registers_per_sm / Self::registers_per_warp(registers) / 4 * 4;
+        (warps * WARP).min(self.max_threads_per_block)
+    }
+
+    /// Blocks of a kernel that one multiprocessor holds at once, and what bounds them.
+    ///
+    /// blocks = min(most blocks, floor(warps of the multiprocessor / warps of a block),
+    /// floor(registers), floor(shared memory / (static + dynamic + reserved))), each rounded to
+    /// its granularity; 0 when a single block does not fit. `registers` 0 means not known and does not bound.
+    pub fn occupancy(&self, threads: u32, registers: u32, shared: u32) -> Occupancy {
+        let warps_per_block = threads.div_ceil(WARP);
+        if threads == 0
+            || threads > self.max_threads_per_block
+            || shared > self.shared_per_block_optin
+        {
+            return Occupancy::default();
+        }
+        let mut found = Occupancy {
+            blocks: self.max_blocks_per_sm,
+            warps: 0,
+            bound: Bound::Blocks,
+        };
+        let mut limit = |blocks: u32, bound: Bound| {
+            if blocks < found.blocks {
+                found.blocks = blocks;
+                found.bound = bound;
+            }
+        };
+        limit(
+            self.max_threads_per_sm / WARP / warps_per_block,
+            Bound::Warps,
+        );
+        if registers > 0 {
+            let warps = self.registers_per_sm / Self::registers_per_warp(registers) / 4 * 4;
+            limit(warps / warps_per_block, Bound::Registers);
+        }
+        let shared = (shared + self.shared_reserved).next_multiple_of(self.shared_granularity);
+        if let Some(blocks) = self.shared_per_sm.checked_div(shared) {
+            limit(blocks, Bound::Shared);
+        }
+        found.warps = found.blocks * warps_per_block;
+        found
+    }
+
+    /// Dynamic shared memory left to each block when `blocks` are to share a multiprocessor, bytes.
+    pub fn shared_for_blocks(&self, blocks: u32, static_shared: u32) -> u32 {
+        let share =
+            self.shared_per_sm / blocks.max(1) / self.shared_granularity * self.shared_granularity;
+        share
+            .saturating_sub(self.shared_reserved)
+            .min(self.shared_per_block_optin)
+            .saturating_sub(static_shared)
+    }
+
+    /// The value of a `CUdevice_attribute`, or `None` for a number that names none.
+    ///
+    /// What softgpu does not model (textures, managed memory, virtual memory management, handles to
+    /// other processes) is 0, which is how a driver says that a device lacks it.
+    pub fn attribute(&self, id: i32) -> Option<i32> {
+        let (major, minor) = self.capability();
+        let value = match id {
+            1 => self.max_threads_per_block,
+            2..=4 => MAX_BLOCK[id as usize - 2],
+            5..=7 => MAX_GRID[id as usize - 5],
+            8 => self.shared_per_block,
+            9 => 65536, // constant memory
+            10 => WARP,
+            11 => 0x7fff_ffff,                // largest pitch
+            12 | 82 => self.registers_per_sm, // of a block and of a multiprocessor
+            13 => self.clock_khz,
+            14 => 512, // texture alignment
+            15 => 1,   // copies overlap kernels
+            16 => self.sm_count,
+            30 => 512, // surface alignment
+            31 => 1,   // concurrent kernels
+            33 => 1,   // PCI bus
+            36 => self.memory_clock_khz,
+            37 => self.bus_bits,
+            38 => self.l2_bytes,
+            39 => self.max_threads_per_sm,
+            40 => 2,  // copy engines
+            41 => 1,  // one address space for host and device
+            51 => 32, // texture pitch alignment
+            75 => major,
+            76 => minor,
+            78 => 1,      // stream priorities
+            79 | 80 => 1, // L1 caches global and local memory
+            81 => self.shared_per_sm,
+            87 => {
+                if matches!(self.sm, 80 | 90) {
+                    2
+                } else {
+                    32
+                }
+            } // float to double rate
+            90 => 1, // compute preemption
+            95 => 1, // cooperative launch
+            97 => self.shared_per_block_optin,
+            99 => 1, // host memory can be registered
+            106 => self.max_blocks_per_sm,
+            111 => self.shared_reserved,
+            115 => 1, // memory pools
+            _ if (1..=148).contains(&id) => 0,
+            _ => return None,
+        };
+        Some(value as i32)
+    }
+}
+
+/// What bounds the blocks a multiprocessor holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Bound {
+    /// The block cannot run at all.
+    #[default]
+    TooLarge,
+    Blocks,
+    Warps,
+    Registers,
+    Shared,
+}
+
+/// Result of the occupancy calculator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Occupancy {
+    /// Blocks of a multiprocessor.
+    pub blocks: u32,
+    /// Warps of a multiprocessor.
+    pub warps: u32,
+    pub bound: Bound,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_known_and_consistent() {
+        for name in Profile::NAMES {
+            let p = Profile::named(name).unwrap();
+            assert_eq!(p.name, name);
+            assert!(p.shared_per_block_optin + p.shared_reserved <= p.shared_per_sm);
+            assert_eq!(p.attribute(75), Some((p.sm / 10) as i32));
+            assert_eq!(p.attribute(97), Some(p.shared_per_block_optin as i32));
+        }
+        assert!(Profile::named("sm_42").is_none());
+        assert_eq!(Profile::default().attribute(0), None);
+        assert_eq!(Profile::default().attribute(100_000), None);
+    }
+
+    /// Rows worked out by hand from the rules in the occupancy calculator.
+    #[test]
+    fn occupancy_by_hand() {
+        let at = |name: &str, threads, registers, shared| {
+            let o = Profile::named(name)
+                .unwrap()
+                .occupancy(threads, registers, shared);
+            (o.blocks, o.bound)
+        };
+        assert_eq!(at("sm_86", 256, 32, 0), (6, Bound::Warps));
+        assert_eq!(at("sm_86", 64, 32, 0), (16, Bound::Blocks));
+        assert_eq!(at("sm_86", 256, 128, 0), (2, Bound::Registers));
+        // 100 KiB / (48 KiB + 1 KiB reserved)
+        assert_eq!(at("sm_86", 128, 32, 48 << 10), (2, Bound::Shared));
+        assert_eq!(at("sm_86", 128, 32, 99 << 10), (1, Bound::Shared));
+        assert_eq!(at("sm_86", 128, 32, 100 << 10), (0, Bound::TooLarge));
+        assert_eq!(at("sm_61", 128, 32, 48 << 10), (2, Bound::Shared));
+        assert_eq!(at("sm_75", 1024, 64, 0), (1, Bound::Warps));
+        assert_eq!(at("sm_80", 1024, 65, 0), (0, Bound::Registers));
+        assert_eq!(at("sm_90", 128, 168, 0), (3, Bound::Registers));
+        assert_eq!(at("sm_89", 1025, 16, 0), (0, Bound::TooLarge));
+    }
+
+    #[test]
+    fn registers_bound_the_block() {
+        let p = Profile::default();
+        assert_eq!(p.threads_by_registers(64), 1024);
+        assert_eq!(p.threads_by_registers(65), 896);
+        assert_eq!(p.threads_by_registers(255), 256);
+    }
+}

@@ -1,0 +1,221 @@
+//! Random C programs, compiled by NVRTC and run on softgpu, and by the host's C compiler.
+//!
+//! The programs use what both compilers define alike: wrapping arithmetic is done unsigned,
+//! shift amounts are masked, divisors are kept positive, floats become integers only in
+//! range, and multiply-adds are not contracted. The seed is printed; set
+//! SOFTGPU_DIFFERENTIAL_SEED to try another.
+
+mod generator;
+
+use softgpu::run::nvrtc::Nvrtc;
+use softgpu::{LaunchConfig, Memory, Module, Options, Profile, launch};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Programs in one run; each is run by every thread.
+const PROGRAMS: usize = 160;
+const THREADS: usize = 64;
+/// 64-bit words of input for a thread.
+const INPUTS: usize = 8;
+
+fn nvrtc(major: &str, library: &str) -> PathBuf {
+    let root = std::env::var_os("WARP19_NVRTC_DIR").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../.cache/nvrtc"),
+        PathBuf::from,
+    );
+    let path = root.join(major).join(library);
+    assert!(
+        path.exists(),
+        "{} is missing: run scripts/fetch_nvrtc.sh",
+        path.display()
+    );
+    path
+}
+
+/// The same word file for both sides: edge values among random ones.
+fn inputs(seed: u64) -> Vec<u64> {
+    let mut random = generator::Random(seed ^ 0xfeed);
+    let edges = [
+        0,
+        1,
+        u64::MAX,
+        0x7fff_ffff,
+        0x8000_0000,
+        0xffff_ffff,
+        0x7fff_ffff_ffff_ffff,
+        0x8000_0000_0000_0000,
+        0x3f80_0000,
+        0x7f7f_ffff,
+        0x0000_0001,
+        0x7f80_0000,
+    ];
+    (0..THREADS * INPUTS)
+        .map(|_| match random.below(3) {
+            0 => edges[random.below(edges.len() as u64) as usize],
+            1 => random.below(200),
+            _ => random.next(),
+        })
+        .collect()
+}
+
+/// Results of the host's compiler: program-major, one word a thread.
+fn on_host(source: &str, words: &[u64], folder: &Path) -> Vec<u64> {
+    let (c, library) = (folder.join("programs.c"), folder.join("programs.so"));
+    std::fs::write(&c, source).expect("the temporary folder can be written");
+    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".into());
+    let output = Command::new(&compiler)
+        .args([
+            "-O1",
+            "-ffp-contract=off",
+            "-fwrapv",
+            "-fno-strict-aliasing",
+            "-w",
+            "-fPIC",
+            "-shared",
+        ])
+        .arg("-o")
+        .arg(&library)
+        .arg(&c)
+        .arg("-lm")
+        .output()
+        .unwrap_or_else(|e| {
+            panic!("{compiler} does not start: {e}; install a C compiler or set CC")
+        });
+    assert!(
+        output.status.success(),
+        "{compiler}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    // SAFETY: the library was just made from the generated text; each program reads INPUTS
+    // words and writes one.
+    unsafe {
+        let library = libloading::Library::new(&library).expect("the compiled library loads");
+        let mut results = Vec::new();
+        for program in 0..PROGRAMS {
+            let name = format!("program_{program}");
+            let call = library
+                .get::<unsafe extern "C" fn(*const u64) -> u64>(name.as_bytes())
+                .expect("the program is there");
+            for thread in 0..THREADS {
+                results.push(call(words[thread * INPUTS..].as_ptr()));
+            }
+        }
+        results
+    }
+}
+
+/// Results of softgpu, in the same order.
+fn on_softgpu(source: &str, words: &[u64], compiler: &Path) -> Vec<u64> {
+    let compiler = Nvrtc::load(compiler).expect("NVRTC loads");
+    let options = ["--gpu-architecture=compute_86", "--fmad=false"].map(String::from);
+    let ptx = compiler
+        .compile(source, "programs.cu", &options)
+        .unwrap_or_else(|e| panic!("{e}"));
+    let profile = Profile::named("sm_86").expect("a known profile");
+    let memory = Memory::new(1 << 28);
+    let module = Module::load(&ptx, &profile, &memory).unwrap_or_else(|e| panic!("{e}"));
+    let input = memory.alloc(words.len() as u64 * 8, "input").unwrap();
+    let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+    memory.write(input, &bytes).unwrap();
+    let output = memory.alloc(THREADS as u64 * 8, "output").unwrap();
+    let options = Options {
+        mem: true,
+        init: true,
+        race: true,
+        sync: true,
+        ..Options::default()
+    };
+    let mut results = Vec::new();
+    for program in 0..PROGRAMS {
+        let params: Vec<u8> = [input, output]
+            .iter()
+            .flat_map(|p| p.to_le_bytes())
+            .collect();
+        let config = LaunchConfig {
+            grid: [2, 1, 1],
+            block: [THREADS as u32 / 2, 1, 1],
+            dynamic_shared: 0,
+            params,
+        };
+        let kernel = format!("kernel_{program}");
+        let report = launch(
+            &module,
+            &kernel,
+            &config,
+            &memory,
+            &profile,
+            &options,
+            &mut |_| {},
+        );
+        assert!(report.fault.is_none(), "{kernel}: {:?}", report.fault);
+        assert!(
+            report.findings.is_empty(),
+            "{kernel}: {:?}",
+            report.findings
+        );
+        let mut bytes = vec![0; THREADS * 8];
+        memory.read(output, &mut bytes).unwrap();
+        results.extend(
+            bytes
+                .chunks_exact(8)
+                .map(|b| u64::from_le_bytes(b.try_into().unwrap())),
+        );
+    }
+    results
+}
+
+fn differential(major: &str, library: &str, default_seed: u64) {
+    let seed = std::env::var("SOFTGPU_DIFFERENTIAL_SEED")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(default_seed);
+    println!("differential test with NVRTC {major}: SOFTGPU_DIFFERENTIAL_SEED={seed}");
+    let compiler = nvrtc(major, library);
+    let folder = std::env::temp_dir().join(format!(
+        "softgpu-differential-{}-{major}",
+        std::process::id()
+    ));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    let programs: Vec<String> = (0..PROGRAMS)
+        .map(|i| generator::program(seed.wrapping_mul(1000).wrapping_add(i as u64), i))
+        .collect();
+    let words = inputs(seed);
+    let host = on_host(&generator::host_source(&programs), &words, &folder);
+    let device = on_softgpu(&generator::device_source(&programs), &words, &compiler);
+    std::fs::remove_dir_all(&folder).ok();
+
+    let mut wrong = Vec::new();
+    for (at, (h, d)) in host.iter().zip(&device).enumerate() {
+        if h != d {
+            wrong.push((at / THREADS, at % THREADS, *h, *d));
+        }
+    }
+    // A generator whose programs all give one value would test nothing.
+    let different: std::collections::HashSet<&u64> = host.iter().collect();
+    assert!(
+        different.len() > PROGRAMS * 10,
+        "only {} values",
+        different.len()
+    );
+    if let Some(&(program, thread, h, d)) = wrong.first() {
+        let mut programs_wrong: Vec<usize> = wrong.iter().map(|w| w.0).collect();
+        programs_wrong.dedup();
+        panic!(
+            "seed {seed}: {} programs of {PROGRAMS} differ ({programs_wrong:?}); program {program}, \
+             thread {thread}: host {h:#x}, softgpu {d:#x}, inputs {:x?}\n{}",
+            programs_wrong.len(),
+            &words[thread * INPUTS..][..INPUTS],
+            programs[program]
+        );
+    }
+}
+
+#[test]
+fn nvrtc_12_and_the_host_agree() {
+    differential("12", "nvidia/cuda_nvrtc/lib/libnvrtc.so.12", 1);
+}
+
+#[test]
+fn nvrtc_13_and_the_host_agree() {
+    differential("13", "nvidia/cu13/lib/libnvrtc.so.13", 2);
+}

@@ -1,0 +1,9 @@
+//! cudarc's safe API over softgpu's driver, and the driver's own rules.
+//!
+//! One process and one device: a test that leaves a fault in its context uses a context of its own.
+
+mod cudarc_api;
+mod graphs;
+mod host_bugs;
+mod rules;
+mod support;
