@@ -7,7 +7,7 @@
 //!
 //! Files are written and read arena by arena: beside the device's own memory, writing needs one arena of host memory.
 
-use super::trainer::Config;
+use super::config::Config;
 use crate::data::atomic;
 use crate::error::{Error, Result};
 use crate::model::{ARENA_ALIGN, Parameter};
