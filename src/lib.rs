@@ -10,6 +10,7 @@ pub mod cpu;
 pub mod data;
 pub mod device;
 pub mod error;
+pub mod export;
 pub mod image;
 pub mod model;
 pub mod network;

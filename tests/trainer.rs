@@ -52,17 +52,9 @@ fn run(
     let mut warnings = Vec::new();
     let first = trainer.step;
     let tell = &mut |event: Event| match event {
-        // Told at an epoch's first and last step at least.
-        Event::Progress { done, steps, .. } => {
-            if stop_at
-                == Some(if done == steps {
-                    first + done
-                } else {
-                    u64::MAX
-                })
-            {
-                stop.store(true, Ordering::SeqCst);
-            }
+        // Told at an epoch's last step whatever the time.
+        Event::Progress { done, steps, .. } if done == steps && stop_at == Some(first + done) => {
+            stop.store(true, Ordering::SeqCst);
         }
         Event::Warning(text) => warnings.push(text),
         _ => {}
