@@ -76,7 +76,11 @@ fn an_interrupt_at_an_epochs_last_step_owes_no_evaluation() {
     assert_eq!(stopped, Outcome::Interrupted);
     let lines = |dir: &Path| metrics::read(&dir.join("metrics.jsonl")).unwrap();
     assert_eq!(lines(cut.path()).len(), 1, "the epoch that was over counts");
+    // What a kill in the middle of a write leaves behind.
+    let stale = cut.path().join(".warp19-AbCdEf.tmp");
+    std::fs::write(&stale, "half a checkpoint").unwrap();
     assert_eq!(run(cut.path(), &config, None).0.unwrap(), Outcome::Finished);
+    assert!(!stale.exists());
     for file in [LAST, "best.safetensors"] {
         let bytes = |dir: &Path| std::fs::read(dir.join(file)).unwrap();
         assert!(bytes(whole.path()) == bytes(cut.path()), "{file}");

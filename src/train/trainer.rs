@@ -7,7 +7,7 @@ use super::init;
 use super::metrics::{self, Epoch};
 use super::recipe::Optimizer;
 use super::samples::{Samples, steps_after};
-use crate::data::Dataset;
+use crate::data::{Dataset, atomic};
 use crate::device::{Arenas, DType, Device, StepState, View, download_f32, upload_f32};
 use crate::error::{Error, Result};
 use crate::model::{Layer, Model};
@@ -87,6 +87,7 @@ impl Trainer {
     ) -> Result<Trainer> {
         config.check()?;
         check_dataset(&config, dataset)?;
+        atomic::sweep(dir);
         let model = config.model()?;
         let network = Network::new(device, &model, config.recipe.batch, true)?;
         let gradients = network.gradients.expect("made for training");
