@@ -332,9 +332,10 @@ fn launches_with_attributes() {
         config.gridDimX = 1313;
         assert_eq!(launch(&config), CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE);
         (config.gridDimX, attributes[0].value.cooperative) = (1, 0);
-        attributes[0].id = CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
-        attributes[0].value.clusterDim = zeroed();
-        attributes[0].value.clusterDim.x = 2;
+        let attribute = config.attrs;
+        (*attribute).id = CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
+        (*attribute).value.clusterDim = zeroed();
+        (*attribute).value.clusterDim.x = 2;
         assert_eq!(launch(&config), CUDA_ERROR_NOT_SUPPORTED);
 
         // The same arguments as one buffer.
