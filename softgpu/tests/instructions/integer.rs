@@ -133,7 +133,7 @@ fn sums_and_products() {
                 (((a << 40) as i64 >> 40) * ((b << 40) as i64 >> 40)) as u32 as u64
             }),
             two("mul24.lo.u32", 32, |a, b| {
-                (a & 0xff_ffff) * (b & 0xff_ffff) & 0xffff_ffff
+                ((a & 0xff_ffff) * (b & 0xff_ffff)) & 0xffff_ffff
             }),
             three("mad24.lo.u32", 32, |a, b, c| {
                 ((a & 0xff_ffff) * (b & 0xff_ffff) + c) & 0xffff_ffff
