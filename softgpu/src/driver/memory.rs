@@ -521,7 +521,7 @@ pub extern "C" fn cuMemPoolDestroy(pool: Handle) -> CuResult {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuMemPoolTrimTo(pool: Handle, _keep: usize) -> CuResult {
-    call("cuMemPoolTrimTo", || known_pool(&*driver()?.lock(), pool))
+    call("cuMemPoolTrimTo", || known_pool(&driver()?.lock(), pool))
 }
 
 /// 1 to 3 are the reuse policies (int), 4 the release threshold, 5 to 8 the sizes.

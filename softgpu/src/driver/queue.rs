@@ -49,6 +49,17 @@ impl Work {
     }
 }
 
+impl Work {
+    /// True when a function of the program runs in it.
+    fn calls_host(&self) -> bool {
+        match self {
+            Work::Host(..) => true,
+            Work::Graph(plan) => plan.nodes.iter().any(|(work, _)| work.calls_host()),
+            _ => false,
+        }
+    }
+}
+
 impl State {
     /// Queues work at the end of a stream, after `after` too; returns its number.
     ///
@@ -150,14 +161,35 @@ impl Driver {
         state
     }
 
-    /// Runs one operation of the stream, if its first can run; true when one ran.
+    /// Runs one operation that `targets` need, if one can run now; what a query does.
+    ///
+    /// A query never blocks, but a host function may, until the program calls it off after the
+    /// query: it runs in a thread of its own.
     pub fn progress(&'static self, state: Locked, targets: &[OpId]) -> Locked {
         let needed = state.needed(targets);
         let ready = state.ready(&needed);
-        match ready.iter().find(|r| r.1) {
-            Some(&(stream, _)) => self.step(state, stream),
-            None => state,
+        let Some(&(stream, _)) = ready.iter().find(|r| r.1) else {
+            return state;
+        };
+        let first = state.streams[&stream]
+            .queue
+            .front()
+            .map(|op| (op.id, op.work.calls_host()));
+        let Some((id, true)) = first else {
+            return self.step(state, stream);
+        };
+        let run = move || {
+            let state = self.relock();
+            let still = state.ready(&HashSet::from([id]));
+            if still.contains(&(stream, true)) {
+                drop(self.step(state, stream));
+            }
+        };
+        let thread = std::thread::Builder::new().name("softgpu-host".into());
+        if let Err(error) = thread.spawn(run) {
+            log(&format!("no thread for a host function: {error}"));
         }
+        state
     }
 
     /// Everything queued in a context.
@@ -172,6 +204,7 @@ impl Driver {
     }
 
     fn step(&'static self, mut state: Locked, stream: Handle) -> Locked {
+        state.running += 1;
         let entry = state.streams.get_mut(&stream).expect("a ready stream");
         entry.busy = true;
         let context = entry.context;
@@ -202,6 +235,8 @@ impl Driver {
             state.device_busy = false;
         }
         state.pending.remove(&id);
+        state.running -= 1;
+        state.last_call = TimeOfCall(Instant::now());
         if let Some(entry) = state.streams.get_mut(&stream) {
             entry.busy = false;
             entry.queue.pop_front();
@@ -278,7 +313,9 @@ impl Driver {
             loop {
                 std::thread::sleep(idle / 2);
                 let mut state = self.relock();
-                if state.last_call.0.elapsed() < idle || state.pending.is_empty() {
+                // A long kernel is no idleness: its caller goes on where the seed says.
+                let idling = state.running == 0 && state.last_call.0.elapsed() >= idle;
+                if !idling || state.pending.is_empty() {
                     continue;
                 }
                 let targets: Vec<OpId> = state.pending.iter().copied().collect();

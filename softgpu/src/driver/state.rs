@@ -195,6 +195,8 @@ pub struct State {
     pub launches: u64,
     pub random: u64,
     pub last_call: TimeOfCall,
+    /// Operations running now, in any thread.
+    pub running: u32,
 }
 
 /// A point in time with a default, so that `State` has one.

@@ -162,4 +162,31 @@ fn pinned_memory_and_callbacks() {
     // No driver call any more: the idle watch has to run it.
     let limit = std::time::Duration::from_secs(20);
     assert_eq!(receive.recv_timeout(limit).unwrap(), 42);
+    // The function may still be inside `send`; the sender has to outlive it.
+    stream.synchronize().unwrap();
+}
+
+/// A host function that waits for what comes after the query must not block the query.
+#[test]
+fn a_query_never_blocks() {
+    let _turn = turn();
+    let context = context();
+    let stream = context.new_stream().unwrap();
+    let (send, receive) = std::sync::mpsc::channel::<()>();
+    extern "C" fn wait(receiver: *mut std::ffi::c_void) {
+        let receiver = unsafe { &*receiver.cast::<std::sync::mpsc::Receiver<()>>() };
+        let limit = std::time::Duration::from_secs(30);
+        receiver.recv_timeout(limit).unwrap();
+    }
+    let receiver = (&raw const receive).cast_mut().cast();
+    unsafe { result::stream::launch_host_function(stream.cu_stream(), wait, receiver) }.unwrap();
+    let event = stream.record_event(None).unwrap();
+    assert!(!event.is_complete());
+    send.send(()).unwrap();
+    // Asking again and again gets there without any synchronisation.
+    let start = std::time::Instant::now();
+    while !event.is_complete() {
+        assert!(start.elapsed().as_secs() < 20);
+        std::thread::yield_now();
+    }
 }

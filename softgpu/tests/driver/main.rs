@@ -3,6 +3,7 @@
 //! One process and one device: a test that leaves a fault in its context uses a context of its own.
 
 mod cudarc_api;
+mod graphs;
 mod host_bugs;
 mod rules;
 mod support;

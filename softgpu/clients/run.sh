@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Runs programs that know nothing of softgpu on it: softgpu/clients/run.sh [bindings|numba|pycuda|cupy|FILE.py ...]
+# Without a name: bindings. FILE.py is a program of your own that uses cuda-bindings. Makes a Python environment in .cache/clients of the repository and a folder
+# there in which libcuda.so and libcuda.so.1 point to libsoftgpu.so; only these programs see it, through LD_LIBRARY_PATH.
+set -euo pipefail
+
+here="$(cd "$(dirname "$0")" && pwd)"
+root="$(cd "$here/../.." && pwd)"
+work="$root/.cache/clients"
+target="${CARGO_TARGET_DIR:-$root/target}"
+
+(cd "$root" && cargo build --release -p softgpu --lib)
+library="${SOFTGPU_LIBRARY:-$target/release/libsoftgpu.so}"
+mkdir -p "$work/driver"
+ln -sfn "$library" "$work/driver/libcuda.so.1"
+ln -sfn libcuda.so.1 "$work/driver/libcuda.so"
+
+python="$work/venv/bin/python"
+[ -x "$python" ] || "${PYTHON:-python3}" -m venv "$work/venv"
+
+packages() {
+    case "$1" in
+    bindings | *.py) echo numpy 'cuda-bindings==13.*' 'nvidia-cuda-nvrtc==13.0.*' ;;
+    numba) echo numpy 'numba-cuda[cu13]' ;;
+    pycuda) echo numpy nvidia-cuda-runtime nvidia-cuda-profiler-api nvidia-cuda-crt nvidia-curand 'cuda-bindings==13.*' 'nvidia-cuda-nvrtc==13.0.*' ;;
+    cupy) echo numpy 'cupy-cuda13x[ctk]' ;;
+    *)
+        echo "error: no client '$1'; there are bindings, numba, pycuda and cupy" >&2
+        return 1
+        ;;
+    esac
+}
+
+[ $# -gt 0 ] || set -- bindings
+failed=0
+for client in "$@"; do
+    list="$(packages "$client")"
+    # shellcheck disable=SC2086 # one word a package
+    "$python" -m pip install --quiet $list
+    program="$here/saxpy_$client.py"
+    case "$client" in
+    *.py) program="$client" ;;
+    pycuda) # comes as source: compiled with the headers of the packages, linked with softgpu
+        cuda="$(dirname "$(dirname "$(find "$work/venv" -name cuda.h | head -n 1)")")"
+        mkdir -p "$work/link"
+        ln -sfn "$cuda"/lib/libcurand.so.* "$work/link/libcurand.so"
+        CPATH="$cuda/include" LIBRARY_PATH="$work/driver:$work/link" \
+            "$python" -m pip install --quiet pycuda
+        export LD_LIBRARY_PATH="$cuda/lib"
+        ;;
+    esac
+    if LD_LIBRARY_PATH="$work/driver:${LD_LIBRARY_PATH:-}" SOFTGPU_CHECK="${SOFTGPU_CHECK:-all}" \
+        "$python" "$program"; then
+        echo "client $client: works"
+    else
+        echo "client $client: does not work" >&2
+        failed=1
+    fi
+done
+exit $failed

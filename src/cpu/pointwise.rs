@@ -1,0 +1,342 @@
+//! Everything that is bound by memory: pooling, dropout, the loss, the optimisers, and making batches.
+
+use super::parallel::CHUNK;
+use crate::device::Dropout;
+use crate::ops::batch::{Gather, bspline};
+use crate::ops::dropout::keep4;
+use crate::ops::loss::{CLIP, LossKind, argmax};
+use crate::ops::optimizer::{AdamParams, SgdParams, adam_factors};
+use crate::ops::pool::PoolShape;
+use rayon::prelude::*;
+
+/// Max-pool; see [`crate::ops::pool`].
+pub fn pool_forward(s: &PoolShape, x: &[f32], y: &mut [f32], positions: &mut [u8]) {
+    let line = s.out_w() * s.c;
+    let rows = y.par_chunks_mut(line).zip(positions.par_chunks_mut(line));
+    rows.enumerate().for_each(|(row, (y, positions))| {
+        let (n, i) = (row / s.out_h(), row % s.out_h());
+        for j in 0..s.out_w() {
+            let (y, positions) = (&mut y[j * s.c..][..s.c], &mut positions[j * s.c..][..s.c]);
+            for (p, q) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+                if 2 * i + p >= s.h || 2 * j + q >= s.w {
+                    continue;
+                }
+                let x = &x[((n * s.h + 2 * i + p) * s.w + 2 * j + q) * s.c..][..s.c];
+                if (p, q) == (0, 0) {
+                    y.copy_from_slice(x);
+                    positions.fill(0);
+                    continue;
+                }
+                for ((y, at), &x) in y.iter_mut().zip(positions.iter_mut()).zip(x) {
+                    let wins = x > *y || (x.is_nan() && !y.is_nan());
+                    *y = if wins { x } else { *y };
+                    *at = if wins { (2 * p + q) as u8 } else { *at };
+                }
+            }
+        }
+    });
+}
+
+/// Gradient of max-pool.
+pub fn pool_backward(s: &PoolShape, dy: &[f32], positions: &[u8], dx: &mut [f32]) {
+    let line = s.w * s.c;
+    dx.par_chunks_mut(line).enumerate().for_each(|(row, dx)| {
+        let (n, i) = (row / s.h, row % s.h);
+        for (j, dx) in dx.chunks_exact_mut(s.c).enumerate() {
+            let at = ((n * s.out_h() + i / 2) * s.out_w() + j / 2) * s.c;
+            let here = (2 * (i % 2) + j % 2) as u8;
+            for ((d, &dy), &p) in dx.iter_mut().zip(&dy[at..]).zip(&positions[at..]) {
+                *d = if p == here { dy } else { 0.0 };
+            }
+        }
+    });
+}
+
+/// Dropout in place; see [`crate::ops::dropout`].
+pub fn dropout(d: &Dropout, step: u64, x: &mut [f32]) {
+    let scale = 1.0 / (1.0 - d.p);
+    x.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, x)| {
+        for (i, group) in x.chunks_mut(4).enumerate() {
+            let keep = keep4(d, step, (chunk * CHUNK / 4 + i) as u32);
+            for (v, keep) in group.iter_mut().zip(keep) {
+                *v = if keep { *v * scale } else { 0.0 };
+            }
+        }
+    });
+}
+
+/// Softmax of one row: into `p`.
+fn softmax_row(z: &[f32], p: &mut [f32]) -> (f32, f32) {
+    let max = z.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut sum = 0.0;
+    for (p, z) in p.iter_mut().zip(z) {
+        *p = (z - max).exp();
+        sum += *p;
+    }
+    for p in p.iter_mut() {
+        *p /= sum;
+    }
+    (max, sum)
+}
+
+/// Softmax row by row.
+pub fn softmax(classes: usize, logits: &[f32], probabilities: &mut [f32]) {
+    let rows = logits.chunks_exact(classes);
+    for (z, p) in rows.zip(probabilities.chunks_exact_mut(classes)) {
+        softmax_row(z, p);
+    }
+}
+
+/// Softmax cross-entropy; see [`crate::ops::loss`]. `scratch` takes the probabilities where no gradient is wanted.
+pub fn loss(
+    kind: LossKind,
+    classes: usize,
+    logits: &[f32],
+    labels: &[u8],
+    dlogits: &mut [f32],
+    stats: &mut [f64],
+) {
+    let n = labels.len() as f32;
+    for (row, &label) in labels.iter().enumerate() {
+        let label = usize::from(label);
+        let z = &logits[row * classes..][..classes];
+        let d = &mut dlogits[row * classes..][..classes];
+        let (max, sum) = softmax_row(z, d);
+        let clipped = kind == LossKind::SummedClipped && f64::from(d[label]) < CLIP;
+        let loss = match kind {
+            LossKind::Mean => f64::from(max - z[label]) + f64::from(sum).ln(),
+            LossKind::SummedClipped => -f64::from(d[label]).max(CLIP).ln(),
+        };
+        // `max` above drops a NaN; the logits are looked at themselves.
+        let finite = loss.is_finite() && z.iter().all(|v| v.is_finite());
+        stats[0] += loss;
+        stats[1] += f64::from(u8::from(argmax(z) == label));
+        stats[2] += 1.0;
+        stats[3] += f64::from(u8::from(!finite));
+        d[label] -= 1.0;
+        let scale = match kind {
+            LossKind::Mean => 1.0 / n,
+            LossKind::SummedClipped => f32::from(u8::from(!clipped)),
+        };
+        d.iter_mut().for_each(|d| *d *= scale);
+    }
+}
+
+/// Constants of one Adam step in float32.
+#[derive(Clone, Copy)]
+struct AdamStep {
+    b1: f32,
+    b2: f32,
+    rate: f32,
+    root_scale: f32,
+    epsilon: f32,
+    decay: f32,
+}
+
+#[inline(always)]
+fn adam_chunk(
+    s: AdamStep,
+    w: &mut [f32],
+    g: &[f32],
+    m: &mut [f32],
+    v: &mut [f32],
+    ema: Option<&mut [f32]>,
+) {
+    let (c1, c2) = (1.0 - s.b1, 1.0 - s.b2);
+    for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
+        *m = s.b1 * *m + c1 * g;
+        *v = s.b2 * *v + c2 * (g * g);
+        *w -= s.rate * *m / (v.sqrt() * s.root_scale + s.epsilon);
+    }
+    if let Some(ema) = ema {
+        average_chunk(s.decay, ema, w);
+    }
+}
+
+#[inline(always)]
+fn average_chunk(decay: f32, ema: &mut [f32], w: &[f32]) {
+    let rest = 1.0 - decay;
+    for (e, w) in ema.iter_mut().zip(w) {
+        *e = decay * *e + rest * *w;
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn adam_chunk_avx512(
+    s: AdamStep,
+    w: &mut [f32],
+    g: &[f32],
+    m: &mut [f32],
+    v: &mut [f32],
+    ema: Option<&mut [f32]>,
+) {
+    adam_chunk(s, w, g, m, v, ema);
+}
+
+/// Elements of an optimiser chunk: the five arrays of one stay in the second-level cache for the average's pass.
+const OPTIMIZER_CHUNK: usize = 1 << 14;
+
+/// Chunks of the average, or as many `None`s.
+fn optional_chunks(view: Option<&mut [f32]>, chunks: usize) -> Vec<Option<&mut [f32]>> {
+    match view {
+        Some(view) => view.chunks_mut(OPTIMIZER_CHUNK).map(Some).collect(),
+        None => (0..chunks).map(|_| None).collect(),
+    }
+}
+
+/// One Adam step, and the moving average in the same pass; see [`crate::ops::optimizer`].
+#[allow(clippy::too_many_arguments)]
+pub fn adam(
+    p: &AdamParams,
+    step: u64,
+    lr: f32,
+    ema_decay: f32,
+    w: &mut [f32],
+    g: &[f32],
+    m: &mut [f32],
+    v: &mut [f32],
+    ema: Option<&mut [f32]>,
+) {
+    let (rate, root_scale) = adam_factors(p, step, f64::from(lr));
+    let constants = AdamStep {
+        b1: p.beta1,
+        b2: p.beta2,
+        rate: rate as f32,
+        root_scale: root_scale as f32,
+        epsilon: p.epsilon,
+        decay: ema_decay,
+    };
+    let ema = optional_chunks(ema, w.len().div_ceil(OPTIMIZER_CHUNK));
+    w.par_chunks_mut(OPTIMIZER_CHUNK)
+        .zip(g.par_chunks(OPTIMIZER_CHUNK))
+        .zip(m.par_chunks_mut(OPTIMIZER_CHUNK))
+        .zip(v.par_chunks_mut(OPTIMIZER_CHUNK))
+        .zip(ema)
+        .for_each(|((((w, g), m), v), ema)| {
+            #[cfg(target_arch = "x86_64")]
+            if super::gemm::Isa::detect() == super::gemm::Isa::Avx512 {
+                // Safety: the processor has the instructions.
+                unsafe { adam_chunk_avx512(constants, w, g, m, v, ema) };
+                return;
+            }
+            adam_chunk(constants, w, g, m, v, ema);
+        });
+}
+
+/// One momentum SGD step; see [`crate::ops::optimizer`].
+#[allow(clippy::too_many_arguments)]
+pub fn sgd(
+    p: &SgdParams,
+    decayed: &[(usize, usize)],
+    lr: f32,
+    ema_decay: f32,
+    w: &mut [f32],
+    g: &[f32],
+    u: &mut [f32],
+    ema: Option<&mut [f32]>,
+) {
+    let ema = optional_chunks(ema, w.len().div_ceil(OPTIMIZER_CHUNK));
+    w.par_chunks_mut(OPTIMIZER_CHUNK)
+        .zip(g.par_chunks(OPTIMIZER_CHUNK))
+        .zip(u.par_chunks_mut(OPTIMIZER_CHUNK))
+        .zip(ema)
+        .enumerate()
+        .for_each(|(chunk, (((w, g), u), ema))| {
+            let start = chunk * OPTIMIZER_CHUNK;
+            for (i, ((w, &g), u)) in w.iter_mut().zip(g).zip(u).enumerate() {
+                let at = start + i;
+                let penalised = decayed.iter().any(|&(o, l)| (o..o + l).contains(&at));
+                let l2 = if penalised { p.l2 } else { 0.0 };
+                *u = p.momentum * *u + (g + l2 * *w);
+                *w -= lr * *u;
+            }
+            if let Some(ema) = ema {
+                average_chunk(ema_decay, ema, w);
+            }
+        });
+}
+
+/// One batch; see [`crate::ops::batch`].
+pub fn gather(g: &Gather, step: u64, pixels: &[u8], indices: &[u32], x: &mut [f32]) {
+    let len = g.h * g.w * g.c;
+    let images = x.par_chunks_mut(len).zip(indices);
+    images.enumerate().for_each(|(n, (out, &index))| {
+        let image = &pixels[index as usize * len..][..len];
+        if g.augment.is_some() {
+            warp(g, step, n as u32, image, out);
+        } else {
+            for (o, &p) in out.iter_mut().zip(image) {
+                *o = normalise(g, f32::from(p));
+            }
+        }
+    });
+}
+
+fn normalise(g: &Gather, byte: f32) -> f32 {
+    (byte / 255.0 - g.mean) / g.std
+}
+
+/// Most control points along an axis the field keeps on the stack.
+const MAX_CONTROLS: usize = 32;
+
+/// One deformed image.
+fn warp(g: &Gather, step: u64, n: u32, image: &[u8], out: &mut [f32]) {
+    let a = g.augment.as_ref().expect("called with an augmentation");
+    let warp = g.warp(a, step, n);
+    let m = warp.matrix;
+    let (cy, cx) = ((g.h - 1) as f32 / 2.0, (g.w - 1) as f32 / 2.0);
+    let (rows, columns) = (a.control_points(g.h), a.control_points(g.w));
+    let elastic = a.elastic > 0.0;
+    let mut controls = [[0.0f32; 2]; MAX_CONTROLS * MAX_CONTROLS];
+    if elastic {
+        for (k, d) in controls[..rows * columns].iter_mut().enumerate() {
+            *d = g.control(a, step, n, k as u32);
+        }
+    }
+    for i in 0..g.h {
+        let by = bspline((i % a.spacing) as f32 / a.spacing as f32);
+        for j in 0..g.w {
+            let (px, py) = (j as f32 - cx, i as f32 - cy);
+            let mut x = cx + m[0] * px + m[1] * py + warp.shift[0];
+            let mut y = cy + m[2] * px + m[3] * py + warp.shift[1];
+            if elastic {
+                let bx = bspline((j % a.spacing) as f32 / a.spacing as f32);
+                for (p, wy) in by.iter().enumerate() {
+                    let at = (i / a.spacing + p) * columns + j / a.spacing;
+                    for (d, wx) in controls[at..at + 4].iter().zip(bx) {
+                        x += wx * wy * d[0];
+                        y += wx * wy * d[1];
+                    }
+                }
+            }
+            for c in 0..g.c {
+                out[(i * g.w + j) * g.c + c] = normalise(g, bilinear(g, image, y, x, c));
+            }
+        }
+    }
+}
+
+fn bilinear(g: &Gather, image: &[u8], y: f32, x: f32, c: usize) -> f32 {
+    let (y0, x0) = (y.floor(), x.floor());
+    let (fy, fx) = (y - y0, x - x0);
+    let at = |dy: f32, dx: f32| {
+        let (i, j) = (y0 + dy, x0 + dx);
+        if i >= 0.0 && j >= 0.0 && i < g.h as f32 && j < g.w as f32 {
+            f32::from(image[(i as usize * g.w + j as usize) * g.c + c])
+        } else {
+            0.0
+        }
+    };
+    (1.0 - fy) * ((1.0 - fx) * at(0.0, 0.0) + fx * at(0.0, 1.0))
+        + fy * ((1.0 - fx) * at(1.0, 0.0) + fx * at(1.0, 1.0))
+}
+
+/// Whether a deformation fits the fixed-size field of this backend.
+pub fn supports(g: &Gather) -> bool {
+    g.augment.as_ref().is_none_or(|a| {
+        a.spacing > 0
+            && a.control_points(g.h) <= MAX_CONTROLS
+            && a.control_points(g.w) <= MAX_CONTROLS
+    })
+}

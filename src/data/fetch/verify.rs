@@ -1,0 +1,88 @@
+//! Is a file the one it should be?
+
+use crate::data::idx;
+use crate::data::known::KnownFile;
+use crate::{Error, Result};
+use flate2::bufread::MultiGzDecoder;
+use sha2::{Digest, Sha256};
+use std::io::Read;
+use std::path::Path;
+
+/// Unpacks what a mirror gave (a .gz file, or the raw one where the server unpacked it) and
+/// checks it; gives the raw file.
+///
+/// A file whose only known checksum is of its .gz form must come in that form.
+pub fn unpack(file: &KnownFile, body: &[u8], source: &Path) -> Result<Vec<u8>> {
+    if let Some(expected) = &file.gz_sha256 {
+        check_sum(&source.display().to_string(), body, expected)?;
+    }
+    if !idx::is_gzip(body) {
+        check_raw(file, body, source)?;
+        return Ok(body.to_vec());
+    }
+    let mut raw = Vec::new();
+    // One byte more than there should be shows a file that is too long without unpacking it all.
+    MultiGzDecoder::new(body)
+        .take(file.raw_len() + 1)
+        .read_to_end(&mut raw)
+        .map_err(|e| Error::IdxGzip {
+            path: source.to_path_buf(),
+            source: e,
+        })?;
+    check_raw(file, &raw, source)?;
+    Ok(raw)
+}
+
+/// Checks a raw file: IDX of the right counts and sizes, and its SHA-256 where that is known.
+pub fn check_raw(file: &KnownFile, raw: &[u8], source: &Path) -> Result<()> {
+    let (count, image_size) = match file.image_size {
+        Some(_) => {
+            let images = idx::parse_images(raw, source)?;
+            (images.count, Some((images.height, images.width)))
+        }
+        None => (idx::parse_labels(raw, source)?.len(), None),
+    };
+    if (count, image_size) != (file.count, file.image_size) {
+        return Err(Error::Shape {
+            what: format!("contents of {}", source.display()),
+            expected: shape(file.count, file.image_size),
+            found: shape(count, image_size),
+        });
+    }
+    match &file.raw_sha256 {
+        Some(expected) => check_sum(&source.display().to_string(), raw, expected),
+        None => Ok(()),
+    }
+}
+
+/// Checks a file in the local folder. Its .gz form can be somebody's own compression, so only
+/// the raw checksum says anything about it.
+pub fn local(file: &KnownFile, path: &Path) -> Result<()> {
+    let raw = match file.image_size {
+        Some(_) => idx::encode_images(&idx::read_images(path)?)?,
+        None => idx::encode_labels(&idx::read_labels(path)?)?,
+    };
+    check_raw(file, &raw, path)
+}
+
+fn shape(count: usize, image_size: Option<(usize, usize)>) -> String {
+    match image_size {
+        Some((height, width)) => format!("{count} images of {height}x{width}"),
+        None => format!("{count} labels"),
+    }
+}
+
+fn check_sum(file: &str, bytes: &[u8], expected: &str) -> Result<()> {
+    let found: String = Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::Checksum {
+        file: file.to_string(),
+        expected: expected.to_string(),
+        found,
+    })
+}

@@ -1,0 +1,30 @@
+//! Inverted dropout: `y = x keep / (1 - p)`, `keep = (u >= p)`; backward `dx = dy keep / (1 - p)`.
+//!
+//! No mask is stored: element `e` of layer `l` at step `t` draws word `e mod 4` of Philox block
+//! `(index e / 4, sub l)` of the stream (seed, Dropout, t), so that backward draws the same mask again.
+
+use super::philox::{Purpose, Stream, uniform};
+use crate::device::Dropout;
+
+/// The four keep flags of elements `4 block .. 4 block + 4`.
+pub fn keep4(d: &Dropout, step: u64, block: u32) -> [bool; 4] {
+    let stream = Stream {
+        seed: d.seed,
+        purpose: Purpose::Dropout,
+        step,
+    };
+    stream
+        .block(block, d.layer)
+        .map(|word| uniform(word) >= d.p)
+}
+
+/// Reference, in place; forward and backward are the same.
+pub fn apply(d: &Dropout, step: u64, x: &mut [f64]) {
+    let scale = 1.0 / (1.0 - f64::from(d.p));
+    for (block, group) in x.chunks_mut(4).enumerate() {
+        let keep = keep4(d, step, block as u32);
+        for (v, keep) in group.iter_mut().zip(keep) {
+            *v = if keep { *v * scale } else { 0.0 };
+        }
+    }
+}
