@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Programs in one run; each is run by every thread.
-const PROGRAMS: usize = 160;
+const PROGRAMS: usize = 300;
 const THREADS: usize = 64;
 /// 64-bit words of input for a thread.
 const INPUTS: usize = 8;
