@@ -1,0 +1,126 @@
+//! `warp19 eval`.
+
+use super::backend::Backend;
+use super::run::{self, Which};
+use crate::data;
+use crate::error::Result;
+use crate::ops::loss::argmax;
+use crate::train::{Evaluation, evaluate, trainer::check_dataset};
+use std::fmt::Write;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Run folder.
+    run: PathBuf,
+    /// Folder with the dataset's IDX files [default: where `data fetch` puts the run's dataset].
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Another dataset than the run's.
+    #[arg(long)]
+    dataset: Option<String>,
+    #[command(flatten)]
+    backend: Backend,
+    #[arg(long, value_enum, default_value = "best")]
+    checkpoint: Which,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Images in an evaluation batch.
+const BATCH: usize = 250;
+
+pub fn run(args: &Args) -> Result<()> {
+    let checkpoint = run::open(&args.run, args.checkpoint)?;
+    let mut config = checkpoint.meta.config.clone();
+    let name = args.dataset.as_ref().unwrap_or(&config.dataset);
+    let dataset = data::open(args.data.as_deref(), name, std::io::stderr().is_terminal())?;
+    // Only the test images matter here.
+    (config.images, config.validation) = (dataset.train.len(), 0);
+    check_dataset(&config, &dataset)?;
+    let mut device = args.backend.open()?;
+    let weights = checkpoint.evaluated()?;
+    let result = evaluate(device.as_mut(), &config, weights, &dataset.test, BATCH)?;
+    let confusion = confusion(&result, &dataset.test.labels);
+    if args.json {
+        super::print_json(&json(&result, &confusion, checkpoint.meta.step))
+    } else {
+        super::print(&text(&result, &confusion))
+    }
+}
+
+/// `confusion[true class][predicted class]`.
+fn confusion(result: &Evaluation, labels: &[u8]) -> Vec<Vec<usize>> {
+    let mut confusion = vec![vec![0; result.classes]; result.classes];
+    for (p, &label) in result
+        .probabilities
+        .chunks_exact(result.classes)
+        .zip(labels)
+    {
+        confusion[usize::from(label)][argmax(p)] += 1;
+    }
+    confusion
+}
+
+/// Precision, recall and number of images of a class; a ratio over nothing is 0.
+fn class_figures(confusion: &[Vec<usize>], class: usize) -> (f64, f64, usize) {
+    let hits = confusion[class][class] as f64;
+    let predicted: usize = confusion.iter().map(|row| row[class]).sum();
+    let count: usize = confusion[class].iter().sum();
+    let ratio = |n: usize| if n == 0 { 0.0 } else { hits / n as f64 };
+    (ratio(predicted), ratio(count), count)
+}
+
+fn json(result: &Evaluation, confusion: &[Vec<usize>], step: u64) -> serde_json::Value {
+    let per_class: Vec<_> = (0..result.classes)
+        .map(|class| {
+            let (precision, recall, count) = class_figures(confusion, class);
+            serde_json::json!({
+                "class": class, "precision": precision, "recall": recall, "count": count
+            })
+        })
+        .collect();
+    serde_json::json!({
+        "accuracy": result.accuracy(),
+        "loss": result.loss,
+        "errors": result.count() - result.correct,
+        "images": result.count(),
+        "step": step,
+        "confusion": confusion,
+        "per_class": per_class,
+    })
+}
+
+fn text(result: &Evaluation, confusion: &[Vec<usize>]) -> String {
+    let mut out = format!(
+        "accuracy {:.2} %  errors {} of {}  loss {:.5}\n\nconfusion (rows: true class, columns: predicted)\n      ",
+        100.0 * result.accuracy(),
+        result.count() - result.correct,
+        result.count(),
+        result.loss
+    );
+    let line = |out: &mut String, cells: &mut dyn Iterator<Item = usize>| {
+        for cell in cells {
+            let _ = write!(out, "{cell:>6}");
+        }
+        out.push('\n');
+    };
+    line(&mut out, &mut (0..result.classes));
+    for (class, row) in confusion.iter().enumerate() {
+        let _ = write!(out, "{class:>6}");
+        line(&mut out, &mut row.iter().copied());
+    }
+    out += "\n class  precision   recall   images\n";
+    for class in 0..result.classes {
+        let (precision, recall, count) = class_figures(confusion, class);
+        let _ = writeln!(
+            out,
+            "{class:>6} {:>9.2} % {:>6.2} % {count:>8}",
+            100.0 * precision,
+            100.0 * recall
+        );
+    }
+    out
+}

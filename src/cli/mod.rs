@@ -1,0 +1,84 @@
+//! The command line: one file a command. Results go to standard output, progress and messages to standard error.
+//! Exit codes: 0 success, 1 failure, 2 wrong usage.
+
+mod backend;
+mod data;
+mod devices;
+mod eval;
+mod export;
+mod params;
+mod predict;
+mod run;
+mod train;
+
+use crate::error::Result;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// VGG19 trained from scratch: hand-written kernels, hand-derived backpropagation.
+#[derive(Parser)]
+#[command(version, about, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train a network; with no flags: fetch MNIST, pick the device, train VGG19.
+    Train(train::Args),
+    /// Accuracy, loss, confusion matrix and per-class figures of a run on the test images.
+    Eval(eval::Args),
+    /// The five most likely classes of pictures.
+    Predict(predict::Args),
+    /// The layer table of a network: shapes, parameters, work.
+    Params(params::Args),
+    /// Write a run's weights for other programs.
+    Export(export::Args),
+    /// Fetch datasets, or say what is there.
+    #[command(subcommand)]
+    Data(data::Command),
+    /// What this machine has to compute with, and why anything is missing.
+    Devices(devices::Args),
+}
+
+/// Parses the arguments, runs the command, prints an error and returns the exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(&cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(command: &Command) -> Result<ExitCode> {
+    match command {
+        Command::Train(args) => return train::run(args),
+        Command::Eval(args) => eval::run(args)?,
+        Command::Predict(args) => predict::run(args)?,
+        Command::Params(args) => params::run(args)?,
+        Command::Export(args) => export::run(args)?,
+        Command::Data(command) => data::run(command)?,
+        Command::Devices(args) => devices::run(args)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A value as indented JSON on standard output.
+fn print_json(value: &serde_json::Value) -> Result<()> {
+    print(&format!("{value:#}\n"))
+}
+
+/// Text on standard output; a closed pipe is no failure.
+fn print(text: &str) -> Result<()> {
+    use std::io::{ErrorKind, Write};
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
+            Err(crate::Error::io("write", "standard output", e))
+        }
+        _ => Ok(()),
+    }
+}

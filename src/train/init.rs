@@ -1,0 +1,111 @@
+//! Starting weights, drawn on the host in f64 from Philox, so that they are the same on every device.
+
+use super::recipe::{Bias, Init};
+use crate::model::{Model, Parameter};
+use crate::ops::philox::{Purpose, Stream};
+
+/// The whole parameter arena of a fresh network; the gaps of alignment are zero.
+pub fn weights(model: &Model, init: Init, seed: u64) -> Vec<f32> {
+    let mut arena = vec![0.0; model.arena_len()];
+    for (number, p) in model.parameters().iter().enumerate() {
+        let out = &mut arena[p.offset..p.offset + p.len];
+        let stream = Stream {
+            seed,
+            purpose: Purpose::Init,
+            step: number as u64,
+        };
+        fill(p, init, &stream, out);
+    }
+    arena
+}
+
+fn fill(p: &Parameter, init: Init, stream: &Stream, out: &mut [f32]) {
+    match init {
+        Init::He if p.is_bias() => {}
+        Init::He => {
+            let std = (2.0 / p.fan_in() as f64).sqrt();
+            for (i, v) in out.iter_mut().enumerate() {
+                *v = (std * normals(stream, i as u32, 0)[0]) as f32;
+            }
+        }
+        Init::TruncatedNormal { std, bias } => {
+            let constant = match bias {
+                Bias::Constant(v) => Some(v),
+                Bias::ConstantAfterFirst(v) => Some(if p.layer == 0 { 0.0 } else { v }),
+                Bias::LikeWeights => None,
+            };
+            match constant.filter(|_| p.is_bias()) {
+                Some(v) => out.fill(v),
+                None => {
+                    for (i, v) in out.iter_mut().enumerate() {
+                        *v = (std * truncated(stream, i as u32)) as f32;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Two independent standard normal numbers by the Box-Muller transform.
+fn normals(stream: &Stream, index: u32, draw: u32) -> [f64; 2] {
+    let [a, b, c, d] = stream.block(index, draw);
+    // 53-bit uniforms in (0, 1]: the logarithm needs u > 0.
+    let unit = |hi: u32, lo: u32| {
+        ((((u64::from(hi) << 32) | u64::from(lo)) >> 11) as f64 + 1.0) / (1u64 << 53) as f64
+    };
+    let radius = (-2.0 * unit(a, b).ln()).sqrt();
+    let (sin, cos) = (std::f64::consts::TAU * unit(c, d)).sin_cos();
+    [radius * cos, radius * sin]
+}
+
+/// A standard normal number within two standard deviations; those beyond are drawn again.
+fn truncated(stream: &Stream, index: u32) -> f64 {
+    let mut draw = 0;
+    loop {
+        if let Some(v) = normals(stream, index, draw)
+            .into_iter()
+            .find(|v| v.abs() <= 2.0)
+        {
+            return v;
+        }
+        draw += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::zoo;
+
+    #[test]
+    fn he_has_the_right_spread_and_no_bias() {
+        let model = zoo::build("deep-mnist", "28x28x1".parse().unwrap(), 10).unwrap();
+        let arena = weights(&model, Init::He, 1);
+        for p in model.parameters() {
+            let w = &arena[p.offset..p.offset + p.len];
+            let power = w.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / p.len as f64;
+            if p.is_bias() {
+                assert_eq!(power, 0.0);
+            } else {
+                let ratio = power * p.fan_in() as f64 / 2.0;
+                let sigma = (2.0 / p.len as f64).sqrt();
+                assert!((ratio - 1.0).abs() < 5.0 * sigma, "{} {ratio}", p.name);
+            }
+        }
+    }
+
+    #[test]
+    fn truncated_normal_stays_within_two_deviations() {
+        let model = zoo::build("deep-mnist-sgd", "28x28x1".parse().unwrap(), 10).unwrap();
+        let bias = Bias::ConstantAfterFirst(0.1);
+        let arena = weights(&model, Init::TruncatedNormal { std: 0.1, bias }, 1);
+        let p = &model.parameters();
+        let w = &arena[p[4].offset..][..p[4].len];
+        let power = w.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / w.len() as f64;
+        // The variance of a normal distribution cut at two deviations is 0.7737.
+        assert!((power.sqrt() / 0.1 - 0.7737f64.sqrt()).abs() < 0.002);
+        assert!(w.iter().all(|v| v.abs() <= 0.2));
+        assert!(arena[p[1].offset..][..p[1].len].iter().all(|&v| v == 0.0));
+        assert!(arena[p[3].offset..][..p[3].len].iter().all(|&v| v == 0.1));
+    }
+}
