@@ -7,8 +7,14 @@
 //! model's. Elements outside that range (huge, infinite, NaN, or e_max very small) mark their
 //! row, and marked elements are redone by the model.
 
+// One index runs over several arrays of lanes or rows at once, here and in every loop below.
+#![allow(clippy::needless_range_loop)]
+
 use super::super::half::{bf16_to_f32, f16_to_f32};
 use super::{Accumulator, Element, Operation, model};
+
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 
 const ROWS: usize = 16;
 const COLUMNS: usize = 8;
@@ -32,7 +38,7 @@ struct Tile {
     b_exponent: [[i32; COLUMNS]; MAX_K],
     c: [[u32; ROWS]; COLUMNS],
     d: [[u32; ROWS]; COLUMNS],
-    outside: [[u32; ROWS]; COLUMNS],
+    outside: [u16; COLUMNS],
 }
 
 /// Runs an operation if it is one of those handled here; returns whether it was.
@@ -46,8 +52,34 @@ pub fn execute(
     c: &[[u32; 32]],
     d: &mut [[u32; 32]],
 ) -> bool {
-    let fits = op.m == ROWS && op.n == COLUMNS && op.k <= MAX_K;
-    if !fits || op.c != Accumulator::F32 {
+    #[cfg(target_arch = "x86_64")]
+    if handles(op) && avx512::available() {
+        let (a, b, c) = (
+            &a[..op.a_registers()],
+            &b[..op.b_registers()],
+            &c[..op.c_registers()],
+        );
+        let d = &mut d[..op.c_registers()];
+        // SAFETY: the features were just found.
+        let outside = unsafe { avx512::run(op, a, b, c, d) };
+        redo(op, a, b, c, d, outside);
+        return true;
+    }
+    execute_portable(op, a, b, c, d)
+}
+
+/// [`execute`] for hosts without AVX-512.
+///
+/// # Panics
+/// If a slice has fewer rows than the operation needs.
+pub fn execute_portable(
+    op: &Operation,
+    a: &[[u32; 32]],
+    b: &[[u32; 32]],
+    c: &[[u32; 32]],
+    d: &mut [[u32; 32]],
+) -> bool {
+    if !handles(op) {
         return false;
     }
     let (a, b, c) = (
@@ -57,32 +89,17 @@ pub fn execute(
     );
     let d = &mut d[..op.c_registers()];
     #[cfg(target_arch = "x86_64")]
-    {
-        if std::is_x86_feature_detected!("avx512f") && std::is_x86_feature_detected!("avx512dq") {
-            // SAFETY: the features were just found.
-            unsafe { run_avx512(op, a, b, c, d) };
-            return true;
-        }
-        if std::is_x86_feature_detected!("avx2") {
-            // SAFETY: the feature was just found.
-            unsafe { run_avx2(op, a, b, c, d) };
-            return true;
-        }
+    if std::is_x86_feature_detected!("avx2") {
+        // SAFETY: the feature was just found.
+        unsafe { run_avx2(op, a, b, c, d) };
+        return true;
     }
-    run::<false>(op, a, b, c, d);
+    run(op, a, b, c, d);
     true
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
-fn run_avx512(
-    op: &Operation,
-    a: &[[u32; 32]],
-    b: &[[u32; 32]],
-    c: &[[u32; 32]],
-    d: &mut [[u32; 32]],
-) {
-    run::<true>(op, a, b, c, d);
+fn handles(op: &Operation) -> bool {
+    op.m == ROWS && op.n == COLUMNS && op.k <= MAX_K && op.c == Accumulator::F32
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -94,18 +111,11 @@ fn run_avx2(
     c: &[[u32; 32]],
     d: &mut [[u32; 32]],
 ) {
-    run::<false>(op, a, b, c, d);
+    run(op, a, b, c, d);
 }
 
-/// `WIDE`: the caller has AVX-512.
 #[inline(always)]
-fn run<const WIDE: bool>(
-    op: &Operation,
-    a: &[[u32; 32]],
-    b: &[[u32; 32]],
-    c: &[[u32; 32]],
-    d: &mut [[u32; 32]],
-) {
+fn run(op: &Operation, a: &[[u32; 32]], b: &[[u32; 32]], c: &[[u32; 32]], d: &mut [[u32; 32]]) {
     let mut tile = Tile {
         a: [[0.0; ROWS]; MAX_K],
         a_exponent: [[ZERO; ROWS]; MAX_K],
@@ -113,7 +123,7 @@ fn run<const WIDE: bool>(
         b_exponent: [[ZERO; COLUMNS]; MAX_K],
         c: [[0; ROWS]; COLUMNS],
         d: [[0; ROWS]; COLUMNS],
-        outside: [[0; ROWS]; COLUMNS],
+        outside: [0; COLUMNS],
     };
     match op.a {
         Element::F16 => unpack_pairs(&mut tile, a, b, f16_parts),
@@ -129,17 +139,14 @@ fn run<const WIDE: bool>(
     }
     // Constant parameters let the loops over terms unroll.
     let parameters = model::parameters(op);
-    let any_outside = match (op.k, parameters.length, parameters.fraction) {
-        (16, 8, 24) => columns::<WIDE, 16, 8, 24>(&mut tile),
-        (16, 16, 25) => columns::<WIDE, 16, 16, 25>(&mut tile),
-        (8, 8, 24) => columns::<WIDE, 8, 8, 24>(&mut tile),
-        (8, 8, 25) => columns::<WIDE, 8, 8, 25>(&mut tile),
-        (8, 4, 24) => columns::<WIDE, 8, 4, 24>(&mut tile),
-        (4, 4, 24) => columns::<WIDE, 4, 4, 24>(&mut tile),
-        _ => columns::<WIDE, 4, 4, 25>(&mut tile),
-    };
-    if any_outside {
-        redo(op, a, b, &mut tile);
+    match (op.k, parameters.length, parameters.fraction) {
+        (16, 8, 24) => columns::<16, 8, 24>(&mut tile),
+        (16, 16, 25) => columns::<16, 16, 25>(&mut tile),
+        (8, 8, 24) => columns::<8, 8, 24>(&mut tile),
+        (8, 8, 25) => columns::<8, 8, 25>(&mut tile),
+        (8, 4, 24) => columns::<8, 4, 24>(&mut tile),
+        (4, 4, 24) => columns::<4, 4, 24>(&mut tile),
+        _ => columns::<4, 4, 25>(&mut tile),
     }
     for lane in 0..32 {
         let (row, column) = (lane / 4, lane % 4 * 2);
@@ -148,25 +155,46 @@ fn run<const WIDE: bool>(
         d[2][lane] = tile.d[column][row + 8];
         d[3][lane] = tile.d[column + 1][row + 8];
     }
+    redo(op, a, b, c, d, tile.outside);
 }
 
-/// Elements the vectors could not do, one by one.
+/// Elements the vectors could not do, one by one: `outside` has a mask of rows a column.
+#[inline(always)]
+fn redo(
+    op: &Operation,
+    a: &[[u32; 32]],
+    b: &[[u32; 32]],
+    c: &[[u32; 32]],
+    d: &mut [[u32; 32]],
+    outside: [u16; COLUMNS],
+) {
+    if outside != [0; COLUMNS] {
+        redo_marked(op, a, b, c, d, outside);
+    }
+}
+
 #[cold]
 #[inline(never)]
-fn redo(op: &Operation, a: &[[u32; 32]], b: &[[u32; 32]], tile: &mut Tile) {
+fn redo_marked(
+    op: &Operation,
+    a: &[[u32; 32]],
+    b: &[[u32; 32]],
+    c: &[[u32; 32]],
+    d: &mut [[u32; 32]],
+    outside: [u16; COLUMNS],
+) {
     let left = super::fragment::gather_a(op, |r, lane| a[r][lane] as u64);
     let right = super::fragment::gather_b(op, |r, lane| b[r][lane] as u64);
-    for column in 0..COLUMNS {
-        for row in 0..ROWS {
-            if tile.outside[column][row] != 0 {
-                let value = model::element(
-                    op,
-                    |k| left[row * op.k + k],
-                    |k| right[k * op.n + column],
-                    tile.c[column][row] as u64,
-                );
-                tile.d[column][row] = value as u32;
-            }
+    for (column, mask) in outside.iter().enumerate() {
+        for row in (0..ROWS).filter(|row| mask >> row & 1 != 0) {
+            let (r, lane) = (column % 2 + row / 8 * 2, row % 8 * 4 + column / 2);
+            let value = model::element(
+                op,
+                |k| left[row * op.k + k],
+                |k| right[k * op.n + column],
+                c[r][lane] as u64,
+            );
+            d[r][lane] = value as u32;
         }
     }
 }
@@ -255,17 +283,9 @@ fn unpack_tf32(tile: &mut Tile, a: &[[u32; 32]], b: &[[u32; 32]]) {
     }
 }
 
-/// All of D; returns whether any element lies outside the safe range.
+/// All of D.
 #[inline(always)]
-fn columns<const WIDE: bool, const K: usize, const LENGTH: usize, const F: i32>(
-    tile: &mut Tile,
-) -> bool {
-    #[cfg(target_arch = "x86_64")]
-    if WIDE {
-        // SAFETY: the caller says that the features are there.
-        return unsafe { avx512::columns::<K, LENGTH, F>(tile) };
-    }
-    let mut any = 0;
+fn columns<const K: usize, const LENGTH: usize, const F: i32>(tile: &mut Tile) {
     for column in 0..COLUMNS {
         let mut sum = tile.c[column];
         let mut outside = [0; ROWS];
@@ -273,10 +293,10 @@ fn columns<const WIDE: bool, const K: usize, const LENGTH: usize, const F: i32>(
             step::<LENGTH, F>(tile, column, start, &mut sum, &mut outside);
         }
         tile.d[column] = sum;
-        tile.outside[column] = outside;
-        any |= outside.iter().fold(0, |any, &x| any | x);
+        for (row, out) in outside.iter().enumerate() {
+            tile.outside[column] |= (*out as u16) << row;
+        }
     }
-    any != 0
 }
 
 /// One fused sum of LENGTH products and the accumulator, for 16 rows. A row that cannot be
@@ -352,94 +372,5 @@ fn step<const LENGTH: usize, const F: i32>(
             let kept = f32::from_bits(nearest.to_bits() - over as u32) * power;
             kept.to_bits() | exact as u32 & 0x8000_0000
         };
-    }
-}
-
-/// [`columns`] with one register for the 16 rows.
-#[cfg(target_arch = "x86_64")]
-mod avx512 {
-    use super::{COLUMNS, LARGEST, OUTSIDE, ROWS, SMALLEST, Tile, ZERO};
-    use std::arch::x86_64::*;
-
-    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
-    pub fn columns<const K: usize, const LENGTH: usize, const F: i32>(tile: &mut Tile) -> bool {
-        let mut any = 0;
-        for column in 0..COLUMNS {
-            // SAFETY: arrays of 16 words.
-            let mut sum = unsafe { _mm512_loadu_si512(tile.c[column].as_ptr().cast()) };
-            let mut outside = 0;
-            for start in (0..K).step_by(LENGTH) {
-                let out;
-                (sum, out) = step::<LENGTH, F>(tile, column, start, sum);
-                outside |= out;
-            }
-            // SAFETY: as above.
-            unsafe { _mm512_storeu_si512(tile.d[column].as_mut_ptr().cast(), sum) };
-            for row in 0..ROWS {
-                tile.outside[column][row] = u32::from(outside >> row & 1);
-            }
-            any |= outside;
-        }
-        any != 0
-    }
-
-    /// As the portable `step`; returns the sums and a mask of the rows it could not do.
-    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
-    fn step<const LENGTH: usize, const F: i32>(
-        tile: &Tile,
-        column: usize,
-        start: usize,
-        sum: __m512i,
-    ) -> (__m512i, u16) {
-        let word = |x: i32| _mm512_set1_epi32(x);
-        // SAFETY: rows of the tile are arrays of 16 words.
-        let exponents =
-            |k: usize| unsafe { _mm512_loadu_si512(tile.a_exponent[k].as_ptr().cast()) };
-        let values = |k: usize| unsafe { _mm512_loadu_ps(tile.a[k].as_ptr()) };
-
-        let field = _mm512_and_si512(_mm512_srli_epi32::<23>(sum), word(255));
-        let exponent = _mm512_sub_epi32(_mm512_max_epi32(field, word(1)), word(127));
-        let zero = _mm512_testn_epi32_mask(sum, word(0x7fff_ffff));
-        let special = _mm512_cmpgt_epi32_mask(field, word(LARGEST + 127));
-        let exponent = _mm512_mask_mov_epi32(exponent, zero, word(ZERO));
-        let mut largest = _mm512_mask_mov_epi32(exponent, special, word(OUTSIDE));
-        let c = _mm512_castsi512_ps(_mm512_mask_mov_epi32(sum, special, word(0)));
-        for k in start..start + LENGTH {
-            let e = _mm512_add_epi32(exponents(k), word(tile.b_exponent[k][column]));
-            largest = _mm512_max_epi32(largest, e);
-        }
-        let nothing = _mm512_cmplt_epi32_mask(largest, word(ZERO / 2));
-        let largest = _mm512_mask_mov_epi32(largest, nothing, word(SMALLEST));
-        let kept = _mm512_min_epi32(_mm512_max_epi32(largest, word(SMALLEST)), word(LARGEST));
-        let out = _mm512_cmpneq_epi32_mask(kept, largest);
-        let power = |e: __m512i| _mm512_slli_epi32::<23>(_mm512_add_epi32(e, word(127)));
-        let scale = power(_mm512_sub_epi32(word(F), kept));
-        let scale = _mm512_castsi512_ps(_mm512_mask_mov_epi32(scale, out, word(0)));
-
-        let mut total = word(0);
-        for k in start..start + LENGTH {
-            let product = _mm512_mul_ps(values(k), _mm512_set1_ps(tile.b[k][column]));
-            let scaled = _mm512_mul_ps(product, scale);
-            total = _mm512_add_epi32(total, _mm512_cvttps_epi32(scaled));
-        }
-        let cut = _mm512_cvttps_epi32(_mm512_mul_ps(c, scale));
-        let back = _mm512_castsi512_ps(power(_mm512_sub_epi32(kept, word(F))));
-        const ZERO_WARDS: i32 = _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC;
-        let rounded = if LENGTH == 16 {
-            // Sixteen products stay below 2^31, but not with the accumulator: through f64.
-            let part = |t: __m256i, c: __m256i| {
-                let exact = _mm512_add_pd(_mm512_cvtepi32_pd(t), _mm512_cvtepi32_pd(c));
-                _mm256_castps_si256(_mm512_cvt_roundpd_ps::<ZERO_WARDS>(exact))
-            };
-            let low = part(_mm512_castsi512_si256(total), _mm512_castsi512_si256(cut));
-            let high = part(
-                _mm512_extracti64x4_epi64::<1>(total),
-                _mm512_extracti64x4_epi64::<1>(cut),
-            );
-            _mm512_castsi512_ps(_mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high))
-        } else {
-            _mm512_cvt_roundepi32_ps::<ZERO_WARDS>(_mm512_add_epi32(total, cut))
-        };
-        (_mm512_castps_si512(_mm512_mul_ps(rounded, back)), out)
     }
 }
