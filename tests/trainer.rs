@@ -47,7 +47,7 @@ fn run(
         .join(LAST)
         .exists()
         .then(|| Checkpoint::read(&dir.join(LAST)).unwrap());
-    let mut trainer = Trainer::new(d, config.clone(), &dataset(), dir, from.as_ref()).unwrap();
+    let mut trainer = Trainer::new(d, config.clone(), &dataset(), dir, from).unwrap();
     let stop = AtomicBool::new(false);
     let mut warnings = Vec::new();
     let first = trainer.step;

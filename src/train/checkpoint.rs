@@ -157,6 +157,12 @@ impl Checkpoint {
         found.map(|(_, values)| values.as_slice())
     }
 
+    /// The arena of that name, which the checkpoint has no longer.
+    pub fn take(&mut self, name: &str) -> Option<Vec<f32>> {
+        let at = self.arenas.iter().position(|(n, _)| *n == name)?;
+        Some(self.arenas.swap_remove(at).1)
+    }
+
     /// The weights a run is judged by: their average where there is one.
     pub fn evaluated(&self) -> Result<&[f32]> {
         let found = self.arena("ema").or_else(|| self.arena("weights"));

@@ -74,7 +74,8 @@ pub struct Trainer {
 const PROGRESS: Duration = Duration::from_millis(500);
 
 impl Trainer {
-    /// Sets a run up on a device, fresh or from a checkpoint. `dir` must exist.
+    /// Sets a run up on a device, fresh or from a checkpoint, whose arenas are freed as they arrive there. `dir` must
+    /// exist.
     ///
     /// # Errors
     /// A dataset that does not fit the configuration, out of memory, a metrics file that cannot be read.
@@ -83,7 +84,7 @@ impl Trainer {
         config: Config,
         dataset: &Dataset,
         dir: &Path,
-        from: Option<&Checkpoint>,
+        mut from: Option<Checkpoint>,
     ) -> Result<Trainer> {
         config.check()?;
         check_dataset(&config, dataset)?;
@@ -97,8 +98,8 @@ impl Trainer {
             }
             let view = device.alloc(DType::F32, network.weights.len)?;
             device.zero(view)?;
-            if let Some(values) = from.and_then(|c| c.arena(name)) {
-                upload_f32(device, view, values)?;
+            if let Some(values) = from.as_mut().and_then(|c| c.take(name)) {
+                upload_f32(device, view, &values)?;
             }
             Ok(Some(view))
         };
@@ -106,8 +107,8 @@ impl Trainer {
         let moment1 = arena("moment1", true)?.expect("wanted");
         let moment2 = arena("moment2", adam)?;
         let ema = arena("ema", config.recipe.ema.is_some())?;
-        match from.and_then(|c| c.arena("weights")) {
-            Some(values) => upload_f32(device, network.weights, values)?,
+        match from.as_mut().and_then(|c| c.take("weights")) {
+            Some(values) => upload_f32(device, network.weights, &values)?,
             None => {
                 let values = init::weights(&model, config.recipe.init, config.seed);
                 upload_f32(device, network.weights, &values)?;
@@ -118,7 +119,7 @@ impl Trainer {
         }
         let stats = device.alloc(DType::F64, 4)?;
         device.zero(stats)?;
-        if let Some(checkpoint) = from {
+        if let Some(checkpoint) = &from {
             device.upload(stats, bytemuck::cast_slice(&checkpoint.meta.stats))?;
         }
         let (train, validation) = match config.validation {
@@ -129,7 +130,7 @@ impl Trainer {
             }
         };
         let validation = validation.map(|v| Resident::new(device, &v)).transpose()?;
-        let step = from.map_or(0, |c| c.meta.step);
+        let step = from.as_ref().map_or(0, |c| c.meta.step);
         let mut epochs = metrics::read(&dir.join("metrics.jsonl"))?;
         epochs.retain(|e| e.step <= step);
         Ok(Trainer {
