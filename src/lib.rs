@@ -1,10 +1,16 @@
 //! warp19: VGG19 trained from scratch.
+//!
+//! One way through the house: [`data`] finds the images; [`train`] draws batches of them and drives the loop;
+//! [`device`] is the contract every backend implements ([`cpu`] does); [`ops`] has each operation's mathematics and its
+//! slow reference; [`model`] lists a network's layers, [`network`] lays it out on a device and runs it forward and
+//! backward; [`image`] turns pictures into digits; [`cli`] is the command line.
 
 pub mod cli;
 pub mod cpu;
 pub mod data;
 pub mod device;
 pub mod error;
+pub mod export;
 pub mod image;
 pub mod model;
 pub mod network;

@@ -61,7 +61,7 @@ fn files_are_read_raw_and_compressed_whatever_their_name() {
 fn a_count_of_zero_is_an_empty_file() {
     assert_eq!(
         idx::parse_labels(&[0, 0, 8, 1, 0, 0, 0, 0], Path::new("x")).unwrap(),
-        []
+        [0u8; 0]
     );
 }
 

@@ -195,6 +195,9 @@ fn fast_tiles_have_the_bits_of_the_model() {
                 assert!(mma::fast::execute(&op, &a, &b, &c, &mut d));
                 mma::execute_slow(&op, &a, &b, &c, &mut expected);
                 assert_eq!(d, expected, "{op:?}, round {round}");
+                let mut portable = vec![[0; 32]; 4];
+                assert!(mma::fast::execute_portable(&op, &a, &b, &c, &mut portable));
+                assert_eq!(portable, expected, "portable, {op:?}, round {round}");
                 fast += 1;
             }
         }

@@ -5,7 +5,7 @@ use super::run::{self, Which};
 use crate::data;
 use crate::error::Result;
 use crate::ops::loss::argmax;
-use crate::train::{Evaluation, evaluate, trainer::check_dataset};
+use crate::train::{Evaluation, check_dataset, evaluate};
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::path::PathBuf;

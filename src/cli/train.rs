@@ -121,8 +121,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
     };
     atomic::writable_folder(&dir)?;
-    let mut trainer = Trainer::new(device.as_mut(), config, &dataset, &dir, resumed.as_ref())?;
-    drop((resumed, dataset));
+    let mut trainer = Trainer::new(device.as_mut(), config, &dataset, &dir, resumed)?;
+    drop(dataset);
     let description = serde_json::json!({
         "version": env!("CARGO_PKG_VERSION"),
         "device": device.describe(),

@@ -5,12 +5,36 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+/// How the names of temporary files begin and end.
+const PREFIX: &str = ".warp19-";
+const SUFFIX: &str = ".tmp";
+
+/// Removes the temporary files that a killed program left in `dir`, which must be no other program's at the time. What
+/// cannot be removed is left: it is in nobody's way.
+pub fn sweep(dir: &Path) {
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(PREFIX) && name.ends_with(SUFFIX) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Writes `path` through a temporary file in the same folder: written, synced, renamed. A failure
 /// at any point (full disk, no permission, a kill) leaves what was at `path` as it was.
 pub fn write(path: &Path, contents: &[u8]) -> Result<()> {
+    write_with(path, &mut |file| {
+        file.write_all(contents)
+            .map_err(|e| Error::io("write", path, e))
+    })
+}
+
+/// As [`write`], the contents coming piece by piece from `fill`, whose own errors are passed on.
+pub fn write_with(path: &Path, fill: &mut dyn FnMut(&mut dyn Write) -> Result<()>) -> Result<()> {
     let folder = folder_of(path);
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".warp19-").suffix(".tmp");
+    builder.prefix(PREFIX).suffix(SUFFIX);
     // Temporary files are private by default; the finished file should have the usual mode,
     // which the process's umask narrows.
     #[cfg(unix)]
@@ -21,8 +45,9 @@ pub fn write(path: &Path, contents: &[u8]) -> Result<()> {
     let mut file = builder
         .tempfile_in(&folder)
         .map_err(|e| Error::io("create a file in", &folder, e))?;
-    file.write_all(contents)
-        .and_then(|()| file.as_file().sync_all())
+    fill(file.as_file_mut())?;
+    file.as_file()
+        .sync_all()
         .map_err(|e| Error::io("write", path, e))?;
     file.persist(path)
         .map_err(|e| Error::io("write", path, e.error))?;
@@ -35,7 +60,8 @@ pub fn write(path: &Path, contents: &[u8]) -> Result<()> {
 pub fn writable_folder(dir: &Path) -> Result<()> {
     std::fs::create_dir_all(dir).map_err(|e| Error::io("create the folder", dir, e))?;
     tempfile::Builder::new()
-        .prefix(".warp19-")
+        .prefix(PREFIX)
+        .suffix(SUFFIX)
         .tempfile_in(dir)
         .map_err(|e| Error::io("write to the folder", dir, e))?;
     Ok(())

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 /// Ranges of the random deformation; each is drawn uniformly from `[-range, range]` (scale: `1 +- range`).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Augment {
     /// Rotation in degrees.
     pub degrees: f32,

@@ -44,7 +44,7 @@ pub struct Stream {
 impl Stream {
     /// Four random words. `index` and `sub` are free for the caller: element and layer, image and draw, ...
     pub fn block(&self, index: u32, sub: u32) -> [u32; 4] {
-        let high = (self.step >> 32) as u32 | (self.purpose as u32) << 24;
+        let high = (self.step >> 32) as u32 | ((self.purpose as u32) << 24);
         philox4x32(
             [index, sub, self.step as u32, high],
             [self.seed as u32, (self.seed >> 32) as u32],

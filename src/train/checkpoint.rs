@@ -1,17 +1,22 @@
 //! Checkpoints: one safetensors file with everything a run needs to go on, or to be evaluated.
 //!
 //! Tensors are named `<arena>/<parameter>`: `weights/conv1_1.weight`, `moment1/...`, `moment2/...`, `ema/...`, in the
-//! engine's own layouts. One metadata entry, `warp19`, holds [`Meta`] as JSON; it has a SHA-256 of the tensors, so that
-//! a damaged file is noticed and not trained on. No clock reading is stored: equal runs give equal bytes.
+//! engine's own layouts. One metadata entry, `warp19`, holds [`Meta`] as JSON. The last tensor, `sha256`, is the
+//! SHA-256 of that JSON and of every tensor's name and bytes, so that a damaged file is noticed and not trained on.
+//! No clock reading is stored: equal runs give equal bytes.
+//!
+//! Files are written and read arena by arena: beside the device's own memory, writing needs one arena of host memory.
 
-use super::trainer::Config;
+use super::config::Config;
 use crate::data::atomic;
 use crate::error::{Error, Result};
-use crate::model::Parameter;
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use crate::model::{ARENA_ALIGN, Parameter};
+use safetensors::Dtype;
+use safetensors::tensor::Metadata;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 /// File of the newest state in a run folder.
@@ -19,10 +24,14 @@ pub const LAST: &str = "checkpoint.safetensors";
 /// File of the best epoch's evaluated weights in a run folder.
 pub const BEST: &str = "best.safetensors";
 const KEY: &str = "warp19";
+const CHECKSUM: &str = "sha256";
 const FORMAT: u32 = 1;
+/// A header of this program is a few tens of kilobytes; a larger one is not read.
+const LARGEST_HEADER: u64 = 1 << 20;
 
 /// The best epoch so far, on the validation images where there are some, else on the test images.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Best {
     pub epoch: u64,
     pub accuracy: f64,
@@ -31,6 +40,7 @@ pub struct Best {
 
 /// What a checkpoint holds beside tensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Meta {
     pub format: u32,
     /// Optimiser steps done.
@@ -39,7 +49,6 @@ pub struct Meta {
     pub best: Option<Best>,
     /// The device's sums of the epoch under way; see [`crate::device::Device::loss`].
     pub stats: [f64; 4],
-    sha256: String,
 }
 
 impl Meta {
@@ -51,12 +60,30 @@ impl Meta {
             config,
             best,
             stats,
-            sha256: String::new(),
         }
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.format != FORMAT {
+            return Err(Error::Invalid(format!(
+                "its format is {}, this program reads {FORMAT}",
+                self.format
+            )));
+        }
+        self.config.check()?;
+        let total = self.config.total_steps();
+        if self.step > total {
+            return Err(Error::Invalid(format!(
+                "it is {} steps into a run of {total}",
+                self.step
+            )));
+        }
+        Ok(())
     }
 }
 
 /// A checkpoint in memory: arenas by name, each of the model's arena length, gaps zero.
+#[derive(Debug)]
 pub struct Checkpoint {
     pub meta: Meta,
     pub arenas: Vec<(&'static str, Vec<f32>)>,
@@ -65,11 +92,75 @@ pub struct Checkpoint {
 /// Arenas a checkpoint may have, in the order they are written.
 pub const ARENAS: [&str; 4] = ["weights", "moment1", "moment2", "ema"];
 
+/// Writes a checkpoint of these arenas, replacing the old file in one step. `values` gives an arena when its turn comes.
+///
+/// # Errors
+/// Those of `values` and of the file system; the old file stays then.
+pub fn write(
+    path: &Path,
+    meta: &Meta,
+    arenas: &[&str],
+    values: &mut dyn FnMut(&str) -> Result<Vec<f32>>,
+) -> Result<()> {
+    let parameters = meta.config.model()?.parameters();
+    let text = serde_json::to_string(meta).map_err(|e| Error::Invalid(e.to_string()))?;
+    let header = header(&text, arenas, &parameters);
+    let failed = |e| Error::io("write", path, e);
+    atomic::write_with(path, &mut |file| {
+        let mut hash = Sha256::new_with_prefix(&text);
+        file.write_all(&(header.len() as u64).to_le_bytes())
+            .and_then(|()| file.write_all(header.as_bytes()))
+            .map_err(failed)?;
+        for arena in arenas {
+            let values = values(arena)?;
+            for p in &parameters {
+                let bytes = bytemuck::cast_slice(&values[p.offset..p.offset + p.len]);
+                hash.update(tensor_name(arena, p));
+                hash.update(bytes);
+                file.write_all(bytes).map_err(failed)?;
+            }
+        }
+        file.write_all(&hash.finalize()).map_err(failed)
+    })
+}
+
+fn tensor_name(arena: &str, p: &Parameter) -> String {
+    format!("{arena}/{}", p.name)
+}
+
+/// The safetensors header, filled up with spaces so that the tensors start on 8 bytes.
+fn header(meta: &str, arenas: &[&str], parameters: &[Parameter]) -> String {
+    let mut entries = serde_json::Map::new();
+    let mut offset = 0;
+    let mut add = |name: String, dtype: &str, shape: &[usize], bytes: usize| {
+        let offsets = [offset, offset + bytes];
+        offset += bytes;
+        let entry = serde_json::json!({"dtype": dtype, "shape": shape, "data_offsets": offsets});
+        entries.insert(name, entry);
+    };
+    for arena in arenas {
+        for p in parameters {
+            add(tensor_name(arena, p), "F32", &p.shape, 4 * p.len);
+        }
+    }
+    add(CHECKSUM.into(), "U8", &[32], 32);
+    entries.insert("__metadata__".into(), serde_json::json!({KEY: meta}));
+    let text = serde_json::Value::Object(entries).to_string();
+    let width = text.len().next_multiple_of(8);
+    format!("{text:width$}")
+}
+
 impl Checkpoint {
     /// The arena of that name.
     pub fn arena(&self, name: &str) -> Option<&[f32]> {
         let found = self.arenas.iter().find(|(n, _)| *n == name);
         found.map(|(_, values)| values.as_slice())
+    }
+
+    /// The arena of that name, which the checkpoint has no longer.
+    pub fn take(&mut self, name: &str) -> Option<Vec<f32>> {
+        let at = self.arenas.iter().position(|(n, _)| *n == name)?;
+        Some(self.arenas.swap_remove(at).1)
     }
 
     /// The weights a run is judged by: their average where there is one.
@@ -79,29 +170,13 @@ impl Checkpoint {
     }
 
     /// Writes the file, replacing the old one in one step.
-    pub fn write(&mut self, path: &Path) -> Result<()> {
-        let model = self.meta.config.model()?;
-        let parameters = model.parameters();
-        let mut tensors = Vec::new();
-        for (arena, values) in &self.arenas {
-            for p in &parameters {
-                let bytes = bytemuck::cast_slice(&values[p.offset..p.offset + p.len]);
-                let view = TensorView::new(Dtype::F32, p.shape.clone(), bytes)
-                    .map_err(|e| Error::Invalid(format!("{}: {e}", p.name)))?;
-                tensors.push((format!("{arena}/{}", p.name), view));
-            }
-        }
-        let mut hash = Sha256::new();
-        for (name, view) in &tensors {
-            hash.update(name.as_bytes());
-            hash.update(view.data());
-        }
-        self.meta.sha256 = hex(&hash.finalize());
-        let meta = serde_json::to_string(&self.meta).map_err(|e| Error::Invalid(e.to_string()))?;
-        let metadata = HashMap::from([(KEY.to_string(), meta)]);
-        let bytes = safetensors::serialize(tensors, Some(metadata))
-            .map_err(|e| Error::Invalid(format!("{}: {e}", path.display())))?;
-        atomic::write(path, &bytes)
+    ///
+    /// # Errors
+    /// Those of the file system; the old file stays then.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let names: Vec<&str> = self.arenas.iter().map(|(name, _)| *name).collect();
+        let own = |name: &str| Ok(self.arena(name).unwrap_or_default().to_vec());
+        write(path, &self.meta, &names, &mut |name| own(name))
     }
 
     /// Reads and checks a file.
@@ -110,8 +185,10 @@ impl Checkpoint {
     /// Not a safetensors file, one of another program, of another format version, damaged, or with tensors that do not
     /// fit its own configuration.
     pub fn read(path: &Path) -> Result<Checkpoint> {
-        let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
-        Checkpoint::parse(&bytes).map_err(|problem| {
+        let failed = |e| Error::io("read", path, e);
+        let file = File::open(path).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
+        Checkpoint::read_from(&mut &file, length).map_err(|problem| {
             Error::Invalid(format!(
                 "{} cannot be used: {problem}; take another checkpoint of the run, or train again",
                 path.display()
@@ -121,81 +198,117 @@ impl Checkpoint {
 
     /// As [`Checkpoint::read`], from bytes.
     pub fn parse(bytes: &[u8]) -> Result<Checkpoint> {
-        let bad = |what: String| Error::Invalid(what);
-        let not_safetensors = |e| bad(format!("it is no intact safetensors file ({e})"));
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(not_safetensors)?;
-        let tensors = SafeTensors::deserialize(bytes).map_err(not_safetensors)?;
+        Checkpoint::read_from(&mut &bytes[..], bytes.len() as u64)
+    }
+
+    /// As [`Checkpoint::read`], from a source of `length` bytes. No memory beyond `length` (and the arenas' gaps) is
+    /// asked for, whatever the header says.
+    fn read_from(source: &mut dyn Read, length: u64) -> Result<Checkpoint> {
+        let header = read_header(source, length)?;
+        let bad = |what: &str| Error::Invalid(what.into());
         let text = header.metadata().as_ref().and_then(|m| m.get(KEY));
-        let text = text.ok_or_else(|| bad("it is not a warp19 checkpoint".into()))?;
+        let text = text.ok_or_else(|| bad("it is not a warp19 checkpoint"))?;
         let meta: Meta = serde_json::from_str(text)
-            .map_err(|e| bad(format!("its description is damaged ({e})")))?;
-        if meta.format != FORMAT {
-            return Err(bad(format!(
-                "its format is {}, this program reads {FORMAT}",
-                meta.format
-            )));
-        }
+            .map_err(|e| Error::Invalid(format!("its description is damaged ({e})")))?;
+        meta.check()?;
         let parameters = meta.config.model()?.parameters();
-        let mut hash = Sha256::new();
-        let mut arenas = Vec::new();
-        let mut used = 0;
-        for arena in ARENAS {
-            if tensors
-                .tensor(&format!("{arena}/{}", parameters[0].name))
-                .is_err()
-            {
-                continue;
-            }
-            arenas.push((arena, read_arena(arena, &tensors, &parameters, &mut hash)?));
-            used += parameters.len();
+        let arenas = arenas_of(&header, &parameters)?;
+        let mut hash = Sha256::new_with_prefix(text);
+        let mut out = Vec::new();
+        for arena in arenas {
+            out.push((arena, read_arena(arena, &parameters, source, &mut hash)?));
         }
-        if used != tensors.len() {
-            return Err(bad(format!(
-                "it has {} tensors, its network has {used}",
-                tensors.len()
-            )));
+        let mut expected = [0; 32];
+        source.read_exact(&mut expected).map_err(cut_off)?;
+        if hash.finalize()[..] != expected {
+            return Err(bad("it is damaged (its checksum differs)"));
         }
-        if hex(&hash.finalize()) != meta.sha256 {
-            return Err(bad("its tensors are damaged (the checksum differs)".into()));
-        }
-        Ok(Checkpoint { meta, arenas })
+        Ok(Checkpoint { meta, arenas: out })
     }
 }
 
+fn cut_off(e: std::io::Error) -> Error {
+    Error::Invalid(format!("it cannot be read to its end ({e})"))
+}
+
+fn read_header(source: &mut dyn Read, length: u64) -> Result<Metadata> {
+    let bad = |why: String| Error::Invalid(format!("it is no intact safetensors file ({why})"));
+    let mut size = [0; 8];
+    source
+        .read_exact(&mut size)
+        .map_err(|_| bad("it is too short".into()))?;
+    let size = u64::from_le_bytes(size);
+    if size > LARGEST_HEADER || size > length.saturating_sub(8) {
+        return Err(bad(format!(
+            "it declares a header of {size} bytes in a file of {length}"
+        )));
+    }
+    let mut bytes = vec![0; size as usize];
+    source.read_exact(&mut bytes).map_err(cut_off)?;
+    let header: Metadata = serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
+    let end = (8 + size).checked_add(header.data_len() as u64);
+    if end != Some(length) {
+        return Err(bad(format!(
+            "its header asks for {} bytes of tensors, it has {}",
+            header.data_len(),
+            length - 8 - size
+        )));
+    }
+    Ok(header)
+}
+
+/// Which arenas a file has; an error unless its tensors are exactly theirs, in order, and the checksum.
+fn arenas_of(header: &Metadata, parameters: &[Parameter]) -> Result<Vec<&'static str>> {
+    let mut arenas = Vec::new();
+    let mut names = header.offset_keys().into_iter();
+    let mut expect = |name: &str, dtype: Dtype, shape: &[usize]| {
+        let found = names.next().unwrap_or_default();
+        let info = header.info(&found).filter(|_| found == name);
+        let info = info.ok_or_else(|| {
+            Error::Invalid(format!(
+                "its network needs the tensor {name} where it has '{found}'"
+            ))
+        })?;
+        if info.dtype != dtype || info.shape != shape {
+            return Err(Error::Invalid(format!(
+                "tensor {name} is {:?} {:?}, its network needs {dtype:?} {shape:?}",
+                info.dtype, info.shape
+            )));
+        }
+        Ok(())
+    };
+    for arena in ARENAS {
+        let Some(first) = parameters.first() else {
+            continue;
+        };
+        if header.info(&tensor_name(arena, first)).is_some() {
+            for p in parameters {
+                expect(&tensor_name(arena, p), Dtype::F32, &p.shape)?;
+            }
+            arenas.push(arena);
+        }
+    }
+    expect(CHECKSUM, Dtype::U8, &[32])?;
+    match names.next() {
+        None => Ok(arenas),
+        Some(name) => Err(Error::Invalid(format!("its network has no tensor {name}"))),
+    }
+}
+
+/// One arena from the source, whose header has been checked: the file is at least as long as the arena without gaps.
 fn read_arena(
     arena: &str,
-    tensors: &SafeTensors,
     parameters: &[Parameter],
+    source: &mut dyn Read,
     hash: &mut Sha256,
 ) -> Result<Vec<f32>> {
-    let mut names = Vec::new();
-    for p in parameters {
-        let name = format!("{arena}/{}", p.name);
-        let view = tensors.tensor(&name);
-        let view = view.map_err(|_| Error::Invalid(format!("tensor {name} is missing")))?;
-        if view.dtype() != Dtype::F32 || view.shape() != p.shape {
-            return Err(Error::Invalid(format!(
-                "tensor {name} is {:?} {:?}, its network needs F32 {:?}",
-                view.dtype(),
-                view.shape(),
-                p.shape
-            )));
-        }
-        names.push((name, view, p));
-    }
-    // Every tensor is there with its size, so the arena is no larger than the file by more than the gaps.
     let end = parameters.last().map_or(0, |p| p.offset + p.len);
-    let mut out = vec![0.0; end.next_multiple_of(crate::model::ARENA_ALIGN)];
-    for (name, view, p) in names {
-        hash.update(name.as_bytes());
-        hash.update(view.data());
-        for (v, b) in out[p.offset..].iter_mut().zip(view.data().chunks_exact(4)) {
-            *v = f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
-        }
+    let mut out = vec![0.0f32; end.next_multiple_of(ARENA_ALIGN)];
+    for p in parameters {
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut out[p.offset..p.offset + p.len]);
+        source.read_exact(bytes).map_err(cut_off)?;
+        hash.update(tensor_name(arena, p));
+        hash.update(&*bytes);
     }
     Ok(out)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -51,7 +51,7 @@ fn normals(stream: &Stream, index: u32, draw: u32) -> [f64; 2] {
     let [a, b, c, d] = stream.block(index, draw);
     // 53-bit uniforms in (0, 1]: the logarithm needs u > 0.
     let unit = |hi: u32, lo: u32| {
-        (((u64::from(hi) << 32 | u64::from(lo)) >> 11) as f64 + 1.0) / (1u64 << 53) as f64
+        ((((u64::from(hi) << 32) | u64::from(lo)) >> 11) as f64 + 1.0) / (1u64 << 53) as f64
     };
     let radius = (-2.0 * unit(a, b).ln()).sqrt();
     let (sin, cos) = (std::f64::consts::TAU * unit(c, d)).sin_cos();

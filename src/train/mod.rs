@@ -1,11 +1,15 @@
 //! Training: recipes, the order of samples, the trainer, checkpoints and metrics.
 
 pub mod checkpoint;
+pub mod config;
+pub mod evaluation;
 pub mod init;
 pub mod metrics;
 pub mod recipe;
 pub mod samples;
 pub mod trainer;
 
+pub use config::{Config, check_dataset};
+pub use evaluation::{Evaluation, evaluate};
 pub use recipe::Recipe;
-pub use trainer::{Config, Evaluation, Trainer, evaluate};
+pub use trainer::Trainer;

@@ -57,6 +57,7 @@ pub enum Schedule {
 
 /// One way of training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Recipe {
     pub name: String,
     pub epochs: u64,
@@ -233,8 +234,11 @@ impl Recipe {
                 self.lr
             )));
         }
-        if self.epochs == 0 {
-            return Err(Error::Invalid("0 epochs: nothing to train".into()));
+        if self.epochs == 0 || self.epochs > 1_000_000 {
+            return Err(Error::Invalid(format!(
+                "{} epochs: it must be between 1 and 1000000",
+                self.epochs
+            )));
         }
         Ok(())
     }

@@ -57,8 +57,8 @@ fn permutation(seed: u64, epoch: u64, n: usize) -> Vec<u32> {
     let mut order: Vec<u32> = (0..n as u32).collect();
     for i in (1..n).rev() {
         let [a, b, ..] = stream.block(i as u32, 0);
-        let word = u128::from(u64::from(a) << 32 | u64::from(b));
-        order.swap(i, (word * (i as u128 + 1) >> 64) as usize);
+        let word = u128::from((u64::from(a) << 32) | u64::from(b));
+        order.swap(i, ((word * (i as u128 + 1)) >> 64) as usize);
     }
     order
 }

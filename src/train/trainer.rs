@@ -1,198 +1,20 @@
 //! The trainer: a network, its data and its optimiser on a device, and the loop over steps and epochs.
 
-use super::checkpoint::{BEST, Best, Checkpoint, LAST, Meta};
+use super::checkpoint::{self, BEST, Best, Checkpoint, LAST, Meta};
+use super::config::{Config, check_dataset};
+use super::evaluation::{Evaluation, EvaluationBuffers, Resident, read_stats, run_evaluation};
 use super::init;
 use super::metrics::{self, Epoch};
-use super::recipe::{Optimizer, Recipe};
+use super::recipe::Optimizer;
 use super::samples::{Samples, steps_after};
-use crate::data::{Dataset, Split};
+use crate::data::{Dataset, atomic};
 use crate::device::{Arenas, DType, Device, StepState, View, download_f32, upload_f32};
 use crate::error::{Error, Result};
-use crate::model::{Layer, Model, Shape, zoo};
+use crate::model::{Layer, Model};
 use crate::network::{Mode, Network};
-use crate::ops::batch::Gather;
-use crate::ops::loss::LossKind;
-use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-
-/// All that determines a run's numbers, beside the data and the kind of device.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Config {
-    pub model: String,
-    /// Input size, `HxWxC`.
-    pub input: String,
-    pub classes: usize,
-    pub dataset: String,
-    pub recipe: Recipe,
-    pub seed: u64,
-    /// Images trained on.
-    pub images: usize,
-    /// Training images held out, on which the best epoch is chosen; 0: the test images choose it.
-    pub validation: usize,
-}
-
-impl Config {
-    /// The network, with the recipe's dropout.
-    pub fn model(&self) -> Result<Model> {
-        let mut model = zoo::build(&self.model, self.input.parse()?, self.classes)?;
-        model.set_dropout(&self.recipe.dropout);
-        Ok(model)
-    }
-
-    /// How batches are made; without deformation for evaluation.
-    pub fn gather(&self, batch: usize, training: bool) -> Result<Gather> {
-        let Shape { h, w, c } = self.input.parse()?;
-        Ok(Gather {
-            n: batch,
-            h,
-            w,
-            c,
-            mean: self.recipe.mean,
-            std: self.recipe.std,
-            seed: self.seed,
-            augment: self.recipe.augment.filter(|_| training),
-        })
-    }
-
-    /// Steps of the whole run.
-    pub fn total_steps(&self) -> u64 {
-        steps_after(self.recipe.epochs, self.images, self.recipe.batch)
-    }
-}
-
-/// A split's bytes on a device.
-struct Resident {
-    pixels: View,
-    labels: View,
-    count: usize,
-}
-
-impl Resident {
-    fn new(device: &mut dyn Device, split: &Split) -> Result<Resident> {
-        let pixels = device.alloc(DType::U8, split.images.pixels.len())?;
-        device.upload(pixels, &split.images.pixels)?;
-        let labels = device.alloc(DType::U8, split.labels.len())?;
-        device.upload(labels, &split.labels)?;
-        Ok(Resident {
-            pixels,
-            labels,
-            count: split.len(),
-        })
-    }
-}
-
-/// The result of running a network over a split.
-#[derive(Clone, Debug)]
-pub struct Evaluation {
-    /// Mean cross-entropy.
-    pub loss: f64,
-    pub correct: usize,
-    /// Softmax outputs, `[images, classes]`.
-    pub probabilities: Vec<f32>,
-    pub classes: usize,
-}
-
-impl Evaluation {
-    /// Number of images.
-    pub fn count(&self) -> usize {
-        self.probabilities.len() / self.classes
-    }
-    /// Share of correct answers.
-    pub fn accuracy(&self) -> f64 {
-        self.correct as f64 / self.count() as f64
-    }
-}
-
-/// Views an evaluation writes to, made once.
-struct EvaluationBuffers {
-    indices: View,
-    stats: View,
-    probabilities: View,
-}
-
-impl EvaluationBuffers {
-    fn new(device: &mut dyn Device, network: &Network) -> Result<EvaluationBuffers> {
-        Ok(EvaluationBuffers {
-            indices: device.alloc(DType::U32, network.batch)?,
-            stats: device.alloc(DType::F64, 4)?,
-            probabilities: device.alloc(DType::F32, network.logits.len)?,
-        })
-    }
-}
-
-/// Runs evaluated weights over a split on a network made for it.
-///
-/// # Errors
-/// Those of the device.
-pub fn evaluate(
-    device: &mut dyn Device,
-    config: &Config,
-    weights: &[f32],
-    split: &Split,
-    batch: usize,
-) -> Result<Evaluation> {
-    let network = Network::new(device, &config.model()?, batch, false)?;
-    upload_f32(device, network.weights, weights)?;
-    let buffers = EvaluationBuffers::new(device, &network)?;
-    let data = Resident::new(device, split)?;
-    run_evaluation(
-        device,
-        config,
-        &network,
-        network.weights,
-        &data,
-        &buffers,
-        "eval",
-    )
-}
-
-fn run_evaluation(
-    device: &mut dyn Device,
-    config: &Config,
-    network: &Network,
-    weights: View,
-    data: &Resident,
-    to: &EvaluationBuffers,
-    name: &str,
-) -> Result<Evaluation> {
-    let (batch, classes) = (network.batch, network.model.classes);
-    let gather = config.gather(batch, false)?;
-    device.zero(to.stats)?;
-    let mut probabilities = Vec::with_capacity(data.count * classes);
-    for start in (0..data.count).step_by(batch) {
-        let count = batch.min(data.count - start);
-        // A last batch that is not full is filled up with its own last image, whose results are left out.
-        let at = |i: usize| (start + i.min(count - 1)) as u32;
-        let indices: Vec<u32> = (0..batch).map(at).collect();
-        device.upload(to.indices, bytemuck::cast_slice(&indices))?;
-        device.record(name, &mut |d| {
-            let (x, labels) = (network.input, network.labels);
-            d.gather(&gather, data.pixels, data.labels, to.indices, x, labels)?;
-            network.forward(d, weights, Mode::Eval)?;
-            d.softmax(classes, network.logits, to.probabilities)
-        })?;
-        let logits = network.logits.slice(0, count * classes);
-        let labels = network.labels.slice(0, count);
-        device.loss(LossKind::Mean, classes, logits, labels, None, to.stats)?;
-        let here = to.probabilities.slice(0, count * classes);
-        probabilities.extend(download_f32(device, here)?);
-    }
-    let [sum, correct, ..] = read_stats(device, to.stats)?;
-    Ok(Evaluation {
-        loss: sum / data.count as f64,
-        correct: correct as usize,
-        probabilities,
-        classes,
-    })
-}
-
-fn read_stats(device: &mut dyn Device, view: View) -> Result<[f64; 4]> {
-    let mut stats = [0.0; 4];
-    device.download(view, bytemuck::cast_slice_mut(&mut stats))?;
-    Ok(stats)
-}
 
 /// What the trainer tells whoever shows it.
 pub enum Event<'a> {
@@ -233,6 +55,8 @@ pub struct Trainer {
     pub best: Option<Best>,
     /// Optimiser steps done.
     pub step: u64,
+    /// The epoch last warned about.
+    warned: u64,
     network: Network,
     arenas: Arenas,
     /// Ranges of the parameter arena that L2 applies to.
@@ -250,7 +74,8 @@ pub struct Trainer {
 const PROGRESS: Duration = Duration::from_millis(500);
 
 impl Trainer {
-    /// Sets a run up on a device, fresh or from a checkpoint. `dir` must exist.
+    /// Sets a run up on a device, fresh or from a checkpoint, whose arenas are freed as they arrive there. `dir` must
+    /// exist.
     ///
     /// # Errors
     /// A dataset that does not fit the configuration, out of memory, a metrics file that cannot be read.
@@ -259,10 +84,11 @@ impl Trainer {
         config: Config,
         dataset: &Dataset,
         dir: &Path,
-        from: Option<&Checkpoint>,
+        mut from: Option<Checkpoint>,
     ) -> Result<Trainer> {
-        config.recipe.check()?;
+        config.check()?;
         check_dataset(&config, dataset)?;
+        atomic::sweep(dir);
         let model = config.model()?;
         let network = Network::new(device, &model, config.recipe.batch, true)?;
         let gradients = network.gradients.expect("made for training");
@@ -272,8 +98,8 @@ impl Trainer {
             }
             let view = device.alloc(DType::F32, network.weights.len)?;
             device.zero(view)?;
-            if let Some(values) = from.and_then(|c| c.arena(name)) {
-                upload_f32(device, view, values)?;
+            if let Some(values) = from.as_mut().and_then(|c| c.take(name)) {
+                upload_f32(device, view, &values)?;
             }
             Ok(Some(view))
         };
@@ -281,8 +107,8 @@ impl Trainer {
         let moment1 = arena("moment1", true)?.expect("wanted");
         let moment2 = arena("moment2", adam)?;
         let ema = arena("ema", config.recipe.ema.is_some())?;
-        match from.and_then(|c| c.arena("weights")) {
-            Some(values) => upload_f32(device, network.weights, values)?,
+        match from.as_mut().and_then(|c| c.take("weights")) {
+            Some(values) => upload_f32(device, network.weights, &values)?,
             None => {
                 let values = init::weights(&model, config.recipe.init, config.seed);
                 upload_f32(device, network.weights, &values)?;
@@ -293,7 +119,7 @@ impl Trainer {
         }
         let stats = device.alloc(DType::F64, 4)?;
         device.zero(stats)?;
-        if let Some(checkpoint) = from {
+        if let Some(checkpoint) = &from {
             device.upload(stats, bytemuck::cast_slice(&checkpoint.meta.stats))?;
         }
         let (train, validation) = match config.validation {
@@ -304,7 +130,7 @@ impl Trainer {
             }
         };
         let validation = validation.map(|v| Resident::new(device, &v)).transpose()?;
-        let step = from.map_or(0, |c| c.meta.step);
+        let step = from.as_ref().map_or(0, |c| c.meta.step);
         let mut epochs = metrics::read(&dir.join("metrics.jsonl"))?;
         epochs.retain(|e| e.step <= step);
         Ok(Trainer {
@@ -328,6 +154,7 @@ impl Trainer {
             epochs,
             best: from.and_then(|c| c.meta.best),
             step,
+            warned: 0,
             config,
         })
     }
@@ -371,12 +198,20 @@ impl Trainer {
                         accuracy: correct / count,
                         images_per_second: done as f64 / began.elapsed().as_secs_f64(),
                     });
+                    if 2 * (self.step - first) > last - first {
+                        self.warn_if_guessing(sum / count, tell);
+                    }
+                }
+                // At the epoch's last step its evaluation comes first: a checkpoint stands for whole epochs up to its
+                // step, so that a resumed run never owes one.
+                if self.step == last {
+                    break;
                 }
                 if stop.load(Ordering::SeqCst) {
                     self.save(device)?;
                     return Ok(Outcome::Interrupted);
                 }
-                if saved.elapsed() >= save_every && self.step < last {
+                if saved.elapsed() >= save_every {
                     self.save(device)?;
                     saved = Instant::now();
                 }
@@ -393,6 +228,9 @@ impl Trainer {
             saved = Instant::now();
             let line = self.epochs.last().expect("just added");
             tell(Event::Epoch(line, improved));
+            if stop.load(Ordering::SeqCst) && self.step < end {
+                return Ok(Outcome::Interrupted);
+            }
         }
         if self.step < total {
             self.save(device)?;
@@ -442,12 +280,28 @@ impl Trainer {
             return Ok(());
         }
         Err(Error::Invalid(format!(
-            "the loss is no longer a finite number near step {}: training diverged. The last checkpoint in {} is from \
-             before and intact. Try a smaller --lr (it is {}), or --recipe robust",
+            "the loss or the weights are no longer finite numbers near step {}: training diverged. The last checkpoint in \
+             {} is from before and intact. Try a smaller --lr (it is {}), or --recipe robust",
             self.step,
             self.dir.display(),
             self.config.recipe.lr
         )))
+    }
+
+    /// Warns, once an epoch, when the epoch's mean loss so far is that of guessing, ln(classes). The first steps of a
+    /// run, where it is everyone's, are let pass.
+    fn warn_if_guessing(&mut self, loss: f64, tell: &mut dyn FnMut(Event)) {
+        let chance = (self.config.classes as f64).ln();
+        let epoch = self.epochs.last().map_or(0, |e| e.epoch) + 1;
+        if (loss - chance).abs() < 0.01 * chance && self.step >= 100 && self.warned != epoch {
+            self.warned = epoch;
+            tell(Event::Warning(format!(
+                "epoch {epoch}: the mean loss {loss:.4} is that of guessing (ln {} = {chance:.4}): the network does not \
+                 learn. Plain VGG does so with a small fixed-deviation initialisation; --recipe robust trains it, and a \
+                 smaller --lr may help",
+                self.config.classes
+            )));
+        }
     }
 
     /// Evaluates, adds the line of metrics, keeps the best weights; whether this epoch is the best.
@@ -488,14 +342,7 @@ impl Trainer {
             seconds: clock(),
             images_per_second,
         };
-        let chance = (self.config.classes as f64).ln();
-        if (line.train_loss - chance).abs() < 0.01 * chance {
-            tell(Event::Warning(format!(
-                "epoch {epoch}: the loss {:.4} is that of guessing (ln {} = {chance:.4}): the network does not learn. \
-                 Plain VGG does so with a small fixed-deviation initialisation; --recipe robust trains it",
-                line.train_loss, self.config.classes
-            )));
-        }
+        self.warn_if_guessing(line.train_loss, tell);
         let chosen = val.as_ref().unwrap_or(&test);
         let better = |b: &Best| (chosen.accuracy(), -chosen.loss) > (b.accuracy, -b.loss);
         let improved = self.best.as_ref().is_none_or(better);
@@ -535,7 +382,12 @@ impl Trainer {
     }
 
     /// Writes the newest state to the run folder.
+    ///
+    /// # Errors
+    /// Those of the file system, and weights or losses that are no longer finite: the checkpoint before stays then.
     pub fn save(&self, device: &mut dyn Device) -> Result<()> {
+        let stats = read_stats(device, self.stats)?;
+        self.refuse_non_finite(stats[3])?;
         let a = &self.arenas;
         let named = [
             ("weights", Some(a.weights)),
@@ -543,15 +395,19 @@ impl Trainer {
             ("moment2", a.moment2),
             ("ema", a.ema),
         ];
-        let mut arenas = Vec::new();
-        for (name, view) in named {
-            if let Some(view) = view {
-                arenas.push((name, download_f32(device, view)?));
-            }
-        }
-        let stats = read_stats(device, self.stats)?;
+        let views: Vec<(&str, View)> = named
+            .into_iter()
+            .filter_map(|(name, view)| Some((name, view?)))
+            .collect();
+        let names: Vec<&str> = views.iter().map(|(name, _)| *name).collect();
         let meta = Meta::new(self.step, self.config.clone(), self.best, stats);
-        Checkpoint { meta, arenas }.write(&self.dir.join(LAST))
+        checkpoint::write(&self.dir.join(LAST), &meta, &names, &mut |name| {
+            let (_, view) = views.iter().find(|(n, _)| *n == name).expect("named above");
+            let values = download_f32(device, *view)?;
+            let bad = values.iter().filter(|v| !v.is_finite()).count();
+            self.refuse_non_finite(bad as f64)?;
+            Ok(values)
+        })
     }
 }
 
@@ -561,32 +417,4 @@ fn decayed_ranges(model: &Model) -> Vec<(usize, usize)> {
     let parameters = model.parameters();
     let own = parameters.iter().filter(|p| linear(p.layer));
     own.map(|p| (p.offset, p.len)).collect()
-}
-
-/// An error if a dataset is not what the configuration was made for.
-pub fn check_dataset(config: &Config, dataset: &Dataset) -> Result<()> {
-    let images = &dataset.test.images;
-    let size = format!("{}x{}x1", images.height, images.width);
-    if size != config.input {
-        return Err(Error::Shape {
-            what: format!("image size of the dataset {}", dataset.name),
-            expected: config.input.clone(),
-            found: size,
-        });
-    }
-    if dataset.classes != config.classes {
-        return Err(Error::Invalid(format!(
-            "the dataset {} has {} classes, the network was made for {}; give the dataset the run was trained on ({}) \
-             with --data or --dataset",
-            dataset.name, dataset.classes, config.classes, config.dataset
-        )));
-    }
-    let available = dataset.train.len().saturating_sub(config.validation);
-    if config.images == 0 || config.images > available {
-        return Err(Error::Invalid(format!(
-            "the run trains on {} images, the dataset {} has {available} for it",
-            config.images, dataset.name
-        )));
-    }
-    Ok(())
 }

@@ -53,6 +53,8 @@ pub struct Proto {
     pub targets: Vec<usize>,
     pub line: u32,
     pub place: u32,
+    /// Which bytes of a load are used.
+    pub used_bytes: u64,
     pub class: Class,
     pub flops: u32,
     pub tensor: u32,
@@ -183,6 +185,7 @@ impl<'a> Decoder<'a> {
             for p in &mut self.protos[before..] {
                 p.line = i.line;
                 p.place = i.place;
+                p.used_bytes = i.used_bytes;
             }
             if let Some((reg, negated)) = i.guard {
                 let slot = self.pred_slot(reg).map_err(|r| LoadError {
@@ -255,6 +258,7 @@ impl<'a> Decoder<'a> {
             targets: Vec::new(),
             line: 0,
             place: 0,
+            used_bytes: !0,
             class,
             flops: 0,
             tensor: 0,

@@ -29,6 +29,8 @@ pub enum Class {
 pub struct Info {
     pub line: u32,
     pub place: u32,
+    /// Which bytes of a load are used, bit 0 the first; the others may be uninitialised.
+    pub used_bytes: u64,
     pub class: Class,
     /// Floating-point operations a lane does.
     pub flops: u32,

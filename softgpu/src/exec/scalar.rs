@@ -5,7 +5,7 @@ use super::inst::{Handler, Inst, NONE, Op, plain_handler};
 use super::row::Isa;
 use crate::numerics::Rounding;
 use crate::numerics::half::{self, Half};
-use crate::numerics::{float, soft};
+use crate::numerics::{approx, float, soft};
 use crate::ptx::Type;
 
 /// A function of up to three lanes' bits and the instruction's settings ([`Settings::pack`]).
@@ -221,52 +221,29 @@ pub fn single_function(op: &str) -> Option<Function> {
     })
 }
 
-/// Approximate functions, computed in double precision and rounded once: inside the error bounds that
-/// the ISA documents for each.
+/// Approximate functions of f32: inside the error bounds that the ISA documents for each.
 pub fn approximate(op: &str) -> Option<Function> {
-    fn run(a: u64, s: Settings, f: fn(f64) -> f64) -> u64 {
-        let x = single(a);
-        let x = if s.ftz { float::flush_f32(x) } else { x };
-        let y = float::canonical_f32(f(f64::from(x)) as f32);
-        bits(if s.ftz { float::flush_f32(y) } else { y })
-    }
     Some(match op {
-        "sin" => |a, _, _, s| run(a, s, f64::sin),
-        "cos" => |a, _, _, s| run(a, s, f64::cos),
-        "lg2" => |a, _, _, s| run(a, s, f64::log2),
-        "ex2" => |a, _, _, s| run(a, s, f64::exp2),
-        "tanh" => |a, _, _, s| run(a, s, f64::tanh),
-        "rsqrt" => |a, _, _, s| run(a, s, |x| 1.0 / x.sqrt()),
-        "sqrt" => |a, _, _, s| run(a, s, f64::sqrt),
-        "rcp" => |a, _, _, s| run(a, s, |x| 1.0 / x),
+        "sin" => |a, _, _, s| bits(approx::sin_f32(single(a), s.ftz)),
+        "cos" => |a, _, _, s| bits(approx::cos_f32(single(a), s.ftz)),
+        "lg2" => |a, _, _, s| bits(approx::lg2_f32(single(a), s.ftz)),
+        "ex2" => |a, _, _, s| bits(approx::ex2_f32(single(a), s.ftz)),
+        "tanh" => |a, _, _, _| bits(approx::tanh_f32(single(a))),
+        "rsqrt" => |a, _, _, s| bits(approx::rsqrt_f32(single(a), s.ftz)),
+        "sqrt" => |a, _, _, s| bits(approx::sqrt_f32(single(a), s.ftz)),
+        "rcp" => |a, _, _, s| bits(approx::rcp_f32(single(a), s.ftz)),
         _ => return None,
     })
 }
 
 /// `rcp.approx.ftz.f64`: only the upper half of operand and result counts, subnormals are zeros.
 pub fn coarse_rcp(a: u64, _: u64, _: u64, _: Settings) -> u64 {
-    coarse(a, |x| 1.0 / x)
+    approx::rcp_f64(f64::from_bits(a)).to_bits()
 }
 
 /// `rsqrt.approx.ftz.f64`, likewise.
 pub fn coarse_rsqrt(a: u64, _: u64, _: u64, _: Settings) -> u64 {
-    coarse(a, |x| 1.0 / x.sqrt())
-}
-
-fn coarse(a: u64, f: fn(f64) -> f64) -> u64 {
-    let flush = |x: f64| {
-        if x.is_subnormal() {
-            0f64.copysign(x)
-        } else {
-            x
-        }
-    };
-    let y = flush(f(flush(f64::from_bits(a & !0xffff_ffff))));
-    if y.is_nan() {
-        0x7fff_ffff_0000_0000
-    } else {
-        y.to_bits() & !0xffff_ffff
-    }
+    approx::rsqrt_f64_ftz(f64::from_bits(a)).to_bits()
 }
 
 /// The f64 operation of a name.
@@ -282,7 +259,7 @@ pub fn double_function(op: &str) -> Option<Function> {
         "div" => |a, b, _, s| float::div_f64(d(a), d(b), s.mode).to_bits(),
         "rcp" => |a, _, _, s| float::rcp_f64(d(a), s.mode).to_bits(),
         "sqrt" => |a, _, _, s| float::sqrt_f64(d(a), s.mode).to_bits(),
-        "rsqrt" => |a, _, _, _| (1.0 / d(a).sqrt()).to_bits(),
+        "rsqrt" => |a, _, _, _| approx::rsqrt_f64(d(a)).to_bits(),
         "min" => |a, b, _, _| float::min_f64(d(a), d(b)).to_bits(),
         "max" => |a, b, _, _| float::max_f64(d(a), d(b)).to_bits(),
         _ => return None,
@@ -396,8 +373,8 @@ pub fn half_function(op: &str) -> Option<Function> {
                 half::neg(half_in(a, s), half_of(s.from))
             })
         },
-        "ex2" => |a, b, c, s| pair(a, b, c, s, |a, _, _| via(a, s, f64::exp2)),
-        "tanh" => |a, b, c, s| pair(a, b, c, s, |a, _, _| via(a, s, f64::tanh)),
+        "ex2" => |a, b, c, s| pair(a, b, c, s, |a, _, _| via(a, s, libm::exp2)),
+        "tanh" => |a, b, c, s| pair(a, b, c, s, |a, _, _| via(a, s, libm::tanh)),
         _ => return None,
     })
 }

@@ -236,6 +236,10 @@ fn initialised(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind:
         }
     }
     if missing != 0 {
+        // SAFETY: the shadow of bytes that were just looked at.
+        let missing = of_used_bytes(used_bytes(cx, i), missing, size, |l, b| unsafe {
+            at(l).add(b).read()
+        });
         lanes(missing, |l| {
             let spot = Spot {
                 address: a[l],
@@ -246,6 +250,27 @@ fn initialised(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind:
             report::at(cx, FindingKind::Uninitialised, i, l as u32, spot, message);
         });
     }
+}
+
+/// Of the lanes whose load touches unwritten bytes, those that use such a byte: the compiler may load a
+/// whole vector for a part of it and says so (`.pragma "used_bytes_mask"`). `written` is the shadow of a
+/// lane's byte.
+fn of_used_bytes(used: u64, missing: u32, size: u32, written: impl Fn(usize, usize) -> u8) -> u32 {
+    if used == !0 {
+        return missing;
+    }
+    let mut kept = 0;
+    lanes(missing, |l| {
+        let bad = (0..size as usize).any(|b| used >> b & 1 != 0 && written(l, b) == 0);
+        kept |= u32::from(bad) << l;
+    });
+    kept
+}
+
+/// Which bytes of its load an instruction uses.
+fn used_bytes(cx: &Cx, i: &Inst) -> u64 {
+    let info = cx.launch().program.info.get(i.id as usize);
+    info.map_or(!0, |info| info.used_bytes)
 }
 
 /// initcheck and counters of local memory; addresses are inside.
@@ -269,6 +294,14 @@ pub fn observe_local(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32,
             }
         }
     });
+    if missing != 0 {
+        let used = used_bytes(cx, i);
+        let warp = cx.warp();
+        missing = of_used_bytes(used, missing, size, |l, b| {
+            let at = a[l] + b as u64;
+            warp.local_written[(at / 4 * 128) as usize + l * 4 + (at % 4) as usize]
+        });
+    }
     lanes(missing, |l| {
         let spot = Spot {
             address: a[l],

@@ -1,9 +1,9 @@
 //! The approximate functions.
 //!
 //! The ISA bounds their error; the device's exact bits are not published. Here each is the
-//! correctly rounded value or within one unit in the last place of it (a portable
-//! implementation, so every host gives the same bits), which is inside every bound. A
-//! program must not depend on more than the bound; `softgpu/docs/numerics.md` lists both.
+//! correctly rounded value or what the `libm` crate gives (portable code, so every host gives
+//! the same bits), which the tests hold against those bounds. A program must not depend on
+//! more than the bound; `softgpu/docs/numerics.md` lists both.
 
 use super::Rounding;
 use super::float::{self, canonical_f32, flush_f32};

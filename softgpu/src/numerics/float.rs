@@ -197,9 +197,7 @@ fn extremum_f32(a: f32, b: f32, nan: bool, xorsign: bool, least: bool) -> f32 {
     let (x, y) = if xorsign { (a.abs(), b.abs()) } else { (a, b) };
     let chosen = if x.is_nan() {
         canonical_f32(y)
-    } else if y.is_nan() {
-        x
-    } else if least == (total_order_f32(x) <= total_order_f32(y)) {
+    } else if y.is_nan() || least == (total_order_f32(x) <= total_order_f32(y)) {
         x
     } else {
         y

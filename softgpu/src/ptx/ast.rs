@@ -169,6 +169,8 @@ pub struct Instr<'a> {
     /// Index into [`Module::places`] plus one; 0 when no `.loc` came before.
     pub place: u32,
     pub scope: u32,
+    /// Which bytes of what it loads are used (`.pragma "used_bytes_mask N"`), bit 0 the first.
+    pub used_bytes: u64,
 }
 
 /// A place in the source text.

@@ -17,6 +17,7 @@ pub fn parse(text: &str) -> Result<Module<'_>, SyntaxError> {
         at: 0,
         module: Module::default(),
         place: 0,
+        used_bytes: !0,
         scopes: Scopes::default(),
         function: Function::default(),
     };
@@ -30,6 +31,8 @@ struct Parser<'a> {
     module: Module<'a>,
     /// The latest `.loc`, as in [`Instr::place`].
     place: u32,
+    /// Of the next instruction, as in [`Instr::used_bytes`].
+    used_bytes: u64,
     scopes: Scopes<'a>,
     function: Function<'a>,
 }

@@ -335,6 +335,8 @@ fn launches_with_attributes() {
         attributes[0].id = CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
         attributes[0].value.clusterDim = zeroed();
         attributes[0].value.clusterDim.x = 2;
+        // The launch reads them through the pointer in `config`.
+        std::hint::black_box(&attributes);
         assert_eq!(launch(&config), CUDA_ERROR_NOT_SUPPORTED);
 
         // The same arguments as one buffer.
@@ -343,9 +345,9 @@ fn launches_with_attributes() {
         buffer[8..12].copy_from_slice(&5u32.to_ne_bytes());
         for (mut size, expected) in [(12usize, CUDA_SUCCESS), (11, CUDA_ERROR_INVALID_VALUE)] {
             let mut extra = [
-                1 as *mut _,
+                std::ptr::without_provenance_mut(1),
                 buffer.as_mut_ptr().cast(),
-                2 as *mut _,
+                std::ptr::without_provenance_mut(2),
                 (&raw mut size).cast(),
                 null_mut(),
             ];

@@ -181,7 +181,7 @@ impl Writer {
                 self.line(depth, "}");
             }
             6 | 7 => {
-                let counter = format!("i{}", self.loops);
+                let counter = format!("count_{}", self.loops);
                 self.loops += 1;
                 let bound = self.expression("u32", 1);
                 let head = format!(

@@ -133,7 +133,7 @@ fn sums_and_products() {
                 (((a << 40) as i64 >> 40) * ((b << 40) as i64 >> 40)) as u32 as u64
             }),
             two("mul24.lo.u32", 32, |a, b| {
-                (a & 0xff_ffff) * (b & 0xff_ffff) & 0xffff_ffff
+                ((a & 0xff_ffff) * (b & 0xff_ffff)) & 0xffff_ffff
             }),
             three("mad24.lo.u32", 32, |a, b, c| {
                 ((a & 0xff_ffff) * (b & 0xff_ffff) + c) & 0xffff_ffff
@@ -232,6 +232,68 @@ fn comparisons_and_selection() {
         ));
     }
     check(&rows, 3);
+}
+
+/// What an instruction leaves in a 16-bit register has 16 bits, whoever reads it next.
+#[test]
+fn registers_of_16_bits() {
+    type Op = fn(u16, u16) -> u16;
+    let list: [(&str, Op); 17] = [
+        ("add.s16 %s, $a, $b;", |a, b| a.wrapping_add(b)),
+        ("sub.s16 %s, $a, $b;", |a, b| a.wrapping_sub(b)),
+        ("mul.lo.s16 %s, $a, $b;", |a, b| a.wrapping_mul(b)),
+        ("mul.hi.s16 %s, $a, $b;", |a, b| {
+            ((a as i16 as i32 * b as i16 as i32) >> 16) as u16
+        }),
+        ("mad.lo.s16 %s, $a, $b, $a;", |a, b| {
+            a.wrapping_mul(b).wrapping_add(a)
+        }),
+        ("neg.s16 %s, $a;", |a, _| a.wrapping_neg()),
+        ("abs.s16 %s, $a;", |a, _| (a as i16).wrapping_abs() as u16),
+        ("not.b16 %s, $a;", |a, _| !a),
+        ("min.s16 %s, $a, $b;", |a, b| {
+            (a as i16).min(b as i16) as u16
+        }),
+        ("max.s16 %s, $a, $b;", |a, b| {
+            (a as i16).max(b as i16) as u16
+        }),
+        ("shr.s16 %s, $a, 3;", |a, _| (a as i16 >> 3) as u16),
+        ("shl.b16 %s, $a, 3;", |a, _| a << 3),
+        ("cvt.s16.s8 %s, $a;", |a, _| a as i8 as u16),
+        ("cvt.s8.s16 %s, $a;", |a, _| a as i8 as u16),
+        (
+            "{ .reg .b32 %w; cvt.s32.s16 %w, $a; cvt.s16.s32 %s, %w; }",
+            |a, _| a,
+        ),
+        ("ld.global.s8 %s, [%x];", |a, _| a as i8 as u16),
+        ("ld.global.s16 %s, [%x];", |a, _| a),
+    ];
+    let mut rows = Vec::new();
+    for (text, f) in list {
+        let row = |next: &str, width, g: fn(u16, u16) -> u64| {
+            exact(
+                format!("{{ .reg .b16 %s; {text} {next} }}"),
+                &[width, 16, 16],
+                EDGES,
+                move |[a, b, _]| g(f(a as u16, b as u16), b as u16),
+            )
+        };
+        rows.push(row("div.u16 $d, %s, 3;", 16, |s, _| s as u64 / 3));
+        rows.push(row("setp.lt.u16 $d, %s, $b;", 1, |s, b| (s < b) as u64));
+        rows.push(row("setp.lt.s16 $d, %s, $b;", 1, |s, b| {
+            ((s as i16) < b as i16) as u64
+        }));
+        rows.push(row("cvt.u32.u16 $d, %s;", 32, |s, _| s as u64));
+        rows.push(row("shr.u16 $d, %s, 2;", 16, |s, _| s as u64 >> 2));
+        rows.push(row("mul.wide.u16 $d, %s, $b;", 32, |s, b| {
+            s as u64 * b as u64
+        }));
+        rows.push(row("mov.b32 $d, {%s, $b};", 32, |s, b| {
+            s as u64 | (b as u64) << 16
+        }));
+        rows.push(row("max.u16 $d, %s, $b;", 16, |s, b| s.max(b) as u64));
+    }
+    check(&rows, 6);
 }
 
 #[test]

@@ -125,6 +125,7 @@ impl Decoder<'_> {
             self.program.info.push(Info {
                 line: p.line,
                 place: p.place,
+                used_bytes: p.used_bytes,
                 class: p.class,
                 flops: p.flops,
                 tensor: p.tensor,
@@ -186,6 +187,7 @@ fn info_of(line: u32, place: u32) -> Info {
     Info {
         line,
         place,
+        used_bytes: !0,
         class: Class::Control,
         flops: 0,
         tensor: 0,

@@ -382,6 +382,9 @@ impl<'a> Decoder<'a> {
         };
         if let Some(run) = run {
             self.emit(Class::Convert, run, d, &[a]);
+            if have.bytes() == 2 && to.signed() {
+                self.cut_to_16(d)?;
+            }
             return Ok(());
         }
         if tf32 && from != Type::F32
@@ -409,7 +412,18 @@ impl<'a> Decoder<'a> {
             let run = ops::conversion(have, wide, to, wide, None, false, false)
                 .ok_or_else(|| Refusal::new("this conversion is not supported"))?;
             self.emit(Class::Convert, run, d, &[d]);
+            if have.bytes() == 2 {
+                self.cut_to_16(d)?;
+            }
         }
+        Ok(())
+    }
+
+    /// Clears what lies above a 16-bit register: rows of 32 bits hold those with zeros on top.
+    fn cut_to_16(&mut self, d: u32) -> Decoded<()> {
+        let run = ops::conversion(Type::U16, false, Type::U16, false, None, false, false)
+            .ok_or_else(|| Refusal::new("this conversion is not supported"))?;
+        self.emit(Class::Convert, run, d, &[d]);
         Ok(())
     }
 

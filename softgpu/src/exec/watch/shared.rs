@@ -168,6 +168,9 @@ fn initialised(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind:
         }
     }
     if missing != 0 {
+        // SAFETY: the shadow of bytes that were just looked at.
+        let written = |l: usize, b: usize| unsafe { at(l).add(b).read() };
+        let missing = super::of_used_bytes(super::used_bytes(cx, i), missing, size, written);
         // words that a copy is about to write are another mistake, and reported as that
         let writes = unsafe { &(*cx.block).shadow.writes };
         let pending = |l: usize| {

@@ -7,8 +7,14 @@
 //! model's. Elements outside that range (huge, infinite, NaN, or e_max very small) mark their
 //! row, and marked elements are redone by the model.
 
+// One index runs over several arrays of lanes or rows at once, here and in every loop below.
+#![allow(clippy::needless_range_loop)]
+
 use super::super::half::{bf16_to_f32, f16_to_f32};
 use super::{Accumulator, Element, Operation, model};
+
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 
 const ROWS: usize = 16;
 const COLUMNS: usize = 8;
@@ -32,7 +38,7 @@ struct Tile {
     b_exponent: [[i32; COLUMNS]; MAX_K],
     c: [[u32; ROWS]; COLUMNS],
     d: [[u32; ROWS]; COLUMNS],
-    outside: [[bool; ROWS]; COLUMNS],
+    outside: [u16; COLUMNS],
 }
 
 /// Runs an operation if it is one of those handled here; returns whether it was.
@@ -46,8 +52,34 @@ pub fn execute(
     c: &[[u32; 32]],
     d: &mut [[u32; 32]],
 ) -> bool {
-    let fits = op.m == ROWS && op.n == COLUMNS && op.k <= MAX_K;
-    if !fits || op.c != Accumulator::F32 {
+    #[cfg(target_arch = "x86_64")]
+    if handles(op) && avx512::available() {
+        let (a, b, c) = (
+            &a[..op.a_registers()],
+            &b[..op.b_registers()],
+            &c[..op.c_registers()],
+        );
+        let d = &mut d[..op.c_registers()];
+        // SAFETY: the features were just found.
+        let outside = unsafe { avx512::run(op, a, b, c, d) };
+        redo(op, a, b, c, d, outside);
+        return true;
+    }
+    execute_portable(op, a, b, c, d)
+}
+
+/// [`execute`] for hosts without AVX-512.
+///
+/// # Panics
+/// If a slice has fewer rows than the operation needs.
+pub fn execute_portable(
+    op: &Operation,
+    a: &[[u32; 32]],
+    b: &[[u32; 32]],
+    c: &[[u32; 32]],
+    d: &mut [[u32; 32]],
+) -> bool {
+    if !handles(op) {
         return false;
     }
     let (a, b, c) = (
@@ -57,32 +89,17 @@ pub fn execute(
     );
     let d = &mut d[..op.c_registers()];
     #[cfg(target_arch = "x86_64")]
-    {
-        if std::is_x86_feature_detected!("avx512f") && std::is_x86_feature_detected!("avx512dq") {
-            // SAFETY: the features were just found.
-            unsafe { run_avx512(op, a, b, c, d) };
-            return true;
-        }
-        if std::is_x86_feature_detected!("avx2") {
-            // SAFETY: the feature was just found.
-            unsafe { run_avx2(op, a, b, c, d) };
-            return true;
-        }
+    if std::is_x86_feature_detected!("avx2") {
+        // SAFETY: the feature was just found.
+        unsafe { run_avx2(op, a, b, c, d) };
+        return true;
     }
     run(op, a, b, c, d);
     true
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
-fn run_avx512(
-    op: &Operation,
-    a: &[[u32; 32]],
-    b: &[[u32; 32]],
-    c: &[[u32; 32]],
-    d: &mut [[u32; 32]],
-) {
-    run(op, a, b, c, d);
+fn handles(op: &Operation) -> bool {
+    op.m == ROWS && op.n == COLUMNS && op.k <= MAX_K && op.c == Accumulator::F32
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -106,7 +123,7 @@ fn run(op: &Operation, a: &[[u32; 32]], b: &[[u32; 32]], c: &[[u32; 32]], d: &mu
         b_exponent: [[ZERO; COLUMNS]; MAX_K],
         c: [[0; ROWS]; COLUMNS],
         d: [[0; ROWS]; COLUMNS],
-        outside: [[false; ROWS]; COLUMNS],
+        outside: [0; COLUMNS],
     };
     match op.a {
         Element::F16 => unpack_pairs(&mut tile, a, b, f16_parts),
@@ -122,7 +139,7 @@ fn run(op: &Operation, a: &[[u32; 32]], b: &[[u32; 32]], c: &[[u32; 32]], d: &mu
     }
     // Constant parameters let the loops over terms unroll.
     let parameters = model::parameters(op);
-    let any_outside = match (op.k, parameters.length, parameters.fraction) {
+    match (op.k, parameters.length, parameters.fraction) {
         (16, 8, 24) => columns::<16, 8, 24>(&mut tile),
         (16, 16, 25) => columns::<16, 16, 25>(&mut tile),
         (8, 8, 24) => columns::<8, 8, 24>(&mut tile),
@@ -130,9 +147,6 @@ fn run(op: &Operation, a: &[[u32; 32]], b: &[[u32; 32]], c: &[[u32; 32]], d: &mu
         (8, 4, 24) => columns::<8, 4, 24>(&mut tile),
         (4, 4, 24) => columns::<4, 4, 24>(&mut tile),
         _ => columns::<4, 4, 25>(&mut tile),
-    };
-    if any_outside {
-        redo(op, a, b, &mut tile);
     }
     for lane in 0..32 {
         let (row, column) = (lane / 4, lane % 4 * 2);
@@ -141,25 +155,46 @@ fn run(op: &Operation, a: &[[u32; 32]], b: &[[u32; 32]], c: &[[u32; 32]], d: &mu
         d[2][lane] = tile.d[column][row + 8];
         d[3][lane] = tile.d[column + 1][row + 8];
     }
+    redo(op, a, b, c, d, tile.outside);
 }
 
-/// Elements the vectors could not do, one by one.
+/// Elements the vectors could not do, one by one: `outside` has a mask of rows a column.
+#[inline(always)]
+fn redo(
+    op: &Operation,
+    a: &[[u32; 32]],
+    b: &[[u32; 32]],
+    c: &[[u32; 32]],
+    d: &mut [[u32; 32]],
+    outside: [u16; COLUMNS],
+) {
+    if outside != [0; COLUMNS] {
+        redo_marked(op, a, b, c, d, outside);
+    }
+}
+
 #[cold]
 #[inline(never)]
-fn redo(op: &Operation, a: &[[u32; 32]], b: &[[u32; 32]], tile: &mut Tile) {
+fn redo_marked(
+    op: &Operation,
+    a: &[[u32; 32]],
+    b: &[[u32; 32]],
+    c: &[[u32; 32]],
+    d: &mut [[u32; 32]],
+    outside: [u16; COLUMNS],
+) {
     let left = super::fragment::gather_a(op, |r, lane| a[r][lane] as u64);
     let right = super::fragment::gather_b(op, |r, lane| b[r][lane] as u64);
-    for column in 0..COLUMNS {
-        for row in 0..ROWS {
-            if tile.outside[column][row] {
-                let value = model::element(
-                    op,
-                    |k| left[row * op.k + k],
-                    |k| right[k * op.n + column],
-                    tile.c[column][row] as u64,
-                );
-                tile.d[column][row] = value as u32;
-            }
+    for (column, mask) in outside.iter().enumerate() {
+        for row in (0..ROWS).filter(|row| mask >> row & 1 != 0) {
+            let (r, lane) = (column % 2 + row / 8 * 2, row % 8 * 4 + column / 2);
+            let value = model::element(
+                op,
+                |k| left[row * op.k + k],
+                |k| right[k * op.n + column],
+                c[r][lane] as u64,
+            );
+            d[r][lane] = value as u32;
         }
     }
 }
@@ -248,45 +283,45 @@ fn unpack_tf32(tile: &mut Tile, a: &[[u32; 32]], b: &[[u32; 32]]) {
     }
 }
 
-/// All of D; returns whether any element lies outside the safe range.
+/// All of D.
 #[inline(always)]
-fn columns<const K: usize, const LENGTH: usize, const F: i32>(tile: &mut Tile) -> bool {
-    let mut any = false;
+fn columns<const K: usize, const LENGTH: usize, const F: i32>(tile: &mut Tile) {
     for column in 0..COLUMNS {
         let mut sum = tile.c[column];
-        let mut outside = [false; ROWS];
+        let mut outside = [0; ROWS];
         for start in (0..K).step_by(LENGTH) {
             step::<LENGTH, F>(tile, column, start, &mut sum, &mut outside);
         }
         tile.d[column] = sum;
-        tile.outside[column] = outside;
-        any |= outside.iter().fold(false, |any, &x| any | x);
+        for (row, out) in outside.iter().enumerate() {
+            tile.outside[column] |= (*out as u16) << row;
+        }
     }
-    any
 }
 
-/// One fused sum of LENGTH products and the accumulator, for 16 rows.
+/// One fused sum of LENGTH products and the accumulator, for 16 rows. A row that cannot be
+/// done here gets a nonzero word in `outside`.
 #[inline(always)]
 fn step<const LENGTH: usize, const F: i32>(
     tile: &Tile,
     column: usize,
     start: usize,
     sum: &mut [u32; ROWS],
-    outside: &mut [bool; ROWS],
+    outside: &mut [u32; ROWS],
 ) {
     let mut largest = [0i32; ROWS];
-    let mut c = [0f32; ROWS];
+    let mut c = [0u32; ROWS];
     for row in 0..ROWS {
-        let value = f32::from_bits(sum[row]);
-        let field = (sum[row] >> 23 & 255) as i32;
-        let special = field > LARGEST + 127;
-        let exponent = if value == 0.0 {
+        let bits = sum[row];
+        let field = (bits >> 23 & 255) as i32;
+        let exponent = if bits << 1 == 0 {
             ZERO
         } else {
             field.max(1) - 127
         };
+        let special = field > LARGEST + 127;
         largest[row] = if special { OUTSIDE } else { exponent };
-        c[row] = if special { 0.0 } else { value };
+        c[row] = if special { 0 } else { bits };
     }
     for k in start..start + LENGTH {
         let b = tile.b_exponent[k][column];
@@ -295,16 +330,16 @@ fn step<const LENGTH: usize, const F: i32>(
         }
     }
     let mut scale = [0f32; ROWS];
-    let mut back = [0f64; ROWS];
+    let mut exponent = [0i32; ROWS];
     for row in 0..ROWS {
         let e = largest[row];
-        let nothing = e < 2 * ZERO / 4;
-        let out = (e > LARGEST) | ((e < SMALLEST) & !nothing);
-        let e = e.clamp(SMALLEST, LARGEST);
-        let up = ((F - e + 127) as u32) << 23;
+        // Only zeros: any scale gives zero.
+        let e = if e < ZERO / 2 { SMALLEST } else { e };
+        let kept = e.clamp(SMALLEST, LARGEST);
+        let out = (kept != e) as u32;
         // A marked row is scaled by zero, so that its conversions below stay in range.
-        scale[row] = f32::from_bits(if out { 0 } else { up });
-        back[row] = f64::from_bits(((e - F + 1023) as u64) << 52);
+        scale[row] = f32::from_bits((((F - kept + 127) as u32) << 23) & out.wrapping_sub(1));
+        exponent[row] = kept;
         outside[row] |= out;
     }
     let mut total = [0i32; ROWS];
@@ -318,10 +353,24 @@ fn step<const LENGTH: usize, const F: i32>(
         }
     }
     for row in 0..ROWS {
-        // Sixteen products stay below 2^31; the accumulator may exceed it, hence f64.
-        let cut = (c[row] as f64 * scale[row] as f64).trunc();
-        let exact = total[row] as f64 + cut;
-        let kept = f64::from_bits(exact.to_bits() & !((1 << 29) - 1));
-        sum[row] = ((kept * back[row]) as f32).to_bits();
+        let scaled = f32::from_bits(c[row]) * scale[row];
+        // SAFETY: |c| < 2 * 2^e_max and below infinity, so |scaled| < 2^(F + 1); or zero.
+        let cut = unsafe { scaled.to_int_unchecked::<i32>() };
+        let power = f32::from_bits(((exponent[row] - F + 127) as u32) << 23);
+        sum[row] = if LENGTH == 16 {
+            // Sixteen products stay below 2^31, but not with the accumulator: through f64.
+            let exact = total[row] as f64 + cut as f64;
+            let kept = f64::from_bits(exact.to_bits() & !((1 << 29) - 1));
+            (kept as f32 * power).to_bits()
+        } else {
+            // Towards zero: the nearest f32 of the magnitude, one less where it is larger.
+            let exact = total[row] + cut;
+            let magnitude = exact.unsigned_abs() as i32;
+            let nearest = magnitude as f32;
+            // SAFETY: the magnitude is below 2^30.
+            let over = unsafe { nearest.to_int_unchecked::<i32>() } > magnitude;
+            let kept = f32::from_bits(nearest.to_bits() - over as u32) * power;
+            kept.to_bits() | exact as u32 & 0x8000_0000
+        };
     }
 }

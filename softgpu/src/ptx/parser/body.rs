@@ -150,6 +150,7 @@ impl<'a> Parser<'a> {
             operands,
             line,
             place,
+            used_bytes: std::mem::replace(&mut self.used_bytes, !0),
             scope,
         });
         Ok(())

@@ -147,9 +147,21 @@ impl<'a> Parser<'a> {
     pub(super) fn pragma(&mut self) -> Result<(), SyntaxError> {
         self.next();
         loop {
-            let Token::Text(_) = self.next() else {
+            let Token::Text(text) = self.next() else {
                 return self.error("a string expected after .pragma");
             };
+            // The compiler loads more than it needs and says so; other pragmas are only advice.
+            if let Some(mask) = text.strip_prefix("used_bytes_mask ") {
+                let mask = mask.trim();
+                let parsed = match mask.strip_prefix("0x") {
+                    Some(digits) => u64::from_str_radix(digits, 16),
+                    None => mask.parse(),
+                };
+                self.used_bytes = match parsed {
+                    Ok(mask) => mask,
+                    Err(_) => return self.error(format!("'{mask}' is not a mask of bytes")),
+                };
+            }
             if !self.take(',') {
                 break;
             }

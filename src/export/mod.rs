@@ -1,0 +1,5 @@
+//! Weights for other programs: PyTorch's layouts and names, and ONNX graphs.
+
+pub mod onnx;
+mod protobuf;
+pub mod pytorch;

@@ -1,0 +1,96 @@
+//! What a run is: everything that determines its numbers.
+
+use super::recipe::Recipe;
+use super::samples::steps_after;
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::model::{Model, Shape, zoo};
+use crate::ops::batch::Gather;
+use serde::{Deserialize, Serialize};
+
+/// All that determines a run's numbers, beside the data and the kind of device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub model: String,
+    /// Input size, `HxWxC`.
+    pub input: String,
+    pub classes: usize,
+    pub dataset: String,
+    pub recipe: Recipe,
+    pub seed: u64,
+    /// Images trained on.
+    pub images: usize,
+    /// Training images held out, on which the best epoch is chosen; 0: the test images choose it.
+    pub validation: usize,
+}
+
+impl Config {
+    /// The network, with the recipe's dropout.
+    pub fn model(&self) -> Result<Model> {
+        let mut model = zoo::build(&self.model, self.input.parse()?, self.classes)?;
+        model.set_dropout(&self.recipe.dropout);
+        Ok(model)
+    }
+
+    /// How batches are made; without deformation for evaluation.
+    pub fn gather(&self, batch: usize, training: bool) -> Result<Gather> {
+        let Shape { h, w, c } = self.input.parse()?;
+        Ok(Gather {
+            n: batch,
+            h,
+            w,
+            c,
+            mean: self.recipe.mean,
+            std: self.recipe.std,
+            seed: self.seed,
+            augment: self.recipe.augment.filter(|_| training),
+        })
+    }
+
+    /// An error if a setting makes no sense by itself; the data come in with [`check_dataset`].
+    pub fn check(&self) -> Result<()> {
+        self.recipe.check()?;
+        if self.images == 0 || u32::try_from(self.images).is_err() {
+            return Err(Error::Invalid(format!(
+                "{} images to train on: it must be between 1 and {}",
+                self.images,
+                u32::MAX
+            )));
+        }
+        Ok(())
+    }
+
+    /// Steps of the whole run.
+    pub fn total_steps(&self) -> u64 {
+        steps_after(self.recipe.epochs, self.images, self.recipe.batch)
+    }
+}
+
+/// An error if a dataset is not what the configuration was made for.
+pub fn check_dataset(config: &Config, dataset: &Dataset) -> Result<()> {
+    let images = &dataset.test.images;
+    let size = format!("{}x{}x1", images.height, images.width);
+    if size != config.input {
+        return Err(Error::Shape {
+            what: format!("image size of the dataset {}", dataset.name),
+            expected: config.input.clone(),
+            found: size,
+        });
+    }
+    if dataset.classes != config.classes {
+        return Err(Error::Invalid(format!(
+            "the dataset {} has {} classes, the network was made for {}; give the dataset the run was trained on ({}) \
+             with --data or --dataset",
+            dataset.name, dataset.classes, config.classes, config.dataset
+        )));
+    }
+    let available = dataset.train.len().saturating_sub(config.validation);
+    if config.images == 0 || config.images > available {
+        return Err(Error::Invalid(format!(
+            "the run trains on {} images, the dataset {} has {available} for it",
+            config.images, dataset.name
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! Running a network over a whole split, without dropout or deformation.
+
+use super::config::Config;
+use crate::data::Split;
+use crate::device::{DType, Device, View, download_f32, upload_f32};
+use crate::error::Result;
+use crate::network::{Mode, Network};
+use crate::ops::loss::LossKind;
+
+/// A split's bytes on a device.
+pub(super) struct Resident {
+    pub(super) pixels: View,
+    pub(super) labels: View,
+    count: usize,
+}
+
+impl Resident {
+    pub(super) fn new(device: &mut dyn Device, split: &Split) -> Result<Resident> {
+        let pixels = device.alloc(DType::U8, split.images.pixels.len())?;
+        device.upload(pixels, &split.images.pixels)?;
+        let labels = device.alloc(DType::U8, split.labels.len())?;
+        device.upload(labels, &split.labels)?;
+        Ok(Resident {
+            pixels,
+            labels,
+            count: split.len(),
+        })
+    }
+}
+
+/// The result of running a network over a split.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// Mean cross-entropy.
+    pub loss: f64,
+    pub correct: usize,
+    /// Softmax outputs, `[images, classes]`.
+    pub probabilities: Vec<f32>,
+    pub classes: usize,
+}
+
+impl Evaluation {
+    /// Number of images.
+    pub fn count(&self) -> usize {
+        self.probabilities.len() / self.classes
+    }
+    /// Share of correct answers.
+    pub fn accuracy(&self) -> f64 {
+        self.correct as f64 / self.count() as f64
+    }
+}
+
+/// Views an evaluation writes to, made once.
+pub(super) struct EvaluationBuffers {
+    indices: View,
+    stats: View,
+    probabilities: View,
+}
+
+impl EvaluationBuffers {
+    pub(super) fn new(device: &mut dyn Device, network: &Network) -> Result<EvaluationBuffers> {
+        Ok(EvaluationBuffers {
+            indices: device.alloc(DType::U32, network.batch)?,
+            stats: device.alloc(DType::F64, 4)?,
+            probabilities: device.alloc(DType::F32, network.logits.len)?,
+        })
+    }
+}
+
+/// Runs evaluated weights over a split on a network made for it.
+///
+/// # Errors
+/// Those of the device.
+pub fn evaluate(
+    device: &mut dyn Device,
+    config: &Config,
+    weights: &[f32],
+    split: &Split,
+    batch: usize,
+) -> Result<Evaluation> {
+    let network = Network::new(device, &config.model()?, batch, false)?;
+    upload_f32(device, network.weights, weights)?;
+    let buffers = EvaluationBuffers::new(device, &network)?;
+    let data = Resident::new(device, split)?;
+    run_evaluation(
+        device,
+        config,
+        &network,
+        network.weights,
+        &data,
+        &buffers,
+        "eval",
+    )
+}
+
+pub(super) fn run_evaluation(
+    device: &mut dyn Device,
+    config: &Config,
+    network: &Network,
+    weights: View,
+    data: &Resident,
+    to: &EvaluationBuffers,
+    name: &str,
+) -> Result<Evaluation> {
+    let (batch, classes) = (network.batch, network.model.classes);
+    let gather = config.gather(batch, false)?;
+    device.zero(to.stats)?;
+    let mut probabilities = Vec::with_capacity(data.count * classes);
+    for start in (0..data.count).step_by(batch) {
+        let count = batch.min(data.count - start);
+        // A last batch that is not full is filled up with its own last image, whose results are left out.
+        let at = |i: usize| (start + i.min(count - 1)) as u32;
+        let indices: Vec<u32> = (0..batch).map(at).collect();
+        device.upload(to.indices, bytemuck::cast_slice(&indices))?;
+        device.record(name, &mut |d| {
+            let (x, labels) = (network.input, network.labels);
+            d.gather(&gather, data.pixels, data.labels, to.indices, x, labels)?;
+            network.forward(d, weights, Mode::Eval)?;
+            d.softmax(classes, network.logits, to.probabilities)
+        })?;
+        let logits = network.logits.slice(0, count * classes);
+        let labels = network.labels.slice(0, count);
+        device.loss(LossKind::Mean, classes, logits, labels, None, to.stats)?;
+        let here = to.probabilities.slice(0, count * classes);
+        probabilities.extend(download_f32(device, here)?);
+    }
+    let [sum, correct, ..] = read_stats(device, to.stats)?;
+    Ok(Evaluation {
+        loss: sum / data.count as f64,
+        correct: correct as usize,
+        probabilities,
+        classes,
+    })
+}
+
+pub(super) fn read_stats(device: &mut dyn Device, view: View) -> Result<[f64; 4]> {
+    let mut stats = [0.0; 4];
+    device.download(view, bytemuck::cast_slice_mut(&mut stats))?;
+    Ok(stats)
+}
