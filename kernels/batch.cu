@@ -8,7 +8,7 @@
 #include "common.cuh"
 
 struct Augment {
-    float degrees_as_radians, scale, shear, shift, elastic;
+    float half_turns, scale, shear, shift, elastic;
     int spacing;
 };
 
@@ -61,7 +61,7 @@ extern "C" __global__ void __launch_bounds__(GATHER_THREADS) gather(
     }
     uint4 words = philox(n, 0, t, PURPOSE_AUGMENT, seed), more = philox(n, 1, t, PURPOSE_AUGMENT, seed);
     float sine, cosine;
-    sincosf(symmetric(words.x, a.degrees_as_radians), &sine, &cosine);
+    sincospif(symmetric(words.x, a.half_turns), &sine, &cosine);
     float inverse = 1.0f / (1.0f + symmetric(words.y, a.scale)), shear = symmetric(words.z, a.shear);
     double m0 = cosine * inverse, m1 = (cosine * shear - sine) * inverse;
     double m2 = sine * inverse, m3 = (sine * shear + cosine) * inverse;

@@ -224,7 +224,7 @@ struct Epilogue {
 
     __device__ __forceinline__ float apply(float v, int column, int at, const float* out) const {
         if (bias) v += bias[column];
-        if (relu) v = v > 0.0f ? v : v * 0.0f;
+        if (relu) v = fmaxf(v, 0.0f);
         if (mask) v = mask[at] > 0.0f ? v : 0.0f;
         if (accumulate) v += out[at];
         return v;
@@ -251,8 +251,7 @@ __device__ __forceinline__ void store_fragment(
                     v.x += b.x, v.y += b.y, v.z += b.z, v.w += b.w;
                 }
                 if (e.relu) {
-                    v.x = v.x > 0.0f ? v.x : v.x * 0.0f, v.y = v.y > 0.0f ? v.y : v.y * 0.0f;
-                    v.z = v.z > 0.0f ? v.z : v.z * 0.0f, v.w = v.w > 0.0f ? v.w : v.w * 0.0f;
+                    v.x = fmaxf(v.x, 0.0f), v.y = fmaxf(v.y, 0.0f), v.z = fmaxf(v.z, 0.0f), v.w = fmaxf(v.w, 0.0f);
                 }
                 if (e.mask) {
                     float4 m = *(const float4*)(e.mask + at);
