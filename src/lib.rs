@@ -6,6 +6,7 @@
 //! backward; [`image`] turns pictures into digits; [`cli`] is the command line.
 
 pub mod cli;
+pub mod conformance;
 pub mod cpu;
 pub mod cuda;
 pub mod data;

@@ -10,6 +10,7 @@ mod params;
 mod predict;
 mod run;
 mod train;
+mod verify;
 
 use crate::error::Result;
 use clap::{Parser, Subcommand};
@@ -40,6 +41,8 @@ enum Command {
     Data(data::Command),
     /// What this machine has to compute with, and why anything is missing.
     Devices(devices::Args),
+    /// Check every operation of a device against the reference mathematics.
+    Verify(verify::Args),
 }
 
 /// Parses the arguments, runs the command, prints an error and returns the exit code.
@@ -63,6 +66,7 @@ fn dispatch(command: &Command) -> Result<ExitCode> {
         Command::Export(args) => export::run(args)?,
         Command::Data(command) => data::run(command)?,
         Command::Devices(args) => devices::run(args)?,
+        Command::Verify(args) => verify::run(args)?,
     }
     Ok(ExitCode::SUCCESS)
 }
