@@ -17,15 +17,6 @@
 // Arithmetic bounds these kernels for 64 channels and more.
 #include "tile.cuh"
 
-struct Part {
-    int first, count;
-    __device__ __forceinline__ explicit Part(int total) {
-        int each = ceil_div(total, (int)gridDim.z);
-        first = min_int((int)blockIdx.z * each, total);
-        count = min_int(each, total - first);
-    }
-};
-
 // An image pixel by its row number in the product.
 struct Pixel {
     int n, i, j;
@@ -130,12 +121,12 @@ struct Patches {
 
 template <bool BACKWARD>
 __device__ __forceinline__ void convolve(
-    const float* x, const float* w, float* y, float* workspace, Epilogue e, int images, int h, int width, int channels,
+    const float* x, const float* w, float* y, float* workspace, u32* counters, Epilogue e, int images, int h, int width, int channels,
     int columns, int kernel, int group) {
     using L = Patches<BACKWARD>;
     using T = Tile<L>;
     __shared__ __align__(16) float shared[T::SHARED];
-    int rows = images * h * width, tiles_n = ceil_div(columns, TILE_N);
+    int tiles_n = ceil_div(columns, TILE_N);
     int row0 = (int)blockIdx.x / tiles_n * TILE_M, column0 = (int)blockIdx.x % tiles_n * TILE_N;
     u32 all = taps_of_block(row0, images, h, width, group, kernel, BACKWARD ? -1 : 1);
     Part part(__popc(all) * ceil_div(channels, TILE_K));
@@ -144,10 +135,7 @@ __device__ __forceinline__ void convolve(
         L loader(x, w, images, h, width, channels, columns, kernel, group, row0, column0, all, part.first);
         T::multiply(loader, part.count, shared, acc);
     }
-    if (gridDim.z > 1) {
-        y = workspace + (long long)blockIdx.z * rows * columns;
-        e = Epilogue{};
-    }
+    if (!add_parts(acc, workspace, counters)) return;
     store_fragment<typename T::F, L::B_LAYOUT>(acc, y, column0, columns, e, [&](int i) {
         Pixel p(row0 + i, images, h, width, group);
         return p.exists ? p.index(h, width) * columns : -1;
@@ -156,14 +144,14 @@ __device__ __forceinline__ void convolve(
 
 extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) conv_forward(
     const float* __restrict__ x, const float* __restrict__ w, const float* __restrict__ b, float* y,
-    float* __restrict__ workspace, int relu, int n, int h, int width, int c, int k, int kernel, int group) {
-    convolve<false>(x, w, y, workspace, Epilogue{b, nullptr, relu, 0}, n, h, width, c, k, kernel, group);
+    float* workspace, u32* counters, int relu, int n, int h, int width, int c, int k, int kernel, int group) {
+    convolve<false>(x, w, y, workspace, counters, Epilogue{b, nullptr, relu, 0}, n, h, width, c, k, kernel, group);
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) conv_backward_data(
     const float* __restrict__ dy, const float* __restrict__ w, const float* __restrict__ mask, float* dx,
-    float* __restrict__ workspace, int n, int h, int width, int c, int k, int kernel, int group) {
-    convolve<true>(dy, w, dx, workspace, Epilogue{nullptr, mask, 0, 0}, n, h, width, k, c, kernel, group);
+    float* workspace, u32* counters, int n, int h, int width, int c, int k, int kernel, int group) {
+    convolve<true>(dy, w, dx, workspace, counters, Epilogue{nullptr, mask, 0, 0}, n, h, width, k, c, kernel, group);
 }
 
 // Backward weight: A and B are pixels of x and dy at one tap; the inner index numbers the pixels of the rectangle
@@ -199,24 +187,18 @@ struct PixelPairs {
 };
 
 // Blocks [0, taps ceil(c / TILE_M) ceil(k / TILE_N)) compute dw, the ceil(k / TILE_N) after them db. Parts (z) are
-// parts of the pixels; `reduce_parts` of gemm.cu adds them. `by_columns[d]` divides by w - d, the width of the
+// parts of the pixels. `by_columns[d]` divides by w - d, the width of the
 // rectangle for a tap d columns from the middle.
 extern "C" __global__ void __launch_bounds__(THREADS, 384 / THREADS) conv_backward_weight(
     const float* __restrict__ x, const float* __restrict__ dy, float* __restrict__ dw, float* __restrict__ db,
-    float* __restrict__ workspace, int n, int h, int width, int c, int k, int kernel, Divisor by_images,
+    float* workspace, u32* counters, int n, int h, int width, int c, int k, int kernel, Divisor by_images,
     Divisor by_columns0, Divisor by_columns1, Divisor by_columns2) {
     using T = Tile<PixelPairs>;
     __shared__ __align__(16) float shared[T::SHARED];
     int tiles_k = ceil_div(k, TILE_N), tiles_c = ceil_div(c, TILE_M), taps = kernel * kernel;
     int column0 = (int)blockIdx.x % tiles_k * TILE_N, rest = (int)blockIdx.x / tiles_k;
-    int weights = taps * c * k;
-    if (gridDim.z > 1) {
-        dw = workspace + (long long)blockIdx.z * (weights + k);
-        db = dw + weights;
-    }
     if (rest >= taps * tiles_c) {
-        Part part(n * h * width);
-        column_sums(dy, part.first, part.first + part.count, k, column0, shared, db);
+        column_sums(dy, n * h * width, k, column0, shared, workspace, counters, db);
         return;
     }
     int tap = rest / tiles_c, row0 = rest % tiles_c * TILE_M;
@@ -239,6 +221,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 384 / THREADS) conv_backwa
     from.end = pixels;
     float acc[THREAD_M][THREAD_N] = {};
     T::multiply(from, part.count, shared, acc);
+    if (!add_parts(acc, workspace, counters)) return;
     dw += tap * c * k;
     store_fragment<T::F, OUTER>(acc, dw, column0, k, Epilogue{}, [&](int i) { return row0 + i < c ? (row0 + i) * k : -1; });
 }

@@ -4,22 +4,12 @@
 //   gemm_tn  C[m,n] = A[k,m]^T B[k,n]    linear backward weight:  dw = x^T dy, db = column sums of dy
 //
 // A block computes one tile of C (see tile.cuh); blocks of one z take one part of k. With more than one part the
-// parts are written to `workspace` [parts][m n (+ n)] and `reduce_parts` adds them in order and applies the epilogue,
-// so that the result does not depend on the order in which blocks run. Arithmetic bounds large products; products
-// with few rows (m about the batch) are bounded by reading B once.
+// block that arrives last at a tile adds the parts in their order, so that the result does not depend on the order in
+// which blocks run. Arithmetic bounds large products; products with few rows (m about the batch) are bounded by
+// reading B once.
 //
 // VECTOR is 4 where every row is a multiple of 16 bytes, else 1.
 #include "tile.cuh"
-
-// Part of `total` tiles that this block's z has.
-struct Part {
-    int first, count;
-    __device__ __forceinline__ explicit Part(int total) {
-        int each = ceil_div(total, (int)gridDim.z);
-        first = min_int((int)blockIdx.z * each, total);
-        count = min_int(each, total - first);
-    }
-};
 
 template <int A, int B>
 struct Matrices {
@@ -57,7 +47,7 @@ struct Matrices {
 
 template <int A, int B>
 __device__ __forceinline__ void product(
-    const float* a, const float* b, float* c, float* workspace, Epilogue e, int m, int n, int k, int part_stride) {
+    const float* a, const float* b, float* c, float* workspace, u32* counters, Epilogue e, int m, int n, int k) {
     using L = Matrices<A, B>;
     using T = Tile<L>;
     __shared__ __align__(16) float shared[T::SHARED];
@@ -67,53 +57,47 @@ __device__ __forceinline__ void product(
     L loader(a, b, m, n, k, row0, column0, part.first * TILE_K);
     float acc[THREAD_M][THREAD_N] = {};
     T::multiply(loader, part.count, shared, acc);
-    if (gridDim.z > 1) {
-        c = workspace + (long long)blockIdx.z * part_stride;
-        e = Epilogue{};
-    }
+    if (!add_parts(acc, workspace, counters)) return;
     store_fragment<typename T::F, B>(acc, c, column0, n, e, [&](int i) { return row0 + i < m ? (row0 + i) * n : -1; });
 }
 
 // The launch bounds leave as many registers as the fragments need without a spill: an operand that is read 4 k at a
 // time takes 24 more.
 extern "C" __global__ void __launch_bounds__(THREADS, 384 / THREADS) gemm_nn(
-    const float* __restrict__ a, const float* __restrict__ b, float* c, float* __restrict__ workspace,
+    const float* __restrict__ a, const float* __restrict__ b, float* c, float* workspace, u32* counters,
     const float* __restrict__ bias, const float* __restrict__ mask, int relu, int accumulate, int m, int n, int k) {
-    product<INNER, OUTER>(a, b, c, workspace, Epilogue{bias, mask, relu, accumulate}, m, n, k, m * n);
+    product<INNER, OUTER>(a, b, c, workspace, counters, Epilogue{bias, mask, relu, accumulate}, m, n, k);
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) gemm_nt(
-    const float* __restrict__ a, const float* __restrict__ b, float* c, float* __restrict__ workspace,
+    const float* __restrict__ a, const float* __restrict__ b, float* c, float* workspace, u32* counters,
     const float* __restrict__ bias, const float* __restrict__ mask, int relu, int accumulate, int m, int n, int k) {
-    product<INNER, INNER>(a, b, c, workspace, Epilogue{bias, mask, relu, accumulate}, m, n, k, m * n);
+    product<INNER, INNER>(a, b, c, workspace, counters, Epilogue{bias, mask, relu, accumulate}, m, n, k);
 }
 
-// With `column_sum` given, one more row of blocks sums the columns of B into it (or, in parts, behind the product in
-// the workspace).
+// With `column_sum` given, one more row of blocks sums the columns of B into it.
 extern "C" __global__ void __launch_bounds__(THREADS, 384 / THREADS) gemm_tn(
-    const float* __restrict__ a, const float* __restrict__ b, float* c, float* __restrict__ workspace,
+    const float* __restrict__ a, const float* __restrict__ b, float* c, float* workspace, u32* counters,
     float* __restrict__ column_sum, int accumulate, int m, int n, int k) {
-    int tiles = ceil_div(m, TILE_M) * ceil_div(n, TILE_N), part_stride = m * n + (column_sum ? n : 0);
+    int tiles = ceil_div(m, TILE_M) * ceil_div(n, TILE_N);
     if ((int)blockIdx.x < tiles) {
-        product<OUTER, OUTER>(a, b, c, workspace, Epilogue{nullptr, nullptr, 0, accumulate}, m, n, k, part_stride);
+        product<OUTER, OUTER>(a, b, c, workspace, counters, Epilogue{nullptr, nullptr, 0, accumulate}, m, n, k);
         return;
     }
-    constexpr int GROUPS = THREADS * VECTOR / TILE_N;
-    __shared__ __align__(16) float shared[GROUPS * TILE_N];
-    Part part(k);
-    float* out = gridDim.z > 1 ? workspace + (long long)blockIdx.z * part_stride + m * n : column_sum;
-    column_sums(b, part.first, part.first + part.count, n, ((int)blockIdx.x - tiles) * TILE_N, shared, out);
+    __shared__ __align__(16) float shared[THREADS * VECTOR];
+    column_sums(b, k, n, ((int)blockIdx.x - tiles) * TILE_N, shared, workspace, counters, column_sum);
 }
 
-// c = epilogue(sum over parts of workspace[part][...]), a thread VECTOR elements; what lies behind the first m n
-// elements of a part (`tail` of them) goes to `c_tail` without an epilogue. Memory-bound.
+// out = sum over parts of workspace[part][elements + tail], a thread VECTOR elements; the last `tail` of them go to
+// `out_tail`. For partial sums that are not tiles (conv_direct.cu). Memory-bound.
 extern "C" __global__ void __launch_bounds__(REDUCE_THREADS) reduce_parts(
-    const float* __restrict__ workspace, float* c, float* __restrict__ c_tail, const float* __restrict__ bias,
-    const float* __restrict__ mask, int relu, int accumulate, int parts, int elements, int tail, int n) {
+    const float* __restrict__ workspace, float* __restrict__ out, float* __restrict__ out_tail, int parts, int elements,
+    int tail) {
     int at = ((int)blockIdx.x * REDUCE_THREADS + (int)threadIdx.x) * VECTOR;
     if (at >= elements + tail) return;
-    float sum[VECTOR] = {};
+    float* to = at < elements ? out + at : out_tail + (at - elements);
     const float* p = workspace + at;
+    float sum[VECTOR] = {};
     for (int part = 0; part < parts; part++, p += elements + tail) {
         if constexpr (VECTOR == 4) {
             float4 v = *(const float4*)p;
@@ -122,17 +106,10 @@ extern "C" __global__ void __launch_bounds__(REDUCE_THREADS) reduce_parts(
             sum[0] += *p;
         }
     }
-    bool behind = at >= elements;
-    Epilogue e = behind ? Epilogue{} : Epilogue{bias, mask, relu, accumulate};
-    float* out = behind ? c_tail - elements : c;
-    int column = behind || !bias ? 0 : at % n;
-    float v[VECTOR];
-#pragma unroll
-    for (int i = 0; i < VECTOR; i++) v[i] = e.apply(sum[i], column + i, at + i, out);
     if constexpr (VECTOR == 4)
-        *(float4*)(out + at) = make_float4(v[0], v[1], v[2], v[3]);
+        *(float4*)to = make_float4(sum[0], sum[1], sum[2], sum[3]);
     else
-        out[at] = v[0];
+        *to = sum[0];
 }
 
 // The product as it is defined, a thread one element: C[i,j] = sum over l of A B with the strides of each operand.

@@ -276,17 +276,76 @@ __device__ __forceinline__ void store_fragment(
     }
 }
 
-// Sums of columns [column0, column0 + TILE_N) over rows [first, last) of a matrix with `columns` columns, in an order
-// that depends on the sizes alone: each of THREADS VECTOR / TILE_N groups takes every so-many-th row, then the groups
-// are added in turn.
+// The block's part (z) of the inner dimension's tiles.
+struct Part {
+    int first, count;
+    __device__ __forceinline__ explicit Part(int total) {
+        int each = ceil_div(total, (int)gridDim.z);
+        first = min_int((int)blockIdx.z * each, total);
+        count = min_int(each, total - first);
+    }
+};
+
+// Whether this block is the last of its tile's parts to arrive; all that the others wrote is visible to it then. The
+// counter is left at 0 for the next launch. Which block that is depends on the run, what it computes does not.
+__device__ __forceinline__ bool last_part(u32* counters) {
+    __shared__ bool last;
+    __threadfence();
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        last = atomicAdd(counters + blockIdx.x, 1u) + 1 == gridDim.z;
+        if (last) atomicExch(counters + blockIdx.x, 0u);
+    }
+    __syncthreads();
+    if (last) __threadfence();
+    return last;
+}
+
+// A block's place in the workspace: [tile][part][TILE_M TILE_N].
+__device__ __forceinline__ float* part_of_workspace(float* workspace, int part) {
+    return workspace + ((long long)blockIdx.x * gridDim.z + part) * (TILE_M * TILE_N);
+}
+
+// Adds the parts of a product in their order; true for the block that has the sum and must store it. A fragment lies
+// in the workspace as [4 floats of the fragment][thread], so that a warp moves whole lines.
+__device__ __forceinline__ bool add_parts(float (&acc)[THREAD_M][THREAD_N], float* workspace, u32* counters) {
+    if (gridDim.z == 1) return true;
+    float4* own = (float4*)part_of_workspace(workspace, blockIdx.z) + threadIdx.x;
+#pragma unroll
+    for (int i = 0; i < THREAD_M; i++)
+#pragma unroll
+        for (int j = 0; j < THREAD_N; j += 4)
+            own[(i * THREAD_N + j) / 4 * THREADS] = make_float4(acc[i][j], acc[i][j + 1], acc[i][j + 2], acc[i][j + 3]);
+    if (!last_part(counters)) return false;
+#pragma unroll
+    for (int i = 0; i < THREAD_M; i++)
+#pragma unroll
+        for (int j = 0; j < THREAD_N; j++) acc[i][j] = 0.0f;
+    for (int part = 0; part < (int)gridDim.z; part++) {
+        const float4* from = (const float4*)part_of_workspace(workspace, part) + threadIdx.x;
+#pragma unroll
+        for (int i = 0; i < THREAD_M; i++)
+#pragma unroll
+            for (int j = 0; j < THREAD_N; j += 4) {
+                float4 v = from[(i * THREAD_N + j) / 4 * THREADS];
+                acc[i][j] += v.x, acc[i][j + 1] += v.y, acc[i][j + 2] += v.z, acc[i][j + 3] += v.w;
+            }
+    }
+    return true;
+}
+
+// Sums of columns [column0, column0 + TILE_N) over the rows of a matrix with `columns` columns, in an order that depends
+// on the sizes alone: each part takes a range of rows, in it each of THREADS VECTOR / TILE_N groups every so-many-th,
+// then groups and parts are added in turn.
 __device__ __forceinline__ void column_sums(
-    const float* m, int first, int last, int columns, int column0, float* shared, float* out) {
+    const float* m, int rows, int columns, int column0, float* shared, float* workspace, u32* counters, float* out) {
     constexpr int ACROSS = TILE_N / VECTOR, GROUPS = THREADS / ACROSS;
     static_assert(GROUPS * ACROSS == THREADS, "whole groups");
     int column = (int)threadIdx.x % ACROSS * VECTOR, group = (int)threadIdx.x / ACROSS;
     float sum[VECTOR] = {};
+    Part part(rows);
     if (column0 + column < columns) {
-        for (int r = first + group; r < last; r += GROUPS) {
+        for (int r = part.first + group; r < part.first + part.count; r += GROUPS) {
             const float* p = m + (long long)r * columns + column0 + column;
             if constexpr (VECTOR == 4) {
                 float4 v = *(const float4*)p;
@@ -299,9 +358,19 @@ __device__ __forceinline__ void column_sums(
 #pragma unroll
     for (int v = 0; v < VECTOR; v++) shared[group * TILE_N + column + v] = sum[v];
     __syncthreads();
+    bool divided = gridDim.z > 1;
     for (int c = threadIdx.x; c < TILE_N; c += THREADS) {
         float total = 0.0f;
         for (int g = 0; g < GROUPS; g++) total += shared[g * TILE_N + c];
-        if (column0 + c < columns) out[column0 + c] = total;
+        if (divided)
+            part_of_workspace(workspace, blockIdx.z)[c] = total;
+        else if (column0 + c < columns)
+            out[column0 + c] = total;
+    }
+    if (!divided || !last_part(counters)) return;
+    for (int c = threadIdx.x; c < TILE_N && column0 + c < columns; c += THREADS) {
+        float total = 0.0f;
+        for (int p = 0; p < (int)gridDim.z; p++) total += part_of_workspace(workspace, p)[c];
+        out[column0 + c] = total;
     }
 }

@@ -39,7 +39,12 @@ pub struct CudaDevice {
     /// Scalars of the step in device memory: `Step` of `kernels/common.cuh`.
     pub(super) step: View,
     workspace: View,
+    /// Arrivals of a tile's parts, zero between launches.
+    pub(super) counters: View,
     mode: Mode,
+    /// A tile to take wherever it can be, by `WARP19_TILE` (an index into [`super::units::TILES`]), to test and to
+    /// measure each.
+    pub(super) tile: Option<usize>,
     /// Whether sequences are recorded as graphs; off with `WARP19_GRAPH=0`, for profilers.
     graphs: bool,
 }
@@ -56,6 +61,7 @@ impl CudaDevice {
         let launcher = Launcher::new(driver)?;
         let step = memory.alloc(DType::U8, 16)?;
         let workspace = memory.alloc(DType::F32, 1)?;
+        let counters = memory.alloc(DType::U32, super::plan::COUNTERS)?;
         let mut device = CudaDevice {
             recordings: HashMap::new(),
             launcher,
@@ -64,9 +70,14 @@ impl CudaDevice {
             softgpu,
             step,
             workspace,
+            counters,
             mode: Mode::Run,
+            tile: std::env::var("WARP19_TILE")
+                .ok()
+                .and_then(|t| t.parse().ok()),
             graphs: std::env::var("WARP19_GRAPH").map_or(true, |v| v != "0"),
         };
+        device.zero(counters)?;
         device.set_step(StepState {
             step: 0,
             lr: 0.0,

@@ -3,7 +3,7 @@
 use super::CudaDevice;
 use super::launch::{Arg, AugmentArg, Grid, Ranges};
 use super::nvtx;
-use super::plan::{self, Divisor, Product};
+use super::plan::{self, Divisor, Plan, Product};
 use super::units::{
     DIRECT_CHANNELS, DIRECT_ROWS, DIRECT_THREADS, DROPOUT_THREADS, LOSS_THREADS, OPTIMIZER_THREADS,
     POOL_THREADS, REDUCE_THREADS, SGD_RANGES, TILES, Unit,
@@ -36,41 +36,39 @@ fn aligned(addresses: &[u64]) -> bool {
 }
 
 impl CudaDevice {
-    /// The unit of tile 2's or, where vectors do not fit, tile 3's reduction.
+    /// Adds partial sums that are not tiles: `parts` times `to` and then `tail` elements.
     fn reduce(
         &mut self,
         from: u64,
         to: (u64, usize),
         tail: (u64, usize),
-        columns: usize,
         parts: usize,
-        after: After,
     ) -> Result<()> {
         let (elements, behind) = (to.1, tail.1);
-        let vector = [elements, behind, columns]
-            .iter()
-            .all(|n| n.is_multiple_of(4))
-            && aligned(&[from, to.0, tail.0, after.bias, after.mask]);
+        let vector = [elements, behind].iter().all(|n| n.is_multiple_of(4))
+            && aligned(&[from, to.0, tail.0]);
         let (unit, wide) = if vector {
             (Unit::Gemm(2), 4)
         } else {
             (Unit::Gemm(3), 1)
         };
         let blocks = (elements + behind).div_ceil(wide * REDUCE_THREADS);
-        let args = [
-            Arg::Address(from),
-            Arg::Address(to.0),
-            Arg::Address(tail.0),
-            Arg::Address(after.bias),
-            Arg::Address(after.mask),
-            after.relu.into(),
-            false.into(),
-            parts.into(),
-            elements.into(),
-            behind.into(),
-            columns.into(),
-        ];
+        let mut args = [from, to.0, tail.0].map(Arg::Address).to_vec();
+        args.extend([parts, elements, behind].map(Arg::from));
         self.launch(unit, "reduce_parts", Grid::of(blocks), &args)
+    }
+
+    /// Addresses of the workspace and the counters for a product of `blocks` tiles.
+    fn parts(&mut self, plan: Plan, blocks: usize) -> Result<[Arg; 2]> {
+        if plan.parts == 1 {
+            return Ok([Arg::Address(0); 2]);
+        }
+        let tile = TILES[plan.tile];
+        let workspace = self.workspace(blocks * plan.parts * tile.m * tile.n)?;
+        Ok([
+            Arg::Address(workspace),
+            Arg::Address(self.memory.address(self.counters)?),
+        ])
     }
 
     /// `c = after(a b)` with a `[m, k]`, and b `[k, n]` (`gemm_nn`) or `[n, k]` (`gemm_nt`).
@@ -92,18 +90,14 @@ impl CudaDevice {
             rows: m,
             columns: n,
             inner: k,
-            result: m * n,
+            sums: false,
             vector,
         };
-        let plan = product.plan();
-        let workspace = if plan.parts > 1 {
-            self.workspace(plan.parts * m * n)?
-        } else {
-            0
-        };
-        let tile = TILES[plan.tile];
+        let plan = product.plan(self.tile);
+        let blocks = product.blocks(plan.tile);
+        let [workspace, counters] = self.parts(plan, blocks)?;
         let grid = Grid {
-            blocks: m.div_ceil(tile.m) * n.div_ceil(tile.n),
+            blocks,
             parts: plan.parts,
             shared: 0,
         };
@@ -111,7 +105,8 @@ impl CudaDevice {
             Arg::Address(a),
             Arg::Address(b),
             Arg::Address(c),
-            Arg::Address(workspace),
+            workspace,
+            counters,
             Arg::Address(after.bias),
             Arg::Address(after.mask),
             after.relu.into(),
@@ -120,11 +115,7 @@ impl CudaDevice {
             n.into(),
             k.into(),
         ];
-        self.launch(Unit::Gemm(plan.tile), kernel, grid, &args)?;
-        if plan.parts > 1 {
-            self.reduce(workspace, (c, m * n), (0, 0), n, plan.parts, after)?;
-        }
-        Ok(())
+        self.launch(Unit::Gemm(plan.tile), kernel, grid, &args)
     }
 
     /// Forward (`conv_forward`) or backward data (`conv_backward_data`) as an implicit product over `inputs` channels
@@ -148,18 +139,14 @@ impl CudaDevice {
             rows,
             columns: outputs,
             inner: s.kernel * s.kernel * inputs.next_multiple_of(super::units::TILE_K),
-            result: rows * outputs,
+            sums: false,
             vector,
         };
-        let plan = product.plan();
-        let workspace = if plan.parts > 1 {
-            self.workspace(plan.parts * product.result)?
-        } else {
-            0
-        };
-        let tile = TILES[plan.tile];
+        let plan = product.plan(self.tile);
+        let blocks = product.blocks(plan.tile);
+        let [workspace, counters] = self.parts(plan, blocks)?;
         let grid = Grid {
-            blocks: rows.div_ceil(tile.m) * outputs.div_ceil(tile.n),
+            blocks,
             parts: plan.parts,
             shared: 0,
         };
@@ -178,31 +165,22 @@ impl CudaDevice {
             args.extend([
                 Arg::Address(after.mask),
                 Arg::Address(y),
-                Arg::Address(workspace),
+                workspace,
+                counters,
             ]);
             "conv_backward_data"
         } else {
             args.extend([
                 Arg::Address(after.bias),
                 Arg::Address(y),
-                Arg::Address(workspace),
+                workspace,
+                counters,
                 after.relu.into(),
             ]);
             "conv_forward"
         };
         args.extend(sizes);
-        self.launch(Unit::Conv(plan.tile), kernel, grid, &args)?;
-        if plan.parts > 1 {
-            self.reduce(
-                workspace,
-                (y, product.result),
-                (0, 0),
-                outputs,
-                plan.parts,
-                after,
-            )?;
-        }
-        Ok(())
+        self.launch(Unit::Conv(plan.tile), kernel, grid, &args)
     }
 
     /// The weight gradient's kernel for convolutions that the direct path takes, and its dynamic shared memory.
@@ -456,14 +434,7 @@ impl Device for CudaDevice {
                 },
                 &args,
             )?;
-            return self.reduce(
-                workspace,
-                (dw, s.w_len()),
-                (db, s.k),
-                s.k,
-                blocks,
-                After::default(),
-            );
+            return self.reduce(workspace, (dw, s.w_len()), (db, s.k), blocks);
         }
         let taps = s.kernel * s.kernel;
         let product = Product {
@@ -471,37 +442,22 @@ impl Device for CudaDevice {
             rows: s.c,
             columns: s.k,
             inner: s.n * s.h * s.w,
-            result: part,
+            sums: true,
             vector: s.c.is_multiple_of(4) && s.k.is_multiple_of(4) && aligned(&[x, dy, dw, db]),
         };
-        let plan = product.plan();
-        let workspace = if plan.parts > 1 {
-            self.workspace(plan.parts * part)?
-        } else {
-            0
-        };
-        let tile = TILES[plan.tile];
+        let plan = product.plan(self.tile);
+        let blocks = product.blocks(plan.tile);
         let grid = Grid {
-            blocks: (taps * s.c.div_ceil(tile.m) + 1) * s.k.div_ceil(tile.n),
+            blocks,
             parts: plan.parts,
             shared: 0,
         };
-        let mut args = [x, dy, dw, db, workspace].map(Arg::Address).to_vec();
+        let mut args = [x, dy, dw, db].map(Arg::Address).to_vec();
+        args.extend(self.parts(plan, blocks)?);
         args.extend([s.n, s.h, s.w, s.c, s.k, s.kernel].map(Arg::from));
         args.push(Arg::Divisor(Divisor::new(s.n)));
         args.extend((0..3).map(|away| Arg::Divisor(Divisor::new(s.w.saturating_sub(away)))));
-        self.launch(Unit::Conv(plan.tile), "conv_backward_weight", grid, &args)?;
-        if plan.parts > 1 {
-            self.reduce(
-                workspace,
-                (dw, s.w_len()),
-                (db, s.k),
-                s.k,
-                plan.parts,
-                After::default(),
-            )?;
-        }
-        Ok(())
+        self.launch(Unit::Conv(plan.tile), "conv_backward_weight", grid, &args)
     }
 
     fn pool_forward(&mut self, s: &PoolShape, x: View, y: View, argmax: View) -> Result<()> {
@@ -602,43 +558,28 @@ impl Device for CudaDevice {
             .map(|v| self.memory.address(v))
             .try_into_all()?;
         let (m, n, k) = (s.inputs, s.outputs, s.n);
-        let part = m * n + n;
         let vector = m.is_multiple_of(4) && n.is_multiple_of(4) && aligned(&[x, dy, dw, db]);
-        let plan = Product {
+        let product = Product {
             count: 1,
             rows: m,
             columns: n,
             inner: k,
-            result: part,
+            sums: true,
             vector,
-        }
-        .plan();
-        let workspace = if plan.parts > 1 {
-            self.workspace(plan.parts * part)?
-        } else {
-            0
         };
-        let tile = TILES[plan.tile];
+        let plan = product.plan(self.tile);
+        let blocks = product.blocks(plan.tile);
         let grid = Grid {
-            blocks: (m.div_ceil(tile.m) + 1) * n.div_ceil(tile.n),
+            blocks,
             parts: plan.parts,
             shared: 0,
         };
-        let mut args = [x, dy, dw, workspace, db].map(Arg::Address).to_vec();
+        let mut args = [x, dy, dw].map(Arg::Address).to_vec();
+        args.extend(self.parts(plan, blocks)?);
+        args.push(Arg::Address(db));
         args.push(false.into());
         args.extend([m, n, k].map(Arg::from));
-        self.launch(Unit::Gemm(plan.tile), "gemm_tn", grid, &args)?;
-        if plan.parts > 1 {
-            self.reduce(
-                workspace,
-                (dw, m * n),
-                (db, n),
-                n,
-                plan.parts,
-                After::default(),
-            )?;
-        }
-        Ok(())
+        self.launch(Unit::Gemm(plan.tile), "gemm_tn", grid, &args)
     }
 
     fn dropout(&mut self, d: &Dropout, x: View) -> Result<()> {

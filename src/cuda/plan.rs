@@ -15,16 +15,17 @@ const PARTS: [usize; 12] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64];
 const TILES_OF_A_PART: usize = 4;
 /// Share of the peak that each tile's inner loop reaches, by its share of multiply-adds (see docs/results).
 const EFFICIENCY: [f64; 4] = [0.90, 0.88, 0.80, 0.65];
-/// Cycles that a launch costs beside its work, and bytes the device moves a cycle.
-const LAUNCH_CYCLES: f64 = 3000.0;
-const BYTES_A_CYCLE: f64 = 700.0;
+/// Bytes a cycle that one multiprocessor reads from the second-level cache.
+const BYTES_A_CYCLE: f64 = 40.0;
+/// Tiles that there are counters for.
+pub const COUNTERS: usize = 1 << 14;
 
 /// How a product is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// Index into [`TILES`].
     pub tile: usize,
-    /// Parts of the inner dimension; above 1 they are added by a second launch.
+    /// Parts of the inner dimension; above 1 the last block of each tile adds them.
     pub parts: usize,
 }
 
@@ -35,15 +36,17 @@ pub struct Product {
     pub rows: usize,
     pub columns: usize,
     pub inner: usize,
-    /// Elements of one part's result.
-    pub result: usize,
+    /// Whether one more row of blocks sums columns.
+    pub sums: bool,
     /// Whether rows of all operands are multiples of 4 floats.
     pub vector: bool,
 }
 
 impl Product {
-    fn blocks(&self, tile: usize) -> usize {
-        self.count * self.rows.div_ceil(TILES[tile].m) * self.columns.div_ceil(TILES[tile].n)
+    /// Blocks of one part.
+    pub fn blocks(&self, tile: usize) -> usize {
+        let t = TILES[tile];
+        (self.count * self.rows.div_ceil(t.m) + usize::from(self.sums)) * self.columns.div_ceil(t.n)
     }
 
     fn cycles(&self, p: Plan) -> f64 {
@@ -53,26 +56,35 @@ impl Product {
         let work = (each * t.m * t.n * TILE_K * tiles) as f64 / 128.0 / EFFICIENCY[p.tile];
         // Filling the first tile and storing the result overlap with nothing.
         let fixed = 1500.0 + (t.m * t.n) as f64 / 16.0;
-        let reduce = match p.parts {
+        // The last block of a tile reads what the others wrote.
+        let add = match p.parts {
             1 => 0.0,
-            n => LAUNCH_CYCLES + (4 * self.result * (2 * n + 1)) as f64 / BYTES_A_CYCLE,
+            n => 1000.0 + (4 * t.m * t.n * (n + 1)) as f64 / BYTES_A_CYCLE,
         };
-        work + fixed + reduce
+        work + fixed + add
     }
 
-    /// The tile and the parts.
-    pub fn plan(&self) -> Plan {
-        let tiles: &[usize] = if self.vector { &[0, 1, 2] } else { &[3] };
+    /// The tile and the parts; `wanted` is a tile to take where it can be.
+    pub fn plan(&self, wanted: Option<usize>) -> Plan {
+        let able = |t: usize| self.vector || TILES[t].vector == 1;
+        let tiles = match wanted.filter(|&t| t < TILES.len() && able(t)) {
+            Some(t) => vec![t],
+            None if self.vector => vec![0, 1, 2],
+            None => vec![3],
+        };
         let mut best = Plan {
             tile: tiles[0],
             parts: 1,
         };
-        for &tile in tiles {
+        for tile in tiles.iter().copied() {
             for parts in PARTS {
                 let inner = self.inner.div_ceil(TILE_K);
+                let blocks = self.blocks(tile);
+                let floats = blocks * parts * TILES[tile].m * TILES[tile].n;
                 let fits = parts == 1
                     || (inner >= parts * TILES_OF_A_PART
-                        && parts * self.result <= WORKSPACE_FLOATS);
+                        && floats <= WORKSPACE_FLOATS
+                        && blocks <= COUNTERS);
                 let plan = Plan { tile, parts };
                 if fits && self.cycles(plan) < self.cycles(best) {
                     best = plan;
@@ -160,10 +172,10 @@ mod tests {
             rows: 256,
             columns: 512,
             inner: 4608,
-            result: 256 * 512,
+            sums: false,
             vector: true,
         };
-        let plan = p.plan();
+        let plan = p.plan(None);
         assert!(
             p.blocks(plan.tile) * plan.parts >= MULTIPROCESSORS / 2,
             "{plan:?}"
@@ -174,19 +186,19 @@ mod tests {
             rows: 50_176,
             columns: 128,
             inner: 1152,
-            result: 50_176 * 128,
+            sums: false,
             vector: true,
         };
-        assert_eq!(p.plan(), Plan { tile: 0, parts: 1 });
+        assert_eq!(p.plan(None), Plan { tile: 0, parts: 1 });
         // Rows that are not multiples of 16 bytes take the scalar tile.
         let p = Product {
             count: 1,
             rows: 64,
             columns: 10,
             inner: 1000,
-            result: 640,
+            sums: false,
             vector: false,
         };
-        assert_eq!(p.plan().tile, 3);
+        assert_eq!(p.plan(None).tile, 3);
     }
 }
