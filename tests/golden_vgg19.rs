@@ -1,6 +1,9 @@
 //! One whole VGG19 training step on the CPU against PyTorch in float64 (`tests/golden/make_golden.py`): the loss, every
 //! parameter's gradient (its norm and samples, the largest among them) and samples of every updated weight.
 
+mod common;
+
+use common::golden::noise;
 use serde::Deserialize;
 use warp19::cpu::CpuDevice;
 use warp19::device::{Arenas, DType, Device, StepState, download_f32, upload_f32};
@@ -26,20 +29,6 @@ struct GoldenParameter {
     at: Vec<usize>,
     gradient: Vec<f64>,
     weight: Vec<f64>,
-}
-
-/// The script's `noise`.
-fn noise(seed: u32, len: usize) -> Vec<f32> {
-    let value = |i: usize| {
-        let mut x = (i as u32).wrapping_add(seed.wrapping_mul(0x9E37_79B1));
-        for (shift, factor) in [(16, 0x7FEB_352D), (15, 0x846C_A68B)] {
-            x ^= x >> shift;
-            x = x.wrapping_mul(factor);
-        }
-        x ^= x >> 16;
-        ((x >> 8) as f64 / 8_388_608.0 - 1.0) as f32
-    };
-    (0..len).map(value).collect()
 }
 
 #[test]
@@ -160,4 +149,50 @@ fn close(what: &str, got: f64, want: f64, unit: f64) {
         (got - want).abs() <= bound,
         "{what}: {got}, PyTorch has {want}"
     );
+}
+
+/// VGG19 for ImageNet (224x224x3, 1000 classes) runs forward and backward: a finite loss, and every parameter gets
+/// a gradient.
+#[test]
+fn vgg19_runs_on_imagenet_sizes() {
+    let d = &mut CpuDevice::new(None).unwrap();
+    let mut model = zoo::build("vgg19", "224x224x3".parse().unwrap(), 1000).unwrap();
+    model.set_dropout(&[]);
+    assert_eq!(model.parameter_count(), 143_667_240);
+    let net = Network::new(d, &model, 1, true).unwrap();
+    let init = warp19::train::recipe::Init::He;
+    upload_f32(
+        d,
+        net.weights,
+        &warp19::train::init::weights(&model, init, 3),
+    )
+    .unwrap();
+    upload_f32(d, net.input, &noise(5, 224 * 224 * 3)).unwrap();
+    d.upload(net.labels, &[77]).unwrap();
+    let stats = d.alloc(DType::F64, 4).unwrap();
+    d.zero(stats).unwrap();
+    net.forward(d, net.weights, Mode::Eval).unwrap();
+    d.loss(
+        LossKind::Mean,
+        1000,
+        net.logits,
+        net.labels,
+        Some(net.dlogits),
+        stats,
+    )
+    .unwrap();
+    let mut sums = [0.0f64; 4];
+    d.download(stats, bytemuck::cast_slice_mut(&mut sums))
+        .unwrap();
+    assert!(
+        sums[0] > 0.0 && sums[0].is_finite() && sums[3] == 0.0,
+        "{sums:?}"
+    );
+    net.backward(d, 0).unwrap();
+    let g = download_f32(d, net.gradients.unwrap()).unwrap();
+    for p in &net.parameters {
+        let g = &g[p.offset..p.offset + p.len];
+        assert!(g.iter().all(|v| v.is_finite()), "{}", p.name);
+        assert!(g.iter().any(|&v| v != 0.0), "{}", p.name);
+    }
 }

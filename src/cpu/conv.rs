@@ -11,6 +11,8 @@
 
 use super::gemm::{Isa, Strided, gemm};
 use super::parallel::{Shared, for_each};
+use super::vector::Vector;
+use super::winograd;
 use crate::ops::conv::ConvShape;
 
 /// Memory the convolutions reuse from call to call; grows at first use, then stays.
@@ -19,6 +21,7 @@ pub struct Scratch {
     a: Vec<f32>,
     b: Vec<f32>,
     w: Vec<f32>,
+    winograd: winograd::Buffers,
 }
 
 /// What happens to an output value on its way out.
@@ -34,6 +37,7 @@ pub enum Epilogue<'a> {
 
 impl Epilogue<'_> {
     /// Applies it to the channels `from..` of one pixel, whose first element is number `at` of the tensor.
+    #[inline(always)]
     pub fn apply(&self, values: &mut [f32], at: usize, from: usize) {
         match *self {
             Epilogue::Bias { bias, relu } => {
@@ -52,6 +56,25 @@ impl Epilogue<'_> {
                 }
             }
             Epilogue::None => {}
+        }
+    }
+}
+
+impl Epilogue<'_> {
+    /// As [`Epilogue::apply`] for one vector of channels from `from` on.
+    #[inline(always)]
+    pub fn apply_vector<V: Vector>(&self, v: V, at: usize, from: usize) -> V {
+        match *self {
+            Epilogue::Bias { bias, relu } => {
+                let b = &bias[from..from + V::LANES];
+                let sum = v.plus(unsafe { V::load(b.as_ptr()) });
+                if relu { sum.relu() } else { sum }
+            }
+            Epilogue::Mask(mask) => {
+                let m = &mask[at + from..at + from + V::LANES];
+                v.where_positive(unsafe { V::load(m.as_ptr()) })
+            }
+            Epilogue::None => v,
         }
     }
 }
@@ -78,6 +101,8 @@ pub fn forward(
 ) {
     if by_patches(s) {
         forward_patches(s, x, w, y, end);
+    } else if winograd::applies(s) {
+        winograd::forward(s, x, w, y, end, &mut scratch.winograd);
     } else if by_rows(s) {
         forward_rows(s, x, w, y, end);
     } else {
@@ -335,6 +360,10 @@ pub fn backward_weight(
     super::linear::column_sums(dy, s.k, db, &mut scratch.w);
     if by_patches(s) {
         backward_weight_patches(s, x, dy, dw, &mut scratch.a);
+        return;
+    }
+    if winograd::applies(s) {
+        winograd::backward_weight(s, x, dy, dw, &mut scratch.winograd);
         return;
     }
     let rows = by_rows(s);

@@ -4,7 +4,8 @@
 //! pixels of an NHWC image, need no copy); the rows of B and C are contiguous. The inner kernel keeps a tile of 6 rows
 //! by 4 vectors of C in registers: each step of k loads 4 vectors of B and broadcasts 6 numbers of A for 24 fused
 //! multiply-adds. Blocks of [`KC`] rows of B (32 KiB with AVX-512) stay in the first-level cache while the rows of A
-//! pass. The order of every sum depends on the sizes alone, never on the number of threads.
+//! pass, and each block is summed from zero before it is added to C, which keeps the rounding error of a long sum half as
+//! large as adding its terms one by one. The order of every sum depends on the sizes alone, never on the number of threads.
 
 use std::sync::OnceLock;
 
@@ -188,14 +189,6 @@ impl Tile {
         let (row, step) = (self.a.row, self.a.column);
         let (mut a, mut b) = (self.a.at, self.b);
         unsafe {
-            if self.accumulate {
-                for (r, line) in acc.iter_mut().enumerate() {
-                    for (v, x) in line.iter_mut().enumerate() {
-                        let at = self.c.add(r * self.c_stride + 16 * v);
-                        *x = _mm512_maskz_loadu_ps(mask(v), at);
-                    }
-                }
-            }
             for _ in 0..self.k {
                 let mut bv = [_mm512_setzero_ps(); V];
                 for (v, x) in bv.iter_mut().enumerate() {
@@ -217,7 +210,12 @@ impl Tile {
             for (r, line) in acc.iter().enumerate() {
                 for (v, x) in line.iter().enumerate() {
                     let at = self.c.add(r * self.c_stride + 16 * v);
-                    _mm512_mask_storeu_ps(at, mask(v), *x);
+                    let sum = if self.accumulate {
+                        _mm512_add_ps(*x, _mm512_maskz_loadu_ps(mask(v), at))
+                    } else {
+                        *x
+                    };
+                    _mm512_mask_storeu_ps(at, mask(v), sum);
                 }
             }
         }
@@ -239,13 +237,6 @@ impl Tile {
         const N: usize = 16;
         unsafe {
             let mut acc = [[0.0f32; N]; MR];
-            if self.accumulate {
-                for (r, line) in acc.iter_mut().take(rows).enumerate() {
-                    for (j, x) in line.iter_mut().take(self.columns).enumerate() {
-                        *x = *self.c.add(r * self.c_stride + j);
-                    }
-                }
-            }
             for p in 0..self.k {
                 let at = self.b.add(p * self.b_stride);
                 let mut b = [0.0f32; N];
@@ -263,7 +254,9 @@ impl Tile {
             }
             for (r, line) in acc.iter().take(rows).enumerate() {
                 let c = std::slice::from_raw_parts_mut(self.c.add(r * self.c_stride), self.columns);
-                c.copy_from_slice(&line[..self.columns]);
+                for (c, v) in c.iter_mut().zip(line) {
+                    *c = if self.accumulate { *c + v } else { *v };
+                }
             }
         }
     }

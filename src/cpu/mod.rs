@@ -6,6 +6,8 @@ mod linear;
 mod memory;
 mod parallel;
 mod pointwise;
+mod vector;
+mod winograd;
 
 use crate::device::{Arenas, DType, Device, Dropout, StepState, View};
 use crate::error::{Error, Result};

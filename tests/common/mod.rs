@@ -1,5 +1,7 @@
 //! What several test files share: a small dataset of drawn shapes.
 
+pub mod golden;
+
 use std::path::Path;
 use warp19::data::{Images, idx};
 

@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""One VGG19 training step (forward, backward, Adam), float32: warp19's CPU backend beside PyTorch.
+
+    python3 benches/peers/pytorch_step.py [--batch 64 128] [--steps 15] [--threads 2]
+
+Makes its own virtual environment in .cache/peers and installs PyTorch there. Both do one step in turn, in one run; the
+table has the medians and the median of the ratios pair by pair. PyTorch runs channels_last with fused Adam.
+"""
+
+import argparse
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+import venv
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HOME = ROOT / ".cache" / "peers"
+
+
+def own_environment():
+    """Runs this script again inside its own environment."""
+    python = HOME / "bin" / "python"
+    if not python.exists():
+        venv.create(HOME, with_pip=True)
+    probe = subprocess.run([python, "-c", "import torch"], capture_output=True)
+    if probe.returncode != 0:
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "torch", "numpy"], check=True)
+    if pathlib.Path(sys.prefix) != HOME:
+        sys.exit(subprocess.run([python, *sys.argv]).returncode)
+
+
+def pytorch(batch, threads):
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    torch.set_num_threads(threads)
+    layers, channels = [], 1
+    for out, count in [(64, 2), (128, 2), (256, 4), (512, 4), (512, 4)]:
+        for _ in range(count):
+            conv = nn.Conv2d(channels, out, 3, padding=1)
+            nn.init.kaiming_normal_(conv.weight)
+            nn.init.zeros_(conv.bias)
+            layers += [conv, nn.ReLU(inplace=True)]
+            channels = out
+        layers.append(nn.MaxPool2d(2, 2, ceil_mode=True))
+    layers.append(nn.Flatten())
+    for inputs, out in [(512, 4096), (4096, 4096), (4096, 1000)]:
+        layers += [nn.Linear(inputs, out), nn.ReLU(inplace=True)]
+        if out == 4096:
+            layers.append(nn.Dropout(0.5))
+    net = nn.Sequential(*layers, nn.Linear(1000, 10)).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(net.parameters(), lr=3e-4, fused=True)
+    x = torch.rand(batch, 1, 28, 28).contiguous(memory_format=torch.channels_last)
+    y = torch.arange(batch) % 10
+
+    def step():
+        start = time.perf_counter()
+        optimizer.zero_grad(set_to_none=True)
+        nn.functional.cross_entropy(net(x), y).backward()
+        optimizer.step()
+        return time.perf_counter() - start
+
+    return step, torch.__version__
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--batch", type=int, nargs="+", default=[64, 128])
+    parser.add_argument("--steps", type=int, default=15)
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    build = ["cargo", "bench", "--quiet", "--bench", "step", "--no-run"]
+    subprocess.run(build, cwd=ROOT, check=True)
+    for batch in args.batch:
+        step, version = pytorch(batch, args.threads)
+        serve = ["cargo", "bench", "--quiet", "--bench", "step", "--", "--serve", str(batch)]
+        ours = subprocess.Popen(serve, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+        def warp19():
+            ours.stdin.write("\n")
+            ours.stdin.flush()
+            return float(ours.stdout.readline())
+
+        for _ in range(2):
+            step(), warp19()
+        pairs = [(warp19(), step()) for _ in range(args.steps)]
+        ours.stdin.close()
+        ours.wait()
+        a, b = (statistics.median(column) for column in zip(*pairs))
+        ratio = statistics.median(w / p for w, p in pairs)
+        print(f"batch {batch}: warp19 {a:.3f} s, PyTorch {version} {b:.3f} s, ratio {ratio:.2f}", flush=True)
+
+
+own_environment()
+main()
