@@ -6,6 +6,7 @@ mod data;
 mod devices;
 mod eval;
 mod export;
+mod kernels;
 mod params;
 mod predict;
 mod run;
@@ -41,6 +42,9 @@ enum Command {
     Data(data::Command),
     /// What this machine has to compute with, and why anything is missing.
     Devices(devices::Args),
+    /// What the CUDA kernels need of a GPU, and their machine code.
+    #[command(subcommand)]
+    Kernels(kernels::Command),
     /// Check every operation of a device against the reference mathematics.
     Verify(verify::Args),
 }
@@ -66,6 +70,7 @@ fn dispatch(command: &Command) -> Result<ExitCode> {
         Command::Export(args) => export::run(args)?,
         Command::Data(command) => data::run(command)?,
         Command::Devices(args) => devices::run(args)?,
+        Command::Kernels(command) => kernels::run(command)?,
         Command::Verify(args) => verify::run(args)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -14,6 +14,8 @@ pub mod nvrtc;
 mod nvtx;
 mod operations;
 pub mod plan;
+pub mod report;
+pub mod sass;
 pub mod units;
 
 /// The embedded kernel sources.
