@@ -17,10 +17,10 @@ __device__ __forceinline__ float symmetric(u32 word, float range) { return (2.0f
 // Weights of the four control points around t in [0, 1) of a uniform cubic B-spline.
 __device__ __forceinline__ void bspline(float t, float (&w)[4]) {
     float t2 = t * t, t3 = t2 * t, s = 1.0f - t;
-    w[0] = s * s * s / 6.0f;
-    w[1] = (3.0f * t3 - 6.0f * t2 + 4.0f) / 6.0f;
-    w[2] = (-3.0f * t3 + 3.0f * t2 + 3.0f * t + 1.0f) / 6.0f;
-    w[3] = t3 / 6.0f;
+    w[0] = s * s * s * (1.0f / 6.0f);
+    w[1] = (3.0f * t3 - 6.0f * t2 + 4.0f) * (1.0f / 6.0f);
+    w[2] = (-3.0f * t3 + 3.0f * t2 + 3.0f * t + 1.0f) * (1.0f / 6.0f);
+    w[3] = t3 * (1.0f / 6.0f);
 }
 
 __device__ __forceinline__ float2 control(const Augment& a, u64 seed, u64 step, u32 n, u32 k) {
@@ -37,7 +37,7 @@ __device__ __forceinline__ double pixel_at(const u8* image, int i, int j, int h,
 extern "C" __global__ void __launch_bounds__(GATHER_THREADS) gather(
     const u8* __restrict__ pixels, const u8* __restrict__ labels, const u32* __restrict__ indices,
     float* __restrict__ x, u8* __restrict__ labels_out, const Step* __restrict__ step, u64 seed, int h, int w, int c,
-    float mean, float std, int rows, int augment, Augment a) {
+    float mean, float inverse_std, int rows, int augment, Augment a) {
     extern __shared__ float2 displacement[];
     int strips = ceil_div(h, rows), n = (int)blockIdx.x / strips, first = (int)blockIdx.x % strips * rows;
     int count = min_int(rows, h - first) * w;
@@ -47,7 +47,7 @@ extern "C" __global__ void __launch_bounds__(GATHER_THREADS) gather(
     if (first == 0 && threadIdx.x == 0) labels_out[n] = labels[index];
     if (!augment) {
         for (int at = threadIdx.x; at < count * c; at += GATHER_THREADS)
-            out[at] = ((float)image[first * w * c + at] / 255.0f - mean) / std;
+            out[at] = ((float)image[first * w * c + at] * (1.0f / 255.0f) - mean) * inverse_std;
         return;
     }
     u64 t = step->step;
@@ -66,15 +66,16 @@ extern "C" __global__ void __launch_bounds__(GATHER_THREADS) gather(
     double m0 = cosine * inverse, m1 = (cosine * shear - sine) * inverse;
     double m2 = sine * inverse, m3 = (sine * shear + cosine) * inverse;
     double shift_x = symmetric(words.w, a.shift), shift_y = symmetric(more.x, a.shift);
-    double cy = (h - 1) / 2.0, cx = (w - 1) / 2.0;
+    float inverse_spacing = 1.0f / (float)a.spacing;
+    double cy = (h - 1) * 0.5, cx = (w - 1) * 0.5;
     for (int at = threadIdx.x; at < count; at += GATHER_THREADS) {
         int i = first + at / w, j = at % w;
         double px = j - cx, py = i - cy;
         double sx = cx + m0 * px + m1 * py + shift_x, sy = cy + m2 * px + m3 * py + shift_y;
         if (elastic) {
             float by[4], bx[4];
-            bspline((float)(i % a.spacing) / (float)a.spacing, by);
-            bspline((float)(j % a.spacing) / (float)a.spacing, bx);
+            bspline((float)(i % a.spacing) * inverse_spacing, by);
+            bspline((float)(j % a.spacing) * inverse_spacing, bx);
 #pragma unroll
             for (int p = 0; p < 4; p++)
 #pragma unroll
@@ -90,7 +91,7 @@ extern "C" __global__ void __launch_bounds__(GATHER_THREADS) gather(
         for (int channel = 0; channel < c; channel++) {
             double top = (1.0 - fx) * pixel_at(image, i0, j0, h, w, c, channel) + fx * pixel_at(image, i0, j0 + 1, h, w, c, channel);
             double low = (1.0 - fx) * pixel_at(image, i0 + 1, j0, h, w, c, channel) + fx * pixel_at(image, i0 + 1, j0 + 1, h, w, c, channel);
-            out[at * c + channel] = (float)(((1.0 - fy) * top + fy * low) / 255.0 - (double)mean) / std;
+            out[at * c + channel] = (float)(((1.0 - fy) * top + fy * low) * (1.0 / 255.0) - (double)mean) * inverse_std;
         }
     }
 }

@@ -165,23 +165,28 @@ struct PixelPairs {
     int p, end;
     bool a_inside, b_inside;
     Divisor by_images, by_columns;
-    int x_image, x_row, x_pixel, y_image, y_row, y_pixel;
+    // Place of pixel q = (i columns + j) images + n in memory: n image + i row + j pixel, rearranged so that neither n
+    // nor j is needed: q image + (q / images) step + i turn.
+    struct Place {
+        int image, step, turn;
+        __device__ __forceinline__ Place(int image, int row, int pixel, int images, int columns)
+            : image(image), step(pixel - images * image), turn(row - columns * pixel) {}
+    } in_x, in_y;
 
-    __device__ __forceinline__ int offset(int q, int image, int row, int pixel) const {
-        int position = by_images.divide(q), n = q - position * by_images.divisor;
-        int i = by_columns.divide(position), j = position - i * by_columns.divisor;
-        return n * image + i * row + j * pixel;
+    __device__ __forceinline__ int offset(int q, const Place& in) const {
+        int position = by_images.divide(q), i = by_columns.divide(position);
+        return q * in.image + position * in.step + i * in.turn;
     }
     __device__ __forceinline__ void begin() {}
     __device__ __forceinline__ const float* a(int i, bool& inside) const {
         int q = p + OA::inner(i);
         inside = a_inside && q < end;
-        return px + offset(q, x_image, x_row, x_pixel);
+        return px + offset(q, in_x);
     }
     __device__ __forceinline__ const float* b(int i, bool& inside) const {
         int q = p + OB::inner(i);
         inside = b_inside && q < end;
-        return py + offset(q, y_image, y_row, y_pixel);
+        return py + offset(q, in_y);
     }
     __device__ __forceinline__ void next() { p += TILE_K; }
 };
@@ -208,17 +213,18 @@ extern "C" __global__ void __launch_bounds__(THREADS, 384 / THREADS) conv_backwa
     int rows = h - (di < 0 ? -di : di), away = dj < 0 ? -dj : dj, columns = width - away;
     int pixels = rows > 0 && columns > 0 ? rows * columns * n : 0;
     Part part(ceil_div(pixels, TILE_K));
-    PixelPairs from;
-    from.by_images = by_images;
-    from.by_columns = away == 0 ? by_columns0 : away == 1 ? by_columns1 : by_columns2;
-    from.x_pixel = c, from.x_row = width * c, from.x_image = h * width * c;
-    from.y_pixel = k, from.y_row = width * k, from.y_image = h * width * k;
-    from.px = x + (i0 + di) * from.x_row + (j0 + dj) * c + row0 + PixelPairs::OA::outer(0);
-    from.py = dy + i0 * from.y_row + j0 * k + column0 + PixelPairs::OB::outer(0);
-    from.a_inside = row0 + PixelPairs::OA::outer(0) < c;
-    from.b_inside = column0 + PixelPairs::OB::outer(0) < k;
-    from.p = part.first * TILE_K;
-    from.end = pixels;
+    PixelPairs from = {
+        x + ((i0 + di) * width + j0 + dj) * c + row0 + PixelPairs::OA::outer(0),
+        dy + (i0 * width + j0) * k + column0 + PixelPairs::OB::outer(0),
+        part.first * TILE_K,
+        pixels,
+        row0 + PixelPairs::OA::outer(0) < c,
+        column0 + PixelPairs::OB::outer(0) < k,
+        by_images,
+        away == 0 ? by_columns0 : away == 1 ? by_columns1 : by_columns2,
+        {h * width * c, width * c, c, n, columns},
+        {h * width * k, width * k, k, n, columns},
+    };
     float acc[THREAD_M][THREAD_N] = {};
     T::multiply(from, part.count, shared, acc);
     if (!add_parts(acc, workspace, counters)) return;

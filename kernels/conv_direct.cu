@@ -20,7 +20,7 @@ __device__ __forceinline__ void load_strip(
 extern __shared__ __align__(16) float direct_shared[];
 
 // y[n,i,j,k] = b[k] + sum over u,v,c x w, then ReLU; a thread 4 channels of every so-many-th pixel of the strip.
-// Shared memory: the weights, then the strip.
+// Shared memory: the weights, the bias, then the strip.
 extern "C" __global__ void __launch_bounds__(DIRECT_THREADS) conv_direct_forward(
     const float* __restrict__ x, const float* __restrict__ weights, const float* __restrict__ b, float* __restrict__ y,
     int relu, int h, int w, int c, int k, int kernel) {
@@ -28,14 +28,16 @@ extern "C" __global__ void __launch_bounds__(DIRECT_THREADS) conv_direct_forward
     int n = (int)blockIdx.x / strips, first = (int)blockIdx.x % strips * DIRECT_ROWS;
     int rows = min_int(DIRECT_ROWS, h - first), pitch = (w + 2 * r) * c, quads = k / 4;
     float4* own_weights = (float4*)direct_shared;
-    float* strip = direct_shared + kernel * kernel * c * k;
+    float4* own_bias = own_weights + kernel * kernel * c * quads;
+    float* strip = (float*)(own_bias + quads);
     for (int at = threadIdx.x; at < kernel * kernel * c * quads; at += DIRECT_THREADS)
         own_weights[at] = ((const float4*)weights)[at];
+    for (int at = threadIdx.x; at < quads; at += DIRECT_THREADS) own_bias[at] = ((const float4*)b)[at];
     load_strip(x, strip, n, first, rows, h, w, c, r);
     __syncthreads();
     for (int at = threadIdx.x; at < rows * w * quads; at += DIRECT_THREADS) {
         int pixel = at / quads, quad = at % quads, i = pixel / w, j = pixel % w;
-        float4 sum = ((const float4*)b)[quad];
+        float4 sum = own_bias[quad];
         const float* row = strip + i * pitch + j * c;
         const float4* wp = own_weights + quad;
         for (int u = 0; u < kernel; u++, row += pitch)
@@ -94,17 +96,17 @@ __device__ __forceinline__ void direct_backward_weight(
     }
 }
 
-extern "C" __global__ void __launch_bounds__(DIRECT_THREADS) conv_direct_backward_weight_3x3x1(
+extern "C" __global__ void __launch_bounds__(DIRECT_THREADS, 1) conv_direct_backward_weight_3x3x1(
     const float* __restrict__ x, const float* __restrict__ dy, float* __restrict__ workspace, int h, int w, int k) {
     direct_backward_weight<3, 1>(x, dy, workspace, h, w, k);
 }
 
-extern "C" __global__ void __launch_bounds__(DIRECT_THREADS) conv_direct_backward_weight_5x5x1(
+extern "C" __global__ void __launch_bounds__(DIRECT_THREADS, 1) conv_direct_backward_weight_5x5x1(
     const float* __restrict__ x, const float* __restrict__ dy, float* __restrict__ workspace, int h, int w, int k) {
     direct_backward_weight<5, 1>(x, dy, workspace, h, w, k);
 }
 
-extern "C" __global__ void __launch_bounds__(DIRECT_THREADS) conv_direct_backward_weight_3x3x3(
+extern "C" __global__ void __launch_bounds__(DIRECT_THREADS, 1) conv_direct_backward_weight_3x3x3(
     const float* __restrict__ x, const float* __restrict__ dy, float* __restrict__ workspace, int h, int w, int k) {
     direct_backward_weight<3, 3>(x, dy, workspace, h, w, k);
 }

@@ -32,10 +32,15 @@ struct Operand {
     static constexpr int ACROSS = (LAYOUT == INNER ? TILE_K : EXTENT) / VECTOR;
     static_assert(PIECES * VECTOR * THREADS == EXTENT * TILE_K, "every thread copies the same number of pieces");
     static_assert(THREADS % ACROSS == 0, "a thread stays in its column of pieces");
+    static_assert(LAYOUT == OUTER || THREADS / ACROSS % 8 == 0, "rows are dealt out in eights");
+    static_assert(TILE_K == 16, "4 or 16 lanes a row, and rows of 20 words: the places of banks are counted for these");
 
     // Position of this thread's piece `i` in the tile: along the outer dimension and along k.
+    // INNER rows are dealt out 0 4 1 5 2 6 3 7: the two rows that 8 lanes write at once lie 16 banks apart.
     static __device__ __forceinline__ int outer(int i) {
-        return LAYOUT == INNER ? (int)threadIdx.x / ACROSS + i * (THREADS / ACROSS) : (int)threadIdx.x % ACROSS * VECTOR;
+        int row = (int)threadIdx.x / ACROSS;
+        return LAYOUT == INNER ? (row & ~7) + (row >> 1 & 3) + (row & 1) * 4 + i * (THREADS / ACROSS)
+                               : (int)threadIdx.x % ACROSS * VECTOR;
     }
     static __device__ __forceinline__ int inner(int i) {
         return LAYOUT == INNER ? (int)threadIdx.x % ACROSS * VECTOR : (int)threadIdx.x / ACROSS + i * (THREADS / ACROSS);

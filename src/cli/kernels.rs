@@ -180,7 +180,7 @@ fn ptx(nvrtc: &Nvrtc, sm: u32, unit: Unit) -> Result<Vec<u8>> {
 fn dynamic_shared(kernel: &str) -> Value {
     match kernel {
         "conv_direct_forward" => json!(
-            "4 (kernel^2 c k + (rows + kernel - 1) (w + kernel - 1) c) bytes, rows = DIRECT_ROWS"
+            "4 (kernel^2 c k + k + (rows + kernel - 1) (w + kernel - 1) c) bytes, rows = DIRECT_ROWS"
         ),
         "gather" => {
             json!("8 bytes for each control point of the block's rows; 0 without the elastic field")

@@ -86,6 +86,11 @@ impl CudaDevice {
         Ok(device)
     }
 
+    /// Takes a tile (an index into [`super::units::TILES`]) wherever it can be; `None`: the one that fits best.
+    pub fn set_tile(&mut self, tile: Option<usize>) {
+        self.tile = tile;
+    }
+
     /// Launches so far, counting each kernel of a graph once per replay.
     pub fn launches(&self) -> u64 {
         self.launcher.launches

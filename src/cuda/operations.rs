@@ -193,7 +193,7 @@ impl CudaDevice {
         };
         let pad = 2 * s.pad();
         let strip = 4 * (DIRECT_ROWS + pad) * (s.w + pad) * s.c;
-        let shared = strip + 4 * usize::max(DIRECT_THREADS, s.w_len());
+        let shared = strip + 4 * usize::max(DIRECT_THREADS, s.w_len() + s.k);
         (shared <= SHARED_LIMIT && DIRECT_THREADS.is_multiple_of(DIRECT_CHANNELS))
             .then_some((kernel, shared))
     }
@@ -319,7 +319,7 @@ impl Device for CudaDevice {
             g.w.into(),
             g.c.into(),
             Arg::F32(g.mean),
-            Arg::F32(g.std),
+            Arg::F32(1.0 / g.std),
             rows.into(),
             g.augment.is_some().into(),
             Arg::Augment(a),

@@ -53,7 +53,7 @@ pub const LOSS_THREADS: usize = 512;
 pub const OPTIMIZER_THREADS: usize = 256;
 pub const GATHER_THREADS: usize = 256;
 /// Rows of an image that a block of the direct convolution takes.
-pub const DIRECT_ROWS: usize = 7;
+pub const DIRECT_ROWS: usize = 14;
 /// Output channels that the direct weight gradient takes at a time.
 pub const DIRECT_CHANNELS: usize = 64;
 /// Ranges that one SGD launch can apply L2 to.
