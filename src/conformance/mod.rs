@@ -144,13 +144,12 @@ pub fn compare(operation: &str, shape: &str, got: &[f32], expected: &[f64]) -> C
         power += b * b;
         result.max_error = result.max_error.max(difference);
         result.share_of_bound = result.share_of_bound.max(difference / bound);
-        // Not `difference > bound`: a NaN must fail.
-        if !(difference <= bound) && result.failure.is_none() {
+        if (difference > bound || difference.is_nan()) && result.failure.is_none() {
             result.failure = Some(format!("element {i} is {a}, not {b}"));
         }
     }
     result.nmse = if error == 0.0 { 0.0 } else { error / power };
-    if !(result.nmse <= NMSE) && result.failure.is_none() {
+    if (result.nmse > NMSE || result.nmse.is_nan()) && result.failure.is_none() {
         result.failure = Some(format!("NMSE {:.1e}", result.nmse));
     }
     result

@@ -95,7 +95,7 @@ impl Compiler {
     /// NVRTC's log.
     pub fn compile(&mut self, unit: Unit) -> Result<Code> {
         let file = self.cache_file(unit);
-        if let Some(bytes) = file.as_ref().and_then(|f| read(f)) {
+        if let Some(bytes) = file.as_ref().and_then(read) {
             return Ok(Code {
                 bytes,
                 cached: true,

@@ -77,14 +77,19 @@ pub fn search() -> Search {
     search
 }
 
-/// An NVRTC for a device: the first that knows it exactly, else the first that can reach it with PTX.
+/// An NVRTC for a device of a driver (its CUDA version as 12040, or `None` where no driver is asked): first those whose
+/// major version the driver knows, since an older driver may refuse newer code; among them one that knows the device
+/// exactly before one that can reach it with PTX.
 ///
 /// # Errors
 /// What was looked for, where, and the command that fixes it.
-pub fn find(sm: u32) -> Result<Nvrtc, String> {
+pub fn find(sm: u32, driver: Option<i32>) -> Result<Nvrtc, String> {
     let Search { mut found, missed } = search();
-    let exact = found.iter().position(|n| n.architectures.contains(&sm));
-    let usable = exact.or_else(|| found.iter().position(|n| n.target(sm).is_some()));
+    let known = |n: &Nvrtc| driver.is_none_or(|d| n.version.0 <= d / 1000);
+    let rank = |n: &Nvrtc| (!known(n), !n.architectures.contains(&sm));
+    let usable = (0..found.len())
+        .filter(|&i| found[i].target(sm).is_some())
+        .min_by_key(|&i| rank(&found[i]));
     if let Some(at) = usable {
         return Ok(found.swap_remove(at));
     }

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// One kernel argument.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub enum Arg {
     /// A device address; 0 is a null pointer.
     Address(u64),
@@ -23,7 +23,8 @@ pub enum Arg {
     U64(u64),
     F32(f32),
     Divisor(Divisor),
-    Ranges(Ranges),
+    /// Boxed: it is a hundred times the size of the others.
+    Ranges(Box<Ranges>),
     Augment(AugmentArg),
 }
 
@@ -133,7 +134,8 @@ impl Launcher {
         let module = module.map_err(|e| {
             failed(
                 &format!(
-                    "the driver refuses the code of kernels/{} ({:?}, NVRTC {}.{})",
+                    "the driver refuses the code of kernels/{} ({:?}, NVRTC {}.{}). Where the driver is older than NVRTC, \
+                     update it or install NVRTC of its version (`devices` shows both)",
                     unit.file(),
                     self.compiler.target,
                     self.compiler.nvrtc.version.0,
@@ -185,7 +187,7 @@ impl Launcher {
                 Arg::U32(v) => builder.arg(v),
                 Arg::F32(v) => builder.arg(v),
                 Arg::Divisor(v) => builder.arg(v),
-                Arg::Ranges(v) => builder.arg(v),
+                Arg::Ranges(v) => builder.arg(v.as_ref()),
                 Arg::Augment(v) => builder.arg(v),
             };
         }

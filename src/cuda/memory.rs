@@ -39,6 +39,9 @@ impl Memory {
     /// New memory, uninitialised.
     pub fn alloc(&mut self, dtype: DType, len: usize) -> Result<View> {
         let bytes = len.max(1).saturating_mul(dtype.size());
+        self.context
+            .bind_to_thread()
+            .map_err(|e| failed("cannot use the CUDA context", &e))?;
         // Safety: the memory is written before it is read, or the checks of softgpu say otherwise.
         let address = unsafe { result::malloc_sync(bytes) }.map_err(|e| {
             if e.0 != cudarc::driver::sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY {

@@ -61,7 +61,7 @@ impl CudaDevice {
     /// Addresses of the workspace and the counters for a product of `blocks` tiles.
     fn parts(&mut self, plan: Plan, blocks: usize) -> Result<[Arg; 2]> {
         if plan.parts == 1 {
-            return Ok([Arg::Address(0); 2]);
+            return Ok([Arg::Address(0), Arg::Address(0)]);
         }
         let tile = TILES[plan.tile];
         let workspace = self.workspace(blocks * plan.parts * tile.m * tile.n)?;
@@ -693,7 +693,7 @@ impl Device for CudaDevice {
             Arg::Address(self.memory.address(self.step)?),
             Arg::F32(p.momentum),
             Arg::F32(p.l2),
-            Arg::Ranges(ranges(decayed)?),
+            Arg::Ranges(Box::new(ranges(decayed)?)),
             a.weights.len.into(),
         ];
         let blocks = a

@@ -34,7 +34,7 @@ pub struct Compiled {
 /// # Errors
 /// See [`find::find`].
 pub fn nvrtc_for(sm: u32) -> Result<Nvrtc> {
-    let nvrtc = find::find(sm).map_err(Error::Device)?;
+    let nvrtc = find::find(sm, None).map_err(Error::Device)?;
     match nvrtc.target(sm) {
         Some(Target::Cubin(_)) => Ok(nvrtc),
         _ => Err(Error::Device(format!(
