@@ -135,7 +135,7 @@ __device__ __forceinline__ void convolve(
         L loader(x, w, images, h, width, channels, columns, kernel, group, row0, column0, all, part.first);
         T::multiply(loader, part.count, shared, acc);
     }
-    if (!add_parts(acc, workspace, counters)) return;
+    if (!add_parts(acc, workspace, counters, shared)) return;
     store_fragment<typename T::F, L::B_LAYOUT>(acc, y, column0, columns, e, [&](int i) {
         Pixel p(row0 + i, images, h, width, group);
         return p.exists ? p.index(h, width) * columns : -1;
@@ -227,7 +227,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 384 / THREADS) conv_backwa
     };
     float acc[THREAD_M][THREAD_N] = {};
     T::multiply(from, part.count, shared, acc);
-    if (!add_parts(acc, workspace, counters)) return;
+    if (!add_parts(acc, workspace, counters, shared)) return;
     dw += tap * c * k;
     store_fragment<T::F, OUTER>(acc, dw, column0, k, Epilogue{}, [&](int i) { return row0 + i < c ? (row0 + i) * k : -1; });
 }

@@ -57,7 +57,7 @@ __device__ __forceinline__ void product(
     L loader(a, b, m, n, k, row0, column0, part.first * TILE_K);
     float acc[THREAD_M][THREAD_N] = {};
     T::multiply(loader, part.count, shared, acc);
-    if (!add_parts(acc, workspace, counters)) return;
+    if (!add_parts(acc, workspace, counters, shared)) return;
     store_fragment<typename T::F, B>(acc, c, column0, n, e, [&](int i) { return row0 + i < m ? (row0 + i) * n : -1; });
 }
 

@@ -12,7 +12,7 @@
 // Two tiles are in shared memory: one is computed with while the other is filled, by cp.async from sm_80 on and
 // through registers before. Arithmetic bounds this loop: 2 TILE_M TILE_N flops for 4 (TILE_M + TILE_N) bytes and k.
 #pragma once
-#include "common.cuh"
+#include "block.cuh"
 
 #define THREADS (TILE_M / THREAD_M * (TILE_N / THREAD_N))
 #define ASYNC (__CUDA_ARCH__ >= 800)
@@ -219,23 +219,6 @@ struct Tile {
     }
 };
 
-// What happens to a result before it is stored: bias by column, then ReLU, then times (mask > 0), then added to what
-// is there. Pointers may be null.
-struct Epilogue {
-    const float* bias;
-    const float* mask;
-    int relu;
-    int accumulate;
-
-    __device__ __forceinline__ float apply(float v, int column, int at, const float* out) const {
-        if (bias) v += bias[column];
-        if (relu) v = fmaxf(v, 0.0f);
-        if (mask) v = mask[at] > 0.0f ? v : 0.0f;
-        if (accumulate) v += out[at];
-        return v;
-    }
-};
-
 // Stores a thread's fragment; `row_of(i)` gives the offset of its row i in `out`, or -1 where there is none.
 template <class F, int B_LAYOUT, class RowOf>
 __device__ __forceinline__ void store_fragment(
@@ -281,31 +264,6 @@ __device__ __forceinline__ void store_fragment(
     }
 }
 
-// The block's part (z) of the inner dimension's tiles.
-struct Part {
-    int first, count;
-    __device__ __forceinline__ explicit Part(int total) {
-        int each = ceil_div(total, (int)gridDim.z);
-        first = min_int((int)blockIdx.z * each, total);
-        count = min_int(each, total - first);
-    }
-};
-
-// Whether this block is the last of its tile's parts to arrive; all that the others wrote is visible to it then. The
-// counter is left at 0 for the next launch. Which block that is depends on the run, what it computes does not.
-__device__ __forceinline__ bool last_part(u32* counters) {
-    __shared__ bool last;
-    __threadfence();
-    __syncthreads();
-    if (threadIdx.x == 0) {
-        last = atomicAdd(counters + blockIdx.x, 1u) + 1 == gridDim.z;
-        if (last) atomicExch(counters + blockIdx.x, 0u);
-    }
-    __syncthreads();
-    if (last) __threadfence();
-    return last;
-}
-
 // A block's place in the workspace: [tile][part][TILE_M TILE_N].
 __device__ __forceinline__ float* part_of_workspace(float* workspace, int part) {
     return workspace + ((long long)blockIdx.x * gridDim.z + part) * (TILE_M * TILE_N);
@@ -313,7 +271,8 @@ __device__ __forceinline__ float* part_of_workspace(float* workspace, int part) 
 
 // Adds the parts of a product in their order; true for the block that has the sum and must store it. A fragment lies
 // in the workspace as [4 floats of the fragment][thread], so that a warp moves whole lines.
-__device__ __forceinline__ bool add_parts(float (&acc)[THREAD_M][THREAD_N], float* workspace, u32* counters) {
+__device__ __forceinline__ bool add_parts(
+    float (&acc)[THREAD_M][THREAD_N], float* workspace, u32* counters, float* shared) {
     if (gridDim.z == 1) return true;
     float4* own = (float4*)part_of_workspace(workspace, blockIdx.z) + threadIdx.x;
 #pragma unroll
@@ -321,7 +280,7 @@ __device__ __forceinline__ bool add_parts(float (&acc)[THREAD_M][THREAD_N], floa
 #pragma unroll
         for (int j = 0; j < THREAD_N; j += 4)
             own[(i * THREAD_N + j) / 4 * THREADS] = make_float4(acc[i][j], acc[i][j + 1], acc[i][j + 2], acc[i][j + 3]);
-    if (!last_part(counters)) return false;
+    if (!last_part(counters, (u32*)shared)) return false;
 #pragma unroll
     for (int i = 0; i < THREAD_M; i++)
 #pragma unroll
@@ -372,7 +331,7 @@ __device__ __forceinline__ void column_sums(
         else if (column0 + c < columns)
             out[column0 + c] = total;
     }
-    if (!divided || !last_part(counters)) return;
+    if (!divided || !last_part(counters, (u32*)shared)) return;
     for (int c = threadIdx.x; c < TILE_N && column0 + c < columns; c += THREADS) {
         float total = 0.0f;
         for (int p = 0; p < (int)gridDim.z; p++) total += part_of_workspace(workspace, p)[c];

@@ -45,6 +45,8 @@ pub struct CudaDevice {
     /// A tile to take wherever it can be, by `WARP19_TILE` (an index into [`super::units::TILES`]), to test and to
     /// measure each.
     pub(super) tile: Option<usize>,
+    /// Winograd's convolution wherever it can be (`WARP19_WINOGRAD=1`) or never (`0`); `None`: where it wins.
+    pub(super) winograd: Option<bool>,
     /// Whether sequences are recorded as graphs; off with `WARP19_GRAPH=0`, for profilers.
     graphs: bool,
 }
@@ -75,6 +77,11 @@ impl CudaDevice {
             tile: std::env::var("WARP19_TILE")
                 .ok()
                 .and_then(|t| t.parse().ok()),
+            winograd: match std::env::var("WARP19_WINOGRAD").as_deref() {
+                Ok("0") => Some(false),
+                Ok("1") => Some(true),
+                _ => None,
+            },
             graphs: std::env::var("WARP19_GRAPH").map_or(true, |v| v != "0"),
         };
         device.zero(counters)?;
@@ -89,6 +96,11 @@ impl CudaDevice {
     /// Takes a tile (an index into [`super::units::TILES`]) wherever it can be; `None`: the one that fits best.
     pub fn set_tile(&mut self, tile: Option<usize>) {
         self.tile = tile;
+    }
+
+    /// Winograd's convolution wherever it can be, or never; `None`: where it wins.
+    pub fn set_winograd(&mut self, winograd: Option<bool>) {
+        self.winograd = winograd;
     }
 
     /// Launches so far, counting each kernel of a graph once per replay.

@@ -3,7 +3,8 @@
 //! The choice minimises a rough time in clock cycles on a device of [`MULTIPROCESSORS`], each doing 128 multiply-adds
 //! a cycle at the share of its peak that the tile's inner loop can reach.
 
-use super::units::{TILE_K, TILES};
+use super::units::{TILE_K, TILES, WINOGRAD_COLUMNS, WINOGRAD_STEP, WINOGRAD_TILES};
+use crate::ops::conv::ConvShape;
 
 /// Multiprocessors of the device the choice is made for; between an RTX 3090 (82) and an H100 (132).
 const MULTIPROCESSORS: usize = 108;
@@ -15,6 +16,9 @@ const PARTS: [usize; 12] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64];
 const TILES_OF_A_PART: usize = 4;
 /// Share of the peak that each tile's inner loop reaches, by its share of multiply-adds (see docs/results).
 const EFFICIENCY: [f64; 4] = [0.90, 0.88, 0.80, 0.65];
+/// Share of the peak that Winograd's inner loop reaches: its share of multiply-adds that are of the products, 70 %, less
+/// what two barriers a step cost where a multiprocessor has room for one block.
+const WINOGRAD_EFFICIENCY: f64 = 0.65;
 /// Bytes a cycle that one multiprocessor reads from the second-level cache.
 const BYTES_A_CYCLE: f64 = 40.0;
 /// Tiles that there are counters for.
@@ -52,16 +56,15 @@ impl Product {
     fn cycles(&self, p: Plan) -> f64 {
         let t = TILES[p.tile];
         let tiles = self.inner.div_ceil(TILE_K).div_ceil(p.parts);
-        let each = (self.blocks(p.tile) * p.parts).div_ceil(MULTIPROCESSORS);
-        let work = (each * t.m * t.n * TILE_K * tiles) as f64 / 128.0 / EFFICIENCY[p.tile];
-        // Filling the first tile and storing the result overlap with nothing.
-        let fixed = 1500.0 + (t.m * t.n) as f64 / 16.0;
-        // The last block of a tile reads what the others wrote.
-        let add = match p.parts {
-            1 => 0.0,
-            n => 1000.0 + (4 * t.m * t.n * (n + 1)) as f64 / BYTES_A_CYCLE,
-        };
-        work + fixed + add
+        let multiplications = t.m * t.n * TILE_K * tiles;
+        let blocks = self.blocks(p.tile);
+        cycles(
+            blocks,
+            p.parts,
+            multiplications,
+            EFFICIENCY[p.tile],
+            t.m * t.n,
+        )
     }
 
     /// The tile and the parts; `wanted` is a tile to take where it can be.
@@ -93,6 +96,78 @@ impl Product {
         }
         best
     }
+}
+
+/// Cycles of `blocks` blocks in `parts` parts, each doing so many multiply-adds and storing so many floats.
+fn cycles(
+    blocks: usize,
+    parts: usize,
+    multiplications: usize,
+    efficiency: f64,
+    stored: usize,
+) -> f64 {
+    let each = (blocks * parts).div_ceil(MULTIPROCESSORS);
+    let work = (each * multiplications) as f64 / 128.0 / efficiency;
+    // Filling the first tile and storing the result overlap with nothing.
+    let fixed = 1500.0 + stored as f64 / 16.0;
+    // The last block of a tile reads what the others wrote.
+    let add = match parts {
+        1 => 0.0,
+        n => 1000.0 + (4 * stored * (n + 1)) as f64 / BYTES_A_CYCLE,
+    };
+    work + fixed + add
+}
+
+/// Blocks of one part of a convolution by Winograd's algorithm (`kernels/conv_winograd.cu`).
+pub fn winograd_blocks(s: &ConvShape, backward: bool) -> usize {
+    let columns = if backward { s.c } else { s.k };
+    let pieces = s.n * s.h.div_ceil(2) * s.w.div_ceil(2);
+    pieces.div_ceil(WINOGRAD_TILES) * columns.div_ceil(WINOGRAD_COLUMNS)
+}
+
+/// The parts of a convolution by Winograd's algorithm where it needs fewer cycles than products over the taps that see
+/// inside the image, 16 multiplications for 4 outputs against at most 36; `None` where it does not, or where the kernel
+/// is not 3x3. `wanted`: always or never where it can be.
+pub fn winograd(s: &ConvShape, backward: bool, wanted: Option<bool>) -> Option<usize> {
+    let blocks = winograd_blocks(s, backward);
+    if s.kernel != 3 || blocks == 0 || wanted == Some(false) {
+        return None;
+    }
+    let (inputs, outputs) = if backward { (s.k, s.c) } else { (s.c, s.k) };
+    let steps = inputs.div_ceil(WINOGRAD_STEP);
+    let floats = 4 * WINOGRAD_TILES * WINOGRAD_COLUMNS;
+    let cost = |parts: usize| {
+        let step = 16 * WINOGRAD_TILES * WINOGRAD_COLUMNS * WINOGRAD_STEP;
+        cycles(
+            blocks,
+            parts,
+            step * steps.div_ceil(parts),
+            WINOGRAD_EFFICIENCY,
+            floats,
+        )
+    };
+    let fits = |&parts: &usize| {
+        parts == 1
+            || (steps * WINOGRAD_STEP >= parts * TILES_OF_A_PART * TILE_K
+                && blocks * parts * floats <= WORKSPACE_FLOATS
+                && blocks <= COUNTERS)
+    };
+    let parts = PARTS
+        .into_iter()
+        .filter(fits)
+        .min_by(|&a, &b| cost(a).total_cmp(&cost(b)))?;
+    // Taps inside the image, on average: 3 rows, but 2 at each edge.
+    let alive = (3 * s.h - 2) * (3 * s.w - 2) * inputs.next_multiple_of(TILE_K) / (s.h * s.w);
+    let product = Product {
+        count: 1,
+        rows: s.n * s.h * s.w,
+        columns: outputs,
+        inner: alive,
+        sums: false,
+        vector: s.c.is_multiple_of(4) && s.k.is_multiple_of(4),
+    };
+    let wins = cost(parts) < product.cycles(product.plan(None));
+    (wins || wanted == Some(true)).then_some(parts)
 }
 
 /// Images numbered together in a convolution's rows (`kernels/conv.cu`): all, up to 128, on maps small enough for
@@ -162,6 +237,34 @@ mod tests {
                 assert_eq!(q, x / d as u64, "{x} / {d}");
             }
         }
+    }
+
+    #[test]
+    fn winograd_is_taken_where_it_wins() {
+        let shape = |size: usize, channels: usize, k: usize, kernel: usize| ConvShape {
+            n: 64,
+            h: size,
+            w: size,
+            c: channels,
+            k,
+            kernel,
+        };
+        for (size, c, k, wins) in [
+            (28, 64, 64, true),
+            (14, 128, 128, true),
+            (7, 256, 256, true),
+            (4, 512, 512, true),
+            // One piece covers the map: 16 multiplications either way, and transforms on top.
+            (2, 512, 512, false),
+        ] {
+            for backward in [false, true] {
+                let s = shape(size, c, k, 3);
+                assert_eq!(winograd(&s, backward, None).is_some(), wins, "{s:?}");
+                assert!(winograd(&s, backward, Some(true)).is_some());
+                assert!(winograd(&s, backward, Some(false)).is_none());
+            }
+        }
+        assert_eq!(winograd(&shape(14, 32, 64, 5), false, Some(true)), None);
     }
 
     #[test]

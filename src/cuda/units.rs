@@ -56,6 +56,12 @@ pub const GATHER_THREADS: usize = 256;
 pub const DIRECT_ROWS: usize = 14;
 /// Output channels that the direct weight gradient takes at a time.
 pub const DIRECT_CHANNELS: usize = 64;
+/// Pieces of 2x2 outputs and output channels of a block of Winograd's convolution, and channels of the sum between two
+/// barriers (`kernels/conv_winograd.cu`).
+pub const WINOGRAD_TILES: usize = 32;
+pub const WINOGRAD_COLUMNS: usize = 64;
+pub const WINOGRAD_STEP: usize = 8;
+pub const WINOGRAD_THREADS: usize = 256;
 /// Ranges that one SGD launch can apply L2 to.
 pub const SGD_RANGES: usize = 64;
 
@@ -67,6 +73,7 @@ pub enum Unit {
     /// Convolutions, by index into [`TILES`].
     Conv(usize),
     ConvDirect,
+    ConvWinograd,
     /// Pools of 4 channels at a time or of one.
     Pool {
         vector: usize,
@@ -82,7 +89,7 @@ impl Unit {
     pub fn all() -> Vec<Unit> {
         let mut units: Vec<Unit> = (0..TILES.len()).map(Unit::Gemm).collect();
         units.extend((0..TILES.len()).map(Unit::Conv));
-        units.push(Unit::ConvDirect);
+        units.extend([Unit::ConvDirect, Unit::ConvWinograd]);
         units.extend([4, 1].map(|vector| Unit::Pool { vector }));
         units.extend([Unit::Dropout, Unit::Loss, Unit::Optimizer, Unit::Batch]);
         units
@@ -109,6 +116,7 @@ impl Unit {
             Unit::Gemm(_) => "gemm.cu",
             Unit::Conv(_) => "conv.cu",
             Unit::ConvDirect => "conv_direct.cu",
+            Unit::ConvWinograd => "conv_winograd.cu",
             Unit::Pool { .. } => "pool.cu",
             Unit::Dropout => "dropout.cu",
             Unit::Loss => "softmax_xent.cu",
@@ -143,6 +151,10 @@ impl Unit {
                     "conv_direct_backward_weight_3x3x3",
                 ],
                 DIRECT_THREADS,
+            ),
+            Unit::ConvWinograd => all(
+                &["conv_forward_winograd", "conv_backward_data_winograd"],
+                WINOGRAD_THREADS,
             ),
             Unit::Pool { .. } => all(&["pool_forward", "pool_backward"], POOL_THREADS),
             Unit::Dropout => all(&["dropout"], DROPOUT_THREADS),
@@ -180,6 +192,12 @@ impl Unit {
                 define("DIRECT_THREADS", DIRECT_THREADS);
                 define("DIRECT_ROWS", DIRECT_ROWS);
                 define("DIRECT_CHANNELS", DIRECT_CHANNELS);
+            }
+            Unit::ConvWinograd => {
+                define("WINOGRAD_THREADS", WINOGRAD_THREADS);
+                define("WINOGRAD_TILES", WINOGRAD_TILES);
+                define("WINOGRAD_COLUMNS", WINOGRAD_COLUMNS);
+                define("WINOGRAD_STEP", WINOGRAD_STEP);
             }
             Unit::Pool { vector } => {
                 define("POOL_THREADS", POOL_THREADS);
