@@ -46,16 +46,41 @@ fn parse(name: &str) -> Result<Choice> {
     })
 }
 
+/// A device that was opened.
+pub enum Opened {
+    Cpu(CpuDevice),
+    Cuda(Box<CudaDevice>),
+}
+
+impl Opened {
+    /// As the contract.
+    pub fn device(&mut self) -> &mut dyn Device {
+        match self {
+            Opened::Cpu(d) => d,
+            Opened::Cuda(d) => d.as_mut(),
+        }
+    }
+}
+
 impl Backend {
+    /// Opens it; see [`Backend::open_kind`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open(&self) -> Result<Box<dyn Device>> {
+        Ok(match self.open_kind()? {
+            Opened::Cpu(d) => Box::new(d),
+            Opened::Cuda(d) => d,
+        })
+    }
+
     /// Opens it. `auto` takes the first GPU where a driver and NVRTC work, else the CPU, and says why on standard
     /// error where there is a GPU that cannot be used.
     ///
     /// # Errors
     /// An unknown name; a device that is not there or cannot be driven, with what to do.
-    pub fn open(&self) -> Result<Box<dyn Device>> {
-        let cpu = || -> Result<Box<dyn Device>> {
-            Ok(Box::new(CpuDevice::new(self.threads.map(usize::from))?))
-        };
+    pub fn open_kind(&self) -> Result<Opened> {
+        let cpu = || Ok(Opened::Cpu(CpuDevice::new(self.threads.map(usize::from))?));
         match parse(&self.device)? {
             Choice::Cpu => cpu(),
             Choice::Cuda(which) => {
@@ -63,14 +88,14 @@ impl Backend {
                 if let Some(library) = device.softgpu {
                     let _ = SOFTGPU.set(library);
                 }
-                Ok(Box::new(device))
+                Ok(Opened::Cuda(Box::new(device)))
             }
             Choice::Auto => {
                 if !driver::is_present() || driver::count().unwrap_or(0) == 0 {
                     return cpu();
                 }
                 match CudaDevice::open(driver::Which::Cuda(0)) {
-                    Ok(device) => Ok(Box::new(device)),
+                    Ok(device) => Ok(Opened::Cuda(Box::new(device))),
                     Err(e) => {
                         eprintln!("warning: the GPU is not used: {e}");
                         cpu()

@@ -1,7 +1,8 @@
 //! `warp19 verify`: the conformance suite on the user's own device.
 
-use super::backend::Backend;
+use super::backend::{Backend, Opened};
 use crate::conformance::{self, Comparison, cases};
+use crate::cuda::timing::{self, Timing};
 use crate::error::{Error, Result};
 use std::fmt::Write;
 use std::time::Instant;
@@ -16,6 +17,10 @@ pub struct Args {
     /// Every comparison, not the worst of each operation; with --json too.
     #[arg(long)]
     all: bool,
+    /// Images for the timings at the end; 0: none. Default: 64 on a GPU, none on softgpu, whose times say nothing about
+    /// one. The CPU backend has `cargo bench`.
+    #[arg(long)]
+    timing: Option<usize>,
     /// Results as JSON.
     #[arg(long)]
     json: bool,
@@ -32,19 +37,34 @@ pub fn run(args: &Args) -> Result<()> {
             args.only.join(", ")
         )));
     }
-    let mut device = args.backend.open()?;
+    let mut opened = args.backend.open_kind()?;
+    let device = opened.device();
     eprintln!("{}: {} cases", device.describe(), chosen.len());
     let (start, mut results) = (Instant::now(), Vec::new());
     for case in &chosen {
-        results.extend(conformance::run(device.as_mut(), case)?);
+        results.extend(conformance::run(device, case)?);
     }
     let seconds = start.elapsed().as_secs_f64();
     let findings = super::backend::softgpu_findings()?;
+    let description = device.describe();
+    let timings = match &mut opened {
+        Opened::Cuda(d) => {
+            let batch = args
+                .timing
+                .unwrap_or(if d.softgpu.is_some() { 0 } else { 64 });
+            if batch > 0 {
+                timing::timings(d, batch)?
+            } else {
+                Vec::new()
+            }
+        }
+        Opened::Cpu(_) => Vec::new(),
+    };
     let failed = results.iter().filter(|r| r.failure.is_some()).count();
     if args.json {
         super::print_json(&serde_json::json!({
-            "device": device.describe(), "comparisons": results, "failed": failed, "seconds": seconds,
-            "softgpu_findings": findings,
+            "device": description, "comparisons": results, "failed": failed, "seconds": seconds,
+            "softgpu_findings": findings, "timings": timings,
         }))?;
     } else {
         super::print(&table(&results, args.all))?;
@@ -52,6 +72,7 @@ pub fn run(args: &Args) -> Result<()> {
             "{} comparisons, {failed} failed, {seconds:.1} s\n",
             results.len()
         ))?;
+        super::print(&timing_table(&timings))?;
         if let Some(findings) = &findings {
             super::print(&format!("softgpu: {} finding(s)\n", count(findings)))?;
         }
@@ -75,6 +96,39 @@ pub fn run(args: &Args) -> Result<()> {
 fn count(findings: &serde_json::Value) -> usize {
     let listed = findings["findings"].as_array().map_or(0, Vec::len);
     listed + findings["beyond"].as_u64().unwrap_or(0) as usize
+}
+
+/// Times and shares of the device's peaks, which its reported clocks give.
+fn timing_table(timings: &[Timing]) -> String {
+    if timings.is_empty() {
+        return String::new();
+    }
+    let mut text = format!(
+        "\n{:<30} {:<28} {:>10} {:>9} {:>7} {:>8} {:>7}\n",
+        "operation", "shape", "time", "TFLOP/s", "of peak", "GB/s", "of peak"
+    );
+    for t in timings {
+        let rate = |work: u64| work as f64 / t.seconds.max(1e-9);
+        let arithmetic = match t.flops {
+            0 => format!("{:>9} {:>7}", "", ""),
+            flops => format!(
+                "{:>9.2} {:>6.1}%",
+                rate(flops) / 1e12,
+                100.0 * t.share_of_flops
+            ),
+        };
+        writeln!(
+            text,
+            "{:<30} {:<28} {:>7.3} ms {arithmetic} {:>8.1} {:>6.1}%",
+            t.operation,
+            t.shape,
+            1e3 * t.seconds,
+            rate(t.bytes) / 1e9,
+            100.0 * t.share_of_bandwidth
+        )
+        .expect("a string takes all");
+    }
+    text
 }
 
 /// The worst comparison of each operation, or all.

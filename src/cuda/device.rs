@@ -39,6 +39,8 @@ pub struct CudaDevice {
     /// Scalars of the step in device memory: `Step` of `kernels/common.cuh`.
     pub(super) step: View,
     workspace: View,
+    /// Memory as large as the second-level cache twice, for timings.
+    pub(super) flush: Option<View>,
     /// Arrivals of a tile's parts, zero between launches.
     pub(super) counters: View,
     mode: Mode,
@@ -72,6 +74,7 @@ impl CudaDevice {
             softgpu,
             step,
             workspace,
+            flush: None,
             counters,
             mode: Mode::Run,
             tile: std::env::var("WARP19_TILE")

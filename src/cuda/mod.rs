@@ -2,7 +2,8 @@
 //!
 //! `find` -> `nvrtc` (a compiler) -> `compiler` (units to machine code, cached on disk) -> `driver` (a device opened)
 //! -> `launch` (functions and arguments) -> `device` (the contract of [`crate::device`], recorded as graphs).
-//! `units` lists what is compiled with which constants, `plan` chooses tiles and parts from shapes alone.
+//! `operations` has the contract's operations as launches, `timing` times them, `report` and `sass` say what the
+//! compiled kernels need and consist of. `units` lists what is compiled with which constants, `plan` chooses tiles and parts from shapes alone.
 
 pub mod compiler;
 pub mod device;
@@ -12,10 +13,11 @@ mod launch;
 mod memory;
 pub mod nvrtc;
 mod nvtx;
-mod operations;
+pub mod operations;
 pub mod plan;
 pub mod report;
 pub mod sass;
+pub mod timing;
 pub mod units;
 
 /// The embedded kernel sources.
