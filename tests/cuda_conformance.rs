@@ -86,9 +86,25 @@ fn with_every_tile() {
         for (device, major) in [("sm_86", "13"), ("sm_61", "12")] {
             verify(
                 "conv,linear",
-                &[("SOFTGPU_DEVICE", device), ("WARP19_TILE", tile)],
+                &[
+                    ("SOFTGPU_DEVICE", device),
+                    ("WARP19_TILE", tile),
+                    ("WARP19_WINOGRAD", "0"),
+                ],
                 major,
             );
         }
+    }
+}
+
+/// Winograd's algorithm wherever it can be, also where products win.
+#[test]
+fn with_winograd_everywhere() {
+    for (device, major) in [("sm_86", "13"), ("sm_61", "12")] {
+        verify(
+            "conv",
+            &[("SOFTGPU_DEVICE", device), ("WARP19_WINOGRAD", "1")],
+            major,
+        );
     }
 }

@@ -56,6 +56,7 @@ fn full(d: &mut CudaDevice, len: usize) -> View {
 fn products_and_convolutions_waste_nothing() {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
     let d = &mut softgpu();
+    d.set_winograd(Some(false));
     for tile in [0, 1, 2] {
         d.set_tile(Some(tile));
         let s = ConvShape {
@@ -111,6 +112,59 @@ fn products_and_convolutions_waste_nothing() {
             );
             assert_eq!(c["local_bytes_read"], 0, "{what}");
         }
+    }
+}
+
+/// Winograd's convolution: full sectors, and as few passes over the banks as its accesses are wide.
+#[test]
+fn winograd_wastes_nothing() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
+    let d = &mut softgpu();
+    d.set_winograd(Some(true));
+    let s = ConvShape {
+        n: 8,
+        h: 14,
+        w: 14,
+        c: 64,
+        k: 128,
+        kernel: 3,
+    };
+    let (x, w, b, y) = (
+        full(d, s.x_len()),
+        full(d, s.w_len()),
+        full(d, s.k),
+        full(d, s.y_len()),
+    );
+    let counters = counted(d, |d| {
+        d.conv_forward(&s, x, w, b, y, true).unwrap();
+        d.conv_backward_data(&s, y, w, x, None).unwrap();
+    });
+    assert_eq!(counters.len(), 2);
+    for (c, channels) in counters.iter().zip([s.c, s.k]) {
+        let what = c["kernel"].as_str().unwrap();
+        assert!(what.ends_with("_winograd"), "{what}");
+        let sectors = ["global_loads", "global_stores"].map(|t| share(c, t));
+        // Of the loads' requests, 32 a warp in each of 4 rounds at the end are 4 bytes wide, one pass each; the others
+        // are 16 bytes wide, 4 passes each.
+        let requests = number(c, ["shared_loads", "requests"]);
+        let steps = channels.div_ceil(8) as f64;
+        let least = requests * (steps * 64.0 * 4.0 + 128.0) / (steps * 64.0 + 128.0);
+        let passes = [
+            number(c, ["shared_loads", "moved"]) / least,
+            1.0 / share(c, "shared_stores"),
+        ];
+        println!(
+            "{what}: full sectors {sectors:.3?}, passes over the banks {passes:.3?} of the least"
+        );
+        assert!(
+            sectors[0] >= 0.95 && sectors[1] >= 0.95,
+            "{what}: {sectors:?} {c:#}"
+        );
+        assert!(
+            passes[0] <= 1.05 && passes[1] <= 1.05,
+            "{what}: {passes:?} {c:#}"
+        );
+        assert_eq!(c["local_bytes_read"], 0, "{what}");
     }
 }
 
