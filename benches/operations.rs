@@ -27,7 +27,7 @@ fn batch() -> usize {
 
 /// What is measured.
 enum Backend {
-    Cpu(CpuDevice),
+    Cpu(Box<CpuDevice>),
     /// With the name its benchmarks get.
     Cuda(Box<CudaDevice>, &'static str),
 }
@@ -42,7 +42,9 @@ impl Backend {
         };
         let mut all = Vec::new();
         if !on_softgpu {
-            all.push(Backend::Cpu(CpuDevice::new(None).expect("the CPU")));
+            all.push(Backend::Cpu(Box::new(
+                CpuDevice::new(None).expect("the CPU"),
+            )));
         }
         if on_softgpu || driver::count().is_ok_and(|n| n > 0) {
             match CudaDevice::open(which) {
@@ -55,7 +57,7 @@ impl Backend {
 
     fn device(&mut self) -> &mut dyn Device {
         match self {
-            Backend::Cpu(d) => d,
+            Backend::Cpu(d) => d.as_mut(),
             Backend::Cuda(d, _) => d.as_mut(),
         }
     }
@@ -75,7 +77,7 @@ impl Backend {
         match self {
             Backend::Cpu(d) => {
                 group.bench_function(BenchmarkId::new("cpu", shape), |b| {
-                    b.iter(|| body(d).unwrap())
+                    b.iter(|| body(d.as_mut()).unwrap())
                 });
             }
             Backend::Cuda(d, name) => {

@@ -48,7 +48,7 @@ fn parse(name: &str) -> Result<Choice> {
 
 /// A device that was opened.
 pub enum Opened {
-    Cpu(CpuDevice),
+    Cpu(Box<CpuDevice>),
     Cuda(Box<CudaDevice>),
 }
 
@@ -56,7 +56,7 @@ impl Opened {
     /// As the contract.
     pub fn device(&mut self) -> &mut dyn Device {
         match self {
-            Opened::Cpu(d) => d,
+            Opened::Cpu(d) => d.as_mut(),
             Opened::Cuda(d) => d.as_mut(),
         }
     }
@@ -69,7 +69,7 @@ impl Backend {
     /// As there.
     pub fn open(&self) -> Result<Box<dyn Device>> {
         Ok(match self.open_kind()? {
-            Opened::Cpu(d) => Box::new(d),
+            Opened::Cpu(d) => d,
             Opened::Cuda(d) => d,
         })
     }
@@ -80,7 +80,10 @@ impl Backend {
     /// # Errors
     /// An unknown name; a device that is not there or cannot be driven, with what to do.
     pub fn open_kind(&self) -> Result<Opened> {
-        let cpu = || Ok(Opened::Cpu(CpuDevice::new(self.threads.map(usize::from))?));
+        let cpu = || {
+            let device = CpuDevice::new(self.threads.map(usize::from))?;
+            Ok(Opened::Cpu(Box::new(device)))
+        };
         match parse(&self.device)? {
             Choice::Cpu => cpu(),
             Choice::Cuda(which) => {
