@@ -21,7 +21,7 @@ extern __shared__ __align__(16) float direct_shared[];
 
 // y[n,i,j,k] = b[k] + sum over u,v,c x w, then ReLU; a thread 4 channels of every so-many-th pixel of the strip.
 // Shared memory: the weights, the bias, then the strip.
-extern "C" __global__ void __launch_bounds__(DIRECT_THREADS) conv_direct_forward(
+extern "C" __global__ void __launch_bounds__(DIRECT_THREADS, 4) conv_direct_forward(
     const float* __restrict__ x, const float* __restrict__ weights, const float* __restrict__ b, float* __restrict__ y,
     int relu, int h, int w, int c, int k, int kernel) {
     int strips = ceil_div(h, DIRECT_ROWS), r = kernel / 2;

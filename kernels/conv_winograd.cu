@@ -240,8 +240,8 @@ __device__ __forceinline__ void winograd(
 #pragma unroll
             for (int i = 0; i < 4; i++) {
                 const float(&a)[8] = acc[p][round / 2 * 4 + i];
-                float* to = shared + (2 * warp + p) * 512 + (4 * lane_t + i) * 32 + 4 * (lane_k ^ 2 * lane_t);
-                *(float4*)to = make_float4(
+                int row = (2 * warp + p) * 16 + 4 * lane_t + i;
+                ((float4*)shared)[row * 8 + (lane_k ^ 2 * lane_t)] = make_float4(
                     a[round % 2 * 4], a[round % 2 * 4 + 1], a[round % 2 * 4 + 2], a[round % 2 * 4 + 3]);
             }
         __syncthreads();

@@ -5,6 +5,8 @@ mod common;
 use common::nvrtc;
 use std::path::Path;
 use std::process::{Command, Output};
+use warp19::cuda::nvrtc::{Nvrtc, Target};
+use warp19::cuda::units::Unit;
 
 /// `verify` of the cheapest operations on softgpu.
 fn verify(cache: &Path, variables: &[(&str, &Path)]) -> Output {
@@ -70,6 +72,47 @@ fn with_an_nvrtc_that_does_not_know_the_device() {
     assert!(
         text.contains("pip install nvidia-cuda-nvrtc-cu12"),
         "{text}"
+    );
+}
+
+#[test]
+fn with_an_nvrtc_older_than_the_device() {
+    let file = nvrtc("12").join("libnvrtc.so.12");
+    let nvrtc = Nvrtc::load(&file).unwrap();
+    let (oldest, newest) = (nvrtc.architectures[0], *nvrtc.architectures.last().unwrap());
+    // PTX of the newest it knows, which the driver compiles for the device.
+    assert_eq!(nvrtc.target(newest + 40), Some(Target::Ptx(newest)));
+    assert_eq!(nvrtc.target(oldest - 1), None);
+    let unit = Unit::ConvWinograd;
+    let output = nvrtc
+        .compile(unit.file(), Target::Ptx(newest), &unit.options())
+        .unwrap();
+    let text = String::from_utf8(output.code).unwrap();
+    assert!(text.contains(&format!(".target sm_{newest}")), "{text}");
+    // Machine code for it there is none, and the command says what to do.
+    let output = Command::new(env!("CARGO_BIN_EXE_warp19"))
+        .args(["kernels", "report", "--arch", "sm_240"])
+        .env("WARP19_NVRTC", &file)
+        .output()
+        .unwrap();
+    let text = self::text(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("sm_240") && text.contains("pip install nvidia-cuda-nvrtc"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_kernel_that_does_not_compile_shows_nvrtcs_log() {
+    let nvrtc = Nvrtc::load(&nvrtc("13").join("libnvrtc.so.13")).unwrap();
+    // Without its constants.
+    let error = nvrtc
+        .compile("dropout.cu", Target::Cubin(86), &[])
+        .unwrap_err();
+    assert!(
+        error.contains("kernels/dropout.cu(") && error.contains("DROPOUT_THREADS"),
+        "{error}"
     );
 }
 

@@ -34,6 +34,7 @@ pub struct Nvrtc {
 }
 
 /// What a compilation gives.
+#[derive(Debug)]
 pub struct Output {
     /// A cubin, or PTX text without a closing zero.
     pub code: Vec<u8>,

@@ -11,7 +11,8 @@ use crate::ops::linear::LinearShape;
 use crate::ops::optimizer::{AdamParams, Epsilon};
 use crate::ops::pool::PoolShape;
 use cudarc::driver::sys::CUdevice_attribute_enum as Attribute;
-use cudarc::driver::sys::CUevent_flags;
+use cudarc::driver::sys::{CUevent, CUevent_flags, CUresult};
+use cudarc::driver::{CudaEvent, DriverError};
 use serde::Serialize;
 
 /// One operation's time.
@@ -60,7 +61,9 @@ impl CudaDevice {
         let start = stream.record_event(flags).map_err(fault)?;
         body(self)?;
         let end = stream.record_event(flags).map_err(fault)?;
-        Ok(f64::from(start.elapsed_ms(&end).map_err(fault)?) / 1e3)
+        end.synchronize().map_err(fault)?;
+        let milliseconds = elapsed(&start, &end).map_err(fault)?;
+        Ok(f64::from(milliseconds) / 1e3)
     }
 
     fn time(
@@ -91,6 +94,22 @@ impl CudaDevice {
             share_of_bandwidth: share(bytes, self.properties.peak_bandwidth()),
         })
     }
+}
+
+/// Milliseconds between two events. Not by cudarc's `elapsed_ms`: that calls the function's second version, which
+/// drivers before CUDA 12.8 do not have.
+fn elapsed(start: &CudaEvent, end: &CudaEvent) -> std::result::Result<f32, DriverError> {
+    type Elapsed = unsafe extern "C" fn(*mut f32, CUevent, CUevent) -> CUresult;
+    let mut milliseconds = 0.0f32;
+    // Safety: the driver's own function in every version; two events that have been recorded, and a place to write to.
+    unsafe {
+        let library = cudarc::driver::sys::culib();
+        let function = library
+            .get::<Elapsed>(b"cuEventElapsedTime")
+            .map_err(|_| DriverError(CUresult::CUDA_ERROR_NOT_SUPPORTED))?;
+        function(&mut milliseconds, start.cu_event(), end.cu_event()).result()?;
+    }
+    Ok(milliseconds)
 }
 
 /// Times the kinds of kernels at VGG19's shapes with so many images, a large product, and the optimiser.
