@@ -95,6 +95,45 @@ fn the_same_bits_in_every_order_and_after_a_resume() {
     assert!(weights(&resumed) == expected, "resumed");
 }
 
+/// Killed without warning after its first checkpoint, and gone on with: the bits of a run that was let be.
+#[test]
+fn the_same_bits_after_being_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    // 3 steps an epoch, a checkpoint after each epoch.
+    common::synthetic_dataset(&data, 24, 16);
+    let whole = folder.path().join("whole");
+    train(&data, &whole, "6", &[("SOFTGPU_SEED", "1")]);
+    let killed = folder.path().join("killed");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_warp19"))
+        .args(["train", "--model", "deep-mnist", "--device", "softgpu"])
+        .args(["--batch", "8", "--epochs", "2", "--steps", "6", "--data"])
+        .args([&data, &PathBuf::from("--out"), &killed])
+        .env("WARP19_NVRTC", nvrtc("13"))
+        .env("SOFTGPU_SEED", "2")
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while !killed.join("checkpoint.safetensors").exists() {
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "it ended without a checkpoint"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    assert!(
+        !child.wait().unwrap().success(),
+        "it ended before it was killed"
+    );
+    let [run, set] = [&killed, &data].map(|p| p.to_str().unwrap());
+    let again = [
+        "train", "--resume", run, "--device", "softgpu", "--data", set,
+    ];
+    warp19(&again, &[("SOFTGPU_SEED", "3")]);
+    assert!(weights(&killed) == weights(&whole));
+}
+
 /// The mean training loss after so many steps, from the run's metrics.
 fn losses(run: &Path) -> Vec<f64> {
     let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
