@@ -185,6 +185,8 @@ impl Canvas {
         values: &[f32],
         colour: &dyn Fn(f32) -> Rgb,
     ) {
+        // On whole pixels, or the cells' edges would show.
+        let (x, y) = (x.round(), y.round());
         for (i, &value) in values.iter().enumerate() {
             let (column, row) = ((i % width * side) as f32, (i / width * side) as f32);
             let side = side as f32;

@@ -217,7 +217,7 @@ fn draw_marks(canvas: &mut Canvas, panel: &Panel, frame: &Frame, em: f32) {
         canvas.star(x, y, 0.75 * em, mark.style.colour);
         taken.push([x - 0.7 * em, y - 0.7 * em, x + 0.7 * em, y + 0.7 * em]);
     }
-    for mark in &panel.marks {
+    for mark in panel.marks.iter().filter(|m| !m.text.is_empty()) {
         let kind = Type {
             size: em,
             bold: true,
@@ -244,6 +244,8 @@ fn draw_marks(canvas: &mut Canvas, panel: &Panel, frame: &Frame, em: f32) {
                 .iter()
                 .all(|t| area[2] < t[0] || area[0] > t[2] || area[3] < t[1] || area[1] > t[3]);
             if inside && free {
+                let (w, h) = (area[2] - area[0], area[3] - area[1]);
+                canvas.rect(area[0], area[1], w, h, canvas.theme.background);
                 canvas.text((cx, base), kind, Align::Centre, &mark.text);
                 taken.push(area);
                 break;

@@ -14,7 +14,7 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
     // Few classes get large cells.
     let side = (900 / classes.max(1)).clamp(40, 72) as f32;
     let font = (0.3 * side).clamp(13.0, 20.0);
-    let (left, top) = (104.0, 176.0);
+    let (left, top) = (104.0, 164.0);
     let edge = 6.2 * font;
     let matrix = side * classes as f32;
     let width = (left + matrix + edge + 24.0).max(760.0);
@@ -24,10 +24,11 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
     let small = kind(17.0, false, LIGHT.muted);
     let right = tested.guesses.len() - tested.errors.len();
     let title = format!(
-        "{}: {}, {}",
+        "{}: {}, {} in {}",
         run.config.model,
         percent_of(right, tested.guesses.len()),
-        count(tested.errors.len(), "error", "errors")
+        count(tested.errors.len(), "error", "errors"),
+        thousands(tested.guesses.len())
     );
     canvas.text((24.0, 54.0), large, Align::Left, &title);
     let origin = super::sheet::origin(run, tested);
@@ -67,9 +68,7 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
             if n == 0 && i != j {
                 continue;
             }
-            let dark = i == j || share < 0.75;
-            let ink = if dark { LIGHT.ink } else { LIGHT.background };
-            let mut number = kind(font, i == j || !dark, ink);
+            let mut number = kind(font, i == j || share > 0.75, LIGHT.ink);
             let text = n.to_string();
             while canvas.text_width(number, &text) > side - 4.0 && number.size > 9.0 {
                 number.size -= 1.0;
@@ -93,8 +92,6 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
         "recall",
     );
     precision(&mut canvas, &table, (left, top + matrix), side, font);
-    let note = format!("{} test images", thousands(tested.guesses.len()));
-    canvas.text((24.0, 108.0), small, Align::Left, &note);
     Ok(canvas)
 }
 

@@ -70,7 +70,7 @@ fn draw_guess(
     );
     // The rival, where it comes into sight at all.
     if let Some(&(class, p)) = guess.top.get(1)
-        && p >= 0.0001
+        && p >= 0.001
     {
         let text = format!("{class}: {}", percent(f64::from(p)));
         canvas.text((x, y + h + 59.0), small, Align::Left, &text);

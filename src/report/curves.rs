@@ -153,8 +153,7 @@ fn loss(runs: &[Run], theme: &Theme) -> Chart {
     let train = |e: &Epoch| e.train_loss.max(LEAST);
     let mut chart = Chart {
         title: "Loss".into(),
-        subtitle: "mean cross-entropy per epoch, logarithmic: thick with markers on the test images, thin on the training \
-                   images (with dropout and deformation)"
+        subtitle: "mean cross-entropy, log scale; thick: test images, thin: training images as trained on; star: best epoch"
             .into(),
         entries: entries(runs, theme, &|run| {
             let last = run.epochs.last()?;
@@ -185,7 +184,7 @@ fn loss(runs: &[Run], theme: &Theme) -> Chart {
         log: true,
         ticks: ticks.collect(),
         lines: lines_of,
-        marks: marks(runs, theme, &test, &|e| format!("epoch {}", e.epoch)),
+        marks: marks(runs, theme, &test, &|_| String::new()),
     });
     chart
 }

@@ -12,6 +12,10 @@ use crate::train::Activation;
 /// Side of a map in the picture.
 const MAP: usize = 112;
 const SPACE: f32 = 13.0;
+/// Filters in a row, side of one, and how far they are apart.
+const COLUMNS: usize = 16;
+const FILTER: usize = 60;
+const PITCH: f32 = 68.0;
 /// Maps of a block that fit beside each other.
 const MAPS: usize = 11;
 
@@ -36,10 +40,9 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
     let model = run.config.model()?;
     let blocks = block_ends(&model, tested);
     let filters = tested.filters.as_ref();
-    let columns = 16;
-    let grid = filters.map_or(0, |(p, _)| p.shape[3].div_ceil(columns));
+    let grid = filters.map_or(0, |(p, _)| p.shape[3].div_ceil(COLUMNS));
     let top = 176.0;
-    let above = (grid as f32 * 58.0).max(196.0);
+    let above = (grid as f32 * PITCH).max(200.0);
     let block = MAP as f32 + 74.0;
     let height = top + above + 40.0 + blocks.len() as f32 * block;
     let guess = &tested.guesses[tested.shown];
@@ -49,7 +52,8 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
     let small = kind(17.0, false, LIGHT.muted);
 
     let images = &tested.test.images;
-    let scale = (168 / images.width.max(images.height)).max(1);
+    // As high as the filters beside it, with its caption.
+    let scale = ((above as usize - 32) / images.width.max(images.height)).max(1);
     canvas.text((MARGIN, top - 18.0), head, Align::Left, "The digit");
     canvas.digit(
         (MARGIN, top),
@@ -73,7 +77,7 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
         let &[kh, kw, depth, count] = &parameter.shape[..] else {
             return Ok(canvas);
         };
-        let left = MARGIN + w + 72.0;
+        let left = WIDTH as f32 - MARGIN + 10.0 - COLUMNS as f32 * PITCH;
         let text = format!("The first layer's {count} filters, {kh}x{kw}");
         canvas.text((left, top - 18.0), head, Align::Left, &text);
         let x = left + canvas.text_width(head, &text) + 18.0;
@@ -84,8 +88,7 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
             "blue: ink counts for it, orange: against it",
         );
         let largest = values.iter().fold(1e-20f32, |m, v| m.max(v.abs()));
-        let side = 48 / kh.max(kw);
-        let pitch = ((WIDTH as f32 - MARGIN - left) / columns as f32).min(70.0);
+        let side = (FILTER / kh.max(kw)).max(1);
         for filter in 0..count {
             // HWIO; of several input channels their mean.
             let taps: Vec<f32> = (0..kh * kw)
@@ -94,8 +97,8 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
                     own.sum::<f32>() / depth as f32 / largest
                 })
                 .collect();
-            let x = left + (filter % columns) as f32 * pitch;
-            let y = top + (filter / columns) as f32 * 58.0;
+            let x = left + (filter % COLUMNS) as f32 * PITCH;
+            let y = top + (filter / COLUMNS) as f32 * PITCH;
             canvas.cells((x, y), side, kw, &taps, &signed);
             let (w, h) = ((side * kw) as f32, (side * kh) as f32);
             canvas.frame(x - 1.0, y - 1.0, w + 2.0, h + 2.0, LIGHT.grid);

@@ -31,7 +31,7 @@ pub struct Tested {
     pub evaluation: Evaluation,
     pub guesses: Vec<Guess>,
     pub errors: Vec<Guess>,
-    /// The weights' epoch; none before the first is over.
+    /// The weights' epoch, where they are the best epoch's.
     pub epoch: Option<u64>,
     /// Steps they were trained for.
     pub step: u64,
@@ -82,7 +82,12 @@ impl Run {
             best = best_of(&epochs);
         }
         let tested = match &checkpoint {
-            Some(c) => Some(test(c, data, open()?.as_mut())?),
+            Some(c) => Some(test(
+                c,
+                path == Some(&dir.join(BEST)),
+                data,
+                open()?.as_mut(),
+            )?),
             None => None,
         };
         let name = dir.file_name().map(|n| n.to_string_lossy().into_owned());
@@ -146,7 +151,12 @@ fn description(dir: &Path) -> Result<Option<(Config, String)>> {
     Ok(Some((read.config, read.device)))
 }
 
-fn test(checkpoint: &Checkpoint, data: Option<&Path>, device: &mut dyn Device) -> Result<Tested> {
+fn test(
+    checkpoint: &Checkpoint,
+    is_best: bool,
+    data: Option<&Path>,
+    device: &mut dyn Device,
+) -> Result<Tested> {
     let mut config = checkpoint.meta.config.clone();
     let dataset = data::open(data, &config.dataset, false)?;
     // Only the test images matter here.
@@ -162,8 +172,8 @@ fn test(checkpoint: &Checkpoint, data: Option<&Path>, device: &mut dyn Device) -
         let own = weights[p.offset..p.offset + p.len].to_vec();
         (p, own)
     });
-    // Epochs are whole in the checkpoint of the best one.
-    let epoch = checkpoint.meta.best.map(|b| b.epoch);
+    let best = checkpoint.meta.best.filter(|_| is_best);
+    let epoch = best.map(|b| b.epoch);
     let mut tested = Tested {
         test,
         evaluation,

@@ -11,7 +11,7 @@ pub const MARGIN: f32 = 36.0;
 pub const COLUMNS: usize = 5;
 pub const GAP: f32 = 24.0;
 /// Width of a cell: five of them and the gaps between fill the sheet.
-pub const CELL: f32 = (WIDTH as f32 - 2.0 * MARGIN - (COLUMNS - 1) as f32 * GAP) / COLUMNS as f32;
+pub const CELL: f32 = 254.0;
 /// Side of an enlarged digit.
 pub const DIGIT: usize = 112;
 /// Where the headline ends.
