@@ -28,11 +28,8 @@ pub fn page(runs: &[Run]) -> Result<String> {
         body += &parts::class_table(run, first);
         let (name, label) = (&run.config.model, escape(&run.label));
         let sheets = [
-            (
-                "Surest and least sure right answers",
-                correct::draw(run, first)?,
-            ),
-            ("What the network sees", features::draw(run, first)?),
+            ("Right answers", correct::draw(run, first)?),
+            ("Inside the network", features::draw(run, first)?),
         ];
         for (title, sheet) in sheets {
             let source = data_url(&sheet.png()?);
@@ -86,7 +83,8 @@ fn title(runs: &[Run], tested: Option<(&Run, &Tested)>) -> String {
     }
 }
 
-/// Each curve in four pictures, of which the browser takes one: wide and narrow, light and dark.
+/// Each curve in up to four pictures, of which the browser takes one: light and dark, and the first one wide and narrow;
+/// the others stand beside each other where there is room.
 fn curves_section(runs: &[Run]) -> Result<String> {
     let picture = |theme: Theme, index: usize, size| -> Result<String> {
         let (_, chart) = &curves::all(runs, &theme)[index];
@@ -95,21 +93,30 @@ fn curves_section(runs: &[Run]) -> Result<String> {
     let mut out = String::from("<section><h2>Curves</h2>\n<div class=\"curves\">\n");
     for (index, (_, chart)) in curves::all(runs, &LIGHT).iter().enumerate() {
         let (narrow, dark) = ("(max-width: 600px)", "(prefers-color-scheme: dark)");
+        let size = if index == 0 { WIDE } else { NARROW };
+        let mut sources = String::new();
+        if index == 0 {
+            for (theme, media) in [
+                (DARK, format!("{narrow} and {dark}")),
+                (LIGHT, narrow.into()),
+            ] {
+                sources += &format!(
+                    "<source media=\"{media}\" srcset=\"{}\" width=\"{}\" height=\"{}\">\n",
+                    picture(theme, index, NARROW)?,
+                    NARROW.width,
+                    NARROW.height
+                );
+            }
+        }
         out += &format!(
-            "<picture>\n<source media=\"{narrow} and {dark}\" srcset=\"{}\" width=\"{w}\" height=\"{h}\">\n\
-             <source media=\"{narrow}\" srcset=\"{}\" width=\"{w}\" height=\"{h}\">\n\
-             <source media=\"{dark}\" srcset=\"{}\">\n\
+            "<picture>\n{sources}<source media=\"{dark}\" srcset=\"{}\">\n\
              <img src=\"{}\" width=\"{}\" height=\"{}\" alt=\"{} of {}; the numbers are in the table below\">\n</picture>\n",
-            picture(DARK, index, NARROW)?,
-            picture(LIGHT, index, NARROW)?,
-            picture(DARK, index, WIDE)?,
-            picture(LIGHT, index, WIDE)?,
-            WIDE.width,
-            WIDE.height,
+            picture(DARK, index, size)?,
+            picture(LIGHT, index, size)?,
+            size.width,
+            size.height,
             chart.title,
             parts::names(runs),
-            w = NARROW.width,
-            h = NARROW.height,
         );
     }
     Ok(out + "</div>\n")

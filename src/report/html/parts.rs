@@ -44,7 +44,7 @@ pub fn header(runs: &[Run], tested: Option<(&Run, &Tested)>) -> String {
         ("Epoch", when),
     ];
     if let Some(best) = run.best_epoch() {
-        figures.push(("Time to it", duration(best.seconds)));
+        figures.push(("Time to best epoch", duration(best.seconds)));
     }
     if let Ok(model) = run.config.model() {
         figures.push(("Parameters", thousands(model.parameter_count())));
@@ -78,36 +78,23 @@ fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
     )
 }
 
+/// One column a run, so that a few fit a phone.
 pub fn runs_table(runs: &[Run]) -> Result<String> {
-    let heads = [
-        "Run",
-        "Model",
-        "Recipe",
-        "Images",
-        "Parameters",
-        "Best accuracy",
-        "Last",
-        "Best epoch",
-        "Time to best",
-        "Epochs",
-        "Time",
-        "Device",
-    ];
     let none = || "-".to_string();
     let percent = |share: f64| format!("{:.2} %", 100.0 * share);
-    let mut rows = Vec::new();
+    let mut columns = Vec::new();
     for run in runs {
         let (best, last) = (run.best_epoch(), run.epochs.last());
-        rows.push(vec![
-            format!("<b>{}</b>", escape(&run.label)),
+        columns.push([
             escape(&run.config.model),
             escape(&run.config.recipe.name),
+            escape(&run.config.dataset),
             thousands(run.config.images),
             thousands(run.config.model()?.parameter_count()),
-            best.map_or_else(none, |e| percent(e.test_accuracy)),
-            last.map_or_else(none, |e| percent(e.test_accuracy)),
+            best.map_or_else(none, |e| format!("<b>{}</b>", percent(e.test_accuracy))),
             best.map_or_else(none, |e| e.epoch.to_string()),
             best.map_or_else(none, |e| duration(e.seconds)),
+            last.map_or_else(none, |e| percent(e.test_accuracy)),
             format!("{} of {}", run.epochs.len(), run.config.recipe.epochs),
             last.map_or_else(none, |e| duration(e.seconds)),
             match run.device.as_str() {
@@ -116,10 +103,34 @@ pub fn runs_table(runs: &[Run]) -> Result<String> {
             },
         ]);
     }
-    Ok(format!(
-        "<section><h2>Runs</h2>\n{}</section>\n",
-        table(&heads, &rows)
-    ))
+    let names = [
+        "Model",
+        "Recipe",
+        "Dataset",
+        "Training images",
+        "Parameters",
+        "Best test accuracy",
+        "in epoch",
+        "after",
+        "Last test accuracy",
+        "Epochs",
+        "Time in all",
+        "Device",
+    ];
+    let rows: Vec<Vec<String>> = names
+        .iter()
+        .enumerate()
+        .map(|(i, name)| {
+            let own = columns.iter().map(|c| c[i].clone());
+            std::iter::once(name.to_string()).chain(own).collect()
+        })
+        .collect();
+    let labels: Vec<String> = runs.iter().map(|r| escape(&r.label)).collect();
+    let heads: Vec<&str> = std::iter::once("Run")
+        .chain(labels.iter().map(String::as_str))
+        .collect();
+    let table = table(&heads, &rows).replacen("\"plain\"", "\"plain runs\"", 1);
+    Ok(format!("<section><h2>Runs</h2>\n{table}</section>\n"))
 }
 
 /// Closes the section of the curves.

@@ -121,6 +121,7 @@ function matrix() {
   const off = run.confusion.flatMap((row, i) => row.filter((_, j) => i !== j));
   const most = Math.max(1, ...off);
   const table = byId("matrix");
+  table.classList.toggle("few", classes.length <= 12);
   table.replaceChildren(make("caption", "", "Rows: the true class. Columns: the network's answer. A number or a class selects its errors above."));
   const first = make("tr");
   first.append(make("td"), ...classes.map((j) => head(j, "", j)));
