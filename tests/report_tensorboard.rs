@@ -185,4 +185,27 @@ fn event_files_hold_the_metrics_and_the_error_sheet() {
     let side = |at: usize| u64::from(u32::from_be_bytes(png[at..at + 4].try_into().unwrap()));
     let number = |field| u64::from_le_bytes(one(&image, field).unwrap().try_into().unwrap());
     assert_eq!((number(2), number(1)), (side(16), side(20)));
+    tensorboard_reads(&dir.join("run"));
+}
+
+/// TensorBoard's own reader finds the same.
+fn tensorboard_reads(run: &Path) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let packages = root.join(".cache/tensorboard");
+    assert!(
+        packages.is_dir(),
+        "TensorBoard is missing: run scripts/fetch_tensorboard.sh"
+    );
+    let out = Command::new(std::env::var("PYTHON").unwrap_or("python3".into()))
+        .arg(root.join("tests/report/read_events.py"))
+        .arg(run)
+        .env("PYTHONPATH", packages)
+        .output()
+        .expect("run Python 3");
+    let said = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(
+        out.status.success() && said.contains("are as they should be"),
+        "{said}{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
 }

@@ -87,6 +87,9 @@ fn panel(label: &str, y: (f64, f64), share: f32, lines: Vec<Line>, marks: Vec<Ma
     }
 }
 
+/// Runs whose best accuracy is within this of the best run's share its panel, in percentage points.
+const NEAR: f64 = 2.0;
+
 /// Test accuracy. The upper panel shows the range where the runs' best epochs differ; where epochs lie below it, a lower
 /// panel shows the whole range.
 fn accuracy(runs: &[Run], theme: &Theme) -> Chart {
@@ -111,7 +114,9 @@ fn accuracy(runs: &[Run], theme: &Theme) -> Chart {
         .filter_map(|r| r.epochs.iter().map(percent).reduce(f64::max))
         .collect();
     let high = tops.iter().copied().fold(f64::MIN, f64::max);
-    let low_best = tops.iter().copied().fold(f64::MAX, f64::min);
+    // A run far below the others would flatten what tells these apart: it is seen in the lower panel.
+    let near = tops.iter().copied().filter(|t| *t >= high - NEAR);
+    let low_best = near.fold(high, f64::min);
     let span = 0.5f64
         .max(2.5 * (high - low_best))
         .max(1.5 * (100.0 - high));
@@ -131,12 +136,10 @@ fn accuracy(runs: &[Run], theme: &Theme) -> Chart {
     };
     let zoomed = (bottom, high + room);
     if cut {
-        chart
-            .panels
-            .push(panel("accuracy, %", zoomed, 0.7, lines(), marks));
-        chart
-            .panels
-            .push(panel("all, %", (0.0, 100.0), 0.3, lines(), Vec::new()));
+        let (above, below) = marks.into_iter().partition(|m: &Mark| m.at.1 >= bottom);
+        let upper = panel("accuracy, %", zoomed, 0.7, lines(), above);
+        let lower = panel("all, %", (0.0, 100.0), 0.3, lines(), below);
+        chart.panels.extend([upper, lower]);
     } else {
         chart
             .panels

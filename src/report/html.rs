@@ -68,7 +68,8 @@ fn title(runs: &[Run], tested: Option<(&Run, &Tested)>) -> String {
     match tested {
         Some((run, t)) => {
             let right = t.guesses.len() - t.errors.len();
-            let share = percent_of(right, t.guesses.len());
+            // A space that does not break: the sign stays with its number on a phone.
+            let share = percent_of(right, t.guesses.len()).replace(' ', "\u{a0}");
             format!(
                 "{} on {}: {share}",
                 escape(&run.config.model),

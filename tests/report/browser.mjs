@@ -121,6 +121,8 @@ async function filters(data) {
   const all = await state();
   check(all.count === data.errors.length, "without filters the count is that of all errors");
   check(all.cards.length === Math.min(60, data.errors.length), "the first sixty are shown");
+  const more = `document.getElementById("more").checkVisibility()`;
+  check((await run(more)) === data.errors.length > 60, "the button for more is there when there are more");
   const first = data.errors[0];
   const expected = (keep) => data.errors.filter(keep).length;
   await choose("label", first.label);
@@ -215,7 +217,8 @@ try {
   await connect();
   await view(1280, 900, 1, "light");
   await send("Page.navigate", { url: pathToFileURL(resolve(report)).href });
-  for (let i = 0; i < 100 && (await run("document.readyState")) !== "complete"; i++) await sleep(100);
+  const loaded = `location.protocol === "file:" && document.readyState === "complete"`;
+  for (let i = 0; i < 600 && !(await run(loaded)); i++) await sleep(100);
   const [data] = JSON.parse(await run(`document.getElementById("data").textContent`));
   check(data !== undefined && data.errors.length > 0, "the report has errors to filter; make one of a run with some");
   await filters(data);
