@@ -33,8 +33,8 @@ fn the_page_works_by_mouse_and_keyboard_on_a_desk_and_on_a_phone() {
     let browser = browser();
     let dir = tempfile::tempdir().unwrap();
     common::synthetic_dataset(&dir.path().join("set"), 600, 600);
-    // Few steps, so that there are errors to show, more than fit on the gallery's first page.
-    let train = "train --model deep-mnist --data set --dataset shapes --lr 0.001 --batch 50 --epochs 2 --steps 15 --out run";
+    // One epoch, so that there are errors to show, more than fit on the gallery's first page.
+    let train = "train --model deep-mnist --data set --dataset shapes --lr 0.001 --batch 50 --epochs 1 --out run";
     run(Command::new(env!("CARGO_BIN_EXE_warp19"))
         .current_dir(dir.path())
         .args(train.split(' ')));

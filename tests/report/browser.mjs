@@ -216,7 +216,8 @@ let failed = null;
 try {
   await connect();
   await view(1280, 900, 1, "light");
-  await send("Page.navigate", { url: pathToFileURL(resolve(report)).href });
+  const { errorText } = await send("Page.navigate", { url: pathToFileURL(resolve(report)).href });
+  if (errorText) throw new Error(`cannot open ${report}: ${errorText}`);
   const loaded = `location.protocol === "file:" && document.readyState === "complete"`;
   for (let i = 0; i < 600 && !(await run(loaded)); i++) await sleep(100);
   const [data] = JSON.parse(await run(`document.getElementById("data").textContent`));
