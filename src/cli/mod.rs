@@ -8,6 +8,7 @@ mod eval;
 mod export;
 mod params;
 mod predict;
+mod report;
 mod run;
 mod train;
 
@@ -29,6 +30,8 @@ enum Command {
     Train(train::Args),
     /// Accuracy, loss, confusion matrix and per-class figures of a run on the test images.
     Eval(eval::Args),
+    /// Pictures of runs: misread and surest digits, curves, and a page with all of it.
+    Report(report::Args),
     /// The five most likely classes of pictures.
     Predict(predict::Args),
     /// The layer table of a network: shapes, parameters, work.
@@ -58,6 +61,7 @@ fn dispatch(command: &Command) -> Result<ExitCode> {
     match command {
         Command::Train(args) => return train::run(args),
         Command::Eval(args) => eval::run(args)?,
+        Command::Report(args) => report::run(args)?,
         Command::Predict(args) => predict::run(args)?,
         Command::Params(args) => params::run(args)?,
         Command::Export(args) => export::run(args)?,
