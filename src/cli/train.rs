@@ -21,10 +21,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 #[derive(clap::Args)]
 pub struct Args {
     /// vgg19, vgg16-4pool, deep-mnist or deep-mnist-sgd [default: vgg19].
-    #[arg(long)]
+    #[arg(long, value_parser = zoo::NAMES, hide_possible_values = true)]
     model: Option<String>,
     /// robust or article [default: robust for the VGGs, the tutorials' own for deep-mnist*].
-    #[arg(long)]
+    #[arg(long, value_parser = ["robust", "article"], hide_possible_values = true)]
     recipe: Option<String>,
     /// Folder with the dataset's IDX files; nothing is fetched then.
     #[arg(long)]
