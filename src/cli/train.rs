@@ -1,9 +1,11 @@
 //! `warp19 train`.
 
 use super::backend::Backend;
+use super::report;
 use crate::data::{self, atomic};
 use crate::error::{Error, Result};
 use crate::model::zoo;
+use crate::report::events::Events;
 use crate::train::checkpoint::{Checkpoint, LAST};
 use crate::train::metrics::Epoch;
 use crate::train::trainer::{Event, Outcome};
@@ -19,10 +21,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 #[derive(clap::Args)]
 pub struct Args {
     /// vgg19, vgg16-4pool, deep-mnist or deep-mnist-sgd [default: vgg19].
-    #[arg(long)]
+    #[arg(long, value_parser = zoo::NAMES, hide_possible_values = true)]
     model: Option<String>,
     /// robust or article [default: robust for the VGGs, the tutorials' own for deep-mnist*].
-    #[arg(long)]
+    #[arg(long, value_parser = ["robust", "article"], hide_possible_values = true)]
     recipe: Option<String>,
     /// Folder with the dataset's IDX files; nothing is fetched then.
     #[arg(long)]
@@ -62,6 +64,9 @@ pub struct Args {
     /// Hold out the last N training images and choose the best epoch on them.
     #[arg(long, default_value_t = 0)]
     validation: usize,
+    /// Write event files for TensorBoard into the run folder's tensorboard/ too.
+    #[arg(long)]
+    tensorboard: bool,
     /// Seconds between checkpoints inside an epoch.
     #[arg(long, default_value_t = 300)]
     save_every: u64,
@@ -146,12 +151,25 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     );
     eprintln!("run folder {}", dir.display());
     let mut screen = Screen::new(progress, trainer.config.recipe.epochs);
+    let mut events = match args.tensorboard {
+        true => Some(Events::create(&dir, &trainer.epochs)?),
+        false => None,
+    };
     let outcome = trainer.run(
         device.as_mut(),
         args.steps,
         Duration::from_secs(args.save_every),
         &stop,
-        &mut |event| screen.show(event),
+        &mut |event| {
+            let written = match (&event, &mut events) {
+                (Event::Epoch(line, _), Some(events)) => events.epoch(line),
+                _ => Ok(()),
+            };
+            screen.show(event);
+            if let Err(e) = written {
+                screen.show(Event::Warning(format!("nothing for TensorBoard: {e}")));
+            }
+        },
     )?;
     screen.close();
     match outcome {
@@ -173,7 +191,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
                 dir.display()
             );
         }
-        Outcome::Finished => summary(&trainer, &dir),
+        Outcome::Finished => {
+            summary(&trainer, &dir);
+            let step = trainer.step;
+            // The pictures need the device's memory for a network of their own.
+            drop((trainer, device));
+            pictures(args, &dir, events.as_mut().map(|e| (e, step)));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -232,6 +256,27 @@ fn summary(trainer: &Trainer, dir: &Path) {
         last.seconds,
         dir.display()
     );
+}
+
+/// The run's pictures. The run is whole without them, so that a failure is told and no more.
+fn pictures(args: &Args, dir: &Path, events: Option<(&mut Events, u64)>) {
+    let draw = || -> Result<()> {
+        let runs = [dir.to_path_buf()];
+        report::write(&runs, dir, args.data.as_deref(), &args.backend)?;
+        if let Some((events, step)) = events {
+            let path = dir.join("errors.png");
+            let png = std::fs::read(&path).map_err(|e| Error::io("read", &path, e))?;
+            events.picture("errors", step, &png)?;
+        }
+        Ok(())
+    };
+    match draw() {
+        Ok(()) => eprintln!("pictures: {}", dir.join("report.html").display()),
+        Err(e) => eprintln!(
+            "warning: the run is done, but its pictures are not: {e}. Draw them with: warp19 report {}",
+            dir.display()
+        ),
+    }
 }
 
 /// Progress: a bar an epoch on a terminal, a line an epoch elsewhere.

@@ -1,7 +1,7 @@
-//! Writing protocol buffer messages: just what an ONNX file needs.
+//! Writing protocol buffer messages: just what ONNX and TensorBoard files need.
 //!
 //! A field is a key, `number << 3 | wire type`, and a value: a varint (type 0), or a length and bytes (type 2), which is
-//! how strings, nested messages and packed lists go. Source: the protocol buffers
+//! how strings, nested messages and packed lists go; a double is 8 bytes (type 1), a float 4 (type 5). Source: the protocol buffers
 //! encoding page, <https://protobuf.dev/programming-guides/encoding/>.
 
 /// A message being written, as pieces, so that a large tensor inside it is moved and not copied.
@@ -25,6 +25,22 @@ impl Message {
     pub fn int(mut self, field: u32, value: u64) -> Message {
         let mut bytes = key(field, 0);
         bytes.extend(varint(value));
+        self.pieces.push(bytes);
+        self
+    }
+
+    /// A number of 64 bits.
+    pub fn double(mut self, field: u32, value: f64) -> Message {
+        let mut bytes = key(field, 1);
+        bytes.extend(value.to_le_bytes());
+        self.pieces.push(bytes);
+        self
+    }
+
+    /// A number of 32 bits.
+    pub fn float(mut self, field: u32, value: f32) -> Message {
+        let mut bytes = key(field, 5);
+        bytes.extend(value.to_le_bytes());
         self.pieces.push(bytes);
         self
     }

@@ -4,6 +4,7 @@ use super::config::Config;
 use crate::data::Split;
 use crate::device::{DType, Device, View, download_f32, upload_f32};
 use crate::error::Result;
+use crate::model::Shape;
 use crate::network::{Mode, Network};
 use crate::ops::loss::LossKind;
 
@@ -91,6 +92,48 @@ pub fn evaluate(
         &buffers,
         "eval",
     )
+}
+
+/// One layer's output for one image.
+#[derive(Clone, Debug)]
+pub struct Activation {
+    /// The layer's name, `conv1_1`.
+    pub layer: String,
+    pub shape: Shape,
+    /// `[h, w, c]`.
+    pub values: Vec<f32>,
+}
+
+/// The output of every layer for one image of a split, without dropout or deformation.
+///
+/// # Errors
+/// Those of the device.
+pub fn activations(
+    device: &mut dyn Device,
+    config: &Config,
+    weights: &[f32],
+    split: &Split,
+    image: usize,
+) -> Result<Vec<Activation>> {
+    let network = Network::new(device, &config.model()?, 1, false)?;
+    upload_f32(device, network.weights, weights)?;
+    let data = Resident::new(device, split)?;
+    let index = device.alloc(DType::U32, 1)?;
+    device.upload(index, bytemuck::bytes_of(&(image as u32)))?;
+    let (x, labels) = (network.input, network.labels);
+    let gather = config.gather(1, false)?;
+    device.gather(&gather, data.pixels, data.labels, index, x, labels)?;
+    network.forward(device, network.weights, Mode::Eval)?;
+    let shapes = network.model.shapes();
+    let mut out = Vec::new();
+    for (layer, view) in network.outputs() {
+        out.push(Activation {
+            layer: network.model.layers[layer].0.clone(),
+            shape: shapes[layer].1,
+            values: download_f32(device, view)?,
+        });
+    }
+    Ok(out)
 }
 
 pub(super) fn run_evaluation(

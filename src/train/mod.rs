@@ -10,6 +10,6 @@ pub mod samples;
 pub mod trainer;
 
 pub use config::{Config, check_dataset};
-pub use evaluation::{Evaluation, evaluate};
+pub use evaluation::{Activation, Evaluation, activations, evaluate};
 pub use recipe::Recipe;
 pub use trainer::Trainer;

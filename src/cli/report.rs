@@ -1,0 +1,49 @@
+//! `warp19 report`.
+
+use super::backend::Backend;
+use crate::error::Result;
+use crate::report::{self, Run};
+use std::path::{Path, PathBuf};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Run folders. Curves show all of them; the sheets of digits are of the first one with a checkpoint.
+    #[arg(required = true)]
+    runs: Vec<PathBuf>,
+    /// Folder to write to [default: the first run's].
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Folder with the dataset's IDX files [default: where `data fetch` puts the runs' datasets].
+    #[arg(long)]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    backend: Backend,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let out = args.out.as_ref().unwrap_or(&args.runs[0]);
+    let files = write(&args.runs, out, args.data.as_deref(), &args.backend)?;
+    let names: String = files.iter().map(|f| format!("{}\n", f.display())).collect();
+    super::print(&names)
+}
+
+/// Reads the runs and writes their pictures to `out`.
+pub fn write(
+    runs: &[PathBuf],
+    out: &Path,
+    data: Option<&Path>,
+    backend: &Backend,
+) -> Result<Vec<PathBuf>> {
+    let mut read = Vec::new();
+    for dir in runs {
+        let run = Run::read(dir, data, &mut || backend.open())?;
+        if run.tested.is_none() {
+            eprintln!(
+                "warning: {} has no checkpoint: its curves are drawn, its digits cannot be",
+                dir.display()
+            );
+        }
+        read.push(run);
+    }
+    report::write(&mut read, out)
+}

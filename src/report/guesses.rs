@@ -1,0 +1,100 @@
+//! What a network answered, image by image.
+
+use super::run::Tested;
+use crate::ops::loss::argmax;
+
+/// Most classes shown for an image.
+pub const SHOWN: usize = 5;
+
+/// The answer to one test image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guess {
+    /// Index of the image.
+    pub image: usize,
+    pub label: usize,
+    /// The most likely classes with their probabilities, the first one the answer.
+    pub top: Vec<(usize, f32)>,
+}
+
+impl Guess {
+    /// The class answered.
+    pub fn answer(&self) -> usize {
+        self.top[0].0
+    }
+
+    /// The probability of the answer.
+    pub fn sureness(&self) -> f32 {
+        self.top[0].1
+    }
+
+    pub fn is_right(&self) -> bool {
+        self.answer() == self.label
+    }
+}
+
+/// The answers to all test images, in their order.
+pub fn all(tested: &Tested) -> Vec<Guess> {
+    let result = &tested.evaluation;
+    let rows = result.probabilities.chunks_exact(result.classes);
+    rows.zip(&tested.test.labels)
+        .enumerate()
+        .map(|(image, (row, &label))| {
+            let mut order: Vec<usize> = (0..row.len()).collect();
+            // Equal probabilities in the order of classes, the counted answer before all.
+            let answer = argmax(row);
+            order.sort_by(|&a, &b| {
+                row[b]
+                    .total_cmp(&row[a])
+                    .then((b == answer).cmp(&(a == answer)))
+                    .then(a.cmp(&b))
+            });
+            order.truncate(SHOWN);
+            Guess {
+                image,
+                label: usize::from(label),
+                top: order.into_iter().map(|c| (c, row[c])).collect(),
+            }
+        })
+        .collect()
+}
+
+/// The wrong answers, the surest first.
+pub fn errors(guesses: &[Guess]) -> Vec<Guess> {
+    let mut errors: Vec<Guess> = guesses.iter().filter(|g| !g.is_right()).cloned().collect();
+    errors.sort_by(|a, b| {
+        b.sureness()
+            .total_cmp(&a.sureness())
+            .then(a.image.cmp(&b.image))
+    });
+    errors
+}
+
+/// For each class the right answer given most surely and the one given least surely, where there are two; among equally
+/// sure ones, the one whose second class is less likely.
+pub fn surest(guesses: &[Guess], classes: usize) -> Vec<(Option<Guess>, Option<Guess>)> {
+    let second = |g: &Guess| g.top.get(1).map_or(0.0, |t| t.1);
+    (0..classes)
+        .map(|class| {
+            let mut right: Vec<&Guess> = guesses
+                .iter()
+                .filter(|g| g.label == class && g.is_right())
+                .collect();
+            right.sort_by(|a, b| {
+                let sure = b.sureness().total_cmp(&a.sureness());
+                let rival = second(a).total_cmp(&second(b));
+                sure.then(rival).then(a.image.cmp(&b.image))
+            });
+            let last = if right.len() > 1 { right.last() } else { None };
+            (right.first().map(|&g| g.clone()), last.map(|&g| g.clone()))
+        })
+        .collect()
+}
+
+/// `confusion[true class][answer]`.
+pub fn confusion(guesses: &[Guess], classes: usize) -> Vec<Vec<usize>> {
+    let mut confusion = vec![vec![0; classes]; classes];
+    for guess in guesses {
+        confusion[guess.label][guess.answer()] += 1;
+    }
+    confusion
+}

@@ -1,0 +1,143 @@
+//! `report.html`: one file with everything in it, for a browser without a network.
+
+mod parts;
+
+use super::chart::{NARROW, WIDE, draw};
+use super::palette::{DARK, LIGHT, Theme};
+use super::run::{Run, Tested};
+use super::text::percent_of;
+use super::{correct, curves, features};
+use crate::error::Result;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+/// The page as text.
+pub fn page(runs: &[Run]) -> Result<String> {
+    let tested: Vec<(&Run, &Tested)> = runs
+        .iter()
+        .filter_map(|r| Some((r, r.tested.as_ref()?)))
+        .collect();
+    let mut body = parts::header(runs, tested.first().copied());
+    body += "<main>\n";
+    body += &parts::runs_table(runs)?;
+    body += &curves_section(runs)?;
+    body += &parts::epochs_table(runs);
+    let mut styles = String::from(include_str!("page/report.css"));
+    if let Some(&(run, first)) = tested.first() {
+        body += &parts::gallery(&tested);
+        body += &parts::class_table(run, first);
+        let (name, label) = (&run.config.model, escape(&run.label));
+        let sheets = [
+            ("Right answers", correct::draw(run, first)?),
+            ("Inside the network", features::draw(run, first)?),
+        ];
+        for (title, sheet) in sheets {
+            let source = data_url(&sheet.png()?);
+            body += &format!(
+                "<section><h2>{title}</h2>\n<div class=\"scroll wide\" tabindex=\"0\" role=\"group\" aria-label=\"{title}\">\
+                 <img src=\"{source}\" alt=\"{title}: {name}, run {label}\"></div></section>\n"
+            );
+        }
+    }
+    let mut data = Vec::new();
+    for (index, (run, tested)) in tested.iter().enumerate() {
+        let (value, sprite) = parts::gallery_data(run, tested, index)?;
+        styles += &format!(
+            ".sprite-{index} {{ background-image: url({}); }}\n",
+            data_url(&sprite)
+        );
+        data.push(value);
+    }
+    // "<" cannot end the script element early when it is written as an escape.
+    let data = serde_json::Value::Array(data)
+        .to_string()
+        .replace('<', "\\u003c");
+    let script = include_str!("page/report.js");
+    Ok(format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <link rel=\"icon\" href=\"data:,\">\n<title>{}</title>\n<style>\n{styles}</style>\n</head>\n<body>\n{body}</main>\n\
+         <footer>Written by warp19 {}. This page needs nothing but itself.</footer>\n\
+         <script type=\"application/json\" id=\"data\">{data}</script>\n<script>\n{script}</script>\n</body>\n</html>\n",
+        title(runs, tested.first().copied()),
+        env!("CARGO_PKG_VERSION"),
+    ))
+}
+
+fn title(runs: &[Run], tested: Option<(&Run, &Tested)>) -> String {
+    match tested {
+        Some((run, t)) => {
+            let right = t.guesses.len() - t.errors.len();
+            // A space that does not break: the sign stays with its number on a phone.
+            let share = percent_of(right, t.guesses.len()).replace(' ', "\u{a0}");
+            format!(
+                "{} on {}: {share}",
+                escape(&run.config.model),
+                escape(&run.config.dataset)
+            )
+        }
+        None => format!(
+            "{} on {}",
+            escape(&runs[0].config.model),
+            escape(&runs[0].config.dataset)
+        ),
+    }
+}
+
+/// Each curve in up to four pictures, of which the browser takes one: light and dark, and the first one wide and narrow;
+/// the others stand beside each other where there is room.
+fn curves_section(runs: &[Run]) -> Result<String> {
+    let picture = |theme: Theme, index: usize, size| -> Result<String> {
+        let (_, chart) = &curves::all(runs, &theme)[index];
+        Ok(data_url(&draw(chart, size, theme)?.png()?))
+    };
+    let mut out = String::from("<section><h2>Curves</h2>\n<div class=\"curves\">\n");
+    for (index, (_, chart)) in curves::all(runs, &LIGHT).iter().enumerate() {
+        let (narrow, dark) = ("(max-width: 600px)", "(prefers-color-scheme: dark)");
+        let size = if index == 0 { WIDE } else { NARROW };
+        let mut sources = String::new();
+        if index == 0 {
+            for (theme, media) in [
+                (DARK, format!("{narrow} and {dark}")),
+                (LIGHT, narrow.into()),
+            ] {
+                sources += &format!(
+                    "<source media=\"{media}\" srcset=\"{}\" width=\"{}\" height=\"{}\">\n",
+                    picture(theme, index, NARROW)?,
+                    NARROW.width,
+                    NARROW.height
+                );
+            }
+        }
+        out += &format!(
+            "<picture>\n{sources}<source media=\"{dark}\" srcset=\"{}\">\n\
+             <img src=\"{}\" width=\"{}\" height=\"{}\" alt=\"{} of {}; the numbers are in the table below\">\n</picture>\n",
+            picture(DARK, index, size)?,
+            picture(LIGHT, index, size)?,
+            size.width,
+            size.height,
+            chart.title,
+            parts::names(runs),
+        );
+    }
+    Ok(out + "</div>\n")
+}
+
+fn data_url(png: &[u8]) -> String {
+    format!("data:image/png;base64,{}", STANDARD.encode(png))
+}
+
+/// Text as HTML, fit for attributes too.
+fn escape(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '&' => out += "&amp;",
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '"' => out += "&quot;",
+            _ => out.push(c),
+        }
+    }
+    out
+}

@@ -1,0 +1,287 @@
+//! The page's parts that are made from numbers.
+
+use super::escape;
+use crate::error::Result;
+use crate::image::{Colour, encode_png};
+use crate::report::guesses::confusion;
+use crate::report::known::doubted;
+use crate::report::run::{Run, Tested};
+use crate::report::text::{count, duration, percent_of, thousands};
+use serde_json::json;
+
+/// Most errors of a run that the page holds.
+const ERRORS: usize = 2000;
+/// Digits in a row of the picture that holds them.
+const COLUMNS: usize = 40;
+
+/// The runs' names for a sentence.
+pub fn names(runs: &[Run]) -> String {
+    let names: Vec<String> = runs.iter().map(|r| escape(&r.label)).collect();
+    names.join(", ")
+}
+
+pub fn header(runs: &[Run], tested: Option<(&Run, &Tested)>) -> String {
+    let Some((run, t)) = tested else {
+        return format!(
+            "<header><h1>{}</h1>\n<p class=\"muted\">None of the runs has a checkpoint, so there are curves and no \
+             digits.</p></header>\n",
+            super::title(runs, None)
+        );
+    };
+    let (all, wrong) = (t.guesses.len(), t.errors.len());
+    let recipe = &run.config.recipe;
+    let when = match t.epoch {
+        Some(epoch) => format!("{epoch} of {}", recipe.epochs),
+        None => format!("none over, {} steps", t.step),
+    };
+    let mut figures = vec![
+        ("Test accuracy", percent_of(all - wrong, all)),
+        (
+            "Errors",
+            format!("{} in {}", thousands(wrong), thousands(all)),
+        ),
+        ("Test loss", format!("{:.4}", t.evaluation.loss)),
+        ("Epoch", when),
+    ];
+    if let Some(best) = run.best_epoch() {
+        figures.push(("Time to best epoch", duration(best.seconds)));
+    }
+    if let Ok(model) = run.config.model() {
+        figures.push(("Parameters", thousands(model.parameter_count())));
+    }
+    let boxes: String = figures
+        .iter()
+        .map(|(name, value)| format!("<div><dt>{name}</dt><dd>{value}</dd></div>"))
+        .collect();
+    format!(
+        "<header><h1>{}</h1>\n<p class=\"muted\">Run {}, recipe {}, seed {}.</p>\n<dl class=\"figures\">{boxes}</dl></header>\n",
+        super::title(runs, tested),
+        escape(&run.label),
+        escape(&recipe.name),
+        run.config.seed
+    )
+}
+
+/// A table with its heads; cells are HTML already.
+fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
+    let cells = |tag: &str, row: &mut dyn Iterator<Item = &str>| -> String {
+        let cells: String = row.map(|c| format!("<{tag}>{c}</{tag}>")).collect();
+        format!("<tr>{cells}</tr>\n")
+    };
+    let head = cells("th", &mut heads.iter().copied());
+    let body: String = rows
+        .iter()
+        .map(|row| cells("td", &mut row.iter().map(String::as_str)))
+        .collect();
+    format!(
+        "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"table\"><table class=\"plain\"><thead>{head}</thead><tbody>{body}</tbody></table></div>\n"
+    )
+}
+
+/// One column a run, so that a few fit a phone.
+pub fn runs_table(runs: &[Run]) -> Result<String> {
+    let none = || "-".to_string();
+    let percent = |share: f64| format!("{:.2} %", 100.0 * share);
+    let mut columns = Vec::new();
+    for run in runs {
+        let (best, last) = (run.best_epoch(), run.epochs.last());
+        columns.push([
+            escape(&run.config.model),
+            escape(&run.config.recipe.name),
+            escape(&run.config.dataset),
+            thousands(run.config.images),
+            thousands(run.config.model()?.parameter_count()),
+            best.map_or_else(none, |e| format!("<b>{}</b>", percent(e.test_accuracy))),
+            best.map_or_else(none, |e| e.epoch.to_string()),
+            best.map_or_else(none, |e| duration(e.seconds)),
+            last.map_or_else(none, |e| percent(e.test_accuracy)),
+            format!("{} of {}", run.epochs.len(), run.config.recipe.epochs),
+            last.map_or_else(none, |e| duration(e.seconds)),
+            match run.device.as_str() {
+                "" => none(),
+                device => escape(device),
+            },
+        ]);
+    }
+    let names = [
+        "Model",
+        "Recipe",
+        "Dataset",
+        "Training images",
+        "Parameters",
+        "Best test accuracy",
+        "in epoch",
+        "after",
+        "Last test accuracy",
+        "Epochs",
+        "Time in all",
+        "Device",
+    ];
+    let rows: Vec<Vec<String>> = names
+        .iter()
+        .enumerate()
+        .map(|(i, name)| {
+            let own = columns.iter().map(|c| c[i].clone());
+            std::iter::once(name.to_string()).chain(own).collect()
+        })
+        .collect();
+    let labels: Vec<String> = runs.iter().map(|r| escape(&r.label)).collect();
+    let heads: Vec<&str> = std::iter::once("Run")
+        .chain(labels.iter().map(String::as_str))
+        .collect();
+    let table = table(&heads, &rows).replacen("\"plain\"", "\"plain runs\"", 1);
+    Ok(format!("<section><h2>Runs</h2>\n{table}</section>\n"))
+}
+
+/// Closes the section of the curves.
+pub fn epochs_table(runs: &[Run]) -> String {
+    let heads = [
+        "Run",
+        "Epoch",
+        "Training loss",
+        "Training accuracy",
+        "Test loss",
+        "Test accuracy",
+        "Learning rate",
+        "Time",
+        "Images/s",
+    ];
+    let mut rows = Vec::new();
+    for run in runs {
+        for e in &run.epochs {
+            rows.push(vec![
+                escape(&run.label),
+                e.epoch.to_string(),
+                format!("{:.4}", e.train_loss),
+                format!("{:.2} %", 100.0 * e.train_accuracy),
+                format!("{:.4}", e.test_loss),
+                format!("{:.2} %", 100.0 * e.test_accuracy),
+                format!("{:.2e}", e.lr),
+                duration(e.seconds),
+                format!("{:.0}", e.images_per_second),
+            ]);
+        }
+    }
+    if rows.is_empty() {
+        return "</section>\n".into();
+    }
+    format!(
+        "<details><summary>All epochs as a table</summary>\n{}</details></section>\n",
+        table(&heads, &rows)
+    )
+}
+
+/// Gallery and matrix; the script fills them.
+pub fn gallery(tested: &[(&Run, &Tested)]) -> String {
+    let options: String = tested
+        .iter()
+        .enumerate()
+        .map(|(i, (run, _))| format!("<option value=\"{i}\">{}</option>", escape(&run.label)))
+        .collect();
+    let run = match tested.len() {
+        1 => String::new(),
+        _ => format!("<label>Run <select id=\"run\">{options}</select></label>\n"),
+    };
+    let doubts = tested.iter().any(|(run, t)| {
+        t.errors
+            .iter()
+            .any(|g| people(run, t, g.image, g.label).is_some())
+    });
+    let doubt = match doubts {
+        true => "<li><i style=\"--c: var(--doubt)\"></i>a label known to be wrong</li>",
+        false => "",
+    };
+    let page = include_str!("../page/gallery.html");
+    page.replace("{{run}}", &run).replace("{{doubt}}", doubt)
+}
+
+fn people(run: &Run, tested: &Tested, image: usize, label: usize) -> Option<u8> {
+    doubted(
+        &run.config.dataset,
+        tested.guesses.len(),
+        image,
+        label as u8,
+    )
+}
+
+pub fn class_table(run: &Run, tested: &Tested) -> String {
+    let table_of = confusion(&tested.guesses, tested.evaluation.classes);
+    let ratio = |n: usize, all: usize| match all {
+        0 => "-".to_string(),
+        _ => percent_of(n, all),
+    };
+    let mut rows = Vec::new();
+    for (class, row) in table_of.iter().enumerate() {
+        let (images, right) = (row.iter().sum::<usize>(), row[class]);
+        let answers: usize = table_of.iter().map(|r| r[class]).sum();
+        let others = row
+            .iter()
+            .enumerate()
+            .filter(|(j, n)| *j != class && **n > 0);
+        // Of equally frequent ones the lowest class.
+        let most = others.max_by_key(|(j, n)| (**n, std::cmp::Reverse(*j)));
+        rows.push(vec![
+            class.to_string(),
+            thousands(images),
+            thousands(images - right),
+            ratio(right, answers),
+            ratio(right, images),
+            most.map_or("-".into(), |(j, n)| {
+                format!("{j} ({})", count(*n, "time", "times"))
+            }),
+        ]);
+    }
+    let heads = [
+        "Class",
+        "Images",
+        "Errors",
+        "Precision",
+        "Recall",
+        "Most often taken for",
+    ];
+    format!(
+        "<section><h2>Per class</h2>\n<p class=\"muted\">Run {}</p>\n{}</section>\n",
+        escape(&run.label),
+        table(&heads, &rows)
+    )
+}
+
+/// What the script needs of a run, and the picture with the misread digits.
+pub fn gallery_data(
+    run: &Run,
+    tested: &Tested,
+    index: usize,
+) -> Result<(serde_json::Value, Vec<u8>)> {
+    let images = &tested.test.images;
+    let shown = &tested.errors[..tested.errors.len().min(ERRORS)];
+    let columns = COLUMNS.min(shown.len().max(1));
+    let rows = shown.len().div_ceil(columns).max(1);
+    let (w, h) = (images.width, images.height);
+    let mut pixels = vec![0; columns * w * rows * h];
+    for (at, guess) in shown.iter().enumerate() {
+        let (left, top) = (at % columns * w, at / columns * h);
+        for (y, line) in images.image(guess.image).chunks_exact(w).enumerate() {
+            let start = (top + y) * columns * w + left;
+            pixels[start..start + w].copy_from_slice(line);
+        }
+    }
+    let sprite = encode_png(columns * w, rows * h, Colour::Grey, &pixels)?;
+    let errors: Vec<_> = shown
+        .iter()
+        .enumerate()
+        .map(|(at, guess)| {
+            let people = people(run, tested, guess.image, guess.label);
+            json!({"at": at, "image": guess.image, "label": guess.label, "top": guess.top, "people": people})
+        })
+        .collect();
+    let value = json!({
+        "sprite": format!("sprite-{index}"),
+        "width": w,
+        "height": h,
+        "columns": columns,
+        "total": tested.errors.len(),
+        "confusion": confusion(&tested.guesses, tested.evaluation.classes),
+        "errors": errors,
+    });
+    Ok((value, sprite))
+}

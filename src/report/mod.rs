@@ -1,0 +1,95 @@
+//! Pictures of runs: misread digits, surest digits, curves, and one page with all of it.
+//!
+//! ```text
+//! run::Run::read(folder)  metrics, checkpoint, answers to the test images
+//! guesses                 answers sorted: errors, surest, confusion
+//! curves -> chart         accuracy, loss, time of any number of runs
+//! errors, correct, confusion, features   sheets of one run
+//! html                    report.html, pictures and data inside
+//! events                  TensorBoard's event files
+//! ```
+//!
+//! Sheets are of the first run that has a checkpoint. Equal runs give equal bytes: nothing here reads a clock.
+
+mod axis;
+mod canvas;
+mod chart;
+mod confusion;
+mod correct;
+mod curves;
+mod errors;
+pub mod events;
+mod features;
+pub mod guesses;
+mod html;
+pub mod known;
+mod palette;
+pub mod run;
+mod sheet;
+mod text;
+
+pub use run::Run;
+
+use crate::data::atomic;
+use crate::error::{Error, Result};
+use std::path::{Path, PathBuf};
+
+/// Writes all pictures and `report.html` into `out` and returns the files. Pages of an earlier report that this one does
+/// not have are removed.
+///
+/// # Errors
+/// No runs, and those of the file system.
+pub fn write(runs: &mut [Run], out: &Path) -> Result<Vec<PathBuf>> {
+    if runs.is_empty() {
+        return Err(Error::Invalid("a report needs at least one run".into()));
+    }
+    name_apart(runs);
+    let runs = &*runs;
+    atomic::writable_folder(out)?;
+    let mut files = Vec::new();
+    let mut save = |name: &str, bytes: &[u8]| -> Result<()> {
+        let path = out.join(name);
+        atomic::write(&path, bytes)?;
+        files.push(path);
+        Ok(())
+    };
+    let theme = palette::LIGHT;
+    for (name, chart) in curves::all(runs, &theme) {
+        let picture = chart::draw(&chart, chart::WIDE, theme)?.png()?;
+        save(&format!("{name}.png"), &picture)?;
+    }
+    let mut pages = 0;
+    if let Some((run, tested)) = runs.iter().find_map(|r| Some((r, r.tested.as_ref()?))) {
+        for (index, page) in errors::draw(run, tested)?.iter().enumerate() {
+            save(&errors::file_name(index), &page.png()?)?;
+            pages += 1;
+        }
+        save("correct.png", &correct::draw(run, tested)?.png()?)?;
+        save("confusion.png", &confusion::draw(run, tested)?.png()?)?;
+        save("features.png", &features::draw(run, tested)?.png()?)?;
+    }
+    save("report.html", html::page(runs)?.as_bytes())?;
+    remove_old_pages(out, pages);
+    Ok(files)
+}
+
+/// Names runs by what tells them apart: runs of one folder name get numbers.
+fn name_apart(runs: &mut [Run]) {
+    for i in 0..runs.len() {
+        let same = |r: &Run| r.label == runs[i].label;
+        let earlier = runs[..i].iter().filter(|r| same(r)).count();
+        if earlier > 0 {
+            runs[i].label = format!("{} ({})", runs[i].label, earlier + 1);
+        }
+    }
+}
+
+fn remove_old_pages(out: &Path, pages: usize) {
+    let kept: Vec<String> = (0..pages).map(errors::file_name).collect();
+    for entry in std::fs::read_dir(out).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if errors::is_page(&name) && !kept.contains(&name) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}

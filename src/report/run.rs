@@ -1,0 +1,197 @@
+//! A run folder, read and evaluated for its pictures.
+
+use super::guesses::{self, Guess};
+use crate::data::{self, Split};
+use crate::device::Device;
+use crate::error::{Error, Result};
+use crate::model::Parameter;
+use crate::train::checkpoint::{BEST, Best, Checkpoint, LAST};
+use crate::train::metrics::{self, Epoch};
+use crate::train::{Activation, Config, Evaluation, activations, check_dataset, evaluate};
+use std::path::Path;
+
+/// Images in an evaluation batch.
+const BATCH: usize = 250;
+
+/// A run: what it was, its epochs, and its answers to the test images where it has a checkpoint.
+pub struct Run {
+    /// The folder's name, or the path where two runs would have the same.
+    pub label: String,
+    pub config: Config,
+    /// The device it was trained on, in its own words; empty where it is not known.
+    pub device: String,
+    pub epochs: Vec<Epoch>,
+    pub best: Option<Best>,
+    pub tested: Option<Tested>,
+}
+
+/// The answers of a run's best epoch, or of its newest weights where no epoch is over.
+pub struct Tested {
+    pub test: Split,
+    pub evaluation: Evaluation,
+    pub guesses: Vec<Guess>,
+    pub errors: Vec<Guess>,
+    /// The weights' epoch, where they are the best epoch's.
+    pub epoch: Option<u64>,
+    /// Steps they were trained for.
+    pub step: u64,
+    /// First layer's weights, HWIO, where it is a convolution.
+    pub filters: Option<(Parameter, Vec<f32>)>,
+    /// The image whose way through the layers is shown, and the layers' outputs.
+    pub shown: usize,
+    pub activations: Vec<Activation>,
+}
+
+impl Run {
+    /// Reads a run folder and evaluates its best weights on the test images. `data` is the folder of the datasets, where
+    /// it is not the usual one; `open` gives the device. A run without a checkpoint has its curves only.
+    ///
+    /// # Errors
+    /// No folder; neither a checkpoint nor a configuration in it; damaged files; a dataset that is missing or not the
+    /// run's.
+    pub fn read(
+        dir: &Path,
+        data: Option<&Path>,
+        open: &mut dyn FnMut() -> Result<Box<dyn Device>>,
+    ) -> Result<Run> {
+        if !dir.is_dir() {
+            return Err(Error::Invalid(format!(
+                "there is no run folder {}; `warp19 train` makes one under runs/ and says its name at the end",
+                dir.display()
+            )));
+        }
+        let described = description(dir)?;
+        let path = [BEST, LAST].map(|f| dir.join(f));
+        let path = path.iter().find(|p| p.exists());
+        let checkpoint = path.map(|p| Checkpoint::read(p)).transpose()?;
+        let (config, device) = match (&checkpoint, described) {
+            (Some(c), Some((_, device))) => (c.meta.config.clone(), device),
+            (Some(c), None) => (c.meta.config.clone(), String::new()),
+            (None, Some(described)) => described,
+            (None, None) => {
+                return Err(Error::Invalid(format!(
+                    "{} has no {BEST}, {LAST} or config.json: it is not the folder of a run; give one that `warp19 train` \
+                     made",
+                    dir.display()
+                )));
+            }
+        };
+        let epochs = metrics::read(&dir.join("metrics.jsonl"))?;
+        let mut best = checkpoint.as_ref().and_then(|c| c.meta.best);
+        if best.is_none() {
+            best = best_of(&epochs);
+        }
+        let tested = match &checkpoint {
+            Some(c) => Some(test(
+                c,
+                path == Some(&dir.join(BEST)),
+                data,
+                open()?.as_mut(),
+            )?),
+            None => None,
+        };
+        let name = dir.file_name().map(|n| n.to_string_lossy().into_owned());
+        Ok(Run {
+            label: name.unwrap_or_else(|| dir.display().to_string()),
+            config,
+            device,
+            epochs,
+            best,
+            tested,
+        })
+    }
+
+    /// The metrics of the best epoch.
+    pub fn best_epoch(&self) -> Option<&Epoch> {
+        let best = self.best?.epoch;
+        self.epochs.iter().find(|e| e.epoch == best)
+    }
+}
+
+/// As the trainer chooses: by accuracy, then by loss, on the validation images where there are some.
+fn best_of(epochs: &[Epoch]) -> Option<Best> {
+    let figures = |e: &Epoch| match (e.val_accuracy, e.val_loss) {
+        (Some(accuracy), Some(loss)) => (accuracy, loss),
+        _ => (e.test_accuracy, e.test_loss),
+    };
+    let mut best: Option<Best> = None;
+    for e in epochs {
+        let (accuracy, loss) = figures(e);
+        if best.is_none_or(|b| (accuracy, -loss) > (b.accuracy, -b.loss)) {
+            let epoch = e.epoch;
+            best = Some(Best {
+                epoch,
+                accuracy,
+                loss,
+            });
+        }
+    }
+    best
+}
+
+/// `config.json`: the configuration and the device's description.
+fn description(dir: &Path) -> Result<Option<(Config, String)>> {
+    #[derive(serde::Deserialize)]
+    struct Description {
+        device: String,
+        config: Config,
+    }
+    let path = dir.join("config.json");
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(Error::io("read", &path, e)),
+    };
+    let read: Description = serde_json::from_str(&text).map_err(|e| {
+        Error::Invalid(format!(
+            "{} is not the description of a run ({e}); restore it, or take it away where the run has a checkpoint",
+            path.display()
+        ))
+    })?;
+    Ok(Some((read.config, read.device)))
+}
+
+fn test(
+    checkpoint: &Checkpoint,
+    is_best: bool,
+    data: Option<&Path>,
+    device: &mut dyn Device,
+) -> Result<Tested> {
+    let mut config = checkpoint.meta.config.clone();
+    let dataset = data::open(data, &config.dataset, false)?;
+    // Only the test images matter here.
+    (config.images, config.validation) = (dataset.train.len(), 0);
+    check_dataset(&config, &dataset)?;
+    let test = dataset.test;
+    let weights = checkpoint.evaluated()?;
+    let batch = BATCH.min(test.len());
+    let evaluation = evaluate(device, &config, weights, &test, batch)?;
+    let model = config.model()?;
+    let first = model.parameters().into_iter().next();
+    let filters = first.filter(|p| p.shape.len() == 4).map(|p| {
+        let own = weights[p.offset..p.offset + p.len].to_vec();
+        (p, own)
+    });
+    let best = checkpoint.meta.best.filter(|_| is_best);
+    let epoch = best.map(|b| b.epoch);
+    let mut tested = Tested {
+        test,
+        evaluation,
+        guesses: Vec::new(),
+        errors: Vec::new(),
+        epoch,
+        step: checkpoint.meta.step,
+        filters,
+        shown: 0,
+        activations: Vec::new(),
+    };
+    tested.guesses = guesses::all(&tested);
+    tested.errors = guesses::errors(&tested.guesses);
+    tested.shown = tested
+        .guesses
+        .iter()
+        .find(|g| g.is_right())
+        .map_or(0, |g| g.image);
+    tested.activations = activations(device, &config, weights, &tested.test, tested.shown)?;
+    Ok(tested)
+}

@@ -1,0 +1,70 @@
+//! What all sheets share: a headline, and a grid of cells below it.
+
+use super::canvas::{Align, Canvas, Type};
+use super::palette::{LIGHT, Rgb};
+use super::run::{Run, Tested};
+use super::text::percent_of;
+use crate::error::Result;
+
+pub const WIDTH: usize = 1440;
+pub const MARGIN: f32 = 36.0;
+pub const COLUMNS: usize = 5;
+pub const GAP: f32 = 24.0;
+/// Width of a cell: five of them and the gaps between fill the sheet.
+pub const CELL: f32 = 254.0;
+/// Side of an enlarged digit.
+pub const DIGIT: usize = 112;
+/// Where the headline ends.
+pub const TOP: f32 = 150.0;
+
+/// A text of a sheet.
+pub fn kind(size: f32, bold: bool, colour: Rgb) -> Type {
+    Type { size, bold, colour }
+}
+
+/// An empty sheet with a headline and a line below it.
+pub fn new(height: f32, title: &str, subtitle: &str) -> Result<Canvas> {
+    let mut canvas = Canvas::new(WIDTH, height.ceil() as usize, LIGHT)?;
+    let room = WIDTH as f32 - 2.0 * MARGIN;
+    let large = kind(32.0, true, LIGHT.ink);
+    let text = canvas.fit(large, title, room);
+    canvas.text((MARGIN, 62.0), large, Align::Left, &text);
+    let small = kind(18.0, false, LIGHT.muted);
+    let text = canvas.fit(small, subtitle, room);
+    canvas.text((MARGIN, 92.0), small, Align::Left, &text);
+    Ok(canvas)
+}
+
+/// Upper left corner of cell `index` in rows of [`COLUMNS`], `height` apart.
+pub fn cell(index: usize, height: f32) -> (f32, f32) {
+    let (row, column) = (index / COLUMNS, index % COLUMNS);
+    (
+        MARGIN + column as f32 * (CELL + GAP),
+        TOP + row as f32 * height,
+    )
+}
+
+/// Pixels a digit's pixel is enlarged to, so that it fills [`DIGIT`] as well as a whole number can.
+pub fn enlarge(height: usize, width: usize) -> usize {
+    (DIGIT / height.max(width).max(1)).max(1)
+}
+
+/// `vgg19: 99.64 %`.
+pub fn accuracy(run: &Run, tested: &Tested) -> String {
+    let right = tested.guesses.len() - tested.errors.len();
+    let share = percent_of(right, tested.guesses.len());
+    format!("{}: {share} of the test images right", run.config.model)
+}
+
+/// `epoch 8 of 10, recipe robust, mnist`.
+pub fn origin(run: &Run, tested: &Tested) -> String {
+    let recipe = &run.config.recipe;
+    let when = match tested.epoch {
+        Some(epoch) => format!("epoch {epoch} of {}", recipe.epochs),
+        None => format!("after {} steps", tested.step),
+    };
+    format!(
+        "{when}, recipe {}, dataset {}",
+        recipe.name, run.config.dataset
+    )
+}
