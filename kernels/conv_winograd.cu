@@ -27,6 +27,13 @@
 #define STEP WINOGRAD_STEP
 #define POINTS 16
 
+// All of them leave sm_61 too few registers.
+#if __CUDA_ARCH__ < 700
+#define CHANNELS_UNROLLED 2
+#else
+#define CHANNELS_UNROLLED STEP
+#endif
+
 static_assert(TILES == 32 && COLUMNS == 64 && STEP == 8, "the places of banks are counted for these");
 static_assert(WINOGRAD_THREADS == TILES * STEP && WINOGRAD_THREADS == 16 * POINTS, "a patch a thread, a warp two points");
 
@@ -97,102 +104,108 @@ struct Piece {
 __device__ __forceinline__ int patch_place(int channel, int piece) { return channel * TILES + (piece ^ 4 * channel); }
 __device__ __forceinline__ int filter_place(int channel, int column) { return channel * COLUMNS + (column ^ 4 * channel); }
 
-// What one thread loads and transforms: one patch, and two filters.
+// What one thread loads and transforms: one patch, and two filters. Registers are scarce: places are kept as 32-bit
+// offsets, and what depends on the thread alone is computed again.
 template <bool BACKWARD>
 struct Source {
-    const float* px;
-    const float* pw;
-    int channels, c;                  // channels of the sum, and this step's first
-    int image_row, tap_stride, second, step;  // elements between rows of x, taps, the thread's filters, and steps of w
-    int patch_channel, filter_channel;  // this thread's, within a step
-    int filter_column;
-    u32 inside;  // bit 4 i + j: pixel (i, j) of the patch lies in the image
-    bool columns_inside[2];
+    const float* x;
+    const float* w;
+    int width, channels, columns;
+    int x_at, w_at;  // offsets of this step's first element of the patch and of the first filter
+    int left;        // channels of the sum from this step's first on
+    // Bit 4 i + j: pixel (i, j) of the patch lies in the image; 16 + f: the column of filter f exists.
+    u32 inside;
     float d[16], g[2][9];
 
+    static __device__ __forceinline__ int patch_channel() { return (int)threadIdx.x % STEP; }
+    // Neighbouring threads load neighbours in memory: output channels forward, channels of the sum backward.
+    static __device__ __forceinline__ int filter_channel(int f) {
+        return BACKWARD ? (int)threadIdx.x % STEP : (int)threadIdx.x / COLUMNS + 4 * f;
+    }
+    static __device__ __forceinline__ int filter_column(int f) {
+        return BACKWARD ? (int)threadIdx.x / STEP + 32 * f : (int)threadIdx.x % COLUMNS;
+    }
+
     __device__ __forceinline__ Source(
-        const float* x, const float* w, int pieces, int h, int width, int channels_in, int columns, int piece0,
-        int column0, int first, const Divisor& by_image, const Divisor& by_row)
-        : channels(channels_in), c(first) {
-        patch_channel = (int)threadIdx.x % STEP;
+        const float* from_x, const float* from_w, int pieces, int h, int image_width, int channels_in, int columns_in,
+        int piece0, int column0, int first, const Divisor& by_image, const Divisor& by_row)
+        : x(from_x), w(from_w), width(image_width), channels(channels_in), columns(columns_in), left(channels_in - first) {
         Piece piece(piece0 + (int)threadIdx.x / STEP, pieces, by_image, by_row);
-        image_row = width * channels;
-        px = x + (((long long)piece.n * h + piece.i - 1) * width + piece.j - 1) * channels + c + patch_channel;
+        x_at = ((piece.n * h + piece.i - 1) * width + piece.j - 1) * channels + first + patch_channel();
+        w_at = BACKWARD ? (column0 + filter_column(0)) * channels + first + filter_channel(0)
+                        : (first + filter_channel(0)) * columns + column0 + filter_column(0);
         inside = 0;
 #pragma unroll
         for (int p = 0; p < 16; p++) {
             int i = piece.i - 1 + p / 4, j = piece.j - 1 + p % 4;
             if (piece.exists && i >= 0 && i < h && j >= 0 && j < width) inside |= 1u << p;
         }
-        // Neighbouring threads load neighbours in memory: output channels forward, channels of the sum backward.
-        filter_channel = BACKWARD ? (int)threadIdx.x % STEP : (int)threadIdx.x / COLUMNS;
-        filter_column = BACKWARD ? (int)threadIdx.x / STEP : (int)threadIdx.x % COLUMNS;
-        tap_stride = channels * columns;
-        second = BACKWARD ? 32 * channels : 4 * columns, step = BACKWARD ? STEP : STEP * columns;
-        pw = w + (BACKWARD ? (long long)(column0 + filter_column) * channels + c + filter_channel
-                           : (long long)(c + filter_channel) * columns + column0 + filter_column);
-        columns_inside[0] = column0 + filter_column < columns;
-        columns_inside[1] = column0 + filter_column + (BACKWARD ? 32 : 0) < columns;
+#pragma unroll
+        for (int f = 0; f < 2; f++)
+            if (column0 + filter_column(f) < columns) inside |= 1u << (16 + f);
     }
 
     // This step's numbers, into registers.
-    __device__ __forceinline__ void load() {
-        bool here = c + patch_channel < channels;
+    __device__ __forceinline__ void load_patch() {
+        bool here = patch_channel() < left;
+        const float* from = x + x_at;
 #pragma unroll
         for (int p = 0; p < 16; p++)
-            d[p] = here && (inside >> p & 1) ? px[p / 4 * image_row + p % 4 * channels] : 0.0f;
+            d[p] = here && (inside >> p & 1) ? from[(p / 4 * width + p % 4) * channels] : 0.0f;
+    }
+
+    __device__ __forceinline__ void load_filters() {
+        const float* from;
+        int second = BACKWARD ? 32 * channels : 4 * columns, tap = channels * columns;
 #pragma unroll
         for (int f = 0; f < 2; f++) {
-            bool there = columns_inside[f] && c + filter_channel + (BACKWARD ? 0 : 4 * f) < channels;
+            bool there = filter_channel(f) < left && (inside >> (16 + f) & 1);
+            from = w + (w_at + f * second);
 #pragma unroll
-            for (int t = 0; t < 9; t++) g[f][BACKWARD ? 8 - t : t] = there ? pw[t * tap_stride + f * second] : 0.0f;
+            for (int t = 0; t < 9; t++) g[f][BACKWARD ? 8 - t : t] = there ? from[t * tap] : 0.0f;
         }
-        c += STEP;
-        px += STEP;
-        pw += step;
+        left -= STEP;
+        x_at += STEP;
+        w_at += BACKWARD ? STEP : STEP * columns;
     }
 
     // Transformed, into shared memory.
     __device__ __forceinline__ void deposit(float* shared) const {
         float v[16];
         transform_patch(d, v);
-        float* patch = shared + patch_place(patch_channel, (int)threadIdx.x / STEP);
+        float* patch = shared + patch_place(patch_channel(), (int)threadIdx.x / STEP);
 #pragma unroll
         for (int p = 0; p < POINTS; p++) patch[p * STEP * TILES] = v[p];
 #pragma unroll
         for (int f = 0; f < 2; f++) {
             transform_filter(g[f], v);
-            float* filter = shared + PATCHES +
-                            (BACKWARD ? filter_place(filter_channel, filter_column + 32 * f)
-                                      : filter_place(filter_channel + 4 * f, filter_column));
+            float* filter = shared + PATCHES + filter_place(filter_channel(f), filter_column(f));
 #pragma unroll
             for (int p = 0; p < POINTS; p++) filter[p * STEP * COLUMNS] = v[p];
         }
     }
 };
 
-// acc[p] += patches x filters of point 2 warp + p. A thread's pieces are 4 lane_t + i and 16 more, its columns
-// 4 lane_k + j and 32 more.
-__device__ __forceinline__ void multiply_points(const float* shared, int point, int lane_t, int lane_k, float (&acc)[2][8][8]) {
+// acc += patches x filters of one point. A thread's pieces are 4 lane_t + i and 16 more, its columns 4 lane_k + j and
+// 32 more.
+__device__ __forceinline__ void multiply_point(const float* shared, int point, int lane_t, int lane_k, float (&acc)[8][8]) {
+    const float* v = shared + point * STEP * TILES;
+    const float* u = shared + PATCHES + point * STEP * COLUMNS;
+#pragma unroll CHANNELS_UNROLLED
+    for (int c = 0; c < STEP; c++) {
+        float a[8], b[8];
 #pragma unroll
-    for (int c = 0; c < STEP; c++)
-#pragma unroll
-        for (int p = 0; p < 2; p++) {
-            const float* v = shared + (point + p) * STEP * TILES;
-            const float* u = shared + PATCHES + (point + p) * STEP * COLUMNS;
-            float a[8], b[8];
-#pragma unroll
-            for (int half = 0; half < 2; half++) {
-                float4 f = *(const float4*)(v + patch_place(c, 4 * lane_t + 16 * half));
-                a[4 * half] = f.x, a[4 * half + 1] = f.y, a[4 * half + 2] = f.z, a[4 * half + 3] = f.w;
-                f = *(const float4*)(u + filter_place(c, 4 * lane_k + 32 * half));
-                b[4 * half] = f.x, b[4 * half + 1] = f.y, b[4 * half + 2] = f.z, b[4 * half + 3] = f.w;
-            }
-#pragma unroll
-            for (int i = 0; i < 8; i++)
-#pragma unroll
-                for (int j = 0; j < 8; j++) acc[p][i][j] += a[i] * b[j];
+        for (int half = 0; half < 2; half++) {
+            float4 f = *(const float4*)(v + patch_place(c, 4 * lane_t + 16 * half));
+            a[4 * half] = f.x, a[4 * half + 1] = f.y, a[4 * half + 2] = f.z, a[4 * half + 3] = f.w;
+            f = *(const float4*)(u + filter_place(c, 4 * lane_k + 32 * half));
+            b[4 * half] = f.x, b[4 * half + 1] = f.y, b[4 * half + 2] = f.z, b[4 * half + 3] = f.w;
         }
+#pragma unroll
+        for (int i = 0; i < 8; i++)
+#pragma unroll
+            for (int j = 0; j < 8; j++) acc[i][j] += a[i] * b[j];
+    }
 }
 
 template <bool BACKWARD>
@@ -208,12 +221,15 @@ __device__ __forceinline__ void winograd(
     if (part.count > 0) {
         Source<BACKWARD> from(
             x, w, pieces, h, width, channels, columns, piece0, column0, part.first * STEP, by_image, by_row);
-        from.load();
+        from.load_patch(), from.load_filters();
         for (int s = 0; s < part.count; s++) {
             from.deposit(shared);
             __syncthreads();
-            if (s + 1 < part.count) from.load();
-            multiply_points(shared, 2 * warp, lane_t, lane_k, acc);
+            bool more = s + 1 < part.count;
+            if (more) from.load_patch();
+            multiply_point(shared, 2 * warp, lane_t, lane_k, acc[0]);
+            if (more) from.load_filters();
+            multiply_point(shared, 2 * warp + 1, lane_t, lane_k, acc[1]);
             __syncthreads();
         }
     }
