@@ -17,7 +17,7 @@
 // channels of each. At the end the points meet in shared memory. The next step's numbers are on their way from global
 // memory while this one is multiplied.
 //
-// Arithmetic bounds it: of the main loop's instructions about three quarters are multiply-adds, for 2.25 times fewer
+// Arithmetic bounds it: of the main loop's instructions about seven in ten are multiply-adds, for 2.25 times fewer
 // of them than the definition has. Multiplications with padding are not skipped, and outputs beyond an odd edge are
 // computed for nothing; src/cuda/plan.rs counts when it pays.
 #include "block.cuh"
@@ -27,8 +27,8 @@
 #define STEP WINOGRAD_STEP
 #define POINTS 16
 
-// All of them leave sm_61 too few registers.
-#if __CUDA_ARCH__ < 700
+// Registers are scarce: with all channels unrolled, some compilers spill on these.
+#if __CUDA_ARCH__ < 700 || __CUDA_ARCH__ >= 1000
 #define CHANNELS_UNROLLED 2
 #else
 #define CHANNELS_UNROLLED STEP
@@ -104,82 +104,77 @@ struct Piece {
 __device__ __forceinline__ int patch_place(int channel, int piece) { return channel * TILES + (piece ^ 4 * channel); }
 __device__ __forceinline__ int filter_place(int channel, int column) { return channel * COLUMNS + (column ^ 4 * channel); }
 
-// What one thread loads and transforms: one patch, and two filters. Registers are scarce: places are kept as 32-bit
-// offsets, and what depends on the thread alone is computed again.
+// What one thread loads and transforms: one patch, and two filters.
 template <bool BACKWARD>
 struct Source {
-    const float* x;
-    const float* w;
-    int width, channels, columns;
-    int x_at, w_at;  // offsets of this step's first element of the patch and of the first filter
-    int left;        // channels of the sum from this step's first on
-    // Bit 4 i + j: pixel (i, j) of the patch lies in the image; 16 + f: the column of filter f exists.
-    u32 inside;
+    const float* px;
+    const float* pw;
+    int channels, c;                  // channels of the sum, and this step's first
+    int image_row, tap_stride, second, step;  // elements between rows of x, taps, the thread's filters, and steps of w
+    int patch_channel, filter_channel;  // this thread's, within a step
+    int filter_column;
+    u32 inside;  // bit 4 i + j: pixel (i, j) of the patch lies in the image
+    bool columns_inside[2];
     float d[16], g[2][9];
 
-    static __device__ __forceinline__ int patch_channel() { return (int)threadIdx.x % STEP; }
-    // Neighbouring threads load neighbours in memory: output channels forward, channels of the sum backward.
-    static __device__ __forceinline__ int filter_channel(int f) {
-        return BACKWARD ? (int)threadIdx.x % STEP : (int)threadIdx.x / COLUMNS + 4 * f;
-    }
-    static __device__ __forceinline__ int filter_column(int f) {
-        return BACKWARD ? (int)threadIdx.x / STEP + 32 * f : (int)threadIdx.x % COLUMNS;
-    }
-
     __device__ __forceinline__ Source(
-        const float* from_x, const float* from_w, int pieces, int h, int image_width, int channels_in, int columns_in,
-        int piece0, int column0, int first, const Divisor& by_image, const Divisor& by_row)
-        : x(from_x), w(from_w), width(image_width), channels(channels_in), columns(columns_in), left(channels_in - first) {
+        const float* x, const float* w, int pieces, int h, int width, int channels_in, int columns, int piece0,
+        int column0, int first, const Divisor& by_image, const Divisor& by_row)
+        : channels(channels_in), c(first) {
+        patch_channel = (int)threadIdx.x % STEP;
         Piece piece(piece0 + (int)threadIdx.x / STEP, pieces, by_image, by_row);
-        x_at = ((piece.n * h + piece.i - 1) * width + piece.j - 1) * channels + first + patch_channel();
-        w_at = BACKWARD ? (column0 + filter_column(0)) * channels + first + filter_channel(0)
-                        : (first + filter_channel(0)) * columns + column0 + filter_column(0);
+        image_row = width * channels;
+        px = x + (((long long)piece.n * h + piece.i - 1) * width + piece.j - 1) * channels + c + patch_channel;
         inside = 0;
 #pragma unroll
         for (int p = 0; p < 16; p++) {
             int i = piece.i - 1 + p / 4, j = piece.j - 1 + p % 4;
             if (piece.exists && i >= 0 && i < h && j >= 0 && j < width) inside |= 1u << p;
         }
-#pragma unroll
-        for (int f = 0; f < 2; f++)
-            if (column0 + filter_column(f) < columns) inside |= 1u << (16 + f);
+        // Neighbouring threads load neighbours in memory: output channels forward, channels of the sum backward.
+        filter_channel = BACKWARD ? (int)threadIdx.x % STEP : (int)threadIdx.x / COLUMNS;
+        filter_column = BACKWARD ? (int)threadIdx.x / STEP : (int)threadIdx.x % COLUMNS;
+        tap_stride = channels * columns;
+        second = BACKWARD ? 32 * channels : 4 * columns, step = BACKWARD ? STEP : STEP * columns;
+        pw = w + (BACKWARD ? (long long)(column0 + filter_column) * channels + c + filter_channel
+                           : (long long)(c + filter_channel) * columns + column0 + filter_column);
+        columns_inside[0] = column0 + filter_column < columns;
+        columns_inside[1] = column0 + filter_column + (BACKWARD ? 32 : 0) < columns;
     }
 
-    // This step's numbers, into registers.
+    // This step's numbers, into registers: the patch, then the filters, which go on to the next step.
     __device__ __forceinline__ void load_patch() {
-        bool here = patch_channel() < left;
-        const float* from = x + x_at;
+        bool here = c + patch_channel < channels;
 #pragma unroll
         for (int p = 0; p < 16; p++)
-            d[p] = here && (inside >> p & 1) ? from[(p / 4 * width + p % 4) * channels] : 0.0f;
+            d[p] = here && (inside >> p & 1) ? px[p / 4 * image_row + p % 4 * channels] : 0.0f;
     }
 
     __device__ __forceinline__ void load_filters() {
-        const float* from;
-        int second = BACKWARD ? 32 * channels : 4 * columns, tap = channels * columns;
 #pragma unroll
         for (int f = 0; f < 2; f++) {
-            bool there = filter_channel(f) < left && (inside >> (16 + f) & 1);
-            from = w + (w_at + f * second);
+            bool there = columns_inside[f] && c + filter_channel + (BACKWARD ? 0 : 4 * f) < channels;
 #pragma unroll
-            for (int t = 0; t < 9; t++) g[f][BACKWARD ? 8 - t : t] = there ? from[t * tap] : 0.0f;
+            for (int t = 0; t < 9; t++) g[f][BACKWARD ? 8 - t : t] = there ? pw[t * tap_stride + f * second] : 0.0f;
         }
-        left -= STEP;
-        x_at += STEP;
-        w_at += BACKWARD ? STEP : STEP * columns;
+        c += STEP;
+        px += STEP;
+        pw += step;
     }
 
     // Transformed, into shared memory.
     __device__ __forceinline__ void deposit(float* shared) const {
         float v[16];
         transform_patch(d, v);
-        float* patch = shared + patch_place(patch_channel(), (int)threadIdx.x / STEP);
+        float* patch = shared + patch_place(patch_channel, (int)threadIdx.x / STEP);
 #pragma unroll
         for (int p = 0; p < POINTS; p++) patch[p * STEP * TILES] = v[p];
 #pragma unroll
         for (int f = 0; f < 2; f++) {
             transform_filter(g[f], v);
-            float* filter = shared + PATCHES + filter_place(filter_channel(f), filter_column(f));
+            float* filter = shared + PATCHES +
+                            (BACKWARD ? filter_place(filter_channel, filter_column + 32 * f)
+                                      : filter_place(filter_channel + 4 * f, filter_column));
 #pragma unroll
             for (int p = 0; p < POINTS; p++) filter[p * STEP * COLUMNS] = v[p];
         }

@@ -126,7 +126,7 @@ fn winograd_is_mostly_multiply_adds() {
         for (kernel, m) in &found {
             println!("sm_{sm} {kernel}: {:.1} %", 100.0 * m.ffma_share());
             assert!(
-                m.ffma_share() >= 0.71 && m.main_loop["FFMA"] >= 1024,
+                m.ffma_share() >= 0.70 && m.main_loop["FFMA"] >= 1024,
                 "{m:?}"
             );
             // 2 points x 4 for each of 8 channels.
