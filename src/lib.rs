@@ -7,7 +7,9 @@
 //! run's pictures; [`cli`] is the command line.
 
 pub mod cli;
+pub mod conformance;
 pub mod cpu;
+pub mod cuda;
 pub mod data;
 pub mod device;
 pub mod error;

@@ -77,3 +77,32 @@ fn a_full_or_read_only_disk_is_explained_and_the_old_checkpoint_stays() {
         "{said}"
     );
 }
+
+/// Compiled kernels that do not fit are no reason to stop: one warning, and nothing half-written stays.
+#[test]
+fn a_full_disk_for_compiled_kernels_is_a_warning() {
+    let dir = tempfile::tempdir().unwrap();
+    let nvrtc = common::nvrtc("13");
+    let script = format!(
+        r#"
+        mkdir cache && mount -t tmpfs -o size=8k none cache || exit 7
+        export WARP19_CACHE=cache WARP19_NVRTC='{}'
+        $WARP19 verify --device softgpu --only adam,pool || exit 8
+        echo "left: $(ls -A cache | wc -l)"
+    "#,
+        nvrtc.display()
+    );
+    let Some(said) = in_private_mounts(&script, dir.path()) else {
+        eprintln!("not run: no mounts may be made here");
+        return;
+    };
+    assert_eq!(said.matches("cannot be kept in cache").count(), 1, "{said}");
+    assert!(
+        said.contains("No space left") && said.contains("WARP19_CACHE"),
+        "{said}"
+    );
+    assert!(
+        said.contains(" 0 failed") && said.contains("left: 0"),
+        "{said}"
+    );
+}

@@ -1,8 +1,10 @@
 //! Opening the device that `--device` names.
 
 use crate::cpu::CpuDevice;
+use crate::cuda::{CudaDevice, driver};
 use crate::device::Device;
 use crate::error::{Error, Result};
+use std::sync::OnceLock;
 
 /// The flags every computing command shares.
 #[derive(clap::Args)]
@@ -15,22 +17,127 @@ pub struct Backend {
     pub threads: Option<u16>,
 }
 
+/// softgpu, once a device of it was opened.
+static SOFTGPU: OnceLock<softgpu::Library> = OnceLock::new();
+
+/// What a `--device` value names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Choice {
+    Auto,
+    Cpu,
+    Cuda(driver::Which),
+}
+
+fn parse(name: &str) -> Result<Choice> {
+    let unknown = || {
+        Error::Invalid(format!(
+            "unknown device '{name}'; known are auto, cpu, cuda, cuda:N and softgpu"
+        ))
+    };
+    Ok(match name {
+        "auto" => Choice::Auto,
+        "cpu" => Choice::Cpu,
+        "cuda" => Choice::Cuda(driver::Which::Cuda(0)),
+        "softgpu" => Choice::Cuda(driver::Which::Softgpu),
+        _ => {
+            let number = name.strip_prefix("cuda:").and_then(|n| n.parse().ok());
+            Choice::Cuda(driver::Which::Cuda(number.ok_or_else(unknown)?))
+        }
+    })
+}
+
+/// A device that was opened.
+pub enum Opened {
+    Cpu(Box<CpuDevice>),
+    Cuda(Box<CudaDevice>),
+}
+
+impl Opened {
+    /// As the contract.
+    pub fn device(&mut self) -> &mut dyn Device {
+        match self {
+            Opened::Cpu(d) => d.as_mut(),
+            Opened::Cuda(d) => d.as_mut(),
+        }
+    }
+}
+
 impl Backend {
-    /// Opens it.
+    /// Opens it; see [`Backend::open_kind`].
     ///
     /// # Errors
-    /// An unknown name, or a device this build cannot drive.
+    /// As there.
     pub fn open(&self) -> Result<Box<dyn Device>> {
-        match self.device.as_str() {
-            "auto" | "cpu" => Ok(Box::new(CpuDevice::new(self.threads.map(usize::from))?)),
-            name if name == "cuda" || name.starts_with("cuda:") || name == "softgpu" => {
-                Err(Error::Device(format!(
-                    "--device {name}: this version computes on the CPU only; use --device cpu or leave the flag away"
-                )))
+        Ok(match self.open_kind()? {
+            Opened::Cpu(d) => d,
+            Opened::Cuda(d) => d,
+        })
+    }
+
+    /// Opens it. `auto` takes the first GPU where a driver and NVRTC work, else the CPU, and says why on standard
+    /// error where there is a GPU that cannot be used.
+    ///
+    /// # Errors
+    /// An unknown name; a device that is not there or cannot be driven, with what to do.
+    pub fn open_kind(&self) -> Result<Opened> {
+        let cpu = || {
+            let device = CpuDevice::new(self.threads.map(usize::from))?;
+            Ok(Opened::Cpu(Box::new(device)))
+        };
+        match parse(&self.device)? {
+            Choice::Cpu => cpu(),
+            Choice::Cuda(which) => {
+                let device = CudaDevice::open(which)?;
+                if let Some(library) = device.softgpu {
+                    let _ = SOFTGPU.set(library);
+                }
+                Ok(Opened::Cuda(Box::new(device)))
             }
-            name => Err(Error::Invalid(format!(
-                "unknown device '{name}'; known are auto, cpu, cuda, cuda:N and softgpu"
-            ))),
+            Choice::Auto => {
+                if !driver::is_present() || driver::count().unwrap_or(0) == 0 {
+                    return cpu();
+                }
+                match CudaDevice::open(driver::Which::Cuda(0)) {
+                    Ok(device) => Ok(Opened::Cuda(Box::new(device))),
+                    Err(e) => {
+                        eprintln!("warning: the GPU is not used: {e}");
+                        cpu()
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The findings of softgpu's checks so far, where a device of it was opened.
+pub fn softgpu_findings() -> Result<Option<serde_json::Value>> {
+    let Some(library) = SOFTGPU.get() else {
+        return Ok(None);
+    };
+    let text = library
+        .take_findings()
+        .map_err(|e| Error::Device(e.to_string()))?;
+    let value = serde_json::from_str(&text)
+        .map_err(|e| Error::Device(format!("softgpu's findings cannot be read: {e}")))?;
+    Ok(Some(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn device_names() {
+        assert_eq!(
+            parse("cuda:3").unwrap(),
+            Choice::Cuda(driver::Which::Cuda(3))
+        );
+        assert_eq!(
+            parse("softgpu").unwrap(),
+            Choice::Cuda(driver::Which::Softgpu)
+        );
+        for bad in ["gpu", "cuda:", "cuda:-1", "cuda:x", ""] {
+            assert!(parse(bad).is_err(), "{bad}");
         }
     }
 }

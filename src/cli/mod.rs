@@ -6,11 +6,13 @@ mod data;
 mod devices;
 mod eval;
 mod export;
+mod kernels;
 mod params;
 mod predict;
 mod report;
 mod run;
 mod train;
+mod verify;
 
 use crate::error::Result;
 use clap::{Parser, Subcommand};
@@ -43,6 +45,11 @@ enum Command {
     Data(data::Command),
     /// What this machine has to compute with, and why anything is missing.
     Devices(devices::Args),
+    /// What the CUDA kernels need of a GPU, and their machine code.
+    #[command(subcommand)]
+    Kernels(kernels::Command),
+    /// Check every operation of a device against the reference mathematics.
+    Verify(verify::Args),
 }
 
 /// Parses the arguments, runs the command, prints an error and returns the exit code.
@@ -67,6 +74,8 @@ fn dispatch(command: &Command) -> Result<ExitCode> {
         Command::Export(args) => export::run(args)?,
         Command::Data(command) => data::run(command)?,
         Command::Devices(args) => devices::run(args)?,
+        Command::Kernels(command) => kernels::run(command)?,
+        Command::Verify(args) => verify::run(args)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -280,12 +280,13 @@ fn normalise(g: &Gather, byte: f32) -> f32 {
 /// Most control points along an axis the field keeps on the stack.
 const MAX_CONTROLS: usize = 32;
 
-/// One deformed image.
+/// One deformed image. Coordinates are added up in f64: a float's rounding of a place near 28 moves the result by more
+/// than the contract allows.
 fn warp(g: &Gather, step: u64, n: u32, image: &[u8], out: &mut [f32]) {
     let a = g.augment.as_ref().expect("called with an augmentation");
     let warp = g.warp(a, step, n);
-    let m = warp.matrix;
-    let (cy, cx) = ((g.h - 1) as f32 / 2.0, (g.w - 1) as f32 / 2.0);
+    let m = warp.matrix.map(f64::from);
+    let (cy, cx) = ((g.h - 1) as f64 / 2.0, (g.w - 1) as f64 / 2.0);
     let (rows, columns) = (a.control_points(g.h), a.control_points(g.w));
     let elastic = a.elastic > 0.0;
     let mut controls = [[0.0f32; 2]; MAX_CONTROLS * MAX_CONTROLS];
@@ -297,16 +298,16 @@ fn warp(g: &Gather, step: u64, n: u32, image: &[u8], out: &mut [f32]) {
     for i in 0..g.h {
         let by = bspline((i % a.spacing) as f32 / a.spacing as f32);
         for j in 0..g.w {
-            let (px, py) = (j as f32 - cx, i as f32 - cy);
-            let mut x = cx + m[0] * px + m[1] * py + warp.shift[0];
-            let mut y = cy + m[2] * px + m[3] * py + warp.shift[1];
+            let (px, py) = (j as f64 - cx, i as f64 - cy);
+            let mut x = cx + m[0] * px + m[1] * py + f64::from(warp.shift[0]);
+            let mut y = cy + m[2] * px + m[3] * py + f64::from(warp.shift[1]);
             if elastic {
                 let bx = bspline((j % a.spacing) as f32 / a.spacing as f32);
                 for (p, wy) in by.iter().enumerate() {
                     let at = (i / a.spacing + p) * columns + j / a.spacing;
                     for (d, wx) in controls[at..at + 4].iter().zip(bx) {
-                        x += wx * wy * d[0];
-                        y += wx * wy * d[1];
+                        x += f64::from(wx * wy) * f64::from(d[0]);
+                        y += f64::from(wx * wy) * f64::from(d[1]);
                     }
                 }
             }
@@ -317,12 +318,12 @@ fn warp(g: &Gather, step: u64, n: u32, image: &[u8], out: &mut [f32]) {
     }
 }
 
-fn bilinear(g: &Gather, image: &[u8], y: f32, x: f32, c: usize) -> f32 {
+fn bilinear(g: &Gather, image: &[u8], y: f64, x: f64, c: usize) -> f32 {
     let (y0, x0) = (y.floor(), x.floor());
-    let (fy, fx) = (y - y0, x - x0);
-    let at = |dy: f32, dx: f32| {
+    let (fy, fx) = ((y - y0) as f32, (x - x0) as f32);
+    let at = |dy: f64, dx: f64| {
         let (i, j) = (y0 + dy, x0 + dx);
-        if i >= 0.0 && j >= 0.0 && i < g.h as f32 && j < g.w as f32 {
+        if i >= 0.0 && j >= 0.0 && i < g.h as f64 && j < g.w as f64 {
             f32::from(image[(i as usize * g.w + j as usize) * g.c + c])
         } else {
             0.0

@@ -128,3 +128,23 @@ impl SplitMix {
         low + (high - low) * (z >> 40) as f32 / (1u64 << 24) as f32
     }
 }
+
+/// The folder of NVRTC 12 or 13: below `WARP19_NVRTC_DIR`, else the repository's `.cache/nvrtc`.
+///
+/// # Panics
+/// If it is not there; `scripts/fetch_nvrtc.sh` brings it.
+#[allow(dead_code)]
+pub fn nvrtc(major: &str) -> std::path::PathBuf {
+    let root = std::env::var_os("WARP19_NVRTC_DIR").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache/nvrtc"),
+        std::path::PathBuf::from,
+    );
+    let package = if major == "12" { "cuda_nvrtc" } else { "cu13" };
+    let folder = root.join(major).join("nvidia").join(package).join("lib");
+    assert!(
+        folder.is_dir(),
+        "NVRTC {major} is not in {}: run scripts/fetch_nvrtc.sh",
+        root.display()
+    );
+    folder
+}

@@ -1,0 +1,48 @@
+// What the blocks of a product or a convolution have in common, however they multiply: each takes a part of the inner
+// dimension, the last of a tile's parts to arrive adds them, and the result passes through an epilogue.
+#pragma once
+#include "common.cuh"
+
+// The block's part (z) of the inner dimension's tiles.
+struct Part {
+    int first, count;
+    __device__ __forceinline__ explicit Part(int total) {
+        int each = ceil_div(total, (int)gridDim.z);
+        first = min_int((int)blockIdx.z * each, total);
+        count = min_int(each, total - first);
+    }
+};
+
+// Whether this block is the last of its tile's parts to arrive; all that the others wrote is visible to it then. The
+// counter is left at 0 for the next launch. Which block that is depends on the run, what it computes does not.
+// `flag` is a word of shared memory that nobody uses any more.
+__device__ __forceinline__ bool last_part(u32* counters, u32* flag) {
+    __threadfence();
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        bool last = atomicAdd(counters + blockIdx.x, 1u) + 1 == gridDim.z;
+        if (last) atomicExch(counters + blockIdx.x, 0u);
+        *flag = last;
+    }
+    __syncthreads();
+    bool last = *flag != 0;
+    if (last) __threadfence();
+    return last;
+}
+
+// What happens to a result before it is stored: bias by column, then ReLU, then times (mask > 0), then added to what
+// is there. Pointers may be null.
+struct Epilogue {
+    const float* bias;
+    const float* mask;
+    int relu;
+    int accumulate;
+
+    __device__ __forceinline__ float apply(float v, int column, int at, const float* out) const {
+        if (bias) v += bias[column];
+        if (relu) v = fmaxf(v, 0.0f);
+        if (mask) v = mask[at] > 0.0f ? v : 0.0f;
+        if (accumulate) v += out[at];
+        return v;
+    }
+};

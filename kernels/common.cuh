@@ -1,0 +1,79 @@
+// What several kernels share: integer helpers, asynchronous copies, reductions, random numbers, the step's scalars.
+//
+// Nothing is included: NVRTC without a CUDA toolkit has no headers, not even stdint.h.
+#pragma once
+
+typedef unsigned int u32;
+typedef unsigned long long u64;
+typedef unsigned char u8;
+
+#define FULL_WARP 0xffffffffu
+
+// The scalars of the current step (ops of src/device.rs), written by the host before each step and read by every
+// kernel that depends on them, so that a captured graph can be replayed.
+struct Step {
+    u64 step;
+    float lr;
+    float ema_decay;
+};
+
+__device__ __forceinline__ int ceil_div(int a, int b) { return (a + b - 1) / b; }
+__device__ __forceinline__ int min_int(int a, int b) { return a < b ? a : b; }
+
+// Division by a number known to the host: q = x * multiplier >> shift, exact for x < 2^31
+// (Granlund and Montgomery, "Division by invariant integers using multiplication", PLDI 1994).
+struct Divisor {
+    u32 divisor;
+    u32 multiplier;
+    u32 shift;
+    __device__ __forceinline__ u32 divide(u32 x) const { return (u32)(((u64)x * multiplier) >> shift); }
+};
+
+// Address of shared memory as the asm instructions want it.
+__device__ __forceinline__ u32 shared_address(const void* p) { return (u32)__cvta_generic_to_shared(p); }
+
+// A copy of `4 WORDS` bytes from global to shared memory that does not wait; zeros where `inside` is
+// false, and then nothing is read. sm_80 and newer.
+template <int WORDS>
+__device__ __forceinline__ void copy_async(u32 to, const float* from, bool inside) {
+#if __CUDA_ARCH__ >= 800
+    int bytes = inside ? 4 * WORDS : 0;
+    if constexpr (WORDS == 4)
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
+    else
+        asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
+#endif
+}
+
+__device__ __forceinline__ void commit_async() {
+#if __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.commit_group;" ::: "memory");
+#endif
+}
+
+__device__ __forceinline__ void wait_async() {
+#if __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.wait_group 0;" ::: "memory");
+#endif
+}
+
+// Ten rounds of Philox4x32 (src/ops/philox.rs): the same words as on every other backend.
+__device__ __forceinline__ uint4 philox(u32 index, u32 sub, u64 step, u32 purpose, u64 seed) {
+    uint4 c = make_uint4(index, sub, (u32)step, (u32)(step >> 32) | purpose << 24);
+    u32 k0 = (u32)seed, k1 = (u32)(seed >> 32);
+#pragma unroll
+    for (int round = 0; round < 10; round++) {
+        u32 ah = __umulhi(c.x, 0xD2511F53u), al = c.x * 0xD2511F53u;
+        u32 bh = __umulhi(c.z, 0xCD9E8D57u), bl = c.z * 0xCD9E8D57u;
+        c = make_uint4(bh ^ c.y ^ k0, bl, ah ^ c.w ^ k1, al);
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    return c;
+}
+
+#define PURPOSE_DROPOUT 3u
+#define PURPOSE_AUGMENT 4u
+
+// A random word as a number in [0, 1): its upper 24 bits.
+__device__ __forceinline__ float uniform(u32 word) { return (float)(word >> 8) * (1.0f / 16777216.0f); }

@@ -1,0 +1,112 @@
+// The first layer: a convolution of one input channel, or three, where the product's inner dimension is too short for
+// tiles. Same mathematics and layouts as conv.cu.
+//
+// A block takes DIRECT_ROWS rows of one image: the rows of x it sees (with kernel / 2 more above and below) lie in
+// shared memory, so x is read about once, and y or dy once: memory bounds both kernels.
+#include "common.cuh"
+
+// Rows [first - r, first + rows + r) of image n into shared memory, with r zero pixels left and right:
+// [rows + 2 r][w + 2 r][c].
+__device__ __forceinline__ void load_strip(
+    const float* __restrict__ x, float* strip, int n, int first, int rows, int h, int w, int c, int r) {
+    int pitch = (w + 2 * r) * c, height = rows + 2 * r;
+    for (int at = threadIdx.x; at < height * pitch; at += DIRECT_THREADS) {
+        int i = first - r + at / pitch, jc = at % pitch - r * c;
+        bool inside = i >= 0 && i < h && jc >= 0 && jc < w * c;
+        strip[at] = inside ? x[((long long)n * h + i) * w * c + jc] : 0.0f;
+    }
+}
+
+extern __shared__ __align__(16) float direct_shared[];
+
+// y[n,i,j,k] = b[k] + sum over u,v,c x w, then ReLU; a thread 4 channels of every so-many-th pixel of the strip.
+// Shared memory: the weights, the bias, then the strip.
+extern "C" __global__ void __launch_bounds__(DIRECT_THREADS, 4) conv_direct_forward(
+    const float* __restrict__ x, const float* __restrict__ weights, const float* __restrict__ b, float* __restrict__ y,
+    int relu, int h, int w, int c, int k, int kernel) {
+    int strips = ceil_div(h, DIRECT_ROWS), r = kernel / 2;
+    int n = (int)blockIdx.x / strips, first = (int)blockIdx.x % strips * DIRECT_ROWS;
+    int rows = min_int(DIRECT_ROWS, h - first), pitch = (w + 2 * r) * c, quads = k / 4;
+    float4* own_weights = (float4*)direct_shared;
+    float4* own_bias = own_weights + kernel * kernel * c * quads;
+    float* strip = (float*)(own_bias + quads);
+    for (int at = threadIdx.x; at < kernel * kernel * c * quads; at += DIRECT_THREADS)
+        own_weights[at] = ((const float4*)weights)[at];
+    for (int at = threadIdx.x; at < quads; at += DIRECT_THREADS) own_bias[at] = ((const float4*)b)[at];
+    load_strip(x, strip, n, first, rows, h, w, c, r);
+    __syncthreads();
+    for (int at = threadIdx.x; at < rows * w * quads; at += DIRECT_THREADS) {
+        int pixel = at / quads, quad = at % quads, i = pixel / w, j = pixel % w;
+        float4 sum = own_bias[quad];
+        const float* row = strip + i * pitch + j * c;
+        const float4* wp = own_weights + quad;
+        for (int u = 0; u < kernel; u++, row += pitch)
+            for (int vc = 0; vc < kernel * c; vc++, wp += quads) {
+                float4 f = *wp;
+                float v = row[vc];
+                sum.x += v * f.x, sum.y += v * f.y, sum.z += v * f.z, sum.w += v * f.w;
+            }
+        if (relu) {
+            sum.x = fmaxf(sum.x, 0.0f), sum.y = fmaxf(sum.y, 0.0f);
+            sum.z = fmaxf(sum.z, 0.0f), sum.w = fmaxf(sum.w, 0.0f);
+        }
+        *(float4*)(y + (((long long)n * h + first) * w + pixel) * k + 4 * quad) = sum;
+    }
+}
+
+// dw and db of one strip into workspace[block][KERNEL^2 C + 1][k], db last. A thread keeps the sums of one output
+// channel over every so-many-th pixel in registers; then those of one channel are added in turn. `reduce_parts` of
+// gemm.cu adds the blocks. Shared memory: the strip, then [groups][DIRECT_CHANNELS] sums.
+template <int KERNEL, int C>
+__device__ __forceinline__ void direct_backward_weight(
+    const float* __restrict__ x, const float* __restrict__ dy, float* __restrict__ workspace, int h, int w, int k) {
+    constexpr int R = KERNEL / 2, TAPS = KERNEL * KERNEL * C, GROUPS = DIRECT_THREADS / DIRECT_CHANNELS;
+    int strips = ceil_div(h, DIRECT_ROWS);
+    int n = (int)blockIdx.x / strips, first = (int)blockIdx.x % strips * DIRECT_ROWS;
+    int rows = min_int(DIRECT_ROWS, h - first), pitch = (w + 2 * R) * C;
+    float* strip = direct_shared;
+    float* sums = strip + (DIRECT_ROWS + 2 * R) * pitch;
+    load_strip(x, strip, n, first, rows, h, w, C, R);
+    __syncthreads();
+    int lane = (int)threadIdx.x % DIRECT_CHANNELS, group = (int)threadIdx.x / DIRECT_CHANNELS;
+    for (int k0 = 0; k0 < k; k0 += DIRECT_CHANNELS) {
+        int channel = k0 + lane;
+        float acc[TAPS] = {}, bias = 0.0f;
+        for (int pixel = group; pixel < rows * w && channel < k; pixel += GROUPS) {
+            float g = dy[(((long long)n * h + first) * w + pixel) * k + channel];
+            const float* row = strip + pixel / w * pitch + pixel % w * C;
+#pragma unroll
+            for (int u = 0; u < KERNEL; u++, row += pitch)
+#pragma unroll
+                for (int vc = 0; vc < KERNEL * C; vc++) acc[u * KERNEL * C + vc] += row[vc] * g;
+            bias += g;
+        }
+#pragma unroll
+        for (int t = 0; t <= TAPS; t++) {
+            sums[group * DIRECT_CHANNELS + lane] = t < TAPS ? acc[t < TAPS ? t : 0] : bias;
+            __syncthreads();
+            if (group == 0 && channel < k) {
+                float total = 0.0f;
+#pragma unroll
+                for (int g = 0; g < GROUPS; g++) total += sums[g * DIRECT_CHANNELS + lane];
+                workspace[((long long)blockIdx.x * (TAPS + 1) + t) * k + channel] = total;
+            }
+            __syncthreads();
+        }
+    }
+}
+
+extern "C" __global__ void __launch_bounds__(DIRECT_THREADS, 1) conv_direct_backward_weight_3x3x1(
+    const float* __restrict__ x, const float* __restrict__ dy, float* __restrict__ workspace, int h, int w, int k) {
+    direct_backward_weight<3, 1>(x, dy, workspace, h, w, k);
+}
+
+extern "C" __global__ void __launch_bounds__(DIRECT_THREADS, 1) conv_direct_backward_weight_5x5x1(
+    const float* __restrict__ x, const float* __restrict__ dy, float* __restrict__ workspace, int h, int w, int k) {
+    direct_backward_weight<5, 1>(x, dy, workspace, h, w, k);
+}
+
+extern "C" __global__ void __launch_bounds__(DIRECT_THREADS, 1) conv_direct_backward_weight_3x3x3(
+    const float* __restrict__ x, const float* __restrict__ dy, float* __restrict__ workspace, int h, int w, int k) {
+    direct_backward_weight<3, 3>(x, dy, workspace, h, w, k);
+}

@@ -1,0 +1,126 @@
+// Matrix products, float32, row-major and dense:
+//   gemm_nn  C[m,n] = A[m,k] B[k,n]      linear forward:          y  = x w + b
+//   gemm_nt  C[m,n] = A[m,k] B[n,k]^T    linear backward data:    dx = dy w^T
+//   gemm_tn  C[m,n] = A[k,m]^T B[k,n]    linear backward weight:  dw = x^T dy, db = column sums of dy
+//
+// A block computes one tile of C (see tile.cuh); blocks of one z take one part of k. With more than one part the
+// block that arrives last at a tile adds the parts in their order, so that the result does not depend on the order in
+// which blocks run. Arithmetic bounds large products; products with few rows (m about the batch) are bounded by
+// reading B once.
+//
+// VECTOR is 4 where every row is a multiple of 16 bytes, else 1.
+#include "tile.cuh"
+
+template <int A, int B>
+struct Matrices {
+    static constexpr int A_LAYOUT = A, B_LAYOUT = B;
+    using OA = Operand<A, TILE_M>;
+    using OB = Operand<B, TILE_N>;
+    const float* pa;
+    const float* pb;
+    int m_left, n_left, k_left;  // rows, columns and inner steps from this tile's start to the matrix's end
+    int a_stride, b_stride;      // elements between rows in memory
+    __device__ __forceinline__ Matrices(const float* a, const float* b, int m, int n, int k, int row0, int column0, int k0) {
+        m_left = m - row0, n_left = n - column0, k_left = k - k0;
+        a_stride = A == INNER ? k : m, b_stride = B == INNER ? k : n;
+        pa = a + (A == INNER ? (long long)(row0 + OA::outer(0)) * k + k0 + OA::inner(0)
+                             : (long long)(k0 + OA::inner(0)) * m + row0 + OA::outer(0));
+        pb = b + (B == INNER ? (long long)(column0 + OB::outer(0)) * k + k0 + OB::inner(0)
+                             : (long long)(k0 + OB::inner(0)) * n + column0 + OB::outer(0));
+    }
+    __device__ __forceinline__ void begin() {}
+    // Pieces lie a fixed number of rows apart, in both layouts.
+    __device__ __forceinline__ const float* a(int i, bool& inside) const {
+        inside = OA::outer(i) < m_left && OA::inner(i) < k_left;
+        return pa + (long long)(i * (THREADS / OA::ACROSS)) * a_stride;
+    }
+    __device__ __forceinline__ const float* b(int i, bool& inside) const {
+        inside = OB::outer(i) < n_left && OB::inner(i) < k_left;
+        return pb + (long long)(i * (THREADS / OB::ACROSS)) * b_stride;
+    }
+    __device__ __forceinline__ void next() {
+        pa += A == INNER ? TILE_K : (long long)TILE_K * a_stride;
+        pb += B == INNER ? TILE_K : (long long)TILE_K * b_stride;
+        k_left -= TILE_K;
+    }
+};
+
+template <int A, int B>
+__device__ __forceinline__ void product(
+    const float* a, const float* b, float* c, float* workspace, u32* counters, Epilogue e, int m, int n, int k) {
+    using L = Matrices<A, B>;
+    using T = Tile<L>;
+    __shared__ __align__(16) float shared[T::SHARED];
+    int tiles_n = ceil_div(n, TILE_N);
+    int row0 = (int)blockIdx.x / tiles_n * TILE_M, column0 = (int)blockIdx.x % tiles_n * TILE_N;
+    Part part(ceil_div(k, TILE_K));
+    L loader(a, b, m, n, k, row0, column0, part.first * TILE_K);
+    float acc[THREAD_M][THREAD_N] = {};
+    T::multiply(loader, part.count, shared, acc);
+    if (!add_parts(acc, workspace, counters, shared)) return;
+    store_fragment<typename T::F, B>(acc, c, column0, n, e, [&](int i) { return row0 + i < m ? (row0 + i) * n : -1; });
+}
+
+// The launch bounds leave as many registers as the fragments need without a spill: an operand that is read 4 k at a
+// time takes 24 more.
+extern "C" __global__ void __launch_bounds__(THREADS, 384 / THREADS) gemm_nn(
+    const float* __restrict__ a, const float* __restrict__ b, float* c, float* workspace, u32* counters,
+    const float* __restrict__ bias, const float* __restrict__ mask, int relu, int accumulate, int m, int n, int k) {
+    product<INNER, OUTER>(a, b, c, workspace, counters, Epilogue{bias, mask, relu, accumulate}, m, n, k);
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) gemm_nt(
+    const float* __restrict__ a, const float* __restrict__ b, float* c, float* workspace, u32* counters,
+    const float* __restrict__ bias, const float* __restrict__ mask, int relu, int accumulate, int m, int n, int k) {
+    product<INNER, INNER>(a, b, c, workspace, counters, Epilogue{bias, mask, relu, accumulate}, m, n, k);
+}
+
+// With `column_sum` given, one more row of blocks sums the columns of B into it.
+extern "C" __global__ void __launch_bounds__(THREADS, 384 / THREADS) gemm_tn(
+    const float* __restrict__ a, const float* __restrict__ b, float* c, float* workspace, u32* counters,
+    float* __restrict__ column_sum, int accumulate, int m, int n, int k) {
+    int tiles = ceil_div(m, TILE_M) * ceil_div(n, TILE_N);
+    if ((int)blockIdx.x < tiles) {
+        product<OUTER, OUTER>(a, b, c, workspace, counters, Epilogue{nullptr, nullptr, 0, accumulate}, m, n, k);
+        return;
+    }
+    __shared__ __align__(16) float shared[THREADS * VECTOR];
+    column_sums(b, k, n, ((int)blockIdx.x - tiles) * TILE_N, shared, workspace, counters, column_sum);
+}
+
+// out = sum over parts of workspace[part][elements + tail], a thread VECTOR elements; the last `tail` of them go to
+// `out_tail`. For partial sums that are not tiles (conv_direct.cu). Memory-bound.
+extern "C" __global__ void __launch_bounds__(REDUCE_THREADS) reduce_parts(
+    const float* __restrict__ workspace, float* __restrict__ out, float* __restrict__ out_tail, int parts, int elements,
+    int tail) {
+    int at = ((int)blockIdx.x * REDUCE_THREADS + (int)threadIdx.x) * VECTOR;
+    if (at >= elements + tail) return;
+    float* to = at < elements ? out + at : out_tail + (at - elements);
+    const float* p = workspace + at;
+    float sum[VECTOR] = {};
+    for (int part = 0; part < parts; part++, p += elements + tail) {
+        if constexpr (VECTOR == 4) {
+            float4 v = *(const float4*)p;
+            sum[0] += v.x, sum[1] += v.y, sum[2] += v.z, sum[3] += v.w;
+        } else {
+            sum[0] += *p;
+        }
+    }
+    if constexpr (VECTOR == 4)
+        *(float4*)to = make_float4(sum[0], sum[1], sum[2], sum[3]);
+    else
+        *to = sum[0];
+}
+
+// The product as it is defined, a thread one element: C[i,j] = sum over l of A B with the strides of each operand.
+// The reference to read, and the one to compare the others with.
+extern "C" __global__ void __launch_bounds__(NAIVE_THREADS) gemm_naive(
+    const float* __restrict__ a, const float* __restrict__ b, float* __restrict__ c, int m, int n, int k,
+    int a_row, int a_inner, int b_inner, int b_column) {
+    int at = (int)blockIdx.x * NAIVE_THREADS + (int)threadIdx.x;
+    if (at >= m * n) return;
+    int i = at / n, j = at % n;
+    float sum = 0.0f;
+    for (int l = 0; l < k; l++) sum += a[i * a_row + l * a_inner] * b[l * b_inner + j * b_column];
+    c[at] = sum;
+}

@@ -1,0 +1,175 @@
+//! Opening a device: a driver's, or softgpu's.
+
+use super::compiler::Compiler;
+use super::find;
+use super::nvrtc::Target;
+use crate::error::{Error, Result};
+use cudarc::driver::sys::CUdevice_attribute_enum as Attribute;
+use cudarc::driver::{CudaContext, DriverError};
+use std::sync::Arc;
+
+/// Which device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The driver's device of this number.
+    Cuda(usize),
+    /// The device in software.
+    Softgpu,
+}
+
+/// What is known of an opened device.
+#[derive(Clone, Debug)]
+pub struct Properties {
+    pub name: String,
+    /// Compute capability times ten.
+    pub sm: u32,
+    pub multiprocessors: u32,
+    pub clock_khz: u32,
+    pub memory_clock_khz: u32,
+    pub bus_bits: u32,
+    pub total_memory: usize,
+    /// As the driver says, such as 12040.
+    pub driver_version: i32,
+}
+
+impl Properties {
+    /// float32 multiply-add units of a multiprocessor (CUDA Programming Guide, arithmetic instructions).
+    pub fn lanes(&self) -> u32 {
+        match self.sm {
+            60 | 70..=75 | 80 => 64,
+            _ => 128,
+        }
+    }
+    /// float32 operations a second at the reported clock, a multiply-add as 2.
+    pub fn peak_flops(&self) -> f64 {
+        2.0 * f64::from(self.lanes())
+            * f64::from(self.multiprocessors)
+            * f64::from(self.clock_khz)
+            * 1e3
+    }
+    /// Bytes a second at the reported memory clock; two transfers a clock.
+    pub fn peak_bandwidth(&self) -> f64 {
+        2.0 * f64::from(self.memory_clock_khz) * 1e3 * f64::from(self.bus_bits) / 8.0
+    }
+}
+
+/// An opened device with its compiler.
+pub struct Driver {
+    pub context: Arc<CudaContext>,
+    pub properties: Properties,
+    pub compiler: Compiler,
+    /// Where the device is softgpu's.
+    pub softgpu: Option<softgpu::Library>,
+}
+
+/// Whether a driver can be loaded.
+pub fn is_present() -> bool {
+    // Safety: tries to load a library by name.
+    unsafe { cudarc::driver::sys::is_culib_present() }
+}
+
+/// Number of the driver's devices.
+///
+/// # Errors
+/// No driver, or one that does not start, and what to do.
+pub fn count() -> Result<usize> {
+    if !is_present() {
+        return Err(Error::Device(
+            "no CUDA driver: libcuda.so was not found by the loader. Install NVIDIA's driver (it comes with the \
+             graphics driver; no toolkit is needed), or compute with --device cpu"
+                .into(),
+        ));
+    }
+    let count = CudaContext::device_count().map_err(|e| {
+        failed(
+            "the CUDA driver does not start (is its kernel module loaded? try nvidia-smi)",
+            &e,
+        )
+    })?;
+    Ok(count.max(0) as usize)
+}
+
+/// An error of the driver with what was attempted.
+pub fn failed(what: &str, error: &DriverError) -> Error {
+    let text = error
+        .error_string()
+        .ok()
+        .map(|t| t.to_string_lossy().into_owned());
+    let name = error
+        .error_name()
+        .ok()
+        .map(|t| t.to_string_lossy().into_owned());
+    Error::Device(format!(
+        "{what}: {} ({})",
+        text.unwrap_or_else(|| "unknown error".into()),
+        name.unwrap_or_else(|| format!("{:?}", error.0))
+    ))
+}
+
+/// Opens a device and finds a compiler for it.
+///
+/// # Errors
+/// No driver, no such device, no NVRTC for it: each with what was looked for and what to do.
+pub fn open(which: Which) -> Result<Driver> {
+    let (ordinal, softgpu) = match which {
+        Which::Softgpu => {
+            let library = softgpu::Library::load()
+                .map_err(|e| Error::Device(format!("--device softgpu: {e}")))?;
+            (0, Some(library))
+        }
+        Which::Cuda(ordinal) => {
+            let count = count()?;
+            if ordinal >= count {
+                return Err(Error::Device(format!(
+                    "--device cuda:{ordinal}: the driver has {count} device(s), numbered from 0; \
+                     CUDA_VISIBLE_DEVICES may hide some"
+                )));
+            }
+            (ordinal, None)
+        }
+    };
+    let context =
+        CudaContext::new(ordinal).map_err(|e| failed("cannot open the CUDA device", &e))?;
+    // Safety: everything runs on one stream, in order; no events between streams are needed.
+    unsafe { context.disable_event_tracking() };
+    let properties =
+        properties(&context).map_err(|e| failed("cannot read the device's attributes", &e))?;
+    let compiler = compiler(&properties, softgpu.is_some())?;
+    Ok(Driver {
+        context,
+        properties,
+        compiler,
+        softgpu,
+    })
+}
+
+fn properties(context: &CudaContext) -> std::result::Result<Properties, DriverError> {
+    let (major, minor) = context.compute_capability()?;
+    let attribute = |a| context.attribute(a).map(|v| v.max(0) as u32);
+    let mut driver_version = 0;
+    // Safety: a number to write to; the driver is initialised.
+    unsafe { cudarc::driver::sys::cuDriverGetVersion(&mut driver_version).result()? };
+    Ok(Properties {
+        name: context.name()?,
+        sm: (10 * major + minor) as u32,
+        multiprocessors: attribute(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?,
+        clock_khz: attribute(Attribute::CU_DEVICE_ATTRIBUTE_CLOCK_RATE)?,
+        memory_clock_khz: attribute(Attribute::CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE)?,
+        bus_bits: attribute(Attribute::CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH)?,
+        total_memory: context.total_mem()?,
+        driver_version,
+    })
+}
+
+fn compiler(properties: &Properties, softgpu: bool) -> Result<Compiler> {
+    let nvrtc =
+        find::find(properties.sm, Some(properties.driver_version)).map_err(Error::Device)?;
+    let target = nvrtc
+        .target(properties.sm)
+        .ok_or_else(|| Error::Device(find::remedy(properties.sm)))?;
+    let target = match target {
+        Target::Cubin(sm) if softgpu => Target::Ptx(sm),
+        target => target,
+    };
+    Ok(Compiler::new(nvrtc, target))
+}

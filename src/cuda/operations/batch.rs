@@ -1,0 +1,98 @@
+//! Making a batch: `kernels/batch.cu`.
+
+use super::SHARED_LIMIT;
+use crate::cuda::CudaDevice;
+use crate::cuda::launch::{Arg, AugmentArg, Grid};
+use crate::cuda::nvtx;
+use crate::cuda::units::Unit;
+use crate::device::DType::{F32, U8, U32};
+use crate::device::View;
+use crate::error::{Error, Result};
+use crate::ops::batch::Gather;
+
+pub fn gather(
+    d: &mut CudaDevice,
+    g: &Gather,
+    pixels: View,
+    labels: View,
+    indices: View,
+    x: View,
+    labels_out: View,
+) -> Result<()> {
+    let _range = nvtx::range(|| format!("gather {}x{}x{}x{}", g.n, g.h, g.w, g.c));
+    let image = g.h * g.w * g.c;
+    let reads = [
+        ("pixels", pixels, U8, labels.len * image),
+        ("labels", labels, U8, labels.len),
+        ("indices", indices, U32, g.n),
+    ];
+    let writes = [
+        ("x", x, F32, g.n * image),
+        ("labels_out", labels_out, U8, g.n),
+    ];
+    d.memory.check("gather", &reads, &writes)?;
+    let mut rows = g.h;
+    let mut shared = 0;
+    let a = match &g.augment {
+        None => AugmentArg {
+            half_turns: 0.0,
+            scale: 0.0,
+            shear: 0.0,
+            shift: 0.0,
+            elastic: 0.0,
+            spacing: 1,
+        },
+        Some(a) => {
+            if a.spacing == 0 {
+                return Err(Error::Invalid(
+                    "gather: control points 0 pixels apart".into(),
+                ));
+            }
+            let columns = a.control_points(g.w);
+            let table = |rows: usize| 8 * ((rows - 1) / a.spacing + 5) * columns;
+            while rows > 1 && table(rows) > SHARED_LIMIT {
+                rows = rows.div_ceil(2);
+            }
+            shared = if a.elastic > 0.0 { table(rows) } else { 0 };
+            if shared > SHARED_LIMIT {
+                return Err(Error::Invalid(format!(
+                    "gather: images of {} columns with elastic control points {} pixels apart need more shared \
+                     memory than a block has; use a larger spacing",
+                    g.w, a.spacing
+                )));
+            }
+            AugmentArg {
+                half_turns: a.degrees / 180.0,
+                scale: a.scale,
+                shear: a.shear,
+                shift: a.shift,
+                elastic: a.elastic,
+                spacing: a.spacing as i32,
+            }
+        }
+    };
+    let grid = Grid {
+        blocks: g.n * g.h.div_ceil(rows),
+        parts: 1,
+        shared,
+    };
+    let address = |v| d.memory.address(v).map(Arg::Address);
+    let args = [
+        address(pixels)?,
+        address(labels)?,
+        address(indices)?,
+        address(x)?,
+        address(labels_out)?,
+        address(d.step)?,
+        Arg::U64(g.seed),
+        g.h.into(),
+        g.w.into(),
+        g.c.into(),
+        Arg::F32(g.mean),
+        Arg::F32(1.0 / g.std),
+        rows.into(),
+        g.augment.is_some().into(),
+        Arg::Augment(a),
+    ];
+    d.launch(Unit::Batch, "gather", grid, &args)
+}

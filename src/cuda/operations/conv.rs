@@ -1,0 +1,249 @@
+//! Convolutions as implicit products (`kernels/conv.cu`), and the first layer directly (`kernels/conv_direct.cu`).
+
+use super::{After, SHARED_LIMIT, address_or_null, addresses, aligned, parts, winograd};
+use crate::cuda::CudaDevice;
+use crate::cuda::launch::{Arg, Grid};
+use crate::cuda::nvtx;
+use crate::cuda::plan::{self, Divisor, Product};
+use crate::cuda::units::{
+    DIRECT_CHANNELS, DIRECT_ROWS, DIRECT_THREADS, REDUCE_THREADS, TILE_K, TILES, Unit,
+};
+use crate::device::DType::F32;
+use crate::device::View;
+use crate::error::Result;
+use crate::ops::conv::ConvShape;
+
+pub fn forward(
+    d: &mut CudaDevice,
+    s: &ConvShape,
+    x: View,
+    w: View,
+    b: View,
+    y: View,
+    relu: bool,
+) -> Result<()> {
+    let _range = nvtx::range(|| format!("conv_forward {s:?}"));
+    let reads = [
+        ("x", x, F32, s.x_len()),
+        ("w", w, F32, s.w_len()),
+        ("b", b, F32, s.k),
+    ];
+    d.memory
+        .check("conv_forward", &reads, &[("y", y, F32, s.y_len())])?;
+    let [x, w, b, y] = addresses(d, [x, w, b, y])?;
+    if let Some((_, shared)) = direct(s)
+        && s.k.is_multiple_of(4)
+        && aligned(&[w, b, y])
+    {
+        let grid = Grid {
+            blocks: s.n * s.h.div_ceil(DIRECT_ROWS),
+            parts: 1,
+            shared,
+        };
+        let mut args = [x, w, b, y].map(Arg::Address).to_vec();
+        args.push(relu.into());
+        args.extend([s.h, s.w, s.c, s.k, s.kernel].map(Arg::from));
+        return d.launch(Unit::ConvDirect, "conv_direct_forward", grid, &args);
+    }
+    let after = After {
+        bias: b,
+        relu,
+        ..After::default()
+    };
+    gathered(d, s, false, x, w, y, after)
+}
+
+pub fn backward_data(
+    d: &mut CudaDevice,
+    s: &ConvShape,
+    dy: View,
+    w: View,
+    dx: View,
+    mask: Option<View>,
+) -> Result<()> {
+    let _range = nvtx::range(|| format!("conv_backward_data {s:?}"));
+    let mut reads = vec![("dy", dy, F32, s.y_len()), ("w", w, F32, s.w_len())];
+    reads.extend(mask.map(|v| ("mask", v, F32, s.x_len())));
+    d.memory
+        .check("conv_backward_data", &reads, &[("dx", dx, F32, s.x_len())])?;
+    let mask = address_or_null(d, mask)?;
+    let [dy, w, dx] = addresses(d, [dy, w, dx])?;
+    let after = After {
+        mask,
+        ..After::default()
+    };
+    gathered(d, s, true, dy, w, dx, after)
+}
+
+/// Forward or backward data, whichever way is cheaper.
+fn gathered(
+    d: &mut CudaDevice,
+    s: &ConvShape,
+    backward: bool,
+    x: u64,
+    w: u64,
+    y: u64,
+    after: After,
+) -> Result<()> {
+    match plan::winograd(s, backward, d.winograd) {
+        Some(parts) => winograd::convolution(d, s, backward, parts, x, w, y, after),
+        None => implicit(d, s, backward, x, w, y, after),
+    }
+}
+
+/// Forward (`conv_forward`) or backward data (`conv_backward_data`) as an implicit product over `inputs` channels
+/// giving `outputs` channels.
+fn implicit(
+    d: &mut CudaDevice,
+    s: &ConvShape,
+    backward: bool,
+    x: u64,
+    w: u64,
+    y: u64,
+    after: After,
+) -> Result<()> {
+    let (inputs, outputs) = if backward { (s.k, s.c) } else { (s.c, s.k) };
+    let rows = s.n * s.h * s.w;
+    let vector = s.c.is_multiple_of(4)
+        && s.k.is_multiple_of(4)
+        && aligned(&[x, w, y, after.bias, after.mask]);
+    let product = Product {
+        count: 1,
+        rows,
+        columns: outputs,
+        inner: s.kernel * s.kernel * inputs.next_multiple_of(TILE_K),
+        sums: false,
+        vector,
+    };
+    let plan = product.plan(d.tile);
+    let (blocks, tile) = (product.blocks(plan.tile), TILES[plan.tile]);
+    let [workspace, counters] = parts(d, plan.parts, blocks, tile.m * tile.n)?;
+    let grid = Grid {
+        blocks,
+        parts: plan.parts,
+        shared: 0,
+    };
+    let mut args = vec![Arg::Address(x), Arg::Address(w)];
+    let sizes = [
+        s.n,
+        s.h,
+        s.w,
+        s.c,
+        s.k,
+        s.kernel,
+        plan::group(s.n, s.h, s.w),
+    ]
+    .map(Arg::from);
+    let kernel = if backward {
+        args.extend([
+            Arg::Address(after.mask),
+            Arg::Address(y),
+            workspace,
+            counters,
+        ]);
+        "conv_backward_data"
+    } else {
+        args.extend([
+            Arg::Address(after.bias),
+            Arg::Address(y),
+            workspace,
+            counters,
+            after.relu.into(),
+        ]);
+        "conv_forward"
+    };
+    args.extend(sizes);
+    d.launch(Unit::Conv(plan.tile), kernel, grid, &args)
+}
+
+pub fn backward_weight(
+    d: &mut CudaDevice,
+    s: &ConvShape,
+    x: View,
+    dy: View,
+    dw: View,
+    db: View,
+) -> Result<()> {
+    let _range = nvtx::range(|| format!("conv_backward_weight {s:?}"));
+    let reads = [("x", x, F32, s.x_len()), ("dy", dy, F32, s.y_len())];
+    let writes = [("dw", dw, F32, s.w_len()), ("db", db, F32, s.k)];
+    d.memory.check("conv_backward_weight", &reads, &writes)?;
+    let [x, dy, dw, db] = addresses(d, [x, dy, dw, db])?;
+    let part = s.w_len() + s.k;
+    if let Some((kernel, shared)) = direct(s) {
+        let blocks = s.n * s.h.div_ceil(DIRECT_ROWS);
+        let workspace = d.workspace(blocks * part)?;
+        let mut args = [x, dy, workspace].map(Arg::Address).to_vec();
+        args.extend([s.h, s.w, s.k].map(Arg::from));
+        d.launch(
+            Unit::ConvDirect,
+            kernel,
+            Grid {
+                blocks,
+                parts: 1,
+                shared,
+            },
+            &args,
+        )?;
+        return reduce(d, workspace, (dw, s.w_len()), (db, s.k), blocks);
+    }
+    let taps = s.kernel * s.kernel;
+    let product = Product {
+        count: taps,
+        rows: s.c,
+        columns: s.k,
+        inner: s.n * s.h * s.w,
+        sums: true,
+        vector: s.c.is_multiple_of(4) && s.k.is_multiple_of(4) && aligned(&[x, dy, dw, db]),
+    };
+    let plan = product.plan(d.tile);
+    let (blocks, tile) = (product.blocks(plan.tile), TILES[plan.tile]);
+    let grid = Grid {
+        blocks,
+        parts: plan.parts,
+        shared: 0,
+    };
+    let mut args = [x, dy, dw, db].map(Arg::Address).to_vec();
+    args.extend(parts(d, plan.parts, blocks, tile.m * tile.n)?);
+    args.extend([s.n, s.h, s.w, s.c, s.k, s.kernel].map(Arg::from));
+    args.push(Arg::Divisor(Divisor::new(s.n)));
+    args.extend((0..3).map(|away| Arg::Divisor(Divisor::new(s.w.saturating_sub(away)))));
+    d.launch(Unit::Conv(plan.tile), "conv_backward_weight", grid, &args)
+}
+
+/// The weight gradient's kernel for convolutions that the direct path takes, and its dynamic shared memory.
+fn direct(s: &ConvShape) -> Option<(&'static str, usize)> {
+    let kernel = match (s.kernel, s.c) {
+        (3, 1) => "conv_direct_backward_weight_3x3x1",
+        (5, 1) => "conv_direct_backward_weight_5x5x1",
+        (3, 3) => "conv_direct_backward_weight_3x3x3",
+        _ => return None,
+    };
+    let pad = 2 * s.pad();
+    let strip = 4 * (DIRECT_ROWS + pad) * (s.w + pad) * s.c;
+    let shared = strip + 4 * usize::max(DIRECT_THREADS, s.w_len() + s.k);
+    (shared <= SHARED_LIMIT && DIRECT_THREADS.is_multiple_of(DIRECT_CHANNELS))
+        .then_some((kernel, shared))
+}
+
+/// Adds partial sums that are not tiles: `parts` times `to` and then `tail` elements.
+fn reduce(
+    d: &mut CudaDevice,
+    from: u64,
+    to: (u64, usize),
+    tail: (u64, usize),
+    parts: usize,
+) -> Result<()> {
+    let (elements, behind) = (to.1, tail.1);
+    let vector =
+        [elements, behind].iter().all(|n| n.is_multiple_of(4)) && aligned(&[from, to.0, tail.0]);
+    let (unit, wide) = if vector {
+        (Unit::Gemm(2), 4)
+    } else {
+        (Unit::Gemm(3), 1)
+    };
+    let blocks = (elements + behind).div_ceil(wide * REDUCE_THREADS);
+    let mut args = [from, to.0, tail.0].map(Arg::Address).to_vec();
+    args.extend([parts, elements, behind].map(Arg::from));
+    d.launch(unit, "reduce_parts", Grid::of(blocks), &args)
+}

@@ -1,0 +1,220 @@
+//! The compilation units: which file of `kernels/` is compiled with which constants, and the kernels in each.
+//!
+//! Every tile and block size is here and nowhere else; the kernels get them as `-D` options and check them.
+
+/// A thread block's piece of a product and how it is divided (`kernels/tile.cuh`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tile {
+    /// Rows and columns of the block's piece.
+    pub m: usize,
+    pub n: usize,
+    /// Rows and columns of a thread's piece.
+    pub thread_m: usize,
+    pub thread_n: usize,
+    /// Floats copied at once: 4 where rows are multiples of 16 bytes, else 1.
+    pub vector: usize,
+}
+
+/// Inner steps between two barriers, for every tile.
+pub const TILE_K: usize = 16;
+
+impl Tile {
+    /// Threads of a block.
+    pub const fn threads(self) -> usize {
+        self.m / self.thread_m * (self.n / self.thread_n)
+    }
+}
+
+const fn tile(m: usize, n: usize, thread_m: usize, thread_n: usize, vector: usize) -> Tile {
+    Tile {
+        m,
+        n,
+        thread_m,
+        thread_n,
+        vector,
+    }
+}
+
+/// The tiles, the widest first; the last takes rows of any length.
+pub const TILES: [Tile; 4] = [
+    tile(128, 128, 8, 8, 4),
+    tile(128, 64, 8, 8, 4),
+    tile(64, 64, 8, 4, 4),
+    tile(64, 64, 8, 4, 1),
+];
+
+/// Threads of a block, by kernel.
+pub const REDUCE_THREADS: usize = 256;
+pub const NAIVE_THREADS: usize = 256;
+pub const DIRECT_THREADS: usize = 256;
+pub const POOL_THREADS: usize = 256;
+pub const DROPOUT_THREADS: usize = 256;
+pub const LOSS_THREADS: usize = 512;
+pub const OPTIMIZER_THREADS: usize = 256;
+pub const GATHER_THREADS: usize = 256;
+/// Rows of an image that a block of the direct convolution takes.
+pub const DIRECT_ROWS: usize = 14;
+/// Output channels that the direct weight gradient takes at a time.
+pub const DIRECT_CHANNELS: usize = 64;
+/// Pieces of 2x2 outputs and output channels of a block of Winograd's convolution, and channels of the sum between two
+/// barriers (`kernels/conv_winograd.cu`).
+pub const WINOGRAD_TILES: usize = 32;
+pub const WINOGRAD_COLUMNS: usize = 64;
+pub const WINOGRAD_STEP: usize = 8;
+pub const WINOGRAD_THREADS: usize = 256;
+/// Ranges that one SGD launch can apply L2 to.
+pub const SGD_RANGES: usize = 64;
+
+/// A compilation unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// Products, by index into [`TILES`].
+    Gemm(usize),
+    /// Convolutions, by index into [`TILES`].
+    Conv(usize),
+    ConvDirect,
+    ConvWinograd,
+    /// Pools of 4 channels at a time or of one.
+    Pool {
+        vector: usize,
+    },
+    Dropout,
+    Loss,
+    Optimizer,
+    Batch,
+}
+
+impl Unit {
+    /// All units.
+    pub fn all() -> Vec<Unit> {
+        let mut units: Vec<Unit> = (0..TILES.len()).map(Unit::Gemm).collect();
+        units.extend((0..TILES.len()).map(Unit::Conv));
+        units.extend([Unit::ConvDirect, Unit::ConvWinograd]);
+        units.extend([4, 1].map(|vector| Unit::Pool { vector }));
+        units.extend([Unit::Dropout, Unit::Loss, Unit::Optimizer, Unit::Batch]);
+        units
+    }
+
+    /// A name for files and messages, such as `gemm_128x128`.
+    pub fn name(self) -> String {
+        let tiled = |name: &str, at: usize| {
+            let t = TILES[at];
+            let scalar = if t.vector == 1 { "_scalar" } else { "" };
+            format!("{name}_{}x{}{scalar}", t.m, t.n)
+        };
+        match self {
+            Unit::Gemm(t) => tiled("gemm", t),
+            Unit::Conv(t) => tiled("conv", t),
+            Unit::Pool { vector: 1 } => "pool_scalar".into(),
+            _ => self.file().trim_end_matches(".cu").into(),
+        }
+    }
+
+    /// The file of `kernels/`.
+    pub fn file(self) -> &'static str {
+        match self {
+            Unit::Gemm(_) => "gemm.cu",
+            Unit::Conv(_) => "conv.cu",
+            Unit::ConvDirect => "conv_direct.cu",
+            Unit::ConvWinograd => "conv_winograd.cu",
+            Unit::Pool { .. } => "pool.cu",
+            Unit::Dropout => "dropout.cu",
+            Unit::Loss => "softmax_xent.cu",
+            Unit::Optimizer => "optimizer.cu",
+            Unit::Batch => "batch.cu",
+        }
+    }
+
+    /// Kernels and their threads a block.
+    pub fn kernels(self) -> Vec<(&'static str, usize)> {
+        let all = |names: &[&'static str], threads| {
+            names.iter().map(|&n| (n, threads)).collect::<Vec<_>>()
+        };
+        match self {
+            Unit::Gemm(t) => {
+                let mut k = all(&["gemm_nn", "gemm_nt", "gemm_tn"], TILES[t].threads());
+                k.extend([
+                    ("reduce_parts", REDUCE_THREADS),
+                    ("gemm_naive", NAIVE_THREADS),
+                ]);
+                k
+            }
+            Unit::Conv(t) => all(
+                &["conv_forward", "conv_backward_data", "conv_backward_weight"],
+                TILES[t].threads(),
+            ),
+            Unit::ConvDirect => all(
+                &[
+                    "conv_direct_forward",
+                    "conv_direct_backward_weight_3x3x1",
+                    "conv_direct_backward_weight_5x5x1",
+                    "conv_direct_backward_weight_3x3x3",
+                ],
+                DIRECT_THREADS,
+            ),
+            Unit::ConvWinograd => all(
+                &["conv_forward_winograd", "conv_backward_data_winograd"],
+                WINOGRAD_THREADS,
+            ),
+            Unit::Pool { .. } => all(&["pool_forward", "pool_backward"], POOL_THREADS),
+            Unit::Dropout => all(&["dropout"], DROPOUT_THREADS),
+            Unit::Loss => all(&["softmax_cross_entropy", "softmax"], LOSS_THREADS),
+            Unit::Optimizer => all(&["adam", "sgd"], OPTIMIZER_THREADS),
+            Unit::Batch => all(&["gather"], GATHER_THREADS),
+        }
+    }
+
+    /// Threads a block of a kernel of this unit.
+    pub fn threads(self, kernel: &str) -> usize {
+        let found = self.kernels().into_iter().find(|(n, _)| *n == kernel);
+        found.map_or(0, |(_, t)| t)
+    }
+
+    /// NVRTC options beside the architecture.
+    pub fn options(self) -> Vec<String> {
+        let mut options = vec!["--std=c++17".to_string(), "-lineinfo".to_string()];
+        let mut define = |name: &str, value: usize| options.push(format!("-D{name}={value}"));
+        match self {
+            Unit::Gemm(t) | Unit::Conv(t) => {
+                let tile = TILES[t];
+                define("TILE_M", tile.m);
+                define("TILE_N", tile.n);
+                define("TILE_K", TILE_K);
+                define("THREAD_M", tile.thread_m);
+                define("THREAD_N", tile.thread_n);
+                define("VECTOR", tile.vector);
+                if matches!(self, Unit::Gemm(_)) {
+                    define("REDUCE_THREADS", REDUCE_THREADS);
+                    define("NAIVE_THREADS", NAIVE_THREADS);
+                }
+            }
+            Unit::ConvDirect => {
+                define("DIRECT_THREADS", DIRECT_THREADS);
+                define("DIRECT_ROWS", DIRECT_ROWS);
+                define("DIRECT_CHANNELS", DIRECT_CHANNELS);
+            }
+            Unit::ConvWinograd => {
+                define("WINOGRAD_THREADS", WINOGRAD_THREADS);
+                define("WINOGRAD_TILES", WINOGRAD_TILES);
+                define("WINOGRAD_COLUMNS", WINOGRAD_COLUMNS);
+                define("WINOGRAD_STEP", WINOGRAD_STEP);
+            }
+            Unit::Pool { vector } => {
+                define("POOL_THREADS", POOL_THREADS);
+                define("VECTOR", vector);
+            }
+            Unit::Dropout => define("DROPOUT_THREADS", DROPOUT_THREADS),
+            Unit::Loss => {
+                define("LOSS_THREADS", LOSS_THREADS);
+                // -log of the lower clip: a loss beyond it is clipped.
+                options.push(format!("-DLOSS_CLIP={:?}", -crate::ops::loss::CLIP.ln()));
+            }
+            Unit::Optimizer => {
+                define("OPTIMIZER_THREADS", OPTIMIZER_THREADS);
+                define("SGD_RANGES", SGD_RANGES);
+            }
+            Unit::Batch => define("GATHER_THREADS", GATHER_THREADS),
+        }
+        options
+    }
+}

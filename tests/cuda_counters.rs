@@ -1,0 +1,267 @@
+//! What the kernels move, counted by softgpu: regression tests of their quality that need no GPU.
+
+mod common;
+
+use serde_json::Value;
+use std::sync::Mutex;
+use warp19::conformance::values;
+use warp19::cuda::CudaDevice;
+use warp19::cuda::driver::Which;
+use warp19::device::{Arenas, DType, Device, Dropout, View, upload_f32};
+use warp19::ops::conv::ConvShape;
+use warp19::ops::linear::LinearShape;
+use warp19::ops::optimizer::{AdamParams, Epsilon, SgdParams};
+use warp19::ops::pool::PoolShape;
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn softgpu() -> CudaDevice {
+    let d = CudaDevice::open(Which::Softgpu)
+        .unwrap_or_else(|e| panic!("{e}\n(scripts/fetch_nvrtc.sh fetches NVRTC for the tests)"));
+    d.softgpu.unwrap().set("counters", "1").unwrap();
+    d
+}
+
+/// The counters of every kernel launched in `body`.
+fn counted(d: &mut CudaDevice, body: impl FnOnce(&mut CudaDevice)) -> Vec<Value> {
+    let library = d.softgpu.unwrap();
+    d.synchronize().unwrap();
+    library.take_counters().unwrap();
+    body(d);
+    d.synchronize().unwrap();
+    let all: Value = serde_json::from_str(&library.take_counters().unwrap()).unwrap();
+    let list = all.as_array().or_else(|| all["kernels"].as_array());
+    list.unwrap_or_else(|| panic!("{all:#}")).clone()
+}
+
+fn number(c: &Value, path: [&str; 2]) -> f64 {
+    c[path[0]][path[1]]
+        .as_f64()
+        .unwrap_or_else(|| panic!("{path:?} in {c:#}"))
+}
+
+fn share(c: &Value, traffic: &str) -> f64 {
+    let (ideal, moved) = (number(c, [traffic, "ideal"]), number(c, [traffic, "moved"]));
+    if moved == 0.0 { 1.0 } else { ideal / moved }
+}
+
+fn full(d: &mut CudaDevice, len: usize) -> View {
+    let v = d.alloc(DType::F32, len).unwrap();
+    upload_f32(d, v, &values(1, len, 1.0)).unwrap();
+    v
+}
+
+/// Full sectors in global memory, and as few passes over the banks of shared memory as the bytes need.
+#[test]
+fn products_and_convolutions_waste_nothing() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
+    let d = &mut softgpu();
+    d.set_winograd(Some(false));
+    for tile in [0, 1, 2] {
+        d.set_tile(Some(tile));
+        let s = ConvShape {
+            n: 4,
+            h: 14,
+            w: 14,
+            c: 64,
+            k: 128,
+            kernel: 3,
+        };
+        let (x, w, b, y) = (
+            full(d, s.x_len()),
+            full(d, s.w_len()),
+            full(d, s.k),
+            full(d, s.y_len()),
+        );
+        let l = LinearShape {
+            n: 128,
+            inputs: 512,
+            outputs: 256,
+        };
+        let (lx, lw, lb, ly) = (
+            full(d, 128 * 512),
+            full(d, 512 * 256),
+            full(d, 256),
+            full(d, 128 * 256),
+        );
+        let counters = counted(d, |d| {
+            d.conv_forward(&s, x, w, b, y, true).unwrap();
+            d.conv_backward_data(&s, y, w, x, None).unwrap();
+            d.conv_backward_weight(&s, x, y, w, b).unwrap();
+            d.linear_forward(&l, lx, lw, lb, ly, true).unwrap();
+            d.linear_backward_data(&l, ly, lw, lx, None).unwrap();
+            d.linear_backward_weight(&l, lx, ly, lw, lb).unwrap();
+        });
+        assert_eq!(counters.len(), 6);
+        for c in &counters {
+            let what = format!("tile {tile} {}", c["kernel"]);
+            let sectors = ["global_loads", "global_stores"].map(|t| share(c, t));
+            // A 16-byte access of a warp takes 4 passes, one for each 8 lanes; more are bank conflicts.
+            let passes = ["shared_loads", "shared_stores"]
+                .map(|t| number(c, [t, "moved"]) / (4.0 * number(c, [t, "requests"])));
+            println!(
+                "{what}: full sectors {sectors:.3?}, passes over the banks {passes:.3?} of 4 a request"
+            );
+            assert!(
+                sectors[0] >= 0.95 && sectors[1] >= 0.95,
+                "{what}: {sectors:?} {c:#}"
+            );
+            assert!(
+                passes[0] <= 1.05 && passes[1] <= 1.05,
+                "{what}: {passes:?} {c:#}"
+            );
+            assert_eq!(c["local_bytes_read"], 0, "{what}");
+        }
+    }
+}
+
+/// Winograd's convolution: full sectors, and as few passes over the banks as its accesses are wide.
+#[test]
+fn winograd_wastes_nothing() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
+    let d = &mut softgpu();
+    d.set_winograd(Some(true));
+    let s = ConvShape {
+        n: 8,
+        h: 14,
+        w: 14,
+        c: 64,
+        k: 128,
+        kernel: 3,
+    };
+    let (x, w, b, y) = (
+        full(d, s.x_len()),
+        full(d, s.w_len()),
+        full(d, s.k),
+        full(d, s.y_len()),
+    );
+    let counters = counted(d, |d| {
+        d.conv_forward(&s, x, w, b, y, true).unwrap();
+        d.conv_backward_data(&s, y, w, x, None).unwrap();
+    });
+    assert_eq!(counters.len(), 2);
+    for (c, channels) in counters.iter().zip([s.c, s.k]) {
+        let what = c["kernel"].as_str().unwrap();
+        assert!(what.ends_with("_winograd"), "{what}");
+        let sectors = ["global_loads", "global_stores"].map(|t| share(c, t));
+        // Of the loads' requests, 32 a warp in each of 4 rounds at the end are 4 bytes wide, one pass each; the others
+        // are 16 bytes wide, 4 passes each.
+        let requests = number(c, ["shared_loads", "requests"]);
+        let steps = channels.div_ceil(8) as f64;
+        let least = requests * (steps * 64.0 * 4.0 + 128.0) / (steps * 64.0 + 128.0);
+        let passes = [
+            number(c, ["shared_loads", "moved"]) / least,
+            1.0 / share(c, "shared_stores"),
+        ];
+        println!(
+            "{what}: full sectors {sectors:.3?}, passes over the banks {passes:.3?} of the least"
+        );
+        assert!(
+            sectors[0] >= 0.95 && sectors[1] >= 0.95,
+            "{what}: {sectors:?} {c:#}"
+        );
+        assert!(
+            passes[0] <= 1.05 && passes[1] <= 1.05,
+            "{what}: {passes:?} {c:#}"
+        );
+        assert_eq!(c["local_bytes_read"], 0, "{what}");
+    }
+}
+
+/// Memory-bound kernels move the bytes they must, and at most 5 % more.
+#[test]
+fn memory_bound_kernels_move_what_they_must() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
+    let d = &mut softgpu();
+    let check =
+        |what: &str, d: &mut CudaDevice, bytes: u64, body: &mut dyn FnMut(&mut CudaDevice)| {
+            let counters = counted(d, |d| body(d));
+            let moved: f64 = counters
+                .iter()
+                .map(|c| {
+                    32.0 * (number(c, ["global_loads", "moved"])
+                        + number(c, ["global_stores", "moved"]))
+                })
+                .sum();
+            println!(
+                "{what}: {:.3} x the bytes it must move",
+                moved / bytes as f64
+            );
+            assert!(
+                moved <= 1.05 * bytes as f64,
+                "{what}: {moved} bytes for {bytes}: {counters:#?}"
+            );
+        };
+    let p = PoolShape {
+        n: 4,
+        h: 28,
+        w: 28,
+        c: 64,
+    };
+    let (x, y) = (full(d, p.x_len()), full(d, p.y_len()));
+    let argmax = d.alloc(DType::U8, p.y_len()).unwrap();
+    check("pool_forward", d, p.bytes(), &mut |d| {
+        d.pool_forward(&p, x, y, argmax).unwrap()
+    });
+    check("pool_backward", d, p.bytes(), &mut |d| {
+        d.pool_backward(&p, y, argmax, x).unwrap()
+    });
+    let drop = Dropout {
+        seed: 1,
+        layer: 0,
+        p: 0.5,
+    };
+    check("dropout", d, 8 * x.len as u64, &mut |d| {
+        d.dropout(&drop, x).unwrap()
+    });
+    let len = 1 << 20;
+    let arenas = Arenas {
+        weights: full(d, len),
+        gradients: full(d, len),
+        moment1: full(d, len),
+        moment2: Some(full(d, len)),
+        ema: Some(full(d, len)),
+    };
+    let adam = AdamParams {
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 1e-8,
+        epsilon_kind: Epsilon::Outer,
+    };
+    check("adam", d, 36 * len as u64, &mut |d| {
+        d.adam(&adam, &arenas).unwrap()
+    });
+    let sgd = SgdParams {
+        momentum: 0.9,
+        l2: 5e-4,
+    };
+    check("sgd", d, 28 * len as u64, &mut |d| {
+        d.sgd(&sgd, &[(0, 4096)], &arenas).unwrap()
+    });
+    // The first layer: x with its borders and the weights for each strip, y; the gradient's partial sums of each strip.
+    let s = ConvShape {
+        n: 8,
+        h: 28,
+        w: 28,
+        c: 1,
+        k: 64,
+        kernel: 3,
+    };
+    let (x, w, b, y) = (
+        full(d, s.x_len()),
+        full(d, s.w_len()),
+        full(d, s.k),
+        full(d, s.y_len()),
+    );
+    check("conv_direct_forward", d, s.bytes(), &mut |d| {
+        d.conv_forward(&s, x, w, b, y, true).unwrap()
+    });
+    // A strip of 14 rows writes its partial sums, and they are read once: 5 % of the whole here, by design.
+    let partial = 2 * 2 * s.n as u64 * 4 * (s.w_len() + s.k) as u64;
+    check(
+        "conv_direct_backward_weight",
+        d,
+        s.bytes() + partial,
+        &mut |d| d.conv_backward_weight(&s, x, y, w, b).unwrap(),
+    );
+}
