@@ -65,7 +65,7 @@ fn a_call_through_a_register() {
     let words = run("sm_80", text, 1, 32, &[0; 32], &all()).clean();
     for (n, &v) in words.iter().enumerate() {
         let n = n as u32;
-        assert_eq!(v, if n % 2 == 0 { 2 * n } else { n * n });
+        assert_eq!(v, if n.is_multiple_of(2) { 2 * n } else { n * n });
     }
 }
 

@@ -27,7 +27,7 @@ fn an_asynchronous_copy_fills_what_it_does_not_read_with_zeros() {
         // a thread reads 0, 5, 10 or 15 of its 16 bytes
         let read = n / 4 % 4 * 5;
         let mask = (0..4).fold(0u32, |m, b| m | bytes(n % 4 * 4 + b, read) << (8 * b));
-        assert_eq!(v, 0x0101_0101 * (n as u32 + 1) & mask, "word {n}");
+        assert_eq!(v, (0x0101_0101 * (n as u32 + 1)) & mask, "word {n}");
     }
     for (n, &v) in copy(", %p1").iter().enumerate() {
         // the source is ignored where the predicate holds
