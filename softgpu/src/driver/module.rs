@@ -4,15 +4,16 @@ use super::capture::submit;
 use super::entry::*;
 use super::errors::*;
 use super::launch::{Launch, Shape, max_threads};
+use super::library::function_of;
 use super::queue::Work;
 use super::state::*;
 use crate::exec::Module;
 use std::collections::HashMap;
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::sync::Arc;
 
 /// The PTX text behind an image pointer, or why it can't be run.
-fn text(image: *const c_void) -> Answer<String> {
+pub fn text(image: *const c_void) -> Answer<String> {
     if image.is_null() {
         return refuse(INVALID_VALUE, "the image is a null pointer");
     }
@@ -45,7 +46,12 @@ fn text(image: *const c_void) -> Answer<String> {
     }
     // SAFETY: PTX text is a C string, by the API.
     let text = unsafe { CStr::from_ptr(image.cast()) };
-    match text.to_str() {
+    ptx_of(text.to_bytes())
+}
+
+/// Bytes as PTX text.
+pub fn ptx_of(bytes: &[u8]) -> Answer<String> {
+    match std::str::from_utf8(bytes) {
         Ok(text) if text.contains(".version") => Ok(text.to_string()),
         _ => refuse(
             INVALID_IMAGE,
@@ -72,6 +78,17 @@ fn versions(ptx: &str) -> (i32, i32) {
 
 fn load(out: *mut Handle, ptx: &str) -> Answer {
     let (driver, mut state, context) = enter()?;
+    let module = load_module(driver, &mut state, context, ptx)?;
+    store(out, module, "module")
+}
+
+/// Loads a text into a context.
+pub fn load_module(
+    driver: &Driver,
+    state: &mut State,
+    context: Handle,
+    ptx: &str,
+) -> Answer<Handle> {
     state.not_while_capturing("loading a module")?;
     let profile = driver.config().profile;
     let module = match Module::load(ptx, &profile, &driver.memory) {
@@ -93,6 +110,7 @@ fn load(out: *mut Handle, ptx: &str) -> Answer {
         let entry = Function {
             module: handle,
             context,
+            c_name: CString::new(name).unwrap_or_default(),
             info: Arc::new(info),
             data: data.clone(),
             max_dynamic_shared: spare,
@@ -107,7 +125,7 @@ fn load(out: *mut Handle, ptx: &str) -> Answer {
         functions,
     };
     state.modules.insert(handle, entry);
-    store(out, handle, "module")
+    Ok(handle)
 }
 
 #[unsafe(no_mangle)]
@@ -216,7 +234,7 @@ pub extern "C" fn cuModuleUnload(module: Handle) -> CuResult {
     })
 }
 
-fn name_of<'a>(name: *const c_char) -> Answer<&'a str> {
+pub fn name_of<'a>(name: *const c_char) -> Answer<&'a str> {
     if name.is_null() {
         return refuse(INVALID_VALUE, "the name is a null pointer");
     }
@@ -314,8 +332,20 @@ fn known_function(state: &State, function: Handle) -> Answer<&Function> {
 #[unsafe(no_mangle)]
 pub extern "C" fn cuFuncGetModule(out: *mut Handle, function: Handle) -> CuResult {
     call("cuFuncGetModule", || {
-        let (_, state, _) = enter()?;
+        let (driver, mut state, context) = enter()?;
+        let function = function_of(driver, &mut state, context, function)?;
         store(out, known_function(&state, function)?.module, "module")
+    })
+}
+
+/// The name lives until the function's module is unloaded.
+#[unsafe(no_mangle)]
+pub extern "C" fn cuFuncGetName(out: *mut *const c_char, function: Handle) -> CuResult {
+    call("cuFuncGetName", || {
+        let (driver, mut state, context) = enter()?;
+        let function = function_of(driver, &mut state, context, function)?;
+        let name = &known_function(&state, function)?.c_name;
+        store(out, name.as_ptr(), "name")
     })
 }
 
@@ -327,7 +357,8 @@ pub extern "C" fn cuFuncGetParamInfo(
     size: *mut usize,
 ) -> CuResult {
     call("cuFuncGetParamInfo", || {
-        let (_, state, _) = enter()?;
+        let (driver, mut state, context) = enter()?;
+        let function = function_of(driver, &mut state, context, function)?;
         let info = known_function(&state, function)?.info.clone();
         let Some(p) = info.params.get(index) else {
             return refuse(
@@ -344,29 +375,40 @@ pub extern "C" fn cuFuncGetParamInfo(
 #[unsafe(no_mangle)]
 pub extern "C" fn cuFuncGetAttribute(out: *mut i32, attribute: i32, function: Handle) -> CuResult {
     call("cuFuncGetAttribute", || {
-        let (driver, state, _) = enter()?;
-        let f = known_function(&state, function)?;
-        let profile = driver.config().profile;
-        let value = match attribute {
-            0 => max_threads(&profile, &f.info) as i32,
-            1 => f.info.static_shared as i32,
-            2 => 0,
-            3 => f.info.local_bytes as i32,
-            4 => f.info.registers as i32,
-            5 => f.data.versions.0,
-            6 => profile.sm as i32,
-            7 => 0,
-            8 => f.max_dynamic_shared as i32,
-            9 => f.carveout,
-            10..=15 => 0,
-            _ => {
-                return refuse(
-                    INVALID_VALUE,
-                    format!("{attribute} is no function attribute"),
-                );
-            }
-        };
+        let (driver, mut state, context) = enter()?;
+        let function = function_of(driver, &mut state, context, function)?;
+        let value = function_attribute(driver, &state, function, attribute)?;
         store(out, value, "value")
+    })
+}
+
+/// The value of a function's attribute.
+pub fn function_attribute(
+    driver: &Driver,
+    state: &State,
+    function: Handle,
+    attribute: i32,
+) -> Answer<i32> {
+    let f = known_function(state, function)?;
+    let profile = driver.config().profile;
+    Ok(match attribute {
+        0 => max_threads(&profile, &f.info) as i32,
+        1 => f.info.static_shared as i32,
+        2 => 0,
+        3 => f.info.local_bytes as i32,
+        4 => f.info.registers as i32,
+        5 => f.data.versions.0,
+        6 => profile.sm as i32,
+        7 => 0,
+        8 => f.max_dynamic_shared as i32,
+        9 => f.carveout,
+        10..=15 => 0,
+        _ => {
+            return refuse(
+                INVALID_VALUE,
+                format!("{attribute} is no function attribute"),
+            );
+        }
     })
 }
 
@@ -374,39 +416,52 @@ pub extern "C" fn cuFuncGetAttribute(out: *mut i32, attribute: i32, function: Ha
 #[unsafe(no_mangle)]
 pub extern "C" fn cuFuncSetAttribute(function: Handle, attribute: i32, value: i32) -> CuResult {
     call("cuFuncSetAttribute", || {
-        let (driver, mut state, _) = enter()?;
-        let most = driver.config().profile.shared_per_block_optin;
-        let shared = known_function(&state, function)?.info.static_shared;
-        let entry = state.functions.get_mut(&function).expect("known");
-        match attribute {
-            8 if value >= 0 && value as u32 + shared <= most => {
-                entry.max_dynamic_shared = value as u32;
-            }
-            8 => {
-                return refuse(
-                    INVALID_VALUE,
-                    format!(
-                        "kernel {}: {value} bytes of dynamic and {shared} of static shared memory are more than the device's {most} a block",
-                        entry.info.name
-                    ),
-                );
-            }
-            9 if (-1..=100).contains(&value) => entry.carveout = value,
-            _ => {
-                return refuse(
-                    INVALID_VALUE,
-                    format!("attribute {attribute} can't be set to {value}"),
-                );
-            }
-        }
-        Ok(())
+        let (driver, mut state, context) = enter()?;
+        let function = function_of(driver, &mut state, context, function)?;
+        set_function_attribute(driver, &mut state, function, attribute, value)
     })
+}
+
+/// Sets a function's attribute.
+pub fn set_function_attribute(
+    driver: &Driver,
+    state: &mut State,
+    function: Handle,
+    attribute: i32,
+    value: i32,
+) -> Answer {
+    let most = driver.config().profile.shared_per_block_optin;
+    let shared = known_function(state, function)?.info.static_shared;
+    let entry = state.functions.get_mut(&function).expect("known");
+    match attribute {
+        8 if value >= 0 && value as u32 + shared <= most => {
+            entry.max_dynamic_shared = value as u32;
+        }
+        8 => {
+            return refuse(
+                INVALID_VALUE,
+                format!(
+                    "kernel {}: {value} bytes of dynamic and {shared} of static shared memory are more than the device's {most} a block",
+                    entry.info.name
+                ),
+            );
+        }
+        9 if (-1..=100).contains(&value) => entry.carveout = value,
+        _ => {
+            return refuse(
+                INVALID_VALUE,
+                format!("attribute {attribute} can't be set to {value}"),
+            );
+        }
+    }
+    Ok(())
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuFuncSetCacheConfig(function: Handle, config: i32) -> CuResult {
     call("cuFuncSetCacheConfig", || {
-        let (_, state, _) = enter()?;
+        let (driver, mut state, context) = enter()?;
+        let function = function_of(driver, &mut state, context, function)?;
         known_function(&state, function)?;
         if !(0..=3).contains(&config) {
             return refuse(INVALID_VALUE, format!("{config} is no cache configuration"));
@@ -423,7 +478,8 @@ fn launch(
     extra: *const *const c_void,
     cooperative: bool,
 ) -> Answer {
-    let (driver, state, context) = enter()?;
+    let (driver, mut state, context) = enter()?;
+    let function = function_of(driver, &mut state, context, function)?;
     let profile = driver.config().profile;
     // SAFETY: the arguments of the entry point, passed on.
     let launch =
@@ -563,7 +619,8 @@ pub extern "C" fn cuLaunchKernelEx(
 }
 
 fn active_blocks(out: *mut i32, function: Handle, threads: i32, shared: usize) -> Answer {
-    let (driver, state, _) = enter()?;
+    let (driver, mut state, context) = enter()?;
+    let function = function_of(driver, &mut state, context, function)?;
     let f = known_function(&state, function)?;
     let profile = driver.config().profile;
     if threads <= 0 || threads as u32 > max_threads(&profile, &f.info) {
@@ -612,7 +669,8 @@ fn best_block(
     shared: usize,
     limit: i32,
 ) -> Answer {
-    let (driver, state, _) = enter()?;
+    let (driver, mut state, context) = enter()?;
+    let function = function_of(driver, &mut state, context, function)?;
     let f = known_function(&state, function)?;
     let profile = driver.config().profile;
     let info = f.info.clone();
@@ -676,7 +734,8 @@ pub extern "C" fn cuOccupancyAvailableDynamicSMemPerBlock(
     threads: i32,
 ) -> CuResult {
     call("cuOccupancyAvailableDynamicSMemPerBlock", || {
-        let (driver, state, _) = enter()?;
+        let (driver, mut state, context) = enter()?;
+        let function = function_of(driver, &mut state, context, function)?;
         let f = known_function(&state, function)?;
         let profile = driver.config().profile;
         if blocks <= 0 || threads <= 0 || threads as u32 > max_threads(&profile, &f.info) {

@@ -240,6 +240,7 @@ impl<const SPACE: u8, const SIZE: u32, const COUNT: u32> Op for Load<SPACE, SIZE
                     SPACE,
                 );
             }
+            let seen = mask;
             while mask != 0 {
                 let p = place::<I, SPACE>(cx, i, &a, mask, SIZE * COUNT);
                 if p.mask == 0 {
@@ -247,6 +248,9 @@ impl<const SPACE: u8, const SIZE: u32, const COUNT: u32> Op for Load<SPACE, SIZE
                 }
                 load_from::<I, SIZE, COUNT>(cx, i, &p);
                 mask = p.rest;
+            }
+            if SPACE != SHARED && cx.watch && i.flags & STRONG != 0 {
+                super::watch::global::acquired(cx, &a, seen);
             }
         }
     }

@@ -160,8 +160,8 @@ fn load(
 ) -> Result<Module, LoadError> {
     let tree = ptx::parse(text).map_err(|e| error(e.line, e.message))?;
     let target: String = tree.target.chars().filter(char::is_ascii_digit).collect();
-    match target.parse::<u32>() {
-        Ok(sm) if sm <= profile.sm => {}
+    let target_sm = match target.parse::<u32>() {
+        Ok(sm) if sm <= profile.sm => sm,
         Ok(_) => {
             let message = format!(
                 "the text is for {}, the device is {}",
@@ -175,7 +175,7 @@ fn load(
                 format!("the target '{}' is not known", tree.target),
             ));
         }
-    }
+    };
     // definitions replace declarations of the same name
     let mut numbers: HashMap<&str, u32> = HashMap::new();
     let mut bodies = Vec::new();
@@ -242,6 +242,7 @@ fn load(
         functions: Vec::new(),
         tables: Vec::new(),
         calls: Vec::new(),
+        partial_sync: false,
         places: tree
             .places
             .iter()
@@ -335,7 +336,9 @@ fn load(
             local_bytes: 0,
             starts: Vec::new(),
             has_calls: false,
+            releases: false,
             sm: profile.sm,
+            target: target_sm,
         };
         decoder.place_variables(n);
         decoder.decode()?;
@@ -369,6 +372,7 @@ fn load(
         } else {
             Vec::new()
         };
+        let releases = decoder.releases;
         let done = decoder.finish();
         let static_shared = layout.bytes;
         program.functions.push(Function {
@@ -379,6 +383,7 @@ fn load(
             local,
             params,
             returns,
+            releases,
         });
         if f.is_entry {
             let param_bytes = kernel_params
@@ -465,8 +470,11 @@ fn module_uses(
                     }
                 }
                 if i.op == "call" {
-                    let builtin = i.operands.iter().any(
-                        |o| matches!(o, Operand::Symbol(name, _) if !numbers.contains_key(name)),
+                    // a call through a register names its prototype behind the arguments
+                    let callee = i.operands.iter().find(|o| !matches!(o, Operand::List(_)));
+                    let builtin = matches!(
+                        callee,
+                        Some(Operand::Symbol(name, _)) if !numbers.contains_key(name)
                     );
                     uses.calls |= !builtin;
                 }

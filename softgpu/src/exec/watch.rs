@@ -3,6 +3,7 @@
 //! An access is seen before it is done, so that a lane with a wrong address can be kept from doing it.
 
 pub mod global;
+pub mod mbarrier;
 pub mod report;
 pub mod shared;
 pub mod tally;
@@ -199,6 +200,29 @@ fn bounds(
         }
     });
     ok
+}
+
+/// `discard`: 128 bytes of each lane hold nothing any more, which is a write to the other checks.
+pub fn discarded(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32) {
+    let ok = bounds(cx, i, a, mask, 128, Kind::Store, GLOBAL);
+    if ok == 0 {
+        return;
+    }
+    let (init, race) = (cx.launch().opts.init, cx.launch().opts.race);
+    if init {
+        let (arena, shadow) = (cx.arena, cx.watcher.written);
+        // SAFETY: the shadow covers every address of the arena, and these were found inside.
+        lanes(ok, |l| unsafe {
+            std::ptr::write_bytes(shadow.add((a[l] - arena) as usize), 0, 128);
+        });
+    }
+    if race {
+        for part in 0..8 {
+            let mut at = a.map(|v| v + 16 * part);
+            fill(&mut at, ok);
+            global::access(cx, i, &at, ok, 16, Kind::Store);
+        }
+    }
 }
 
 /// initcheck of global memory; one byte of shadow for each byte.
@@ -599,24 +623,25 @@ pub fn copy_target<I: Isa>(cx: &mut Cx, i: &Inst, a: &mut [u64; 32], mask: u32, 
     }
     if cx.launch().opts.race {
         shared::access_for_copy(cx, i, a, ok, size);
-        mark_copy(cx, i.id, &a.map(|v| v as u32), ok, size, true);
+        let (first, clock) = (cx.warp().first_thread, cx.warp().clock);
+        let block = unsafe { &mut *cx.block };
+        lanes(ok, |l| {
+            let (at, thread) = (a[l] as u32, first + l as u32);
+            block.shadow.copied(at, size, clock, thread, i.id, true)
+        });
     }
     ok
 }
 
-fn mark_copy(cx: &mut Cx, inst: u32, to: &[u32; 32], mask: u32, size: u32, pending: bool) {
-    let (clock, first) = (cx.warp().clock, cx.warp().first_thread);
+/// An asynchronous copy has written its destination, on behalf of a warp's threads and as of a clock.
+pub fn copy_landed(cx: &mut Cx, copy: &super::warp::AsyncCopy, first_thread: u32, clock: u32) {
     let block = unsafe { &mut *cx.block };
-    lanes(mask, |l| {
+    lanes(copy.mask, |l| {
+        let (at, thread) = (copy.to[l], first_thread + l as u32);
         block
             .shadow
-            .copied(to[l], size, clock, first + l as u32, inst, pending)
+            .copied(at, copy.size, clock, thread, copy.inst, false)
     });
-}
-
-/// An asynchronous copy has written its destination.
-pub fn copy_landed(cx: &mut Cx, copy: &super::warp::AsyncCopy) {
-    mark_copy(cx, copy.inst, &copy.to, copy.mask, copy.size, false);
 }
 
 /// An asynchronous copy whose source is not in an allocation.

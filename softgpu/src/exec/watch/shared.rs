@@ -14,6 +14,7 @@ use super::super::warp::Warp;
 use super::Kind;
 use super::report::{self, Spot};
 use crate::check::FindingKind;
+use std::collections::HashMap;
 
 // write: clock 22 | bytes 4 | atomic 1 | pending 1 | thread 10 | instruction 26
 // reads: clock 22 | bytes 4 | many 1 | warp 5 | lanes or warps 32
@@ -37,6 +38,10 @@ pub struct SharedShadow {
     known: Vec<u32>,
     warp_floors: Vec<u32>,
     pub floor: u32,
+    /// Warps' clocks drift apart (barriers of some threads): readers of a word are remembered one by one.
+    exact: bool,
+    /// Warps that read a word and their clocks, where there is more than one.
+    readers: HashMap<u32, Vec<(u32, u32)>>,
 }
 
 impl SharedShadow {
@@ -57,12 +62,28 @@ impl SharedShadow {
         self.warp_floors.clear();
         self.warp_floors.resize(warps, 0);
         self.floor = 1;
+        self.exact = launch.program.partial_sync;
+        self.readers.clear();
     }
 
     /// All lanes of a warp have synchronised.
     pub fn warp_floor(&mut self, warp: usize, clock: u32) {
         if let Some(f) = self.warp_floors.get_mut(warp) {
             *f = clock;
+        }
+    }
+
+    /// Everything a warp's lanes did before a clock is ordered.
+    pub fn raise_warp_floor(&mut self, warp: usize, clock: u32) {
+        if let Some(f) = self.warp_floors.get_mut(warp) {
+            *f = (*f).max(clock);
+        }
+    }
+
+    /// A warp learns another one's clock.
+    pub fn learn_one(&mut self, warp: usize, other: usize, clock: u32) {
+        if let Some(k) = self.known.get_mut(warp * self.warps + other) {
+            *k = (*k).max(clock);
         }
     }
 
@@ -278,7 +299,11 @@ fn read_words(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32) -> Vec
             *read = if *read < floor {
                 mine
             } else {
-                merge(*read, mine, clock, number, warp_floor)
+                let merged = merge(*read, mine, clock, number, warp_floor);
+                if shadow.exact && merged & MANY != 0 {
+                    note_reader(&mut shadow.readers, at as u32, *read, number, clock);
+                }
+                merged
             };
         }
     }
@@ -333,7 +358,11 @@ fn write_words(
                     written: false,
                 });
             }
-            *write = entry(clock, bytes, thread, i.id) | if strong { ATOMIC } else { 0 };
+            // a thread's own atomic doesn't hide its plain write from the others
+            let plain = old >= floor && old & (ATOMIC | PENDING) == 0;
+            if !(strong && plain && (old >> THREAD & 1023) as u32 == thread) {
+                *write = entry(clock, bytes, thread, i.id) | if strong { ATOMIC } else { 0 };
+            }
         }
     });
     meetings
@@ -361,6 +390,26 @@ fn merge(old: u64, mine: u64, clock: u32, number: u32, warp_floor: u32) -> u64 {
     }
     let set = 1u64 << old_warp | 1 << number;
     u64::from(clock.max((old >> CLOCK) as u32)) << CLOCK | 15 << BYTES | MANY | set
+}
+
+/// Remembers each warp that read a word; `old` is what the word remembered before.
+#[cold]
+fn note_reader(
+    readers: &mut HashMap<u32, Vec<(u32, u32)>>,
+    word: u32,
+    old: u64,
+    number: u32,
+    clock: u32,
+) {
+    let list = readers.entry(word).or_default();
+    if old & MANY == 0 {
+        // the first of them until now
+        *list = vec![((old >> WARP & 31) as u32, (old >> CLOCK) as u32)];
+    }
+    match list.iter_mut().find(|r| r.0 == number) {
+        Some(r) => r.1 = clock,
+        None => list.push((number, clock)),
+    }
 }
 
 /// Decides whether two accesses are ordered after all, and reports them if not.
@@ -413,9 +462,13 @@ fn judge(cx: &mut Cx, i: &Inst, meeting: &Meeting, size: u32, kind: Kind) {
         }
     } else if old & MANY != 0 {
         let warps = old as u32;
+        let exactly = shadow.readers.get(&word).filter(|_| shadow.exact);
         let unordered = (0..32)
             .filter(|w| warps >> w & 1 != 0 && *w != me)
-            .find(|&w| !shadow.knows(me, w, clock));
+            .find(|&w| {
+                let read = exactly.and_then(|list| list.iter().find(|r| r.0 as usize == w));
+                !shadow.knows(me, w, read.map_or(clock, |r| r.1))
+            });
         let Some(w) = unordered else { return };
         other = format!("threads of warp {w} and others read it");
     } else {
