@@ -141,6 +141,8 @@ pub struct Function {
     /// `CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES`
     pub max_dynamic_shared: u32,
     pub carveout: i32,
+    /// Shape and arguments for the deprecated launching calls.
+    pub kept: super::module::Kept,
 }
 
 #[derive(Clone)]
