@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs programs that know nothing of softgpu on it: softgpu/clients/run.sh [bindings|numba|pycuda|cupy|FILE.py ...]
-# Without a name: bindings. FILE.py is a program of your own that uses cuda-bindings. Makes a Python environment in .cache/clients of the repository and a folder
+# Runs programs that know nothing of softgpu on it: softgpu/clients/run.sh [nvidia|bindings|core|numba|pycuda|cupy|FILE.py ...]
+# Without a name: nvidia, which is NVIDIA's own saxpy example of cuda-bindings as it stands in their repository (fetched, checked
+# by its hash). FILE.py is a program of your own that uses cuda-bindings. Makes a Python environment in .cache/clients of the repository and a folder
 # there in which libcuda.so and libcuda.so.1 point to libsoftgpu.so; only these programs see it, through LD_LIBRARY_PATH.
 set -euo pipefail
 
@@ -20,18 +21,29 @@ python="$work/venv/bin/python"
 
 packages() {
     case "$1" in
-    bindings | *.py) echo numpy 'cuda-bindings==13.*' 'nvidia-cuda-nvrtc==13.0.*' ;;
+    nvidia | bindings | *.py) echo numpy 'cuda-bindings==13.*' 'nvidia-cuda-nvrtc==13.0.*' ;;
+    core) echo numpy cuda-core 'cuda-bindings==13.*' 'nvidia-cuda-nvrtc==13.0.*' ;;
     numba) echo numpy 'numba-cuda[cu13]' ;;
     pycuda) echo numpy nvidia-cuda-runtime nvidia-cuda-profiler-api nvidia-cuda-crt nvidia-curand 'cuda-bindings==13.*' 'nvidia-cuda-nvrtc==13.0.*' ;;
     cupy) echo numpy 'cupy-cuda13x[ctk]' ;;
     *)
-        echo "error: no client '$1'; there are bindings, numba, pycuda and cupy" >&2
+        echo "error: no client '$1'; there are nvidia, bindings, core, numba, pycuda and cupy" >&2
         return 1
         ;;
     esac
 }
 
-[ $# -gt 0 ] || set -- bindings
+# NVIDIA/cuda-python, cuda_bindings/examples/extra/jit_program.py
+example_commit=0615816568fb0aa54e22a652274c157bfde64d2c
+example_hash=328485d51bcabb8ab5c63ec65309e90d0e1c75f853a2b44394815e205f5c5b37
+fetch_example() {
+    local file="$work/jit_program.py"
+    [ -f "$file" ] || curl -fsSL -o "$file" \
+        "https://raw.githubusercontent.com/NVIDIA/cuda-python/$example_commit/cuda_bindings/examples/extra/jit_program.py"
+    echo "$example_hash  $file" | sha256sum --check --quiet -
+}
+
+[ $# -gt 0 ] || set -- nvidia
 failed=0
 for client in "$@"; do
     list="$(packages "$client")"
@@ -40,6 +52,10 @@ for client in "$@"; do
     program="$here/saxpy_$client.py"
     case "$client" in
     *.py) program="$client" ;;
+    nvidia)
+        fetch_example
+        program="$work/jit_program.py"
+        ;;
     pycuda) # comes as source: compiled with the headers of the packages, linked with softgpu
         cuda="$(dirname "$(dirname "$(find "$work/venv" -name cuda.h | head -n 1)")")"
         mkdir -p "$work/link"

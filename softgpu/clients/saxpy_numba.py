@@ -1,6 +1,14 @@
 """y = a x + y as a numba-cuda kernel."""
 
 import sys
+import warnings
+
+# nvJitLink's result is machine code. Without it cuda.core links through the driver (cuLink*), and softgpu's
+# linker gives PTX: this tells cuda.core that nvJitLink is not there.
+from cuda.bindings._internal import nvjitlink
+
+nvjitlink._inspect_function_pointer = lambda name: 0
+warnings.filterwarnings("ignore", message=".*nvJitLink.*")
 
 import numpy as np
 from numba import cuda

@@ -19,7 +19,7 @@ pub mod ptx;
 pub mod run;
 
 pub use check::{Finding, FindingKind, Source};
-pub use counters::Counters;
+pub use counters::{Counters, Executed, Occupancy, Traffic};
 pub use exec::{
     Fault, KernelInfo, LaunchConfig, LaunchReport, LoadError, Module, Options, ParamInfo, launch,
 };

@@ -105,6 +105,28 @@ fn marked(mark: &str) -> Option<u32> {
 /// The kernel's marked line has a finding of that kind, whatever the order of execution, and nothing else is
 /// found but at the other side of the hazard; the kernel's twin has no finding.
 fn caught(kernel: &str, kind: FindingKind, grid: u32, block: u32, args: fn() -> Vec<Arg>) {
+    caught_on(kernel, kind, grid, block, args, false);
+}
+
+/// The same where the two sides of the hazard are different threads: whichever comes second is named.
+fn caught_on_either_side(
+    kernel: &str,
+    kind: FindingKind,
+    grid: u32,
+    block: u32,
+    args: fn() -> Vec<Arg>,
+) {
+    caught_on(kernel, kind, grid, block, args, true);
+}
+
+fn caught_on(
+    kernel: &str,
+    kind: FindingKind,
+    grid: u32,
+    block: u32,
+    args: fn() -> Vec<Arg>,
+    either: bool,
+) {
     let bug = marked(&format!("BUG {kernel}")).expect("a marked line");
     let also = marked(&format!("ALSO {kernel}"));
     for (seed, threads) in [(0, 1), (0, 2), (1, 1), (2, 2), (12345, 2)] {
@@ -113,10 +135,10 @@ fn caught(kernel: &str, kind: FindingKind, grid: u32, block: u32, args: fn() -> 
         let report = device.run(kernel, grid, block, params, &all(seed, threads));
         let line = |f: &Finding| f.source.as_ref().map(|s| (s.file.clone(), s.line));
         let at = |n: u32| Some(("planted.cu".to_string(), n));
-        let hit = report
-            .findings
-            .iter()
-            .find(|f| f.kind == kind && line(f) == at(bug));
+        let hit = report.findings.iter().find(|f| {
+            let other = either && also.is_some_and(|n| line(f) == at(n));
+            f.kind == kind && (line(f) == at(bug) || other)
+        });
         let hit =
             hit.unwrap_or_else(|| panic!("seed {seed}: no {kind:?} at line {bug}: {report:#?}"));
         assert_eq!(hit.kernel, kernel);
@@ -278,6 +300,159 @@ fn last_block_reduces() {
     caught("missing_fence", FindingKind::GlobalRace, 16, 64, || {
         vec![Fresh(64), Zeros(4), Fresh(4)]
     });
+}
+
+#[test]
+fn two_blocks_write_one_byte() {
+    caught(
+        "two_blocks_one_byte",
+        FindingKind::GlobalRace,
+        6,
+        32,
+        || vec![Fresh(64)],
+    );
+}
+
+#[test]
+fn one_reader_of_several_is_not_waited_for() {
+    caught_on_either_side(
+        "reader_without_release",
+        FindingKind::GlobalRace,
+        9,
+        32,
+        || vec![Zeros(4), Zeros(4), Fresh(64)],
+    );
+}
+
+#[test]
+fn missing_wait_for_an_mbarrier() {
+    caught_on_either_side(
+        "missing_mbarrier_wait",
+        FindingKind::SharedRace,
+        1,
+        64,
+        || vec![Fresh(256)],
+    );
+}
+
+#[test]
+fn arrival_before_the_last_read() {
+    caught_on_either_side(
+        "mbarrier_arrive_too_early",
+        FindingKind::SharedRace,
+        1,
+        64,
+        || vec![Zeros(128), Fresh(256)],
+    );
+}
+
+#[test]
+fn missing_wait_for_a_copy_that_arrives_at_an_mbarrier() {
+    caught(
+        "missing_mbarrier_copy_wait",
+        FindingKind::AsyncCopyHazard,
+        1,
+        64,
+        || vec![Zeros(256), Fresh(256)],
+    );
+}
+
+#[test]
+fn an_mbarrier_before_its_init() {
+    let line = marked("BUG mbarrier_used_before_init");
+    for (seed, threads) in [(0, 1), (1, 1), (2, 2), (12345, 2)] {
+        let device = Device::new();
+        let (params, _) = device.arguments(&[Fresh(256)]);
+        let report = device.run(
+            "mbarrier_used_before_init",
+            1,
+            64,
+            params,
+            &all(seed, threads),
+        );
+        let hit = report.findings.iter().any(|f| {
+            matches!(f.kind, FindingKind::SharedRace | FindingKind::BarrierMisuse)
+                && f.source.as_ref().map(|s| s.line) == line
+        });
+        assert!(hit, "seed {seed}: {report:#?}");
+        let (params, _) = device.arguments(&[Fresh(256)]);
+        let report = device.run(
+            "mbarrier_used_before_init_fixed",
+            1,
+            64,
+            params,
+            &all(seed, threads),
+        );
+        assert!(
+            report.fault.is_none() && report.findings.is_empty(),
+            "{report:#?}"
+        );
+    }
+}
+
+/// Producer and consumers over two buffers, with copies that arrive by themselves; and a barrier by tokens.
+#[test]
+fn pipelines_over_mbarriers_are_right_and_clean() {
+    const TILES: usize = 9;
+    const BLOCKS: usize = 3;
+    let input: Vec<f32> = (0..BLOCKS * TILES * 32)
+        .map(|n| (n * n % 1009) as f32)
+        .collect();
+    let bytes: Vec<u8> = input.iter().flat_map(|v| v.to_le_bytes()).collect();
+    for (seed, threads) in [(0, 1), (0, 2), (1, 1), (2, 2), (3, 1), (4, 2), (12345, 2)] {
+        let device = Device::new();
+        let args = [
+            Fresh(bytes.len() as u64),
+            Fresh(2 * bytes.len() as u64),
+            Number(TILES as i32),
+        ];
+        let (params, buffers) = device.arguments(&args);
+        device.memory.write(buffers[0], &bytes).unwrap();
+        for opts in [
+            all(seed, threads),
+            Options {
+                seed,
+                threads,
+                ..Options::default()
+            },
+        ] {
+            let report = device.run("pipeline", BLOCKS as u32, 96, params.clone(), &opts);
+            assert!(
+                report.fault.is_none() && report.findings.is_empty(),
+                "seed {seed}: {report:#?}"
+            );
+            let mut out = vec![0; 2 * bytes.len()];
+            device.memory.read(buffers[1], &mut out).unwrap();
+            for (n, v) in out.chunks_exact(4).enumerate() {
+                let (block, tile, lane) = (n / (2 * TILES * 32), n / 32 % TILES, n % 32);
+                let row = &input[(block * TILES + tile) * 32..][..32];
+                let got = f32::from_le_bytes(v.try_into().unwrap());
+                assert_eq!(got, row[lane] + row[31 - lane], "seed {seed}, element {n}");
+            }
+        }
+
+        let (params, buffers) = device.arguments(&[Fresh(96 * 4)]);
+        let report = device.run("token_barrier", 1, 96, params, &all(seed, threads));
+        assert!(
+            report.fault.is_none() && report.findings.is_empty(),
+            "seed {seed}: {report:#?}"
+        );
+        let mut out = vec![0; 96 * 4];
+        device.memory.read(buffers[0], &mut out).unwrap();
+        for (n, v) in out.chunks_exact(4).enumerate() {
+            let got = f32::from_le_bytes(v.try_into().unwrap());
+            assert_eq!(got, (5 * (95 - n) + 1000) as f32);
+        }
+    }
+}
+
+#[test]
+fn an_mbarrier_that_is_never_full_is_reported() {
+    let device = Device::new();
+    let (params, _) = device.arguments(&[Fresh(256)]);
+    let report = device.run("mbarrier_never_full", 1, 64, params, &all(0, 1));
+    let text = report.fault.expect("a fault").to_string();
+    assert!(text.contains("no thread changes anything"), "{text}");
 }
 
 #[test]

@@ -125,7 +125,8 @@ fn accuracy(runs: &[Run], theme: &Theme) -> Chart {
         || lines(runs, theme, false, &percent),
         marks(runs, theme, &percent, &text),
     );
-    let cut = lowest < floor;
+    // A little below, the one panel reaches down; further, a second one shows the rest.
+    let cut = high - lowest > 2.0 * (high - floor);
     let low = if cut { floor } else { lowest };
     // Room above for the star and its words.
     let room = 0.12 * (high - low).max(0.1);
@@ -138,7 +139,8 @@ fn accuracy(runs: &[Run], theme: &Theme) -> Chart {
     if cut {
         let (above, below) = marks.into_iter().partition(|m: &Mark| m.at.1 >= bottom);
         let upper = panel("accuracy, %", zoomed, 0.7, lines(), above);
-        let lower = panel("all, %", (0.0, 100.0), 0.3, lines(), below);
+        let all = ((lowest - 0.05 * (100.0 - lowest)).max(0.0), 100.0);
+        let lower = panel("all, %", all, 0.3, lines(), below);
         chart.panels.extend([upper, lower]);
     } else {
         chart

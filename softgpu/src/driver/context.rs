@@ -196,29 +196,37 @@ pub extern "C" fn cuCtxCreate_v4(
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuCtxDestroy_v2(context: Handle) -> CuResult {
-    call("cuCtxDestroy_v2", || {
-        let driver = driver()?;
-        let state = driver.lock();
-        match state.contexts.get(&context) {
-            None => refuse(
-                INVALID_CONTEXT,
-                format!("{context:#x} is no context, or a destroyed one"),
-            ),
-            Some(c) if c.primary => refuse(
-                INVALID_CONTEXT,
-                "the primary context is released, not destroyed",
-            ),
-            Some(_) => {
-                drop(destroy(driver, state, context));
-                STACK.with_borrow_mut(|s| {
-                    if s.last() == Some(&context) {
-                        s.pop();
-                    }
-                });
-                Ok(())
-            }
+    call("cuCtxDestroy_v2", || end(context))
+}
+
+/// Deprecated; without `cuCtxAttach`, which is not there, a context is used once and this ends it.
+#[unsafe(no_mangle)]
+pub extern "C" fn cuCtxDetach(context: Handle) -> CuResult {
+    call("cuCtxDetach", || end(context))
+}
+
+fn end(context: Handle) -> Answer {
+    let driver = driver()?;
+    let state = driver.lock();
+    match state.contexts.get(&context) {
+        None => refuse(
+            INVALID_CONTEXT,
+            format!("{context:#x} is no context, or a destroyed one"),
+        ),
+        Some(c) if c.primary => refuse(
+            INVALID_CONTEXT,
+            "the primary context is released, not destroyed",
+        ),
+        Some(_) => {
+            drop(destroy(driver, state, context));
+            STACK.with_borrow_mut(|s| {
+                if s.last() == Some(&context) {
+                    s.pop();
+                }
+            });
+            Ok(())
         }
-    })
+    }
 }
 
 fn known(context: Handle) -> Answer {

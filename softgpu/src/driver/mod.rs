@@ -20,6 +20,8 @@ pub mod errors;
 mod event;
 mod graph;
 mod launch;
+mod library;
+mod link;
 mod memory;
 mod module;
 mod proc_address;

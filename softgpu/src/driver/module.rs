@@ -1,18 +1,28 @@
 //! Modules from PTX text, functions, variables, launches, occupancy.
 
+mod deprecated;
+mod function;
+mod launches;
+mod occupancy;
+
+pub use deprecated::Kept;
+use function::known_function;
+pub use function::{function_attribute, set_function_attribute};
+
 use super::capture::submit;
 use super::entry::*;
 use super::errors::*;
 use super::launch::{Launch, Shape, max_threads};
+use super::library::function_of;
 use super::queue::Work;
 use super::state::*;
 use crate::exec::Module;
 use std::collections::HashMap;
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::sync::Arc;
 
 /// The PTX text behind an image pointer, or why it can't be run.
-fn text(image: *const c_void) -> Answer<String> {
+pub fn text(image: *const c_void) -> Answer<String> {
     if image.is_null() {
         return refuse(INVALID_VALUE, "the image is a null pointer");
     }
@@ -45,7 +55,12 @@ fn text(image: *const c_void) -> Answer<String> {
     }
     // SAFETY: PTX text is a C string, by the API.
     let text = unsafe { CStr::from_ptr(image.cast()) };
-    match text.to_str() {
+    ptx_of(text.to_bytes())
+}
+
+/// Bytes as PTX text.
+pub fn ptx_of(bytes: &[u8]) -> Answer<String> {
+    match std::str::from_utf8(bytes) {
         Ok(text) if text.contains(".version") => Ok(text.to_string()),
         _ => refuse(
             INVALID_IMAGE,
@@ -72,6 +87,17 @@ fn versions(ptx: &str) -> (i32, i32) {
 
 fn load(out: *mut Handle, ptx: &str) -> Answer {
     let (driver, mut state, context) = enter()?;
+    let module = load_module(driver, &mut state, context, ptx)?;
+    store(out, module, "module")
+}
+
+/// Loads a text into a context.
+pub fn load_module(
+    driver: &Driver,
+    state: &mut State,
+    context: Handle,
+    ptx: &str,
+) -> Answer<Handle> {
     state.not_while_capturing("loading a module")?;
     let profile = driver.config().profile;
     let module = match Module::load(ptx, &profile, &driver.memory) {
@@ -93,10 +119,12 @@ fn load(out: *mut Handle, ptx: &str) -> Answer {
         let entry = Function {
             module: handle,
             context,
+            c_name: CString::new(name).unwrap_or_default(),
             info: Arc::new(info),
             data: data.clone(),
             max_dynamic_shared: spare,
             carveout: -1,
+            kept: Kept::default(),
         };
         state.functions.insert(function, entry);
         functions.insert(name.to_string(), function);
@@ -107,7 +135,7 @@ fn load(out: *mut Handle, ptx: &str) -> Answer {
         functions,
     };
     state.modules.insert(handle, entry);
-    store(out, handle, "module")
+    Ok(handle)
 }
 
 #[unsafe(no_mangle)]
@@ -216,7 +244,7 @@ pub extern "C" fn cuModuleUnload(module: Handle) -> CuResult {
     })
 }
 
-fn name_of<'a>(name: *const c_char) -> Answer<&'a str> {
+pub fn name_of<'a>(name: *const c_char) -> Answer<&'a str> {
     if name.is_null() {
         return refuse(INVALID_VALUE, "the name is a null pointer");
     }
@@ -299,393 +327,4 @@ pub extern "C" fn cuModuleGetGlobal_v2(
 #[unsafe(no_mangle)]
 pub extern "C" fn cuModuleGetLoadingMode(mode: *mut i32) -> CuResult {
     call("cuModuleGetLoadingMode", || store(mode, 1, "mode"))
-}
-
-fn known_function(state: &State, function: Handle) -> Answer<&Function> {
-    match state.functions.get(&function) {
-        Some(function) => Ok(function),
-        None => refuse(
-            INVALID_HANDLE,
-            format!("{function:#x} is no function, or its module has been unloaded"),
-        ),
-    }
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn cuFuncGetModule(out: *mut Handle, function: Handle) -> CuResult {
-    call("cuFuncGetModule", || {
-        let (_, state, _) = enter()?;
-        store(out, known_function(&state, function)?.module, "module")
-    })
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn cuFuncGetParamInfo(
-    function: Handle,
-    index: usize,
-    offset: *mut usize,
-    size: *mut usize,
-) -> CuResult {
-    call("cuFuncGetParamInfo", || {
-        let (_, state, _) = enter()?;
-        let info = known_function(&state, function)?.info.clone();
-        let Some(p) = info.params.get(index) else {
-            return refuse(
-                INVALID_VALUE,
-                format!("kernel {} has {} parameters", info.name, info.params.len()),
-            );
-        };
-        store(offset, p.offset as usize, "offset")?;
-        store_if(size, p.size as usize);
-        Ok(())
-    })
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn cuFuncGetAttribute(out: *mut i32, attribute: i32, function: Handle) -> CuResult {
-    call("cuFuncGetAttribute", || {
-        let (driver, state, _) = enter()?;
-        let f = known_function(&state, function)?;
-        let profile = driver.config().profile;
-        let value = match attribute {
-            0 => max_threads(&profile, &f.info) as i32,
-            1 => f.info.static_shared as i32,
-            2 => 0,
-            3 => f.info.local_bytes as i32,
-            4 => f.info.registers as i32,
-            5 => f.data.versions.0,
-            6 => profile.sm as i32,
-            7 => 0,
-            8 => f.max_dynamic_shared as i32,
-            9 => f.carveout,
-            10..=15 => 0,
-            _ => {
-                return refuse(
-                    INVALID_VALUE,
-                    format!("{attribute} is no function attribute"),
-                );
-            }
-        };
-        store(out, value, "value")
-    })
-}
-
-/// Settable are the dynamic shared memory (8) and the carveout preference (9).
-#[unsafe(no_mangle)]
-pub extern "C" fn cuFuncSetAttribute(function: Handle, attribute: i32, value: i32) -> CuResult {
-    call("cuFuncSetAttribute", || {
-        let (driver, mut state, _) = enter()?;
-        let most = driver.config().profile.shared_per_block_optin;
-        let shared = known_function(&state, function)?.info.static_shared;
-        let entry = state.functions.get_mut(&function).expect("known");
-        match attribute {
-            8 if value >= 0 && value as u32 + shared <= most => {
-                entry.max_dynamic_shared = value as u32;
-            }
-            8 => {
-                return refuse(
-                    INVALID_VALUE,
-                    format!(
-                        "kernel {}: {value} bytes of dynamic and {shared} of static shared memory are more than the device's {most} a block",
-                        entry.info.name
-                    ),
-                );
-            }
-            9 if (-1..=100).contains(&value) => entry.carveout = value,
-            _ => {
-                return refuse(
-                    INVALID_VALUE,
-                    format!("attribute {attribute} can't be set to {value}"),
-                );
-            }
-        }
-        Ok(())
-    })
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn cuFuncSetCacheConfig(function: Handle, config: i32) -> CuResult {
-    call("cuFuncSetCacheConfig", || {
-        let (_, state, _) = enter()?;
-        known_function(&state, function)?;
-        if !(0..=3).contains(&config) {
-            return refuse(INVALID_VALUE, format!("{config} is no cache configuration"));
-        }
-        Ok(())
-    })
-}
-
-fn launch(
-    function: Handle,
-    shape: Shape,
-    stream: Handle,
-    params: *const *const c_void,
-    extra: *const *const c_void,
-    cooperative: bool,
-) -> Answer {
-    let (driver, state, context) = enter()?;
-    let profile = driver.config().profile;
-    // SAFETY: the arguments of the entry point, passed on.
-    let launch =
-        unsafe { Launch::prepare(&state, &profile, context, function, shape, params, extra)? };
-    if cooperative {
-        let threads: u32 = shape.block.iter().product();
-        let shared = launch.info.static_shared + shape.shared;
-        let resident = profile.occupancy(threads, 0, shared).blocks * profile.sm_count;
-        let blocks: u64 = shape.grid.iter().map(|&n| u64::from(n)).product();
-        if blocks > u64::from(resident) {
-            return refuse(
-                COOPERATIVE_LAUNCH_TOO_LARGE,
-                format!(
-                    "{blocks} blocks; {resident} can be resident at once on {}",
-                    profile.name
-                ),
-            );
-        }
-    }
-    submit(
-        driver,
-        state,
-        context,
-        stream,
-        Work::Kernel(launch),
-        "a launch",
-    )
-    .map(|_| ())
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn cuLaunchKernel(
-    function: Handle,
-    gx: u32,
-    gy: u32,
-    gz: u32,
-    bx: u32,
-    by: u32,
-    bz: u32,
-    shared: u32,
-    stream: Handle,
-    params: *const *const c_void,
-    extra: *const *const c_void,
-) -> CuResult {
-    let shape = Shape {
-        grid: [gx, gy, gz],
-        block: [bx, by, bz],
-        shared,
-    };
-    call("cuLaunchKernel", || {
-        launch(function, shape, stream, params, extra, false)
-    })
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn cuLaunchCooperativeKernel(
-    function: Handle,
-    gx: u32,
-    gy: u32,
-    gz: u32,
-    bx: u32,
-    by: u32,
-    bz: u32,
-    shared: u32,
-    stream: Handle,
-    params: *const *const c_void,
-) -> CuResult {
-    let shape = Shape {
-        grid: [gx, gy, gz],
-        block: [bx, by, bz],
-        shared,
-    };
-    call("cuLaunchCooperativeKernel", || {
-        launch(function, shape, stream, params, std::ptr::null(), true)
-    })
-}
-
-/// `CUlaunchConfig`.
-#[repr(C)]
-pub struct Config {
-    pub grid: [u32; 3],
-    pub block: [u32; 3],
-    pub shared: u32,
-    pub stream: Handle,
-    pub attributes: *const Attribute,
-    pub count: u32,
-}
-
-/// `CUlaunchAttribute`.
-#[repr(C, align(8))]
-pub struct Attribute {
-    pub id: i32,
-    pub pad: i32,
-    pub value: [u8; 64],
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn cuLaunchKernelEx(
-    config: *const Config,
-    function: Handle,
-    params: *const *const c_void,
-    extra: *const *const c_void,
-) -> CuResult {
-    call("cuLaunchKernelEx", || {
-        if config.is_null() {
-            return refuse(INVALID_VALUE, "no configuration");
-        }
-        // SAFETY: not null; a CUlaunchConfig by the API.
-        let c = unsafe { &*config };
-        let mut cooperative = false;
-        for i in 0..c.count as usize {
-            // SAFETY: `count` attributes.
-            let a = unsafe { &*c.attributes.add(i) };
-            let word = |i: usize| u32::from_ne_bytes(a.value[i..i + 4].try_into().expect("4"));
-            match a.id {
-                // Ignored, or hints that change no result.
-                0 | 1 | 3 | 8 | 9 | 10 => {}
-                2 => cooperative = word(0) != 0,
-                4 if [word(0), word(4), word(8)] == [1; 3] => {}
-                id => {
-                    return refuse(
-                        NOT_SUPPORTED,
-                        format!(
-                            "softgpu has no launch attribute {id} (4: clusters, 6: programmatic serialisation)"
-                        ),
-                    );
-                }
-            }
-        }
-        let shape = Shape {
-            grid: c.grid,
-            block: c.block,
-            shared: c.shared,
-        };
-        launch(function, shape, c.stream, params, extra, cooperative)
-    })
-}
-
-fn active_blocks(out: *mut i32, function: Handle, threads: i32, shared: usize) -> Answer {
-    let (driver, state, _) = enter()?;
-    let f = known_function(&state, function)?;
-    let profile = driver.config().profile;
-    if threads <= 0 || threads as u32 > max_threads(&profile, &f.info) {
-        return refuse(INVALID_VALUE, format!("a block of {threads} threads"));
-    }
-    let total = f.info.static_shared as usize + shared;
-    let total = u32::try_from(total).unwrap_or(u32::MAX);
-    let found = profile.occupancy(threads as u32, f.info.registers, total);
-    store(out, found.blocks as i32, "blocks")
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn cuOccupancyMaxActiveBlocksPerMultiprocessor(
-    out: *mut i32,
-    function: Handle,
-    threads: i32,
-    shared: usize,
-) -> CuResult {
-    call("cuOccupancyMaxActiveBlocksPerMultiprocessor", || {
-        active_blocks(out, function, threads, shared)
-    })
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(
-    out: *mut i32,
-    function: Handle,
-    threads: i32,
-    shared: usize,
-    _flags: u32,
-) -> CuResult {
-    call(
-        "cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags",
-        || active_blocks(out, function, threads, shared),
-    )
-}
-
-/// Bytes of dynamic shared memory as a function of the block size.
-type BlockToShared = extern "C" fn(i32) -> usize;
-
-fn best_block(
-    grid: *mut i32,
-    block: *mut i32,
-    function: Handle,
-    shared_of: Option<BlockToShared>,
-    shared: usize,
-    limit: i32,
-) -> Answer {
-    let (driver, state, _) = enter()?;
-    let f = known_function(&state, function)?;
-    let profile = driver.config().profile;
-    let info = f.info.clone();
-    drop(state);
-    let mut most = max_threads(&profile, &info);
-    if limit > 0 {
-        most = most.min(limit as u32);
-    }
-    // The largest block among those that fill a multiprocessor best.
-    let mut best = (0, 0, 0);
-    for threads in (1..=most.div_ceil(32)).map(|w| (w * 32).min(most)) {
-        let dynamic = shared_of.map_or(shared, |f| f(threads as i32));
-        let total = u32::try_from(dynamic + info.static_shared as usize).unwrap_or(u32::MAX);
-        let blocks = profile.occupancy(threads, info.registers, total).blocks;
-        best = best.max((blocks * threads, threads, blocks));
-    }
-    if best.0 == 0 {
-        return refuse(
-            INVALID_VALUE,
-            format!("no block of kernel {} fits a multiprocessor", info.name),
-        );
-    }
-    store(grid, (best.2 * profile.sm_count) as i32, "grid")?;
-    store(block, best.1 as i32, "block")
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn cuOccupancyMaxPotentialBlockSize(
-    grid: *mut i32,
-    block: *mut i32,
-    function: Handle,
-    shared_of: Option<BlockToShared>,
-    shared: usize,
-    limit: i32,
-) -> CuResult {
-    call("cuOccupancyMaxPotentialBlockSize", || {
-        best_block(grid, block, function, shared_of, shared, limit)
-    })
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn cuOccupancyMaxPotentialBlockSizeWithFlags(
-    grid: *mut i32,
-    block: *mut i32,
-    function: Handle,
-    shared_of: Option<BlockToShared>,
-    shared: usize,
-    limit: i32,
-    _flags: u32,
-) -> CuResult {
-    call("cuOccupancyMaxPotentialBlockSizeWithFlags", || {
-        best_block(grid, block, function, shared_of, shared, limit)
-    })
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn cuOccupancyAvailableDynamicSMemPerBlock(
-    out: *mut usize,
-    function: Handle,
-    blocks: i32,
-    threads: i32,
-) -> CuResult {
-    call("cuOccupancyAvailableDynamicSMemPerBlock", || {
-        let (driver, state, _) = enter()?;
-        let f = known_function(&state, function)?;
-        let profile = driver.config().profile;
-        if blocks <= 0 || threads <= 0 || threads as u32 > max_threads(&profile, &f.info) {
-            return refuse(
-                INVALID_VALUE,
-                format!("{blocks} blocks of {threads} threads"),
-            );
-        }
-        let spare = profile.shared_for_blocks(blocks as u32, f.info.static_shared);
-        store(out, spare as usize, "bytes")
-    })
 }

@@ -5,6 +5,8 @@ use super::config::Config;
 use super::entry::{Answer, refuse};
 use super::errors::*;
 use super::graph::{Exec, Graph};
+use super::library::{Kernel, Library};
+use super::link::Link;
 use super::queue::Work;
 use crate::check::Finding;
 use crate::counters::Counters;
@@ -33,6 +35,9 @@ pub enum Kind {
     Graph,
     Node,
     Exec,
+    Library,
+    Kernel,
+    Link,
 }
 
 /// The process's driver, made by `cuInit`.
@@ -130,11 +135,14 @@ pub struct LoadedModule {
 pub struct Function {
     pub module: Handle,
     pub context: Handle,
+    pub c_name: std::ffi::CString,
     pub info: Arc<KernelInfo>,
     pub data: Arc<ModuleData>,
     /// `CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES`
     pub max_dynamic_shared: u32,
     pub carveout: i32,
+    /// Shape and arguments for the deprecated launching calls.
+    pub kept: super::module::Kept,
 }
 
 #[derive(Clone)]
@@ -177,6 +185,9 @@ pub struct State {
     pub events: HashMap<Handle, Event>,
     pub modules: HashMap<Handle, LoadedModule>,
     pub functions: HashMap<Handle, Function>,
+    pub libraries: HashMap<Handle, Library>,
+    pub kernels: HashMap<Handle, Kernel>,
+    pub links: HashMap<Handle, Link>,
     pub linear: BTreeMap<u64, Linear>,
     pub pinned: BTreeMap<u64, Pinned>,
     pub pools: HashMap<Handle, Pool>,

@@ -140,6 +140,7 @@ impl<T: Lane + Into<u64> + super::moves::Cut, const SPACE: u8> Op for Atomic<T, 
             if cx.watch {
                 mask = watch::observe::<I>(cx, i, &mut a, mask, size, Kind::Atomic, SPACE);
             }
+            let seen = mask;
             while mask != 0 {
                 let p = place::<I, SPACE>(cx, i, &a, mask, size);
                 if p.mask == 0 {
@@ -147,6 +148,9 @@ impl<T: Lane + Into<u64> + super::moves::Cut, const SPACE: u8> Op for Atomic<T, 
                 }
                 round::<T>(cx, i, &p, size);
                 mask = p.rest;
+            }
+            if SPACE != SHARED && cx.watch {
+                watch::global::acquired(cx, &a, seen);
             }
         }
     }
@@ -205,6 +209,31 @@ pub fn handler_for(space: u8, ty: Type) -> Handler {
         (_, GLOBAL) => plain_handler::<Atomic<u32, GLOBAL>>(),
         (_, SHARED) => plain_handler::<Atomic<u32, SHARED>>(),
         _ => plain_handler::<Atomic<u32, GENERIC>>(),
+    }
+}
+
+/// `discard.L2`: 128 bytes whose contents are lost.
+pub struct Discard;
+
+impl Op for Discard {
+    #[inline(always)]
+    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
+        unsafe {
+            let a = addresses(cx, i, mask);
+            if cx.watch {
+                watch::discarded(cx, i, &a, mask);
+                return;
+            }
+            let mut mask = mask;
+            while mask != 0 {
+                // faults where the bytes are not in the device's memory
+                let p = place::<I, GLOBAL>(cx, i, &a, mask, 128);
+                if p.mask == 0 {
+                    return;
+                }
+                mask = p.rest;
+            }
+        }
     }
 }
 

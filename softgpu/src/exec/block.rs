@@ -3,9 +3,11 @@
 use super::cx::Cx;
 use super::inst::NONE;
 use super::launch::Launch;
+use super::mbarrier::Mbarrier;
 use super::program::{Fill, Special};
 use super::row::{FULL, Row};
 use super::warp::{AsyncQueue, Frame, Split, Warp};
+use std::collections::HashMap;
 
 /// One of a block's sixteen barriers.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +35,8 @@ pub struct Block {
     pub shared: Vec<Row>,
     pub shared_bytes: u32,
     pub barriers: [Barrier; 16],
+    /// mbarrier objects by shared offset.
+    pub mbarriers: HashMap<u32, Mbarrier>,
     /// Threads that exist.
     pub threads: u32,
     pub shadow: super::watch::SharedShadow,
@@ -58,6 +62,7 @@ impl Block {
             shared: vec![Row([0; 32]); (shared_bytes as usize).div_ceil(128) + 1],
             shared_bytes,
             barriers: Default::default(),
+            mbarriers: HashMap::new(),
             threads,
             shadow: Default::default(),
             order: Vec::new(),
@@ -76,6 +81,7 @@ impl Block {
             (linear / (gx * gy)) as u32,
         ];
         self.barriers = Default::default();
+        self.mbarriers.clear();
         self.interval = 0;
         self.sync = Default::default();
         self.shadow
@@ -93,6 +99,7 @@ impl Block {
             warp.copies = AsyncQueue::default();
             warp.clock = 1;
             warp.steps = 0;
+            warp.divergences = 0;
             warp.syncs.clear();
             warp.local_written.fill(0);
             warp.ready.push(Split {
@@ -183,6 +190,7 @@ fn new_warp(launch: &Launch<'_>, number: u32, threads: u32) -> Warp {
         syncs: Vec::new(),
         steps_left: 0,
         steps: 0,
+        divergences: 0,
         polls: 0,
     };
     for &(row, fill) in &function.fills {

@@ -190,7 +190,11 @@ unsafe fn issue<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
             return;
         }
         fill(&mut from, part_ok);
+        let queue = &mut cx.warp().copies;
+        queue.issued += 1;
+        let serial = queue.issued;
         let copy = AsyncCopy {
+            serial,
             mask: part_ok,
             to: to.map(|v| v as u32),
             from,
@@ -276,13 +280,41 @@ impl Op for Wait {
             *lanes_of &= !done;
         }
         queue.groups.retain(|(l, _)| *l != 0);
+        let (first, clock) = (cx.warp().first_thread, cx.warp().clock);
         for copy in landed.into_iter().rev() {
-            land(cx, &copy);
+            land(cx, &copy, first, clock);
         }
     }
 }
 
-fn land(cx: &mut Cx, copy: &AsyncCopy) {
+/// Lands the copies of a lane of some warp of the block, up to one; they count as done at `clock`.
+pub fn land_prior(cx: &mut Cx, warp: u32, lane: u32, serial: u32, clock: u32) {
+    // SAFETY: the block outlives the call.
+    let block = unsafe { &mut *cx.block };
+    let owner = &mut block.warps[warp as usize];
+    let first = owner.first_thread;
+    let mut landed = Vec::new();
+    let queue = &mut owner.copies;
+    let groups = queue.groups.iter_mut().map(|g| &mut g.1);
+    for list in groups.chain([&mut queue.open]) {
+        let mut kept = Vec::new();
+        for copy in std::mem::take(list) {
+            if copy.serial > serial {
+                kept.push(copy);
+                continue;
+            }
+            let (inside, outside) = split(copy, 1 << lane);
+            landed.extend(inside);
+            kept.extend(outside);
+        }
+        *list = kept;
+    }
+    for copy in landed {
+        land(cx, &copy, first, clock);
+    }
+}
+
+fn land(cx: &mut Cx, copy: &AsyncCopy, first_thread: u32, clock: u32) {
     let shared = cx.shared;
     let size = copy.size as usize;
     let mut m = copy.mask;
@@ -299,6 +331,6 @@ fn land(cx: &mut Cx, copy: &AsyncCopy) {
         }
     }
     if cx.watch {
-        watch::copy_landed(cx, copy);
+        watch::copy_landed(cx, copy, first_thread, clock);
     }
 }

@@ -7,9 +7,11 @@ mod finish;
 mod float;
 mod flow;
 mod integer;
+mod mbarrier;
 mod memory;
 mod moves;
 mod operands;
+mod qualifiers;
 mod tensor;
 mod warpwide;
 
@@ -79,8 +81,12 @@ pub struct Decoder<'a> {
     /// For each PTX instruction the first one made of it.
     pub starts: Vec<usize>,
     pub has_calls: bool,
+    /// There was a fence of device scope or a release.
+    pub releases: bool,
     /// Compute capability of the device, times ten.
     pub sm: u32,
+    /// The same of the text's target.
+    pub target: u32,
 }
 
 /// Where a kernel's shared variables lie.
@@ -135,13 +141,6 @@ impl<'a> Mods<'a> {
         };
         self.words.remove(at);
         Ok(ty)
-    }
-
-    /// Takes all that begin with a prefix, such as cache hints.
-    pub fn take_prefixed(&mut self, prefix: &str) -> bool {
-        let before = self.words.len();
-        self.words.retain(|w| !w.starts_with(prefix));
-        self.words.len() != before
     }
 
     /// Refuses what is left.
@@ -212,14 +211,23 @@ impl<'a> Decoder<'a> {
             || self.moves(i, &mut m)?
             || self.memory(i, &mut m)?
             || self.flow(i, &mut m)?
+            || self.mbarrier(i, &mut m)?
             || self.tensor(i, &mut m)?
             || self.warpwide(i, &mut m)?;
         if !handled {
             let known = match i.op {
                 "wgmma" => "warpgroup matrix instructions (wgmma) are not supported",
-                "cp" | "multimem" | "mapa" | "getctarank" | "setmaxnreg" | "fabric" => {
-                    "bulk and tensor copies, clusters and their kin are not supported"
+                "tcgen05" => "the matrix instructions of Blackwell (tcgen05) are not supported",
+                "cp" if i.mods.contains(&"bulk") => {
+                    "bulk and tensor copies (TMA) are not supported"
                 }
+                "cp" | "tensormap" => "copies by TMA and their tensor maps are not supported",
+                "mapa" | "getctarank" | "clusterlaunchcontrol" => {
+                    "thread block clusters are not supported"
+                }
+                "multimem" => "multi-device (multimem) instructions are not supported",
+                "setmaxnreg" => "setmaxnreg belongs to wgmma kernels, which are not supported",
+                "griddepcontrol" => "programmatic dependent launch is not supported",
                 "tex" | "tld4" | "txq" | "suld" | "sust" | "sured" | "suq" => {
                     "textures and surfaces are not supported"
                 }

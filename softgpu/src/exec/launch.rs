@@ -95,9 +95,10 @@ impl Launch<'_> {
         (at - a.base < a.size).then_some(a)
     }
 
-    /// A coin drawn from the seed.
-    pub fn flip(&self, id: u32, clock: u64) -> bool {
-        mix(self.seed ^ u64::from(id) ^ (clock << 24)) & 1 != 0
+    /// A coin drawn from the seed for a warp's so many-th divergent branch.
+    pub fn flip(&self, block: u64, warp: u32, divergence: u64) -> bool {
+        let warp = mix(self.seed ^ mix(block << 5 | u64::from(warp)));
+        mix(warp ^ divergence) & 1 != 0
     }
 
     /// The block that is started as the `n`-th: a permutation drawn from the seed.
@@ -152,6 +153,7 @@ pub fn launch(
     let allocations = memory.snapshot();
     let number = memory.begin_launch(opts.init);
     let extra = |n: u32| if calls { n } else { 0 };
+    let orders = function.releases || calls && program.functions.iter().any(|f| f.releases);
     let shared = Launch {
         program,
         function: entry.function,
@@ -166,14 +168,19 @@ pub fn launch(
         stack_rows: function.rows + extra(CALL_ROWS),
         stack_preds: function.preds + extra(CALL_ROWS),
         stack_local: function.local.next_multiple_of(16) + extra(CALL_LOCAL),
-        seed: opts.seed,
+        // each launch draws anew
+        seed: if opts.seed == 0 {
+            0
+        } else {
+            mix(opts.seed ^ number << 32) | 1
+        },
         number,
         watch,
         count: opts.counters,
         opts,
         memory,
         allocations: &allocations,
-        races: GlobalRaces::new(memory, number, opts.race),
+        races: GlobalRaces::new(memory, number, opts.race, orders),
         findings: Mutex::default(),
         printed: Mutex::default(),
         fault: Mutex::new(None),

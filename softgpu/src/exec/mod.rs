@@ -22,6 +22,7 @@ mod decode;
 mod flowgraph;
 mod inst;
 mod launch;
+mod mbarrier;
 mod module;
 mod moves;
 mod program;

@@ -1,5 +1,9 @@
 //! Loading a module: parse, place the variables, decode every function.
 
+mod contents;
+
+use contents::{image, module_uses, place_shared};
+
 use super::decode::{Decoder, SharedLayout, Symbol};
 use super::program::{Function, Program, Slot};
 use super::{KernelInfo, LaunchConfig, LoadError, ParamInfo};
@@ -160,8 +164,8 @@ fn load(
 ) -> Result<Module, LoadError> {
     let tree = ptx::parse(text).map_err(|e| error(e.line, e.message))?;
     let target: String = tree.target.chars().filter(char::is_ascii_digit).collect();
-    match target.parse::<u32>() {
-        Ok(sm) if sm <= profile.sm => {}
+    let target_sm = match target.parse::<u32>() {
+        Ok(sm) if sm <= profile.sm => sm,
         Ok(_) => {
             let message = format!(
                 "the text is for {}, the device is {}",
@@ -175,7 +179,7 @@ fn load(
                 format!("the target '{}' is not known", tree.target),
             ));
         }
-    }
+    };
     // definitions replace declarations of the same name
     let mut numbers: HashMap<&str, u32> = HashMap::new();
     let mut bodies = Vec::new();
@@ -242,6 +246,7 @@ fn load(
         functions: Vec::new(),
         tables: Vec::new(),
         calls: Vec::new(),
+        partial_sync: false,
         places: tree
             .places
             .iter()
@@ -335,7 +340,9 @@ fn load(
             local_bytes: 0,
             starts: Vec::new(),
             has_calls: false,
+            releases: false,
             sm: profile.sm,
+            target: target_sm,
         };
         decoder.place_variables(n);
         decoder.decode()?;
@@ -369,6 +376,7 @@ fn load(
         } else {
             Vec::new()
         };
+        let releases = decoder.releases;
         let done = decoder.finish();
         let static_shared = layout.bytes;
         program.functions.push(Function {
@@ -379,6 +387,7 @@ fn load(
             local,
             params,
             returns,
+            releases,
         });
         if f.is_entry {
             let param_bytes = kernel_params
@@ -411,116 +420,4 @@ fn load(
         globals,
         allocations: allocations.clone(),
     })
-}
-
-fn place_shared(layout: &mut SharedLayout, n: usize, v: &ptx::Variable<'_>) {
-    if v.count.is_none() {
-        layout.dynamic_align = layout.dynamic_align.max(v.align);
-    } else if !layout.offsets.contains_key(&n) {
-        let at = super::decode::placed(u64::from(layout.bytes), v) as u32;
-        layout.offsets.insert(n, at);
-        layout.bytes = at + v.bytes() as u32;
-    }
-}
-
-/// What a function uses of its module.
-#[derive(Default)]
-struct Uses {
-    /// Module-level shared variables it names.
-    direct: Vec<usize>,
-    calls: bool,
-}
-
-fn module_uses(
-    tree: &ptx::Module<'_>,
-    bodies: &[&ptx::Function<'_>],
-    numbers: &HashMap<&str, u32>,
-) -> Vec<Uses> {
-    let shared: HashMap<&str, usize> = tree
-        .variables
-        .iter()
-        .enumerate()
-        .filter(|(_, v)| v.space == Space::Shared)
-        .map(|(n, v)| (v.name, n))
-        .collect();
-    bodies
-        .iter()
-        .map(|f| {
-            let mut named = HashSet::new();
-            let mut uses = Uses::default();
-            for i in &f.code {
-                let mut pending: Vec<&Operand<'_>> = i.operands.iter().collect();
-                while let Some(o) = pending.pop() {
-                    match o {
-                        Operand::Symbol(name, _) => {
-                            if let Some(&n) = shared.get(name)
-                                && named.insert(n)
-                            {
-                                uses.direct.push(n);
-                            }
-                        }
-                        Operand::Address(base, _) => pending.push(base),
-                        Operand::Vector(list) | Operand::List(list) => pending.extend(list),
-                        _ => {}
-                    }
-                }
-                if i.op == "call" {
-                    let builtin = i.operands.iter().any(
-                        |o| matches!(o, Operand::Symbol(name, _) if !numbers.contains_key(name)),
-                    );
-                    uses.calls |= !builtin;
-                }
-            }
-            uses
-        })
-        .collect()
-}
-
-/// The initial bytes of a variable.
-fn image(v: &ptx::Variable<'_>, symbols: &HashMap<&str, Symbol>) -> Result<Vec<u8>, LoadError> {
-    let size = v.ty.bytes() as usize;
-    let mut out = vec![0; v.bytes() as usize];
-    let mut at = 0;
-    for init in &v.init {
-        let bits: u64 = match init {
-            Init::Integer(n) if v.ty == Type::F32 => u64::from((*n as f32).to_bits()),
-            Init::Integer(n) if v.ty == Type::F64 => (*n as f64).to_bits(),
-            Init::Integer(n) => *n as u64,
-            Init::Single(bits) if v.ty == Type::F64 => f64::from(f32::from_bits(*bits)).to_bits(),
-            Init::Single(bits) => u64::from(*bits),
-            Init::Double(bits) if v.ty == Type::F32 => {
-                u64::from((f64::from_bits(*bits) as f32).to_bits())
-            }
-            Init::Double(bits) => *bits,
-            Init::Address {
-                symbol,
-                offset,
-                generic: _,
-                mask,
-            } => {
-                let base = match symbols.get(symbol) {
-                    Some(Symbol::Address(a)) => *a,
-                    Some(Symbol::Function(n)) => super::cx::CODE_WINDOW + u64::from(*n) * 16,
-                    Some(Symbol::Shared(_)) | None => {
-                        return Err(error(v.line, format!("'{symbol}' has no address at load")));
-                    }
-                };
-                let value = base.wrapping_add(*offset as u64);
-                match mask {
-                    // 0xFF00(symbol): that byte of the address
-                    Some(m) if *m != 0 => (value & m) >> m.trailing_zeros(),
-                    _ => value,
-                }
-            }
-        };
-        if at + size > out.len() {
-            return Err(error(
-                v.line,
-                format!("'{}' has more initial values than elements", v.name),
-            ));
-        }
-        out[at..at + size].copy_from_slice(&bits.to_le_bytes()[..size]);
-        at += size;
-    }
-    Ok(out)
 }

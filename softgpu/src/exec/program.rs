@@ -90,6 +90,8 @@ pub struct Function {
     pub local: u32,
     pub params: Vec<Slot>,
     pub returns: Vec<Slot>,
+    /// It has a fence of device scope or a release: it can order blocks.
+    pub releases: bool,
 }
 
 /// A call: callee (or `NONE` when indirect), arguments and results in the caller's frame.
@@ -116,6 +118,8 @@ pub struct Program {
     pub tables: Vec<Vec<u32>>,
     pub calls: Vec<CallSite>,
     pub places: Vec<Source>,
+    /// There are barriers of some of a block's threads: mbarrier objects or counted barriers.
+    pub partial_sync: bool,
 }
 
 // The code holds function pointers and numbers only.

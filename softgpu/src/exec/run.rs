@@ -227,7 +227,12 @@ unsafe fn execute<const COUNT: bool>(cx: &mut Cx, split: Split) -> bool {
             Flow::Trap => {
                 if mask != 0 {
                     let place = cx.whereabouts(inst, mask.trailing_zeros());
-                    cx.fault(Fault::Trap(format!("{place}: the kernel executed trap")));
+                    let what = if inst.aux == 0 {
+                        "trap"
+                    } else {
+                        "brkpt, and no debugger is there"
+                    };
+                    cx.fault(Fault::Trap(format!("{place}: the kernel executed {what}")));
                     return false;
                 }
                 s.pc += 1;
@@ -321,7 +326,13 @@ fn diverge(cx: &mut Cx, inst: &Inst, s: &mut Split, ways: &[(u32, u32)]) {
     } else {
         cx.warp().meet_at(s, meet)
     };
-    let flip = cx.launch().seed != 0 && cx.launch().flip(inst.id, cx.clock);
+    let flip = cx.launch().seed != 0 && {
+        // a draw of this warp alone, so that the number of host threads changes nothing
+        let (block, warp) = (cx.block().linear, cx.warp());
+        warp.divergences += 1;
+        let (number, divergence) = (warp.number, warp.divergences);
+        cx.launch().flip(block, number, divergence)
+    };
     let count = ways.len();
     for k in 0..count {
         let (pc, mask) = ways[if flip { k } else { count - 1 - k }];

@@ -66,6 +66,8 @@ pub struct AsyncCopy {
     /// Bytes read; the others are zero.
     pub read: [u8; 32],
     pub inst: u32,
+    /// The warp's how many-th copy it is.
+    pub serial: u32,
 }
 
 /// The copies of a warp's lanes in groups.
@@ -74,6 +76,8 @@ pub struct AsyncQueue {
     /// Not in a group yet.
     pub open: Vec<AsyncCopy>,
     pub groups: std::collections::VecDeque<(u32, Vec<AsyncCopy>)>,
+    /// Copies so far.
+    pub issued: u32,
 }
 
 /// The state of a warp.
@@ -105,6 +109,8 @@ pub struct Warp {
     /// Backward branches until the warp is looked at, and how many it took in all.
     pub steps_left: i64,
     pub steps: u64,
+    /// Branches whose lanes went different ways.
+    pub divergences: u64,
     /// The context's polls when it was looked at last.
     pub polls: u64,
 }

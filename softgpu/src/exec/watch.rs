@@ -2,7 +2,17 @@
 //!
 //! An access is seen before it is done, so that a lane with a wrong address can be kept from doing it.
 
+mod copies;
+mod init;
+mod sync;
+
+pub use copies::{copy_landed, copy_source, copy_target};
+pub use init::observe_local;
+use init::{initialised, of_used_bytes, used_bytes};
+pub use sync::*;
+
 pub mod global;
+pub mod mbarrier;
 pub mod report;
 pub mod shared;
 pub mod tally;
@@ -201,116 +211,27 @@ fn bounds(
     ok
 }
 
-/// initcheck of global memory; one byte of shadow for each byte.
-fn initialised(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind) {
-    let arena = cx.arena;
-    let shadow = cx.watcher.written;
-    let at = |l: usize| unsafe { shadow.add((a[l] - arena) as usize) };
-    if kind == Kind::Store {
-        unsafe {
-            match size {
-                4 => lanes(mask, |l| at(l).cast::<u32>().write(0x0101_0101)),
-                8 => lanes(mask, |l| at(l).cast::<u64>().write(0x0101_0101_0101_0101)),
-                _ => lanes(mask, |l| std::ptr::write_bytes(at(l), 1, size as usize)),
-            }
-        }
+/// `discard`: 128 bytes of each lane hold nothing any more, which is a write to the other checks.
+pub fn discarded(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32) {
+    let ok = bounds(cx, i, a, mask, 128, Kind::Store, GLOBAL);
+    if ok == 0 {
         return;
     }
-    let mut missing = 0u32;
-    unsafe {
-        match size {
-            4 => lanes(mask, |l| {
-                missing |= u32::from(at(l).cast::<u32>().read() != 0x0101_0101) << l
-            }),
-            8 => lanes(mask, |l| {
-                missing |= u32::from(at(l).cast::<u64>().read() != 0x0101_0101_0101_0101) << l;
-            }),
-            16 => lanes(mask, |l| {
-                let all = u128::from_le_bytes([1; 16]);
-                missing |= u32::from(at(l).cast::<u128>().read_unaligned() != all) << l;
-            }),
-            _ => lanes(mask, |l| {
-                let all = (0..size as usize).all(|b| at(l).add(b).read() != 0);
-                missing |= u32::from(!all) << l;
-            }),
+    let (init, race) = (cx.launch().opts.init, cx.launch().opts.race);
+    if init {
+        let (arena, shadow) = (cx.arena, cx.watcher.written);
+        // SAFETY: the shadow covers every address of the arena, and these were found inside.
+        lanes(ok, |l| unsafe {
+            std::ptr::write_bytes(shadow.add((a[l] - arena) as usize), 0, 128);
+        });
+    }
+    if race {
+        for part in 0..8 {
+            let mut at = a.map(|v| v + 16 * part);
+            fill(&mut at, ok);
+            global::access(cx, i, &at, ok, 16, Kind::Store);
         }
     }
-    if missing != 0 {
-        // SAFETY: the shadow of bytes that were just looked at.
-        let missing = of_used_bytes(used_bytes(cx, i), missing, size, |l, b| unsafe {
-            at(l).add(b).read()
-        });
-        lanes(missing, |l| {
-            let spot = Spot {
-                address: a[l],
-                space: "global",
-                bytes: size,
-            };
-            let message = "the thread reads memory that nothing has written since it was allocated";
-            report::at(cx, FindingKind::Uninitialised, i, l as u32, spot, message);
-        });
-    }
-}
-
-/// Of the lanes whose load touches unwritten bytes, those that use such a byte: the compiler may load a
-/// whole vector for a part of it and says so (`.pragma "used_bytes_mask"`). `written` is the shadow of a
-/// lane's byte.
-fn of_used_bytes(used: u64, missing: u32, size: u32, written: impl Fn(usize, usize) -> u8) -> u32 {
-    if used == !0 {
-        return missing;
-    }
-    let mut kept = 0;
-    lanes(missing, |l| {
-        let bad = (0..size as usize).any(|b| used >> b & 1 != 0 && written(l, b) == 0);
-        kept |= u32::from(bad) << l;
-    });
-    kept
-}
-
-/// Which bytes of its load an instruction uses.
-fn used_bytes(cx: &Cx, i: &Inst) -> u64 {
-    let info = cx.launch().program.info.get(i.id as usize);
-    info.map_or(!0, |info| info.used_bytes)
-}
-
-/// initcheck and counters of local memory; addresses are inside.
-pub fn observe_local(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind) {
-    if cx.launch().count {
-        cx.watcher.local(mask, size, kind);
-    }
-    if !cx.launch().opts.init {
-        return;
-    }
-    let mut missing = 0;
-    let warp = cx.warp();
-    lanes(mask, |l| {
-        for b in 0..u64::from(size) {
-            let at = a[l] + b;
-            let flag = &mut warp.local_written[(at / 4 * 128) as usize + l * 4 + (at % 4) as usize];
-            if kind == Kind::Load {
-                missing |= u32::from(*flag == 0) << l;
-            } else {
-                *flag = 1;
-            }
-        }
-    });
-    if missing != 0 {
-        let used = used_bytes(cx, i);
-        let warp = cx.warp();
-        missing = of_used_bytes(used, missing, size, |l, b| {
-            let at = a[l] + b as u64;
-            warp.local_written[(at / 4 * 128) as usize + l * 4 + (at % 4) as usize]
-        });
-    }
-    lanes(missing, |l| {
-        let spot = Spot {
-            address: a[l],
-            space: "local",
-            bytes: size,
-        };
-        let message = "the thread reads a local array or variable that it has not written";
-        report::at(cx, FindingKind::Uninitialised, i, l as u32, spot, message);
-    });
 }
 
 /// A local access outside the thread's local memory, or misaligned.
@@ -348,297 +269,5 @@ pub fn bad_local(cx: &mut Cx, i: &Inst, address: u64, lane: u32, size: u32, insi
         } else {
             Fault::IllegalAddress(text)
         });
-    }
-}
-
-fn inst_at(cx: &Cx, pc: u32) -> &'static Inst {
-    // the program outlives the launch
-    unsafe { &(&(*cx.launch).program.code)[pc as usize] }
-}
-
-/// Lanes wait at a barrier for lanes of their own warp that wait for them.
-pub fn divergent_barrier(cx: &mut Cx, split: &Split) {
-    if !cx.launch().opts.sync {
-        return;
-    }
-    let inst = inst_at(cx, split.pc);
-    if inst.flags & ALIGNED == 0 {
-        return;
-    }
-    let away = cx.warp().alive & !split.mask;
-    let message = format!(
-        "a barrier in divergent code: {} threads of the warp wait at it, {} took another way",
-        split.mask.count_ones(),
-        away.count_ones()
-    );
-    report(
-        cx,
-        FindingKind::DivergentBarrier,
-        inst,
-        split.mask.trailing_zeros(),
-        &message,
-    );
-}
-
-/// Lanes wait at a `*.sync` for members that don't come.
-pub fn missing_participant(cx: &mut Cx, waiting: &Waiting) {
-    let inst = inst_at(cx, waiting.split.pc);
-    let missing = waiting.members & cx.warp().alive & !waiting.split.mask;
-    let message = format!(
-        "the member mask {:#010x} names lanes {missing:#010x} that are alive but never execute this instruction with the others",
-        waiting.members
-    );
-    let lane = waiting.split.mask.trailing_zeros();
-    if cx.launch().opts.sync {
-        report(cx, FindingKind::MissingParticipant, inst, lane, &message);
-    } else {
-        let place = cx.whereabouts(inst, lane);
-        cx.fault(Fault::LaunchTimeout(format!("{place}: {message}")));
-    }
-}
-
-/// Lanes execute a `*.sync` whose member mask doesn't name them.
-pub fn not_a_member(cx: &mut Cx, i: &Inst, lanes: u32, named: u32) {
-    if cx.launch().opts.sync {
-        let message = format!("the lane is not in its own member mask {named:#010x}");
-        report(
-            cx,
-            FindingKind::MissingParticipant,
-            i,
-            lanes.trailing_zeros(),
-            &message,
-        );
-    }
-}
-
-/// A `shfl` reads a lane that doesn't take part.
-pub fn shuffle_from_nobody(cx: &mut Cx, i: &Inst, lanes: u32) {
-    if cx.launch().opts.sync {
-        let message = "the shuffle reads the register of a lane that doesn't take part (exited, inactive or not named): the value is undefined";
-        report(
-            cx,
-            FindingKind::MissingParticipant,
-            i,
-            lanes.trailing_zeros(),
-            message,
-        );
-    }
-}
-
-/// Lanes of a warp have synchronised (`bar.warp.sync`).
-pub fn warp_synced(cx: &mut Cx, mask: u32) {
-    let warp = cx.warp();
-    if mask & warp.alive == warp.alive {
-        warp.clock += 1;
-        warp.syncs.clear();
-        let (number, clock) = (warp.number as usize, warp.clock);
-        cx.block().shadow.warp_floor(number, clock);
-    } else {
-        warp.syncs.push((warp.clock, mask));
-        warp.clock += 1;
-    }
-}
-
-/// A fence of device scope was executed.
-pub fn fenced(cx: &mut Cx, mask: u32) {
-    let _ = mask;
-    cx.block().sync.fenced = true;
-}
-
-/// Lanes arrive at a barrier.
-pub fn barrier_arrival(cx: &mut Cx, number: u32, inst: &Inst) {
-    if !cx.launch().opts.race {
-        return;
-    }
-    let warp = cx.warp().number as usize;
-    let clock = cx.warp().clock;
-    let block = cx.block();
-    let own = block.shadow.view(warp, clock);
-    let joined = &mut block.barriers[number as usize].clocks;
-    if joined.len() < own.len() {
-        joined.resize(own.len(), 0);
-    }
-    for (j, o) in joined.iter_mut().zip(own) {
-        *j = (*j).max(o);
-    }
-    if inst.flags & super::run::barrier::ARRIVE != 0 {
-        cx.warp().clock += 1;
-    }
-}
-
-/// A barrier has all its threads and lets them go.
-pub fn barrier_complete(cx: &mut Cx, number: u32, b: &Barrier, alive: u32) {
-    let block = unsafe { &mut *cx.block };
-    if cx.launch().opts.sync {
-        mixed_places(cx, number, b, alive);
-    }
-    let whole = b.expected == 0 || b.arrived >= block.warps.len() as u32 * 32;
-    if whole {
-        let next = block.warps.iter().map(|w| w.clock).max().unwrap_or(0) + 1;
-        for w in &mut block.warps {
-            w.clock = next;
-            w.syncs.clear();
-        }
-        block.shadow.floor = next;
-    } else if cx.launch().opts.race {
-        for w in &mut block.warps {
-            if w.at_barrier.iter().any(|(n, _)| *n == number) {
-                block.shadow.learn(w.number as usize, &b.clocks);
-                w.clock += 1;
-            }
-        }
-    }
-}
-
-/// synccheck when a barrier completes: all threads must stand at the same instruction, and none may
-/// have exited before.
-fn mixed_places(cx: &mut Cx, number: u32, b: &Barrier, alive: u32) {
-    let block = unsafe { &mut *cx.block };
-    let mut places: Vec<(u32, u32, u32)> = Vec::new();
-    for w in &block.warps {
-        let mut first = None;
-        for (n, s) in &w.at_barrier {
-            if *n != number {
-                continue;
-            }
-            if first.is_some_and(|pc| pc != s.pc) {
-                places.push((w.number, s.pc, s.mask));
-            }
-            first.get_or_insert(s.pc);
-        }
-    }
-    for (warp, pc, mask) in places {
-        let inst = inst_at(cx, pc);
-        if inst.flags & ALIGNED != 0 {
-            cx.warp = &mut block.warps[warp as usize];
-            let message =
-                "threads of one warp wait at different barrier instructions in divergent code";
-            report(
-                cx,
-                FindingKind::DivergentBarrier,
-                inst,
-                mask.trailing_zeros(),
-                message,
-            );
-        }
-    }
-    if b.expected == 0 && alive < block.threads {
-        let inst = inst_at(cx, b.inst);
-        let gone = block.threads - alive;
-        let holder = block
-            .warps
-            .iter()
-            .position(|w| w.at_barrier.iter().any(|(n, _)| *n == number));
-        let Some(holder) = holder else { return };
-        let lane = block.warps[holder].at_barrier[0].1.mask.trailing_zeros();
-        let before = cx.warp;
-        cx.warp = &mut block.warps[holder];
-        let message = format!(
-            "{gone} of the block's {} threads have exited without this barrier",
-            block.threads
-        );
-        report(cx, FindingKind::DivergentBarrier, inst, lane, &message);
-        cx.warp = before;
-    }
-}
-
-/// Every warp waits and no barrier can complete.
-pub fn barrier_stuck(cx: &mut Cx, block: &mut Block) {
-    let open: Vec<(usize, Barrier)> = block
-        .barriers
-        .iter()
-        .cloned()
-        .enumerate()
-        .filter(|(_, b)| b.open)
-        .collect();
-    let Some((number, b)) = open.first() else {
-        return;
-    };
-    let holder = block
-        .warps
-        .iter()
-        .position(|w| !w.at_barrier.is_empty())
-        .unwrap_or(0);
-    super::block::enter(cx, block, holder);
-    let inst = inst_at(cx, b.inst);
-    let lane = block.warps[holder]
-        .at_barrier
-        .first()
-        .map_or(0, |(_, s)| s.mask.trailing_zeros());
-    let wanted = if b.expected == 0 {
-        block.alive()
-    } else {
-        b.expected
-    };
-    let message = format!(
-        "the block hangs: barrier {number} has {} of {wanted} threads, and {} barriers wait for each other",
-        b.arrived,
-        open.len()
-    );
-    if cx.launch().opts.sync {
-        report(cx, FindingKind::BarrierMisuse, inst, lane, &message);
-    }
-    let place = cx.whereabouts(inst, lane);
-    cx.fault(Fault::LaunchTimeout(format!("{place}: {message}")));
-}
-
-/// Lanes exit.
-pub fn lanes_exit(cx: &mut Cx, inst: &Inst, mask: u32) {
-    let _ = (cx, inst, mask);
-}
-
-/// The destination of an asynchronous copy; gives the lanes that may do it.
-pub fn copy_target<I: Isa>(cx: &mut Cx, i: &Inst, a: &mut [u64; 32], mask: u32, size: u32) -> u32 {
-    let ok = bounds(cx, i, a, mask, size, Kind::Store, SHARED);
-    if ok == 0 {
-        return 0;
-    }
-    fill(a, ok);
-    if cx.launch().count {
-        tally::access(cx, i, a, ok, size, Kind::Store, SHARED);
-    }
-    if cx.launch().opts.race {
-        shared::access_for_copy(cx, i, a, ok, size);
-        mark_copy(cx, i.id, &a.map(|v| v as u32), ok, size, true);
-    }
-    ok
-}
-
-fn mark_copy(cx: &mut Cx, inst: u32, to: &[u32; 32], mask: u32, size: u32, pending: bool) {
-    let (clock, first) = (cx.warp().clock, cx.warp().first_thread);
-    let block = unsafe { &mut *cx.block };
-    lanes(mask, |l| {
-        block
-            .shadow
-            .copied(to[l], size, clock, first + l as u32, inst, pending)
-    });
-}
-
-/// An asynchronous copy has written its destination.
-pub fn copy_landed(cx: &mut Cx, copy: &super::warp::AsyncCopy) {
-    mark_copy(cx, copy.inst, &copy.to, copy.mask, copy.size, false);
-}
-
-/// An asynchronous copy whose source is not in an allocation.
-pub fn copy_source(cx: &mut Cx, i: &Inst, address: u64, lane: u32, bytes: u32) {
-    let message = format!("the asynchronous copy reads {bytes} bytes outside every allocation");
-    if cx.launch().opts.mem {
-        report::at(
-            cx,
-            FindingKind::OutOfBounds,
-            i,
-            lane,
-            Spot {
-                address,
-                space: "global",
-                bytes,
-            },
-            &message,
-        );
-    } else {
-        let place = cx.whereabouts(i, lane);
-        cx.fault(Fault::IllegalAddress(format!(
-            "{place}: {message} ({address:#x})"
-        )));
     }
 }

@@ -22,6 +22,9 @@ pub const ALIGN: u64 = 512;
 /// Address of the first device's memory; each further [`Memory`] lies 2^40 bytes higher.
 pub const FIRST_BASE: u64 = 0x0200_0000_0000;
 
+/// Launches that the race shadow tells apart.
+pub(crate) const LAUNCHES: u64 = 0x3fff;
+
 static MEMORIES: AtomicU64 = AtomicU64::new(0);
 
 /// Why a memory operation was refused.
@@ -225,7 +228,14 @@ impl Memory {
                 self.mark(a.base, a.size, 1);
             }
         }
-        self.launches.fetch_add(1, Ordering::Relaxed) + 1
+        let number = self.launches.fetch_add(1, Ordering::Relaxed) + 1;
+        if number.is_multiple_of(LAUNCHES)
+            && let Some(access) = self.access.get()
+        {
+            // numbers come again: marks of old launches must not look like new ones
+            access.give_back(0, access.len());
+        }
+        number
     }
 
     pub(crate) fn snapshot(&self) -> Arc<[Allocation]> {

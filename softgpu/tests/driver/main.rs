@@ -5,5 +5,6 @@
 mod cudarc_api;
 mod graphs;
 mod host_bugs;
+mod libraries;
 mod rules;
 mod support;

@@ -206,3 +206,218 @@ extern "C" __global__ void lock_in_warp(u32* lock, u32* sum) {
   __threadfence();
   atomicExch(lock, 0u);
 }
+
+// Two blocks write one byte; the twin's blocks write different bytes of one word.
+extern "C" __global__ void two_blocks_one_byte(unsigned char* out) {
+  if (threadIdx.x == 0)
+    out[blockIdx.x % 3] = blockIdx.x;  // BUG two_blocks_one_byte
+}
+extern "C" __global__ void two_blocks_one_byte_fixed(unsigned char* out) {
+  if (threadIdx.x == 0) out[blockIdx.x] = blockIdx.x;
+}
+
+// Every block reads a word, the last to come writes it; one reader never says that it is done.
+extern "C" __global__ void reader_without_release(float* word, u32* count, float* out) {
+  if (threadIdx.x != 0) return;
+  float x = word[0];  // ALSO reader_without_release
+  out[blockIdx.x] = x;
+  if (blockIdx.x == 3) return;
+  __threadfence();
+  if (atomicAdd(count, 1u) == gridDim.x - 2)
+    word[0] = x + 1;  // BUG reader_without_release
+}
+extern "C" __global__ void reader_without_release_fixed(float* word, u32* count, float* out) {
+  if (threadIdx.x != 0) return;
+  float x = word[0];
+  out[blockIdx.x] = x;
+  __threadfence();
+  if (atomicAdd(count, 1u) == gridDim.x - 1) word[0] = x + 1;
+}
+
+// mbarrier objects, in the forms that sm_80 has.
+typedef unsigned long long u64;
+__device__ __forceinline__ void mbarrier_init(u64* at, u32 count) {
+  asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"(shared_address(at)), "r"(count) : "memory");
+}
+__device__ __forceinline__ u64 mbarrier_arrive(u64* at) {
+  u64 token;
+  asm volatile("mbarrier.arrive.shared.b64 %0, [%1];" : "=l"(token) : "r"(shared_address(at)) : "memory");
+  return token;
+}
+__device__ __forceinline__ bool mbarrier_test(u64* at, u64 token) {
+  u32 done;
+  asm volatile("{ .reg .pred p; mbarrier.test_wait.shared.b64 p, [%1], %2; selp.u32 %0, 1, 0, p; }"
+               : "=r"(done) : "r"(shared_address(at)), "l"(token) : "memory");
+  return done;
+}
+__device__ __forceinline__ void mbarrier_wait(u64* at, u32 parity) {
+  u32 done;
+  do {
+    asm volatile("{ .reg .pred p; mbarrier.test_wait.parity.shared.b64 p, [%1], %2; selp.u32 %0, 1, 0, p; }"
+                 : "=r"(done) : "r"(shared_address(at)), "r"(parity) : "memory");
+  } while (!done);
+}
+__device__ __forceinline__ void copy_async(void* to, const void* from) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(shared_address(to)), "l"(from) : "memory");
+}
+__device__ __forceinline__ void copies_arrive(u64* at) {
+  asm volatile("cp.async.mbarrier.arrive.noinc.shared.b64 [%0];" ::"r"(shared_address(at)) : "memory");
+}
+
+extern "C" __global__ void missing_mbarrier_wait(float* out) {
+  __shared__ float tile[32];
+  __shared__ u64 full;
+  if (threadIdx.x == 0) mbarrier_init(&full, 32);
+  __syncthreads();
+  if (threadIdx.x < 32) {
+    tile[threadIdx.x] = threadIdx.x;  // ALSO missing_mbarrier_wait
+    mbarrier_arrive(&full);
+  } else {
+    out[threadIdx.x] = tile[63 - threadIdx.x];  // BUG missing_mbarrier_wait
+  }
+}
+extern "C" __global__ void missing_mbarrier_wait_fixed(float* out) {
+  __shared__ float tile[32];
+  __shared__ u64 full;
+  if (threadIdx.x == 0) mbarrier_init(&full, 32);
+  __syncthreads();
+  if (threadIdx.x < 32) {
+    tile[threadIdx.x] = threadIdx.x;
+    mbarrier_arrive(&full);
+  } else {
+    mbarrier_wait(&full, 0);
+    out[threadIdx.x] = tile[63 - threadIdx.x];
+  }
+}
+
+// The consumers say that they are done before they read.
+extern "C" __global__ void mbarrier_arrive_too_early(const float* in, float* out) {
+  __shared__ float tile[32];
+  __shared__ u64 free;
+  if (threadIdx.x == 0) mbarrier_init(&free, 32);
+  if (threadIdx.x < 32) tile[threadIdx.x] = in[threadIdx.x];
+  __syncthreads();
+  if (threadIdx.x < 32) {
+    mbarrier_wait(&free, 0);
+    tile[threadIdx.x] = 0;  // ALSO mbarrier_arrive_too_early
+  } else {
+    mbarrier_arrive(&free);
+    out[threadIdx.x] = tile[63 - threadIdx.x];  // BUG mbarrier_arrive_too_early
+  }
+}
+extern "C" __global__ void mbarrier_arrive_too_early_fixed(const float* in, float* out) {
+  __shared__ float tile[32];
+  __shared__ u64 free;
+  if (threadIdx.x == 0) mbarrier_init(&free, 32);
+  if (threadIdx.x < 32) tile[threadIdx.x] = in[threadIdx.x];
+  __syncthreads();
+  if (threadIdx.x < 32) {
+    mbarrier_wait(&free, 0);
+    tile[threadIdx.x] = 0;
+  } else {
+    out[threadIdx.x] = tile[63 - threadIdx.x];
+    mbarrier_arrive(&free);
+  }
+}
+
+extern "C" __global__ void missing_mbarrier_copy_wait(const float* in, float* out) {
+  __shared__ float tile[64];
+  __shared__ u64 full;
+  if (threadIdx.x == 0) mbarrier_init(&full, 64);
+  __syncthreads();
+  copy_async(&tile[threadIdx.x], in + threadIdx.x);
+  copies_arrive(&full);
+  __syncthreads();
+  out[threadIdx.x] = tile[63 - threadIdx.x];  // BUG missing_mbarrier_copy_wait
+}
+extern "C" __global__ void missing_mbarrier_copy_wait_fixed(const float* in, float* out) {
+  __shared__ float tile[64];
+  __shared__ u64 full;
+  if (threadIdx.x == 0) mbarrier_init(&full, 64);
+  __syncthreads();
+  copy_async(&tile[threadIdx.x], in + threadIdx.x);
+  copies_arrive(&full);
+  mbarrier_wait(&full, 0);
+  out[threadIdx.x] = tile[63 - threadIdx.x];
+}
+
+extern "C" __global__ void mbarrier_used_before_init(float* out) {
+  __shared__ u64 object;
+  if (threadIdx.x == 0) mbarrier_init(&object, 64);
+  asm volatile("mbarrier.arrive.shared.b64 _, [%0];" ::"r"(shared_address(&object)) : "memory");  // BUG mbarrier_used_before_init
+  out[threadIdx.x] = 1;
+}
+extern "C" __global__ void mbarrier_used_before_init_fixed(float* out) {
+  __shared__ u64 object;
+  if (threadIdx.x == 0) mbarrier_init(&object, 64);
+  __syncthreads();
+  mbarrier_arrive(&object);
+  out[threadIdx.x] = 1;
+}
+
+// Warp 0 copies tiles of 32 numbers into two buffers, warps 1 and 2 add each tile to its mirror image.
+// Arguments: numbers, results of both warps, tiles.
+extern "C" __global__ void pipeline(const float* in, float* out, int tiles) {
+  __shared__ float tile[2][32];
+  __shared__ u64 full[2], free[2];
+  if (threadIdx.x < 2) {
+    mbarrier_init(&full[threadIdx.x], 32);
+    mbarrier_init(&free[threadIdx.x], 64);
+  }
+  __syncthreads();
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  const float* mine = in + blockIdx.x * tiles * 32;
+  if (warp == 0) {
+    for (int t = 0; t < tiles; t++) {
+      if (t >= 2) mbarrier_wait(&free[t % 2], t / 2 - 1 & 1);
+      copy_async(&tile[t % 2][lane], mine + t * 32 + lane);
+      copies_arrive(&full[t % 2]);
+    }
+  } else {
+    float* to = out + (blockIdx.x * 2 + warp - 1) * tiles * 32;
+    for (int t = 0; t < tiles; t++) {
+      mbarrier_wait(&full[t % 2], t / 2 & 1);
+      to[t * 32 + lane] = tile[t % 2][lane] + tile[t % 2][31 - lane];
+      mbarrier_arrive(&free[t % 2]);
+    }
+  }
+}
+
+// A barrier of the block by token; gives what the last thread in the row wrote.
+extern "C" __global__ void token_barrier(float* out) {
+  __shared__ float tile[96];
+  __shared__ u64 object;
+  if (threadIdx.x == 0) mbarrier_init(&object, 96);
+  __syncthreads();
+  float sum = 0;
+  for (int round = 0; round < 5; round++) {
+    tile[threadIdx.x] = threadIdx.x + 100 * round;
+    u64 token = mbarrier_arrive(&object);
+    while (!mbarrier_test(&object, token)) {
+    }
+    sum += tile[95 - threadIdx.x];
+    token = mbarrier_arrive(&object);
+    while (!mbarrier_test(&object, token)) {
+    }
+  }
+  out[threadIdx.x] = sum;
+}
+
+extern "C" __global__ void mbarrier_never_full(float* out) {
+  __shared__ u64 object;
+  if (threadIdx.x == 0) mbarrier_init(&object, 65);
+  __syncthreads();
+  mbarrier_arrive(&object);
+  mbarrier_wait(&object, 0);
+  out[threadIdx.x] = 1;
+}
+
+// What comes out depends on the order in which diverged lanes go on.
+extern "C" __global__ void tickets(u32* out) {
+  __shared__ u32 next;
+  if (threadIdx.x == 0) next = 0;
+  __syncthreads();
+  u32 mine = 0;
+  for (int i = 0; i < threadIdx.x % 5; i++) mine += atomicAdd(&next, i + 1) << i;
+  out[blockIdx.x * blockDim.x + threadIdx.x] = mine;
+}

@@ -229,6 +229,7 @@ impl<'a> Decoder<'a> {
                 _ => 0,
             };
         let class = match ty {
+            _ if matches!(i.op, "ex2" | "lg2" | "sin" | "cos" | "tanh" | "rsqrt") => Class::Special,
             Type::F64 => Class::Float64,
             Type::F32 => Class::Float32,
             _ => Class::Half,

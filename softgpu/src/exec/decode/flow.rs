@@ -24,16 +24,25 @@ impl<'a> Decoder<'a> {
                 self.push(Class::Control, no_handler, Flow::Return);
             }
             "exit" => {
+                self.operands::<0>(i)?;
                 self.push(Class::Control, no_handler, Flow::Exit);
             }
             "trap" => {
+                self.operands::<0>(i)?;
                 self.push(Class::Control, no_handler, Flow::Trap);
             }
-            "brkpt" | "pmevent" => {
-                self.push(Class::Control, no_handler, Flow::Straight);
+            "brkpt" => {
+                self.operands::<0>(i)?;
+                // what NVIDIA's debugger API calls a hard-coded trap; nobody is there to go on from it
+                self.push(Class::Control, no_handler, Flow::Trap).inst.aux = 1;
             }
+            "pmevent" => self.pmevent(i, m)?,
             "nanosleep" => {
-                m.ty()?;
+                if m.ty()? != Type::U32 {
+                    return Err(Refusal::new("nanosleep takes '.u32'"));
+                }
+                let [time] = self.operands::<1>(i)?;
+                self.src(&time, Type::U32)?;
                 self.push(Class::Control, no_handler, Flow::Yield);
             }
             "call" => self.call(i, m)?,
@@ -41,6 +50,22 @@ impl<'a> Decoder<'a> {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// `pmevent`: counts in a profiler's hardware, which is not there.
+    fn pmevent(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
+        let most = if m.take("mask") { 0xffff } else { 15 };
+        let [event] = self.operands::<1>(i)?;
+        match event {
+            Operand::Integer(n) if (0..=most).contains(&n) => {}
+            _ => {
+                return Err(Refusal::new(format!(
+                    "the event must be a constant from 0 to {most}"
+                )));
+            }
+        }
+        self.push(Class::Other, no_handler, Flow::Straight);
+        Ok(())
     }
 
     fn label(&self, o: &Operand<'a>, i: &Instr<'a>) -> Decoded<usize> {
@@ -229,7 +254,10 @@ impl<'a> Decoder<'a> {
         }
         let number = self.src(&operands[0], Type::U32)?;
         let count = match operands.get(1) {
-            Some(o) => self.src(o, Type::U32)?,
+            Some(o) => {
+                self.program.partial_sync = true;
+                self.src(o, Type::U32)?
+            }
             None => NONE,
         };
         let proto = self.push(Class::Barrier, no_handler, Flow::Barrier);

@@ -5,6 +5,7 @@ use super::super::atomics;
 use super::super::inst::{Flow, NONE};
 use super::super::program::Class;
 use super::operands::SymbolValue;
+use super::qualifiers::{Access, qualifiers};
 use super::{Decoded, Decoder, Mods, Refusal};
 use crate::ptx::{Instr, Operand, Space};
 
@@ -25,10 +26,8 @@ impl<'a> Decoder<'a> {
             "st" => self.store(i, m)?,
             "atom" | "red" => self.atomic(i, m)?,
             "membar" | "fence" => self.fence(i, m)?,
-            "prefetch" | "prefetchu" | "applypriority" | "discard" => {
-                m.words.clear();
-                self.push(Class::Other, super::no_handler, Flow::Straight);
-            }
+            "prefetch" | "prefetchu" | "applypriority" => self.cache_hint(i, m)?,
+            "discard" => self.discard(i, m)?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -98,33 +97,6 @@ impl<'a> Decoder<'a> {
         })
     }
 
-    /// Ordering, scope and cache modifiers; gives the flags.
-    fn ordering(&self, m: &mut Mods<'a>) -> Decoded<u8> {
-        let mut flags = 0;
-        if m.take("volatile") || m.take("relaxed") {
-            flags |= STRONG;
-        }
-        if m.take("acquire") {
-            flags |= STRONG | ACQUIRE;
-        }
-        if m.take("release") {
-            flags |= STRONG | RELEASE;
-        }
-        if m.take("acq_rel") {
-            flags |= STRONG | ACQUIRE | RELEASE;
-        }
-        m.take("weak");
-        m.one_of(&["cta", "cluster", "gpu", "sys"]);
-        m.one_of(&["ca", "cg", "cs", "lu", "cv", "wb", "wt"]);
-        m.take_prefixed("L1::");
-        m.take_prefixed("L2::");
-        if m.take("nc") {
-            flags |= READ_ONLY;
-        }
-        m.take("mmio");
-        Ok(flags)
-    }
-
     fn elements(&self, o: &Operand<'a>, m: &mut Mods<'a>) -> Decoded<Vec<Operand<'a>>> {
         let count = match m.one_of(&["v2", "v4", "v8"]) {
             Some("v2") => 2,
@@ -143,16 +115,25 @@ impl<'a> Decoder<'a> {
     }
 
     fn load(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
-        let flags = self.ordering(m)?;
-        let (mut space, _) = self.space(m)?;
+        let access = if i.op == "ldu" {
+            Access::Ldu
+        } else {
+            Access::Load
+        };
+        let q = qualifiers(m, access)?;
+        let flags = q.flags;
+        let (mut space, constant) = self.space(m)?;
+        q.fits(space, constant)?;
         let [d, a] = match i.operands.len() {
-            2 => self.operands::<2>(i)?,
             3 => {
-                m.take_prefixed("L2::");
-                let [d, a, _policy] = self.operands::<3>(i)?;
+                let [d, a, policy] = self.operands::<3>(i)?;
+                self.policy(&q, Some(&policy))?;
                 [d, a]
             }
-            n => return Err(Refusal::new(format!("{n} operands where 2 belong"))),
+            _ => {
+                self.policy(&q, None)?;
+                self.operands::<2>(i)?
+            }
         };
         let elements = self.elements(&d, m)?;
         let ty = m.ty()?;
@@ -189,15 +170,20 @@ impl<'a> Decoder<'a> {
     }
 
     fn store(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
-        let flags = self.ordering(m)?;
+        let q = qualifiers(m, Access::Store)?;
+        let flags = q.flags;
         let (mut space, constant) = self.space(m)?;
+        q.fits(space, constant)?;
         let [a, v] = match i.operands.len() {
-            2 => self.operands::<2>(i)?,
             3 => {
-                let [a, v, _policy] = self.operands::<3>(i)?;
+                let [a, v, policy] = self.operands::<3>(i)?;
+                self.policy(&q, Some(&policy))?;
                 [a, v]
             }
-            n => return Err(Refusal::new(format!("{n} operands where 2 belong"))),
+            _ => {
+                self.policy(&q, None)?;
+                self.operands::<2>(i)?
+            }
         };
         if constant {
             return Err(Refusal::new("constant memory can't be written"));
@@ -219,6 +205,7 @@ impl<'a> Decoder<'a> {
             wide = Some(w);
             rows.push(row);
         }
+        self.releases |= flags & RELEASE != 0;
         let run = store_handler(space, ty.bytes(), rows.len() as u32)
             .ok_or_else(|| Refusal::new("not possible with this type or space"))?;
         let p = self.emit(Class::LoadStore, run, NONE, &[address.row]);
@@ -235,8 +222,18 @@ impl<'a> Decoder<'a> {
     }
 
     fn atomic(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
-        let flags = self.ordering(m)?;
+        let returns = i.op == "atom";
+        let q = qualifiers(
+            m,
+            if returns {
+                Access::Atomic
+            } else {
+                Access::Reduction
+            },
+        )?;
+        let flags = q.flags;
         let (space, constant) = self.space(m)?;
+        q.fits(space, constant)?;
         if constant || matches!(space, LOCAL | PARAM) {
             return Err(Refusal::new("atomics need global or shared memory"));
         }
@@ -245,24 +242,29 @@ impl<'a> Decoder<'a> {
                 "add", "min", "max", "and", "or", "xor", "exch", "cas", "inc", "dec",
             ])
             .ok_or_else(|| Refusal::new("this atomic operation is not known"))?;
-        m.take("noftz");
         let ty = m.ty()?;
         let op = atomics::operation(word, ty)
             .ok_or_else(|| Refusal::new("this atomic operation is not possible with this type"))?;
-        let returns = i.op == "atom";
         let want = if word == "cas" { 3 } else { 2 } + usize::from(returns);
-        if i.operands.len() != want {
+        let mut operands = i.operands.clone();
+        if q.cache_hint && operands.len() == want + 1 {
+            let policy = operands.pop();
+            self.policy(&q, policy.as_ref())?;
+        } else {
+            self.policy(&q, None)?;
+        }
+        if operands.len() != want {
             return Err(Refusal::new(format!(
                 "{} operands where {want} belong",
-                i.operands.len()
+                operands.len()
             )));
         }
-        let mut at = i.operands.iter();
+        let mut at = operands.iter();
         let d = match (returns, at.next()) {
             (true, Some(Operand::Sink)) => NONE,
             (true, Some(o)) => self.dst(o, ty)?,
             _ => {
-                at = i.operands.iter();
+                at = operands.iter();
                 NONE
             }
         };
@@ -273,6 +275,7 @@ impl<'a> Decoder<'a> {
             Some(o) => self.src(o, ty)?,
             None => NONE,
         };
+        self.releases |= flags & RELEASE != 0;
         let run = atomics::handler_for(space, ty);
         let p = self.emit(Class::Atomic, run, d, &[address.row, b, c]);
         p.apart = true;
@@ -284,19 +287,33 @@ impl<'a> Decoder<'a> {
     }
 
     fn fence(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
-        if i.mods
+        if let Some(word) = i
+            .mods
             .iter()
-            .any(|w| w.starts_with("proxy") || w.starts_with("mbarrier_init"))
+            .find(|w| w.starts_with("proxy") || w.starts_with("mbarrier_init"))
         {
-            return Err(Refusal::new(
-                "proxy fences belong to bulk copies and clusters, which are not supported",
-            ));
+            return Err(Refusal::new(format!(
+                "'.{word}': proxy fences belong to bulk copies and clusters, which are not supported"
+            )));
         }
-        let block_only = m.one_of(&["cta", "gl", "gpu", "sys", "cluster"]) == Some("cta");
-        m.one_of(&["sc", "acq_rel", "acquire", "release"]);
+        let scope = if i.op == "membar" {
+            m.one_of(&["cta", "gl", "sys"])
+        } else {
+            let word = m.one_of(&["sc", "acq_rel", "acquire", "release"]);
+            if matches!(word, Some("acquire" | "release")) {
+                self.needs_sm(90, "a fence of one side")?;
+            }
+            m.one_of(&["cta", "gpu", "sys", "cluster"])
+        };
+        let scope = scope.ok_or_else(|| Refusal::new("the fence has no scope"))?;
+        if !i.operands.is_empty() {
+            return Err(Refusal::new("a fence has no operands"));
+        }
         let p = self.push(Class::Other, atomics::fence(), Flow::Straight);
+        // a cluster is one block here
+        let block_only = matches!(scope, "cta" | "cluster");
         p.inst.aux = u32::from(block_only);
-        let _ = i;
+        self.releases |= !block_only;
         Ok(())
     }
 

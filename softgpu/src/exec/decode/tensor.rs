@@ -182,7 +182,7 @@ impl<'a> Decoder<'a> {
             return Ok(());
         }
         if m.take("mbarrier") {
-            return Err(Refusal::new("mbarrier objects are not supported"));
+            return self.copy_arrive(i, m);
         }
         let cache = m
             .one_of(&["ca", "cg"])
@@ -190,13 +190,23 @@ impl<'a> Decoder<'a> {
         if !(m.take("shared") || m.take("shared::cta")) || !m.take("global") {
             return Err(Refusal::new("only '.shared.global' exists"));
         }
-        m.take_prefixed("L2::");
-        if i.operands.len() < 3 || i.operands.len() > 5 {
-            return Err(Refusal::new("operands are missing"));
+        let hint = m.take("L2::cache_hint");
+        m.one_of(&["L2::64B", "L2::128B", "L2::256B"]);
+        let mut operands = i.operands.clone();
+        if hint {
+            // the policy changes no result
+            let policy = operands.pop();
+            let policy = policy.ok_or_else(|| Refusal::new("operands are missing"))?;
+            self.src(&policy, Type::B64)?;
         }
-        let to = self.address(&i.operands[0])?;
-        let from = self.address(&i.operands[1])?;
-        let Operand::Integer(size) = i.operands[2] else {
+        if !matches!(operands.len(), 3 | 4) {
+            return Err(Refusal::new(
+                "two addresses, a size and at most one operand more are wanted",
+            ));
+        }
+        let to = self.address(&operands[0])?;
+        let from = self.address(&operands[1])?;
+        let Operand::Integer(size) = operands[2] else {
             return Err(Refusal::new("the size must be a constant"));
         };
         if !(size == 16 || cache == "ca" && (size == 4 || size == 8)) {
@@ -205,7 +215,7 @@ impl<'a> Decoder<'a> {
             )));
         }
         let (mut read, mut ignore) = (NONE, None);
-        if let Some(o) = i.operands.get(3) {
+        if let Some(o) = operands.get(3) {
             let is_pred = matches!(o, Operand::Not(_))
                 || matches!(o, Operand::Reg(r) if self.reg_type(*r) == Type::Pred);
             if is_pred {

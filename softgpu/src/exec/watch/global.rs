@@ -1,27 +1,43 @@
 //! racecheck of global memory between the blocks of a launch.
 //!
-//! Each 32-bit word remembers the block that wrote it last and one that read it in this launch. When
-//! another block comes, the two are ordered if a chain of synchronisations leads from one to the other:
-//! a release (an atomic or volatile store after a fence, or with `.release`) and a later acquire (an
-//! atomic or volatile load) of the same address.
+//! Each 32-bit word remembers the block that wrote it last and one that read it in this launch, and
+//! which bytes; further writers of other bytes, and in kernels that can order blocks further readers, are
+//! kept in tables beside (`others`). When another block comes, the two are ordered if a chain of
+//! synchronisations leads from one to the other: a release (an atomic or volatile store after a fence,
+//! or with `.release`) and a later acquire (an atomic or volatile load) of the same address.
 
-use super::super::access::{ACQUIRE, RELEASE, STRONG, lanes};
+mod others;
+
+use super::super::access::{RELEASE, STRONG, lanes};
 use super::super::cx::Cx;
 use super::super::inst::Inst;
 use super::Kind;
 use super::report::{self, Spot};
 use crate::check::FindingKind;
-use crate::memory::Memory;
+use crate::memory::{LAUNCHES, Memory};
+use others::Others;
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
-// launch 16 | strong or many 1 | epoch 15 | block 32
-const LAUNCH: u32 = 48;
-const FLAG: u64 = 1 << 47;
+// launch 14 | more 1 | flag (a strong write, many readers) 1 | bytes 4 | epoch 12 | block 32
+const LAUNCH: u32 = 50;
+/// There are further marks of the word in [`Others`].
+const MORE: u64 = 1 << 49;
+const FLAG: u64 = 1 << 48;
+const BYTES: u32 = 44;
 const EPOCH: u32 = 32;
+const EPOCHS: u64 = 0xfff;
 /// Addresses a block may synchronise on before it is no longer followed.
 const FOLLOWED: usize = 4096;
+
+fn bytes_of(mark: u64) -> u64 {
+    mark >> BYTES & 15
+}
+
+fn epoch_of(mark: u64) -> u64 {
+    mark >> EPOCH & EPOCHS
+}
 
 /// What a block has done to synchronise.
 #[derive(Default)]
@@ -49,6 +65,10 @@ pub struct GlobalRaces {
     launch: u64,
     time: AtomicU64,
     releases: Mutex<Releases>,
+    /// The kernel can order its blocks: readers are remembered one by one.
+    exact: bool,
+    writers: Others,
+    readers: Others,
 }
 
 // The shadow is only touched through atomics.
@@ -56,7 +76,8 @@ unsafe impl Send for GlobalRaces {}
 unsafe impl Sync for GlobalRaces {}
 
 impl GlobalRaces {
-    pub fn new(memory: &Memory, number: u64, on: bool) -> GlobalRaces {
+    /// For a launch of that number; `orders` when the kernel has fences or releases.
+    pub fn new(memory: &Memory, number: u64, on: bool, orders: bool) -> GlobalRaces {
         let shadow = if on {
             memory.access_shadow().cast()
         } else {
@@ -64,9 +85,12 @@ impl GlobalRaces {
         };
         GlobalRaces {
             shadow,
-            launch: number % 0xffff + 1,
+            launch: number % LAUNCHES + 1,
             time: AtomicU64::new(1),
             releases: Mutex::default(),
+            exact: orders,
+            writers: Others::default(),
+            readers: Others::default(),
         }
     }
 
@@ -106,7 +130,9 @@ pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: 
     let me = block.linear as u32;
     let strong = kind == Kind::Atomic || i.flags & STRONG != 0;
     if strong {
-        synchronise(i, a, mask, kind, races, &mut block.sync, me);
+        if kind != Kind::Load && (block.sync.fenced || i.flags & RELEASE != 0) {
+            release(a, mask, races, &mut block.sync, me);
+        }
     } else if kind == Kind::Store {
         block.sync.fenced = false;
     }
@@ -115,54 +141,83 @@ pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: 
     }
     let arena = cx.arena;
     let stamp =
-        races.launch << LAUNCH | u64::from(block.sync.epoch & 0x7fff) << EPOCH | u64::from(me);
+        races.launch << LAUNCH | (u64::from(block.sync.epoch) & EPOCHS) << EPOCH | u64::from(me);
     let words = u64::from(size.div_ceil(4));
     let mut conflicts: Vec<(usize, u64, bool)> = Vec::new();
-    let cell = |word: u64, which: usize| unsafe {
-        AtomicU64::from_ptr(races.shadow.add(word as usize * 2 + which))
-    };
     let writes = kind != Kind::Load;
-    // sub-word stores of different blocks into one word are no conflict: only whole words are followed
-    if size < 4 {
-        return;
-    }
     // first leave a mark, then look: of two blocks that come together one sees the other
     let mut swapped = [0u64; 32 * 4];
     lanes(mask, |l| {
+        let first = a[l] - arena;
+        let bytes = match size {
+            1 => 1 << (first & 3),
+            2 => 3 << (first & 3),
+            _ => 15,
+        };
+        let mark = stamp | bytes << BYTES;
         for w in 0..words {
-            let word = (a[l] - arena) / 4 + w;
+            let word = first / 4 + w;
             if writes {
-                let mark = stamp | if strong { FLAG } else { 0 };
-                swapped[l * 4 + w as usize] = cell(word, 0).swap(mark, Ordering::Relaxed);
+                let mark = mark | if strong { FLAG } else { 0 };
+                swapped[l * 4 + w as usize] = if size < 4 {
+                    races.mark_part(word, mark)
+                } else {
+                    races.cell(word, 0).swap(mark, Ordering::Relaxed)
+                };
             } else if !strong {
-                let old = cell(word, 1).load(Ordering::Relaxed);
+                let cell = races.cell(word, 1);
+                let old = cell.load(Ordering::Relaxed);
                 if old >> LAUNCH != races.launch {
-                    cell(word, 1).store(stamp, Ordering::Relaxed);
-                } else if old as u32 != me && old & FLAG == 0 {
-                    cell(word, 1).store(old | FLAG, Ordering::Relaxed);
+                    cell.store(mark, Ordering::Relaxed);
+                } else if old | FLAG != mark | FLAG
+                    && (races.exact || old & FLAG == 0 || mark & !old & 15 << BYTES != 0)
+                {
+                    races.mark_reader(word, old, mark);
                 }
             }
         }
     });
     fence(Ordering::SeqCst);
     lanes(mask, |l| {
+        let first = a[l] - arena;
+        let bytes = match size {
+            1 => 1 << (first & 3),
+            2 => 3 << (first & 3),
+            _ => 15,
+        };
         for w in 0..words {
-            let word = (a[l] - arena) / 4 + w;
+            let word = first / 4 + w;
             let write = if writes {
                 swapped[l * 4 + w as usize]
             } else {
-                cell(word, 0).load(Ordering::Relaxed)
+                races.cell(word, 0).load(Ordering::Relaxed)
             };
             if write >> LAUNCH == races.launch
-                && write as u32 != me
-                && !(strong && write & FLAG != 0)
+                && (write as u32 != me && bytes_of(write) & bytes != 0 || write & MORE != 0)
             {
-                conflicts.push((l, write, true));
+                let all = std::iter::once(write).chain(races.writers.of(word, write & MORE != 0));
+                conflicts.extend(
+                    all.filter(|&m| {
+                        m as u32 != me && bytes_of(m) & bytes != 0 && !(strong && m & FLAG != 0)
+                    })
+                    .map(|m| (l, m, true)),
+                );
             }
             if writes && !strong {
-                let read = cell(word, 1).load(Ordering::Relaxed);
-                if read >> LAUNCH == races.launch && (read as u32 != me || read & FLAG != 0) {
-                    conflicts.push((l, read, false));
+                let read = races.cell(word, 1).load(Ordering::Relaxed);
+                if read >> LAUNCH == races.launch
+                    && bytes_of(read) & bytes != 0
+                    && (read as u32 != me || read & FLAG != 0)
+                {
+                    if read & FLAG != 0 && races.exact {
+                        let all = races.readers.of(word, true);
+                        conflicts.extend(
+                            all.filter(|&m| m as u32 != me && bytes_of(m) & bytes != 0)
+                                .map(|m| (l, m, false)),
+                        );
+                    } else {
+                        conflicts.push((l, read, false));
+                    }
                 }
             }
         }
@@ -177,44 +232,99 @@ pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: 
     }
 }
 
-fn synchronise(
-    i: &Inst,
-    a: &[u64; 32],
-    mask: u32,
-    kind: Kind,
-    races: &GlobalRaces,
-    sync: &mut BlockSync,
-    me: u32,
-) {
-    let releases = kind != Kind::Load && (sync.fenced || i.flags & RELEASE != 0);
-    let acquires = kind != Kind::Store || i.flags & ACQUIRE != 0;
+impl GlobalRaces {
+    /// The mark of a word's last writer (0) or reader (1).
+    #[inline(always)]
+    fn cell(&self, word: u64, which: usize) -> &AtomicU64 {
+        // SAFETY: the shadow covers every word of the arena and is only touched through atomics.
+        unsafe { AtomicU64::from_ptr(self.shadow.add(word as usize * 2 + which)) }
+    }
+
+    /// Marks a write of some of a word's bytes; gives the mark before. Marks of other bytes are kept.
+    fn mark_part(&self, word: u64, mark: u64) -> u64 {
+        let cell = self.cell(word, 0);
+        let mut old = cell.load(Ordering::Relaxed);
+        loop {
+            let here = old >> LAUNCH == self.launch;
+            let apart = !(15 << BYTES | MORE);
+            let new = if here && (old ^ mark) & apart == 0 {
+                // the same block goes on
+                old | mark
+            } else if here && bytes_of(old) & !bytes_of(mark) != 0 {
+                self.writers.add(word, old & !MORE);
+                mark | MORE
+            } else if here {
+                mark | old & MORE
+            } else {
+                mark
+            };
+            match cell.compare_exchange_weak(old, new, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return old,
+                Err(now) => old = now,
+            }
+        }
+    }
+
+    /// Another block, epoch or part of the word than the mark tells: remembers this reader, too.
+    #[inline(never)]
+    fn mark_reader(&self, word: u64, old: u64, mark: u64) {
+        let cell = self.cell(word, 1);
+        if old as u32 == mark as u32 && old & FLAG == 0 {
+            let bytes = (bytes_of(old) | bytes_of(mark)) << BYTES;
+            cell.store(mark | bytes, Ordering::Relaxed);
+            return;
+        }
+        if self.exact {
+            if old & FLAG == 0 {
+                self.readers.add(word, old);
+            }
+            self.readers.add(word, mark);
+        }
+        let many = old | FLAG | mark & 15 << BYTES;
+        if many != old {
+            cell.store(many, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Notes a release, before the access is made: whoever sees its effect comes later.
+fn release(a: &[u64; 32], mask: u32, races: &GlobalRaces, sync: &mut BlockSync, me: u32) {
     lanes(mask, |l| {
         let time = races.time.fetch_add(1, Ordering::SeqCst);
-        if releases {
-            let mut r = races.releases.lock().unwrap_or_else(|p| p.into_inner());
-            let list = r.by_address.entry(a[l]).or_default();
-            match list.iter_mut().find(|e| e.0 == me && e.1 == sync.epoch) {
-                Some(_) => {}
-                None => list.push((me, sync.epoch, time)),
-            }
-            if sync.acquired.len() <= 64 {
-                let known = sync.acquired.iter().map(|(&a, &t)| (a, t)).collect();
-                r.acquired.insert(me, known);
-            }
+        let mut r = races.releases.lock().unwrap_or_else(|p| p.into_inner());
+        let list = r.by_address.entry(a[l]).or_default();
+        if !list.iter().any(|e| e.0 == me && e.1 == sync.epoch) {
+            list.push((me, sync.epoch, time));
         }
-        if acquires {
-            if sync.acquired.len() >= FOLLOWED {
-                sync.lost = true;
-            } else {
-                // an acquire comes after the release of the same instruction
-                sync.acquired
-                    .insert(a[l], races.time.fetch_add(1, Ordering::SeqCst));
-            }
+        if sync.acquired.len() <= 64 {
+            let known = sync.acquired.iter().map(|(&a, &t)| (a, t)).collect();
+            r.acquired.insert(me, known);
         }
     });
-    if releases {
-        sync.epoch += 1;
+    sync.epoch += 1;
+}
+
+/// Notes an acquire (an atomic or a strong load), after the access was made: the releases whose effect it
+/// saw came before.
+pub fn acquired(cx: &mut Cx, a: &[u64; 32], mask: u32) {
+    // SAFETY: launch and block outlive the call.
+    let (launch, block) = unsafe { (&*cx.launch, &mut *cx.block) };
+    if !launch.opts.race {
+        return;
     }
+    let (arena, bytes) = (cx.arena, cx.arena_bytes);
+    let sync = &mut block.sync;
+    lanes(mask, |l| {
+        if a[l].wrapping_sub(arena) >= bytes {
+            return;
+        }
+        if sync.acquired.len() >= FOLLOWED {
+            sync.lost = true;
+        } else {
+            let time = launch.races.time.fetch_add(1, Ordering::SeqCst);
+            sync.acquired.insert(a[l], time);
+        }
+    });
 }
 
 #[cold]
@@ -225,16 +335,16 @@ fn judge(cx: &mut Cx, i: &Inst, lane: u32, spot: Spot, kind: Kind, old: u64, wri
     let launch = unsafe { &*cx.launch };
     let sync = unsafe { &(*cx.block).sync };
     let other = old as u32;
+    // without readers one by one, nothing in the kernel could order them
     let many = !written && old & FLAG != 0;
     // an atomic of the other block and one of this block on the same word are ordered by the word
     if written && old & FLAG != 0 && sync.acquired.contains_key(&address) {
         return;
     }
-    let epoch = (old >> EPOCH & 0x7fff) as u32;
-    if many && (sync.lost || !sync.acquired.is_empty()) {
+    if many && sync.lost {
         return;
     }
-    if !many && launch.races.ordered(other, epoch, sync) {
+    if !many && launch.races.ordered(other, epoch_of(old) as u32, sync) {
         return;
     }
     let [gx, gy, _] = launch.grid;

@@ -6,6 +6,10 @@
 //! `bar.warp.sync` orders lanes of one warp. Two accesses of different threads to the same bytes, one of
 //! them a plain write, that none of these orders are a hazard.
 
+mod judge;
+
+use judge::judge;
+
 use super::super::access::{STRONG, lanes};
 use super::super::cx::Cx;
 use super::super::inst::{Inst, NONE};
@@ -14,6 +18,7 @@ use super::super::warp::Warp;
 use super::Kind;
 use super::report::{self, Spot};
 use crate::check::FindingKind;
+use std::collections::HashMap;
 
 // write: clock 22 | bytes 4 | atomic 1 | pending 1 | thread 10 | instruction 26
 // reads: clock 22 | bytes 4 | many 1 | warp 5 | lanes or warps 32
@@ -37,6 +42,10 @@ pub struct SharedShadow {
     known: Vec<u32>,
     warp_floors: Vec<u32>,
     pub floor: u32,
+    /// Warps' clocks drift apart (barriers of some threads): readers of a word are remembered one by one.
+    exact: bool,
+    /// Warps that read a word and their clocks, where there is more than one.
+    readers: HashMap<u32, Vec<(u32, u32)>>,
 }
 
 impl SharedShadow {
@@ -57,12 +66,28 @@ impl SharedShadow {
         self.warp_floors.clear();
         self.warp_floors.resize(warps, 0);
         self.floor = 1;
+        self.exact = launch.program.partial_sync;
+        self.readers.clear();
     }
 
     /// All lanes of a warp have synchronised.
     pub fn warp_floor(&mut self, warp: usize, clock: u32) {
         if let Some(f) = self.warp_floors.get_mut(warp) {
             *f = clock;
+        }
+    }
+
+    /// Everything a warp's lanes did before a clock is ordered.
+    pub fn raise_warp_floor(&mut self, warp: usize, clock: u32) {
+        if let Some(f) = self.warp_floors.get_mut(warp) {
+            *f = (*f).max(clock);
+        }
+    }
+
+    /// A warp learns another one's clock.
+    pub fn learn_one(&mut self, warp: usize, other: usize, clock: u32) {
+        if let Some(k) = self.known.get_mut(warp * self.warps + other) {
+            *k = (*k).max(clock);
         }
     }
 
@@ -278,7 +303,11 @@ fn read_words(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32) -> Vec
             *read = if *read < floor {
                 mine
             } else {
-                merge(*read, mine, clock, number, warp_floor)
+                let merged = merge(*read, mine, clock, number, warp_floor);
+                if shadow.exact && merged & MANY != 0 {
+                    note_reader(&mut shadow.readers, at as u32, *read, number, clock);
+                }
+                merged
             };
         }
     }
@@ -333,7 +362,11 @@ fn write_words(
                     written: false,
                 });
             }
-            *write = entry(clock, bytes, thread, i.id) | if strong { ATOMIC } else { 0 };
+            // a thread's own atomic doesn't hide its plain write from the others
+            let plain = old >= floor && old & (ATOMIC | PENDING) == 0;
+            if !(strong && plain && (old >> THREAD & 1023) as u32 == thread) {
+                *write = entry(clock, bytes, thread, i.id) | if strong { ATOMIC } else { 0 };
+            }
         }
     });
     meetings
@@ -363,115 +396,24 @@ fn merge(old: u64, mine: u64, clock: u32, number: u32, warp_floor: u32) -> u64 {
     u64::from(clock.max((old >> CLOCK) as u32)) << CLOCK | 15 << BYTES | MANY | set
 }
 
-/// Decides whether two accesses are ordered after all, and reports them if not.
+/// Remembers each warp that read a word; `old` is what the word remembered before.
 #[cold]
-#[inline(never)]
-fn judge(cx: &mut Cx, i: &Inst, meeting: &Meeting, size: u32, kind: Kind) {
-    let Meeting {
-        lane,
-        word,
-        old,
-        written,
-    } = *meeting;
-    let warp = unsafe { &*cx.warp };
-    let shadow = unsafe { &(*cx.block).shadow };
-    let clock = (old >> CLOCK) as u32;
-    let me = warp.number as usize;
-    let floor = shadow.warp_floors[me];
-    let mut finding = FindingKind::SharedRace;
-    let other: String;
-    if written {
-        let thread = (old >> THREAD & 1023) as u32;
-        let (by_warp, by_lane) = ((thread / 32) as usize, thread % 32);
-        let pending = old & PENDING != 0;
-        let ordered = if pending {
-            false
-        } else if by_warp == me {
-            lanes_ordered(warp, floor, by_lane, clock, lane as u32)
-        } else {
-            shadow.knows(me, by_warp, clock)
-        };
-        if ordered {
-            return;
-        }
-        let (line, source) = cx.launch().program.place((old & INST) as u32);
-        let by_same_instruction =
-            old & INST == u64::from(i.id) & INST && by_warp == me && clock == warp.clock;
-        if kind == Kind::Store && by_same_instruction && same_value(cx, i, lane, by_lane as usize) {
-            return;
-        }
-        let source = source
-            .map(|s| format!(" ({}:{})", s.file, s.line))
-            .unwrap_or_default();
-        if pending {
-            finding = FindingKind::AsyncCopyHazard;
-            other = format!(
-                "the asynchronous copy (cp.async) of thread {thread} at PTX line {line}{source} has not been waited for"
-            );
-        } else {
-            other = format!("thread {thread} wrote it at PTX line {line}{source}");
-        }
-    } else if old & MANY != 0 {
-        let warps = old as u32;
-        let unordered = (0..32)
-            .filter(|w| warps >> w & 1 != 0 && *w != me)
-            .find(|&w| !shadow.knows(me, w, clock));
-        let Some(w) = unordered else { return };
-        other = format!("threads of warp {w} and others read it");
-    } else {
-        let by_warp = (old >> WARP & 31) as usize;
-        let readers = old as u32;
-        if by_warp == me {
-            let others = readers & !(1 << lane);
-            let open = (0..32).find(|&r| {
-                others >> r & 1 != 0 && !lanes_ordered(warp, floor, r, clock, lane as u32)
-            });
-            let Some(r) = open else { return };
-            other = format!("thread {} of the same warp read it", warp.first_thread + r);
-        } else if shadow.knows(me, by_warp, clock) {
-            return;
-        } else {
-            let r = warp_first(by_warp) + readers.trailing_zeros();
-            other = format!("thread {r} read it");
-        }
+fn note_reader(
+    readers: &mut HashMap<u32, Vec<(u32, u32)>>,
+    word: u32,
+    old: u64,
+    number: u32,
+    clock: u32,
+) {
+    let list = readers.entry(word).or_default();
+    if old & MANY == 0 {
+        // the first of them until now
+        *list = vec![((old >> WARP & 31) as u32, (old >> CLOCK) as u32)];
     }
-    let does = match kind {
-        Kind::Load => "reads",
-        Kind::Store => "writes",
-        Kind::Atomic => "updates",
-    };
-    let message = format!(
-        "a shared-memory hazard: the thread {does} a word and {other}, with no barrier between; add __syncthreads() (or __syncwarp() within a warp)"
-    );
-    let spot = Spot {
-        address: u64::from(word) * 4,
-        space: "shared",
-        bytes: size,
-    };
-    report::at(cx, finding, i, lane as u32, spot, &message);
-}
-
-fn warp_first(warp: usize) -> u32 {
-    warp as u32 * 32
-}
-
-/// Two lanes of one store write the same value: no order could matter.
-fn same_value(cx: &Cx, i: &Inst, x: usize, y: usize) -> bool {
-    let count = i.aux.clamp(1, 4) as usize;
-    let wide = i.p == 8 || i.flags & super::super::access::WIDE != 0;
-    [i.d, i.b, i.c, i.e]
-        .iter()
-        .take(count)
-        .filter(|&&r| r != NONE)
-        .all(|&row| unsafe {
-            if wide {
-                let t = cx.row::<u64>(row);
-                t[x] == t[y]
-            } else {
-                let t = cx.row::<u32>(row);
-                t[x] == t[y]
-            }
-        })
+    match list.iter_mut().find(|r| r.0 == number) {
+        Some(r) => r.1 = clock,
+        None => list.push((number, clock)),
+    }
 }
 
 /// The destination of an asynchronous copy: hazards with earlier accesses.

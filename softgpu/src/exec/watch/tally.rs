@@ -185,10 +185,9 @@ fn wavefronts(a: &[u64; 32], mask: u32, size: u64) -> u64 {
                 let word = a[l] / 4 + w;
                 let bank = (word % 32) as usize;
                 if !banks[bank][..counts[bank]].contains(&word) {
-                    if counts[bank] < 32 {
-                        banks[bank][counts[bank]] = word;
-                    }
-                    counts[bank] = (counts[bank] + 1).min(31);
+                    // a group has at most 32 words
+                    banks[bank][counts[bank]] = word;
+                    counts[bank] += 1;
                     most = most.max(counts[bank]);
                 }
             }

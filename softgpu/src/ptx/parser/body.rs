@@ -186,7 +186,7 @@ impl<'a> Parser<'a> {
                 let offset = inner + self.offset()?;
                 if self.is(',') {
                     return self
-                        .error("addresses with coordinates (textures, tensors) are not supported");
+                        .error("addresses with coordinates belong to textures and to tensor copies (TMA), which are not supported");
                 }
                 self.expect(']')?;
                 Ok(Operand::Address(Box::new(base), offset))

@@ -1,0 +1,120 @@
+//! initcheck of global and local memory.
+
+use super::*;
+
+/// initcheck of global memory; one byte of shadow for each byte.
+pub(super) fn initialised(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind) {
+    let arena = cx.arena;
+    let shadow = cx.watcher.written;
+    let at = |l: usize| unsafe { shadow.add((a[l] - arena) as usize) };
+    if kind == Kind::Store {
+        unsafe {
+            match size {
+                4 => lanes(mask, |l| at(l).cast::<u32>().write(0x0101_0101)),
+                8 => lanes(mask, |l| at(l).cast::<u64>().write(0x0101_0101_0101_0101)),
+                _ => lanes(mask, |l| std::ptr::write_bytes(at(l), 1, size as usize)),
+            }
+        }
+        return;
+    }
+    let mut missing = 0u32;
+    unsafe {
+        match size {
+            4 => lanes(mask, |l| {
+                missing |= u32::from(at(l).cast::<u32>().read() != 0x0101_0101) << l
+            }),
+            8 => lanes(mask, |l| {
+                missing |= u32::from(at(l).cast::<u64>().read() != 0x0101_0101_0101_0101) << l;
+            }),
+            16 => lanes(mask, |l| {
+                let all = u128::from_le_bytes([1; 16]);
+                missing |= u32::from(at(l).cast::<u128>().read_unaligned() != all) << l;
+            }),
+            _ => lanes(mask, |l| {
+                let all = (0..size as usize).all(|b| at(l).add(b).read() != 0);
+                missing |= u32::from(!all) << l;
+            }),
+        }
+    }
+    if missing != 0 {
+        // SAFETY: the shadow of bytes that were just looked at.
+        let missing = of_used_bytes(used_bytes(cx, i), missing, size, |l, b| unsafe {
+            at(l).add(b).read()
+        });
+        lanes(missing, |l| {
+            let spot = Spot {
+                address: a[l],
+                space: "global",
+                bytes: size,
+            };
+            let message = "the thread reads memory that nothing has written since it was allocated";
+            report::at(cx, FindingKind::Uninitialised, i, l as u32, spot, message);
+        });
+    }
+}
+
+/// Of the lanes whose load touches unwritten bytes, those that use such a byte: the compiler may load a
+/// whole vector for a part of it and says so (`.pragma "used_bytes_mask"`). `written` is the shadow of a
+/// lane's byte.
+pub(super) fn of_used_bytes(
+    used: u64,
+    missing: u32,
+    size: u32,
+    written: impl Fn(usize, usize) -> u8,
+) -> u32 {
+    if used == !0 {
+        return missing;
+    }
+    let mut kept = 0;
+    lanes(missing, |l| {
+        let bad = (0..size as usize).any(|b| used >> b & 1 != 0 && written(l, b) == 0);
+        kept |= u32::from(bad) << l;
+    });
+    kept
+}
+
+/// Which bytes of its load an instruction uses.
+pub(super) fn used_bytes(cx: &Cx, i: &Inst) -> u64 {
+    let info = cx.launch().program.info.get(i.id as usize);
+    info.map_or(!0, |info| info.used_bytes)
+}
+
+/// initcheck and counters of local memory; addresses are inside.
+pub fn observe_local(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind) {
+    if cx.launch().count {
+        cx.watcher.local(mask, size, kind);
+    }
+    if !cx.launch().opts.init {
+        return;
+    }
+    let mut missing = 0;
+    let warp = cx.warp();
+    lanes(mask, |l| {
+        for b in 0..u64::from(size) {
+            let at = a[l] + b;
+            let flag = &mut warp.local_written[(at / 4 * 128) as usize + l * 4 + (at % 4) as usize];
+            if kind == Kind::Load {
+                missing |= u32::from(*flag == 0) << l;
+            } else {
+                *flag = 1;
+            }
+        }
+    });
+    if missing != 0 {
+        let used = used_bytes(cx, i);
+        let warp = cx.warp();
+        missing = of_used_bytes(used, missing, size, |l, b| {
+            let at = a[l] + b as u64;
+            warp.local_written[(at / 4 * 128) as usize + l * 4 + (at % 4) as usize]
+        });
+    }
+    lanes(missing, |l| {
+        let spot = Spot {
+            address: a[l],
+            space: "local",
+            bytes: size,
+        };
+        let message = "the thread reads a local array or variable that it has not written";
+        report::at(cx, FindingKind::Uninitialised, i, l as u32, spot, message);
+    });
+}

@@ -1,0 +1,71 @@
+//! Asynchronous copies with zero fill, and memory whose contents are given up.
+
+use super::support::{all, kernel, run};
+use softgpu::FindingKind;
+
+/// Sixteen bytes a thread are copied; `tail` are the last operands of the copy.
+fn copy(tail: &str) -> Vec<u32> {
+    let body = format!(
+        ".shared .align 16 .b8 tile[512];\nmov.u32 %r1, %tid.x;\nmul.lo.u32 %r2, %r1, 16;\n\
+         mov.u32 %r3, tile;\nadd.u32 %r3, %r3, %r2;\nmul.wide.u32 %x1, %r1, 16;\nadd.s64 %x1, %out, %x1;\n\
+         mov.u32 %r9, 0xffffffff;\nst.shared.v4.u32 [%r3], {{%r9, %r9, %r9, %r9}};\n\
+         and.b32 %r4, %r1, 3;\nmul.lo.u32 %r4, %r4, 5;\nsetp.eq.u32 %p1, %r4, 5;\n\
+         cp.async.cg.shared.global [%r3], [%x1], 16{tail};\ncp.async.commit_group;\ncp.async.wait_group 0;\n\
+         ld.shared.v4.u32 {{%r5, %r6, %r7, %r8}}, [%r3];\nst.global.v4.u32 [%x1+512], {{%r5, %r6, %r7, %r8}};"
+    );
+    let mut start: Vec<u32> = (0..128).map(|n| 0x0101_0101 * (n + 1)).collect();
+    start.extend([7; 128]);
+    let words = run("sm_80", &kernel("sm_80", &body), 1, 32, &start, &all()).clean();
+    assert_eq!(words[..128], start[..128]);
+    words[128..].to_vec()
+}
+
+#[test]
+fn an_asynchronous_copy_fills_what_it_does_not_read_with_zeros() {
+    let bytes = |n: usize, l: usize| if n < l { 0xff } else { 0 };
+    for (n, &v) in copy(", %r4").iter().enumerate() {
+        // a thread reads 0, 5, 10 or 15 of its 16 bytes
+        let read = n / 4 % 4 * 5;
+        let mask = (0..4).fold(0u32, |m, b| m | bytes(n % 4 * 4 + b, read) << (8 * b));
+        assert_eq!(v, (0x0101_0101 * (n as u32 + 1)) & mask, "word {n}");
+    }
+    for (n, &v) in copy(", %p1").iter().enumerate() {
+        // the source is ignored where the predicate holds
+        let want = 0x0101_0101 * (n as u32 + 1);
+        assert_eq!(v, if n / 4 % 4 == 1 { 0 } else { want }, "word {n}");
+    }
+    for (n, &v) in copy("").iter().enumerate() {
+        assert_eq!(v, 0x0101_0101 * (n as u32 + 1));
+    }
+}
+
+#[test]
+fn a_copy_does_not_read_beyond_the_bytes_it_asks_for() {
+    // the last thread's copy begins at the end of the buffer
+    let body = ".shared .align 16 .b8 tile[16];\nmov.u32 %r3, tile;\nmov.u32 %r1, BYTES;\n\
+        cp.async.cg.shared.global [%r3], [%out+16], 16, %r1;\ncp.async.wait_all;\n\
+        ld.shared.u32 %r2, [%r3];\nst.global.u32 [%out], %r2;";
+    let none = kernel("sm_80", &body.replace("BYTES", "0"));
+    let words = run("sm_80", &none, 1, 1, &[9; 4], &all()).clean();
+    assert_eq!(words[0], 0);
+    let four = kernel("sm_80", &body.replace("BYTES", "4"));
+    let report = run("sm_80", &four, 1, 1, &[9; 4], &all()).report;
+    let kinds: Vec<_> = report.findings.iter().map(|f| f.kind).collect();
+    assert!(kinds.contains(&FindingKind::OutOfBounds), "{report:#?}");
+}
+
+#[test]
+fn discarded_memory_holds_nothing() {
+    let body = "discard.global.L2 [%out], 128;\nld.global.u32 %r1, [%out+124];\nst.global.u32 [%out+128], %r1;";
+    let text = kernel("sm_80", body);
+    let report = run("sm_80", &text, 1, 1, &[1; 64], &all()).report;
+    assert_eq!(report.findings.len(), 1, "{report:#?}");
+    assert_eq!(report.findings[0].kind, FindingKind::Uninitialised);
+    assert_eq!(report.findings[0].ptx_line, 12);
+    let again = body.replace("\nld", "\nst.global.u32 [%out+124], 5;\nld");
+    let words = run("sm_80", &kernel("sm_80", &again), 1, 1, &[1; 64], &all()).clean();
+    assert_eq!(words[32], 5);
+    let misaligned = kernel("sm_80", "discard.global.L2 [%out+32], 128;");
+    let report = run("sm_80", &misaligned, 1, 1, &[1; 64], &all()).report;
+    assert_eq!(report.findings[0].kind, FindingKind::Misaligned);
+}
