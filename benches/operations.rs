@@ -3,7 +3,7 @@
 //! beside this one: `cuda` where a GPU is there, timed by events on the device with the second-level cache filled with
 //! other data before each run. Percents of peak are those of `warp19 verify --device cuda`.
 //! `WARP19_BENCH=softgpu` runs the CUDA benchmarks on softgpu, whose times say nothing about a GPU, to see that they run;
-//! `WARP19_BENCH_batch()` is the batch.
+//! `WARP19_BENCH_BATCH` is the batch.
 //!
 //! Work is counted as `ops` counts it, taps in the padding included, so that figures compare between algorithms.
 
@@ -21,7 +21,7 @@ use warp19::ops::optimizer::{AdamParams, Epsilon, SgdParams};
 use warp19::ops::pool::PoolShape;
 
 fn batch() -> usize {
-    let set = std::env::var("WARP19_BENCH_batch()").ok();
+    let set = std::env::var("WARP19_BENCH_BATCH").ok();
     set.and_then(|b| b.parse().ok()).unwrap_or(64)
 }
 

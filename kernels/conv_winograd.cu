@@ -17,7 +17,7 @@
 // channels of each. At the end the points meet in shared memory. The next step's numbers are on their way from global
 // memory while this one is multiplied.
 //
-// Arithmetic bounds it: of the main loop's instructions about three quarters are multiply-adds, for 2.25 times fewer
+// Arithmetic bounds it: of the main loop's instructions about seven in ten are multiply-adds, for 2.25 times fewer
 // of them than the definition has. Multiplications with padding are not skipped, and outputs beyond an odd edge are
 // computed for nothing; src/cuda/plan.rs counts when it pays.
 #include "block.cuh"
@@ -26,6 +26,13 @@
 #define COLUMNS WINOGRAD_COLUMNS
 #define STEP WINOGRAD_STEP
 #define POINTS 16
+
+// Registers are scarce: with all channels unrolled, some compilers spill on these.
+#if __CUDA_ARCH__ < 700 || __CUDA_ARCH__ >= 1000
+#define CHANNELS_UNROLLED 2
+#else
+#define CHANNELS_UNROLLED STEP
+#endif
 
 static_assert(TILES == 32 && COLUMNS == 64 && STEP == 8, "the places of banks are counted for these");
 static_assert(WINOGRAD_THREADS == TILES * STEP && WINOGRAD_THREADS == 16 * POINTS, "a patch a thread, a warp two points");
@@ -135,12 +142,15 @@ struct Source {
         columns_inside[1] = column0 + filter_column + (BACKWARD ? 32 : 0) < columns;
     }
 
-    // This step's numbers, into registers.
-    __device__ __forceinline__ void load() {
+    // This step's numbers, into registers: the patch, then the filters, which go on to the next step.
+    __device__ __forceinline__ void load_patch() {
         bool here = c + patch_channel < channels;
 #pragma unroll
         for (int p = 0; p < 16; p++)
             d[p] = here && (inside >> p & 1) ? px[p / 4 * image_row + p % 4 * channels] : 0.0f;
+    }
+
+    __device__ __forceinline__ void load_filters() {
 #pragma unroll
         for (int f = 0; f < 2; f++) {
             bool there = columns_inside[f] && c + filter_channel + (BACKWARD ? 0 : 4 * f) < channels;
@@ -171,28 +181,26 @@ struct Source {
     }
 };
 
-// acc[p] += patches x filters of point 2 warp + p. A thread's pieces are 4 lane_t + i and 16 more, its columns
-// 4 lane_k + j and 32 more.
-__device__ __forceinline__ void multiply_points(const float* shared, int point, int lane_t, int lane_k, float (&acc)[2][8][8]) {
+// acc += patches x filters of one point. A thread's pieces are 4 lane_t + i and 16 more, its columns 4 lane_k + j and
+// 32 more.
+__device__ __forceinline__ void multiply_point(const float* shared, int point, int lane_t, int lane_k, float (&acc)[8][8]) {
+    const float* v = shared + point * STEP * TILES;
+    const float* u = shared + PATCHES + point * STEP * COLUMNS;
+#pragma unroll CHANNELS_UNROLLED
+    for (int c = 0; c < STEP; c++) {
+        float a[8], b[8];
 #pragma unroll
-    for (int c = 0; c < STEP; c++)
-#pragma unroll
-        for (int p = 0; p < 2; p++) {
-            const float* v = shared + (point + p) * STEP * TILES;
-            const float* u = shared + PATCHES + (point + p) * STEP * COLUMNS;
-            float a[8], b[8];
-#pragma unroll
-            for (int half = 0; half < 2; half++) {
-                float4 f = *(const float4*)(v + patch_place(c, 4 * lane_t + 16 * half));
-                a[4 * half] = f.x, a[4 * half + 1] = f.y, a[4 * half + 2] = f.z, a[4 * half + 3] = f.w;
-                f = *(const float4*)(u + filter_place(c, 4 * lane_k + 32 * half));
-                b[4 * half] = f.x, b[4 * half + 1] = f.y, b[4 * half + 2] = f.z, b[4 * half + 3] = f.w;
-            }
-#pragma unroll
-            for (int i = 0; i < 8; i++)
-#pragma unroll
-                for (int j = 0; j < 8; j++) acc[p][i][j] += a[i] * b[j];
+        for (int half = 0; half < 2; half++) {
+            float4 f = *(const float4*)(v + patch_place(c, 4 * lane_t + 16 * half));
+            a[4 * half] = f.x, a[4 * half + 1] = f.y, a[4 * half + 2] = f.z, a[4 * half + 3] = f.w;
+            f = *(const float4*)(u + filter_place(c, 4 * lane_k + 32 * half));
+            b[4 * half] = f.x, b[4 * half + 1] = f.y, b[4 * half + 2] = f.z, b[4 * half + 3] = f.w;
         }
+#pragma unroll
+        for (int i = 0; i < 8; i++)
+#pragma unroll
+            for (int j = 0; j < 8; j++) acc[i][j] += a[i] * b[j];
+    }
 }
 
 template <bool BACKWARD>
@@ -208,12 +216,15 @@ __device__ __forceinline__ void winograd(
     if (part.count > 0) {
         Source<BACKWARD> from(
             x, w, pieces, h, width, channels, columns, piece0, column0, part.first * STEP, by_image, by_row);
-        from.load();
+        from.load_patch(), from.load_filters();
         for (int s = 0; s < part.count; s++) {
             from.deposit(shared);
             __syncthreads();
-            if (s + 1 < part.count) from.load();
-            multiply_points(shared, 2 * warp, lane_t, lane_k, acc);
+            bool more = s + 1 < part.count;
+            if (more) from.load_patch();
+            multiply_point(shared, 2 * warp, lane_t, lane_k, acc[0]);
+            if (more) from.load_filters();
+            multiply_point(shared, 2 * warp + 1, lane_t, lane_k, acc[1]);
             __syncthreads();
         }
     }
