@@ -77,12 +77,16 @@ fn on_an_ampere_with_the_older_nvrtc() {
     );
 }
 
-/// The choice of tiles takes each where it fits best; here each computes every shape, on both ways of filling shared
-/// memory.
+/// The choice of tiles takes each where it fits best; here each computes every shape. Devices before sm_80 fill shared
+/// memory through registers: there the widest and the narrowest tile.
 #[test]
 fn with_every_tile() {
-    for tile in ["0", "1", "2", "3"] {
-        for (device, major) in [("sm_86", "13"), ("sm_61", "12")] {
+    let runs = [
+        ("sm_86", "13", &["0", "1", "2", "3"][..]),
+        ("sm_61", "12", &["0", "3"]),
+    ];
+    for (device, major, tiles) in runs {
+        for tile in tiles {
             verify(
                 "conv,linear",
                 &[

@@ -283,7 +283,7 @@ fn a_network_without_errors_gets_a_page_that_says_so() {
     assert!(height < 400, "{height}");
     let page = std::fs::read_to_string(dir.join("out/report.html")).unwrap();
     assert_eq!(data(&page)[0]["total"], 0);
-    assert!(page.contains(": 100 %</title>"));
+    assert!(page.contains(": 100\u{a0}%</title>"));
 }
 
 #[test]
