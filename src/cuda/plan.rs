@@ -108,12 +108,13 @@ fn cycles(
 ) -> f64 {
     let each = (blocks * parts).div_ceil(MULTIPROCESSORS);
     let work = (each * multiplications) as f64 / 128.0 / efficiency;
-    // Filling the first tile and storing the result overlap with nothing.
+    // Filling the first tile and storing the result overlap with nothing; those of later blocks do with one another.
     let fixed = 1500.0 + stored as f64 / 16.0;
-    // The last block of a tile reads what the others wrote.
+    // The last block of a tile reads what the others wrote, for each tile of the multiprocessor.
+    let sums = blocks.div_ceil(MULTIPROCESSORS) as f64;
     let add = match parts {
         1 => 0.0,
-        n => 1000.0 + (4 * stored * (n + 1)) as f64 / BYTES_A_CYCLE,
+        n => sums * (1000.0 + (4 * stored * (n + 1)) as f64 / BYTES_A_CYCLE),
     };
     work + fixed + add
 }
