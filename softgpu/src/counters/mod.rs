@@ -20,7 +20,8 @@ pub struct Traffic {
     pub bytes: u64,
     /// Global: 32-byte sectors moved. Shared: wavefronts, that is passes over the 32 banks.
     pub moved: u64,
-    /// The least that the requests' different bytes would need.
+    /// The least. Global: sectors that the requests' different bytes would fill. Shared: passes without a bank
+    /// conflict, one for up to 32 lanes of 4 bytes, 16 lanes of 8 or 8 lanes of 16.
     pub ideal: u64,
 }
 

@@ -5,6 +5,8 @@ use super::cx::Cx;
 use super::inst::{Handler, Inst, NONE, Op, plain_handler};
 use super::row::{Isa, Lane};
 use super::watch::{self, Kind};
+use crate::numerics::Rounding;
+use crate::numerics::half::{self, Half};
 use crate::ptx::Type;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
@@ -27,9 +29,13 @@ pub enum Operation {
     Decrement,
     AddSingle,
     AddDouble,
+    AddHalf,
+    AddHalves,
+    AddBrain,
+    AddBrains,
 }
 
-const ALL: [Operation; 14] = {
+const ALL: [Operation; 18] = {
     use Operation::*;
     [
         Add,
@@ -46,6 +52,10 @@ const ALL: [Operation; 14] = {
         Decrement,
         AddSingle,
         AddDouble,
+        AddHalf,
+        AddHalves,
+        AddBrain,
+        AddBrains,
     ]
 };
 
@@ -57,6 +67,10 @@ pub fn operation(word: &str, ty: Type) -> Option<Operation> {
         ("add", U32 | S32 | U64 | S64) => Add,
         ("add", F32) => AddSingle,
         ("add", F64) => AddDouble,
+        ("add", F16) => AddHalf,
+        ("add", F16x2) => AddHalves,
+        ("add", Bf16) => AddBrain,
+        ("add", Bf16x2) => AddBrains,
         ("min", U32 | U64) => MinUnsigned,
         ("max", U32 | U64) => MaxUnsigned,
         ("min", S32 | S64) => MinSigned,
@@ -124,7 +138,20 @@ fn apply(op: Operation, old: u64, b: u64, c: u64, wide: bool) -> u64 {
             u64::from(super::real::tidy(sum))
         }
         AddDouble => (f64::from_bits(old) + f64::from_bits(b)).to_bits(),
+        AddHalf => u64::from(half_sum(old as u16, b as u16, Half::F16)),
+        AddBrain => u64::from(half_sum(old as u16, b as u16, Half::Bf16)),
+        AddHalves => u64::from(half::map2(old as u32, b as u32, |x, y| {
+            half_sum(x, y, Half::F16)
+        })),
+        AddBrains => u64::from(half::map2(old as u32, b as u32, |x, y| {
+            half_sum(x, y, Half::Bf16)
+        })),
     }
+}
+
+/// The sum rounded to nearest even, subnormals kept: `.noftz` is the only form there is.
+fn half_sum(a: u16, b: u16, format: Half) -> u16 {
+    half::add(a, b, format, Rounding::NearestEven)
 }
 
 struct Atomic<T, const SPACE: u8>(PhantomData<T>);

@@ -69,3 +69,22 @@ fn discarded_memory_holds_nothing() {
     let report = run("sm_80", &misaligned, 1, 1, &[1; 64], &all()).report;
     assert_eq!(report.findings[0].kind, FindingKind::Misaligned);
 }
+
+#[test]
+fn atomics_add_halves_and_keep_subnormals() {
+    // f16x2: 32 lanes add 1 and 0.5; the smallest subnormal twice; 2048 + 1 is a tie, and goes to the even 2048
+    let body = "mov.b32 %r1, 0x38003c00;\nred.global.add.noftz.f16x2 [%out], %r1;\n\
+        mov.u32 %r2, %tid.x;\nsetp.ne.u32 %p1, %r2, 0;\n@%p1 ret;\n.reg .b16 %h<4>;\n\
+        mov.b16 %h1, 1;\nred.global.add.noftz.f16 [%out+4], %h1;\n\
+        mov.b16 %h2, 0x3c00;\natom.global.add.noftz.f16 %h3, [%out+6], %h2;\n\
+        cvt.u32.u16 %r3, %h3;\nst.global.u32 [%out+8], %r3;";
+    let start = [0, 0x6800_0001, 9];
+    let words = run("sm_75", &kernel("sm_75", body), 1, 32, &start, &all()).clean();
+    assert_eq!(words, [0x4c00_5000, 0x6800_0002, 0x6800]);
+    // bf16: 256 + 1 is a tie between 256 and 258, and goes to 256; 1 + 1 is 2
+    let body = "mov.b32 %r1, 0x3f803f80;\nred.global.add.noftz.bf16x2 [%out], %r1;\n\
+        .reg .b16 %h<2>;\nmov.b16 %h1, 0x3f80;\nred.global.add.noftz.bf16 [%out+4], %h1;";
+    let start = [0x4380_3f80, 0x0000_4380];
+    let words = run("sm_90", &kernel("sm_90", body), 1, 1, &start, &all()).clean();
+    assert_eq!(words, [0x4380_4000, 0x0000_4380]);
+}

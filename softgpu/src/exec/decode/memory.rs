@@ -7,7 +7,7 @@ use super::super::program::Class;
 use super::operands::SymbolValue;
 use super::qualifiers::{Access, qualifiers};
 use super::{Decoded, Decoder, Mods, Refusal};
-use crate::ptx::{Instr, Operand, Space};
+use crate::ptx::{Instr, Operand, Space, Type};
 
 /// An address on its way into an instruction.
 pub struct Address {
@@ -242,7 +242,19 @@ impl<'a> Decoder<'a> {
                 "add", "min", "max", "and", "or", "xor", "exch", "cas", "inc", "dec",
             ])
             .ok_or_else(|| Refusal::new("this atomic operation is not known"))?;
+        let noftz = m.take("noftz");
         let ty = m.ty()?;
+        let half = matches!(ty, Type::F16 | Type::F16x2 | Type::Bf16 | Type::Bf16x2);
+        if half != noftz {
+            return Err(Refusal::new(
+                "'.noftz' belongs to atomics of f16 and bf16, and to them alone",
+            ));
+        }
+        match ty {
+            Type::F16 => self.needs_sm(70, "this atomic")?,
+            Type::Bf16 | Type::Bf16x2 => self.needs_sm(90, "this atomic")?,
+            _ => {}
+        }
         let op = atomics::operation(word, ty)
             .ok_or_else(|| Refusal::new("this atomic operation is not possible with this type"))?;
         let want = if word == "cas" { 3 } else { 2 } + usize::from(returns);

@@ -99,10 +99,10 @@ pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: 
         sorted[n] = a[l];
         n += 1;
     });
-    let wavefronts = if space == SHARED {
+    let (wavefronts, fewest) = if space == SHARED {
         wavefronts(a, mask, size)
     } else {
-        0
+        (0, 0)
     };
     let sorted = &mut sorted[..n];
     if !sorted.is_sorted() {
@@ -124,7 +124,6 @@ pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: 
     }
     let w = &mut cx.watcher;
     if space == SHARED {
-        let words = (distinct * size).div_ceil(4);
         let traffic = match kind {
             Kind::Load => &mut w.shared_loads,
             Kind::Store => &mut w.shared_stores,
@@ -136,7 +135,7 @@ pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: 
         traffic.requests += 1;
         traffic.bytes += n as u64 * size;
         traffic.moved += wavefronts;
-        traffic.ideal += words.div_ceil(32);
+        traffic.ideal += fewest;
         return;
     }
     debug_assert!(space == GLOBAL || space != SHARED);
@@ -167,12 +166,14 @@ pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: 
 }
 
 /// Passes over the 32 banks of shared memory: accesses of 8 bytes go by half warps, of 16 by quarters; in
-/// each the bank with the most different words decides.
-fn wavefronts(a: &[u64; 32], mask: u32, size: u64) -> u64 {
+/// each the bank with the most different words decides. The second number is what there would be without bank
+/// conflicts: one pass for each group with a lane in it.
+fn wavefronts(a: &[u64; 32], mask: u32, size: u64) -> (u64, u64) {
     let groups = (size / 4).clamp(1, 4) as usize;
     let lanes_each = 32 / groups;
     let words = size.div_ceil(4);
     let mut total = 0;
+    let mut fewest = 0;
     for g in 0..groups {
         let mut banks = [[0u64; 32]; 32];
         let mut counts = [0usize; 32];
@@ -193,8 +194,9 @@ fn wavefronts(a: &[u64; 32], mask: u32, size: u64) -> u64 {
             }
         }
         total += most as u64;
+        fewest += u64::from(most > 0);
     }
-    total.max(1)
+    (total.max(1), fewest.max(1))
 }
 
 /// The counters of a launch from its host threads' shares.
