@@ -51,7 +51,23 @@ fn full(d: &mut CudaDevice, len: usize) -> View {
     v
 }
 
-/// Full sectors in global memory, and as few passes over the banks of shared memory as the bytes need.
+/// Full sectors in global memory, passes over the banks of shared memory without conflicts, no local memory.
+fn wastes_nothing(what: &str, c: &Value) {
+    let sectors = ["global_loads", "global_stores"].map(|t| share(c, t));
+    // Passes over the banks against those without a bank conflict.
+    let passes = ["shared_loads", "shared_stores"].map(|t| 1.0 / share(c, t));
+    println!("{what}: full sectors {sectors:.3?}, passes over the banks {passes:.3?} of the least");
+    assert!(
+        sectors[0] >= 0.95 && sectors[1] >= 0.95,
+        "{what}: {sectors:?} {c:#}"
+    );
+    assert!(
+        passes[0] <= 1.05 && passes[1] <= 1.05,
+        "{what}: {passes:?} {c:#}"
+    );
+    assert_eq!(c["local_bytes_read"], 0, "{what}");
+}
+
 #[test]
 fn products_and_convolutions_waste_nothing() {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
@@ -94,27 +110,11 @@ fn products_and_convolutions_waste_nothing() {
         });
         assert_eq!(counters.len(), 6);
         for c in &counters {
-            let what = format!("tile {tile} {}", c["kernel"]);
-            let sectors = ["global_loads", "global_stores"].map(|t| share(c, t));
-            // Passes over the banks against those without a bank conflict.
-            let passes = ["shared_loads", "shared_stores"].map(|t| 1.0 / share(c, t));
-            println!(
-                "{what}: full sectors {sectors:.3?}, passes over the banks {passes:.3?} of the least"
-            );
-            assert!(
-                sectors[0] >= 0.95 && sectors[1] >= 0.95,
-                "{what}: {sectors:?} {c:#}"
-            );
-            assert!(
-                passes[0] <= 1.05 && passes[1] <= 1.05,
-                "{what}: {passes:?} {c:#}"
-            );
-            assert_eq!(c["local_bytes_read"], 0, "{what}");
+            wastes_nothing(&format!("tile {tile} {}", c["kernel"]), c);
         }
     }
 }
 
-/// Winograd's convolution: full sectors, and as few passes over the banks as its accesses are wide.
 #[test]
 fn winograd_wastes_nothing() {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
@@ -142,20 +142,7 @@ fn winograd_wastes_nothing() {
     for c in &counters {
         let what = c["kernel"].as_str().unwrap();
         assert!(what.ends_with("_winograd"), "{what}");
-        let sectors = ["global_loads", "global_stores"].map(|t| share(c, t));
-        let passes = ["shared_loads", "shared_stores"].map(|t| 1.0 / share(c, t));
-        println!(
-            "{what}: full sectors {sectors:.3?}, passes over the banks {passes:.3?} of the least"
-        );
-        assert!(
-            sectors[0] >= 0.95 && sectors[1] >= 0.95,
-            "{what}: {sectors:?} {c:#}"
-        );
-        assert!(
-            passes[0] <= 1.05 && passes[1] <= 1.05,
-            "{what}: {passes:?} {c:#}"
-        );
-        assert_eq!(c["local_bytes_read"], 0, "{what}");
+        wastes_nothing(what, c);
     }
 }
 

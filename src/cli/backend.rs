@@ -4,7 +4,6 @@ use crate::cpu::CpuDevice;
 use crate::cuda::{CudaDevice, driver};
 use crate::device::Device;
 use crate::error::{Error, Result};
-use std::sync::OnceLock;
 
 /// The flags every computing command shares.
 #[derive(clap::Args)]
@@ -16,9 +15,6 @@ pub struct Backend {
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
 }
-
-/// softgpu, once a device of it was opened.
-static SOFTGPU: OnceLock<softgpu::Library> = OnceLock::new();
 
 /// What a `--device` value names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +56,25 @@ impl Opened {
             Opened::Cuda(d) => d.as_mut(),
         }
     }
+
+    /// The findings of softgpu's checks so far, where the device is softgpu's.
+    ///
+    /// # Errors
+    /// Those of softgpu, and findings that are no JSON.
+    pub fn softgpu_findings(&self) -> Result<Option<serde_json::Value>> {
+        let Opened::Cuda(device) = self else {
+            return Ok(None);
+        };
+        let Some(library) = device.softgpu else {
+            return Ok(None);
+        };
+        let text = library
+            .take_findings()
+            .map_err(|e| Error::Device(e.to_string()))?;
+        let value = serde_json::from_str(&text)
+            .map_err(|e| Error::Device(format!("softgpu's findings cannot be read: {e}")))?;
+        Ok(Some(value))
+    }
 }
 
 impl Backend {
@@ -86,13 +101,7 @@ impl Backend {
         };
         match parse(&self.device)? {
             Choice::Cpu => cpu(),
-            Choice::Cuda(which) => {
-                let device = CudaDevice::open(which)?;
-                if let Some(library) = device.softgpu {
-                    let _ = SOFTGPU.set(library);
-                }
-                Ok(Opened::Cuda(Box::new(device)))
-            }
+            Choice::Cuda(which) => Ok(Opened::Cuda(Box::new(CudaDevice::open(which)?))),
             Choice::Auto => {
                 if !driver::is_present() || driver::count().unwrap_or(0) == 0 {
                     return cpu();
@@ -107,19 +116,6 @@ impl Backend {
             }
         }
     }
-}
-
-/// The findings of softgpu's checks so far, where a device of it was opened.
-pub fn softgpu_findings() -> Result<Option<serde_json::Value>> {
-    let Some(library) = SOFTGPU.get() else {
-        return Ok(None);
-    };
-    let text = library
-        .take_findings()
-        .map_err(|e| Error::Device(e.to_string()))?;
-    let value = serde_json::from_str(&text)
-        .map_err(|e| Error::Device(format!("softgpu's findings cannot be read: {e}")))?;
-    Ok(Some(value))
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub struct Args {
     #[arg(long, value_parser = zoo::NAMES, hide_possible_values = true)]
     model: Option<String>,
     /// robust or article [default: robust for the VGGs, the tutorials' own for deep-mnist*].
-    #[arg(long, value_parser = ["robust", "article"], hide_possible_values = true)]
+    #[arg(long, value_parser = Recipe::NAMES, hide_possible_values = true)]
     recipe: Option<String>,
     /// Folder with the dataset's IDX files; nothing is fetched then.
     #[arg(long)]

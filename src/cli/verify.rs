@@ -45,8 +45,8 @@ pub fn run(args: &Args) -> Result<()> {
         results.extend(conformance::run(device, case)?);
     }
     let seconds = start.elapsed().as_secs_f64();
-    let findings = super::backend::softgpu_findings()?;
     let description = device.describe();
+    let findings = opened.softgpu_findings()?;
     let timings = match &mut opened {
         Opened::Cuda(d) => {
             let batch = args

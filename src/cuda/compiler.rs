@@ -56,9 +56,7 @@ impl Compiler {
 
     /// NVRTC's options for a unit, the target's included.
     pub fn options(&self, unit: Unit) -> Vec<String> {
-        let mut options = vec![self.target.option()];
-        options.extend(unit.options());
-        options
+        unit.options_for(self.target)
     }
 
     /// The cache file of a unit.

@@ -51,17 +51,15 @@ pub fn nvrtc_for(sm: u32) -> Result<Nvrtc> {
 /// # Errors
 /// NVRTC's log.
 pub fn compile(nvrtc: &Nvrtc, sm: u32, unit: Unit) -> Result<Compiled> {
-    let mut options = unit.options();
-    options.push("--ptxas-options=-v".into());
     let target = Target::Cubin(sm);
+    let mut verbose = unit.options();
+    verbose.push("--ptxas-options=-v".into());
     let Output { code, log } = nvrtc
-        .compile(unit.file(), target, &options)
+        .compile(unit.file(), target, &verbose)
         .map_err(Error::Device)?;
-    options.pop();
-    options.insert(0, target.option());
     Ok(Compiled {
         unit,
-        options,
+        options: unit.options_for(target),
         cubin: code,
         usage: parse(&log),
     })

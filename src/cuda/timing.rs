@@ -124,7 +124,8 @@ pub fn timings(d: &mut CudaDevice, batch: usize) -> Result<Vec<Timing>> {
         n: size,
         k: size,
     };
-    let (a, b, c) = (square(d, size)?, square(d, size)?, square(d, size)?);
+    let len = size * size;
+    let (a, b, c) = (filled(d, len)?, filled(d, len)?, filled(d, len)?);
     let work = (2 * (size as u64).pow(3), 12 * (size as u64).pow(2));
     for (name, kind) in [
         ("gemm_nn", Gemm::Nn),
@@ -240,8 +241,4 @@ fn zeros(d: &mut CudaDevice, len: usize) -> Result<View> {
     let view = d.alloc(DType::F32, len)?;
     d.zero(view)?;
     Ok(view)
-}
-
-fn square(d: &mut CudaDevice, size: usize) -> Result<View> {
-    filled(d, size * size)
 }

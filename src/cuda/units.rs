@@ -2,6 +2,8 @@
 //!
 //! Every tile and block size is here and nowhere else; the kernels get them as `-D` options and check them.
 
+use super::nvrtc::Target;
+
 /// A thread block's piece of a product and how it is divided (`kernels/tile.cuh`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tile {
@@ -168,6 +170,13 @@ impl Unit {
     pub fn threads(self, kernel: &str) -> usize {
         let found = self.kernels().into_iter().find(|(n, _)| *n == kernel);
         found.map_or(0, |(_, t)| t)
+    }
+
+    /// NVRTC's options for a target, its architecture first.
+    pub fn options_for(self, target: Target) -> Vec<String> {
+        let mut options = vec![target.option()];
+        options.extend(self.options());
+        options
     }
 
     /// NVRTC options beside the architecture.

@@ -86,6 +86,9 @@ const ADAM: AdamParams = AdamParams {
 };
 
 impl Recipe {
+    /// The names that [`Recipe::named`] knows.
+    pub const NAMES: [&str; 2] = ["robust", "article"];
+
     /// The recipe of that name for a model. Without a name: `robust` for the VGGs, the tutorials' own for the others.
     ///
     /// # Errors
@@ -99,7 +102,8 @@ impl Recipe {
             (Some("article"), "deep-mnist") | (None, "deep-mnist") => Ok(Recipe::deep_mnist()),
             (Some("article"), _) | (None, _) => Ok(Recipe::article()),
             (Some(other), _) => Err(Error::Invalid(format!(
-                "unknown recipe '{other}'; known are robust and article"
+                "unknown recipe '{other}'; known are {}",
+                Recipe::NAMES.join(" and ")
             ))),
         }
     }

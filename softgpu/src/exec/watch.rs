@@ -86,7 +86,7 @@ fn look(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind, 
         return 0;
     }
     if cx.launch().count {
-        tally::access(cx, i, a, ok, size, kind, space);
+        tally::access(cx, a, ok, size, kind, space);
     }
     if space == SHARED {
         shared::access(cx, i, a, ok, size, kind);

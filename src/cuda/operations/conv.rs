@@ -1,12 +1,12 @@
 //! Convolutions as implicit products (`kernels/conv.cu`), and the first layer directly (`kernels/conv_direct.cu`).
 
-use super::{After, SHARED_LIMIT, address_or_null, addresses, aligned, parts, winograd};
+use super::{After, SHARED_LIMIT, address_or_null, addresses, aligned, tiled, winograd};
 use crate::cuda::CudaDevice;
 use crate::cuda::launch::{Arg, Grid};
 use crate::cuda::nvtx;
 use crate::cuda::plan::{self, Divisor, Product};
 use crate::cuda::units::{
-    DIRECT_CHANNELS, DIRECT_ROWS, DIRECT_THREADS, REDUCE_THREADS, TILE_K, TILES, Unit,
+    DIRECT_CHANNELS, DIRECT_ROWS, DIRECT_THREADS, REDUCE_THREADS, TILE_K, Unit,
 };
 use crate::device::DType::F32;
 use crate::device::View;
@@ -115,14 +115,7 @@ fn implicit(
         sums: false,
         vector,
     };
-    let plan = product.plan(d.tile);
-    let (blocks, tile) = (product.blocks(plan.tile), TILES[plan.tile]);
-    let [workspace, counters] = parts(d, plan.parts, blocks, tile.m * tile.n)?;
-    let grid = Grid {
-        blocks,
-        parts: plan.parts,
-        shared: 0,
-    };
+    let (tile, grid, [workspace, counters]) = tiled(d, &product)?;
     let mut args = vec![Arg::Address(x), Arg::Address(w)];
     let sizes = [
         s.n,
@@ -153,7 +146,7 @@ fn implicit(
         "conv_forward"
     };
     args.extend(sizes);
-    d.launch(Unit::Conv(plan.tile), kernel, grid, &args)
+    d.launch(Unit::Conv(tile), kernel, grid, &args)
 }
 
 pub fn backward_weight(
@@ -196,19 +189,13 @@ pub fn backward_weight(
         sums: true,
         vector: s.c.is_multiple_of(4) && s.k.is_multiple_of(4) && aligned(&[x, dy, dw, db]),
     };
-    let plan = product.plan(d.tile);
-    let (blocks, tile) = (product.blocks(plan.tile), TILES[plan.tile]);
-    let grid = Grid {
-        blocks,
-        parts: plan.parts,
-        shared: 0,
-    };
+    let (tile, grid, sum_args) = tiled(d, &product)?;
     let mut args = [x, dy, dw, db].map(Arg::Address).to_vec();
-    args.extend(parts(d, plan.parts, blocks, tile.m * tile.n)?);
+    args.extend(sum_args);
     args.extend([s.n, s.h, s.w, s.c, s.k, s.kernel].map(Arg::from));
     args.push(Arg::Divisor(Divisor::new(s.n)));
     args.extend((0..3).map(|away| Arg::Divisor(Divisor::new(s.w.saturating_sub(away)))));
-    d.launch(Unit::Conv(plan.tile), "conv_backward_weight", grid, &args)
+    d.launch(Unit::Conv(tile), "conv_backward_weight", grid, &args)
 }
 
 /// The weight gradient's kernel for convolutions that the direct path takes, and its dynamic shared memory.

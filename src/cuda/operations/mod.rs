@@ -10,7 +10,9 @@ pub mod product;
 mod winograd;
 
 use super::CudaDevice;
-use super::launch::Arg;
+use super::launch::{Arg, Grid};
+use super::plan::Product;
+use super::units::TILES;
 use crate::device::{Arenas, DType, Device, Dropout, StepState, View};
 use crate::error::{Error, Result};
 use crate::ops::batch::Gather;
@@ -67,6 +69,19 @@ fn parts(d: &mut CudaDevice, parts: usize, blocks: usize, floats: usize) -> Resu
     let workspace = d.workspace(blocks * parts * floats)?;
     let counters = d.memory.address(d.counters)?;
     Ok([Arg::Address(workspace), Arg::Address(counters)])
+}
+
+/// The tile a product takes, the blocks of its launch, and the arguments [`parts`] gives.
+fn tiled(d: &mut CudaDevice, product: &Product) -> Result<(usize, Grid, [Arg; 2])> {
+    let plan = product.plan(d.tile);
+    let (blocks, tile) = (product.blocks(plan.tile), TILES[plan.tile]);
+    let sums = parts(d, plan.parts, blocks, tile.m * tile.n)?;
+    let grid = Grid {
+        blocks,
+        parts: plan.parts,
+        shared: 0,
+    };
+    Ok((plan.tile, grid, sums))
 }
 
 impl Device for CudaDevice {

@@ -1,11 +1,11 @@
 //! Matrix products and linear layers: `kernels/gemm.cu`.
 
-use super::{After, address_or_null, addresses, aligned, parts};
+use super::{After, address_or_null, addresses, aligned, tiled};
 use crate::cuda::CudaDevice;
 use crate::cuda::launch::{Arg, Grid};
 use crate::cuda::nvtx;
 use crate::cuda::plan::Product;
-use crate::cuda::units::{NAIVE_THREADS, TILES, Unit};
+use crate::cuda::units::{NAIVE_THREADS, Unit};
 use crate::device::DType::F32;
 use crate::device::View;
 use crate::error::Result;
@@ -103,14 +103,7 @@ fn rows_first(
             && s.n.is_multiple_of(4)
             && aligned(&[a, b, c, after.bias, after.mask]),
     };
-    let plan = product.plan(d.tile);
-    let (blocks, tile) = (product.blocks(plan.tile), TILES[plan.tile]);
-    let [workspace, counters] = parts(d, plan.parts, blocks, tile.m * tile.n)?;
-    let grid = Grid {
-        blocks,
-        parts: plan.parts,
-        shared: 0,
-    };
+    let (tile, grid, [workspace, counters]) = tiled(d, &product)?;
     let args = [
         Arg::Address(a),
         Arg::Address(b),
@@ -125,7 +118,7 @@ fn rows_first(
         s.n.into(),
         s.k.into(),
     ];
-    d.launch(Unit::Gemm(plan.tile), kernel, grid, &args)
+    d.launch(Unit::Gemm(tile), kernel, grid, &args)
 }
 
 /// `c = a^T b` with a `[k, m]` and b `[k, n]` (`gemm_tn`), and the sums of b's columns where an address is given.
@@ -148,19 +141,13 @@ fn transposed(
             && s.n.is_multiple_of(4)
             && aligned(&[a, b, c, sums.unwrap_or(0)]),
     };
-    let plan = product.plan(d.tile);
-    let (blocks, tile) = (product.blocks(plan.tile), TILES[plan.tile]);
-    let grid = Grid {
-        blocks,
-        parts: plan.parts,
-        shared: 0,
-    };
+    let (tile, grid, sum_args) = tiled(d, &product)?;
     let mut args = [a, b, c].map(Arg::Address).to_vec();
-    args.extend(parts(d, plan.parts, blocks, tile.m * tile.n)?);
+    args.extend(sum_args);
     args.push(Arg::Address(sums.unwrap_or(0)));
     args.push(accumulate.into());
     args.extend([s.m, s.n, s.k].map(Arg::from));
-    d.launch(Unit::Gemm(plan.tile), "gemm_tn", grid, &args)
+    d.launch(Unit::Gemm(tile), "gemm_tn", grid, &args)
 }
 
 pub fn linear_forward(

@@ -7,6 +7,7 @@ use crate::report::guesses::confusion;
 use crate::report::known::doubted;
 use crate::report::run::{Run, Tested};
 use crate::report::text::{count, duration, percent_of, thousands};
+use crate::train::metrics::Epoch;
 use serde_json::json;
 
 /// Most errors of a run that the page holds.
@@ -62,8 +63,8 @@ pub fn header(runs: &[Run], tested: Option<(&Run, &Tested)>) -> String {
     )
 }
 
-/// A table with its heads; cells are HTML already.
-fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
+/// A table with its heads and its classes in report.css; cells are HTML already.
+fn table(classes: &str, heads: &[&str], rows: &[Vec<String>]) -> String {
     let cells = |tag: &str, row: &mut dyn Iterator<Item = &str>| -> String {
         let cells: String = row.map(|c| format!("<{tag}>{c}</{tag}>")).collect();
         format!("<tr>{cells}</tr>\n")
@@ -74,62 +75,63 @@ fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
         .map(|row| cells("td", &mut row.iter().map(String::as_str)))
         .collect();
     format!(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"table\"><table class=\"plain\"><thead>{head}</thead><tbody>{body}</tbody></table></div>\n"
+        "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"table\"><table class=\"{classes}\"><thead>{head}</thead><tbody>{body}</tbody></table></div>\n"
     )
 }
 
 /// One column a run, so that a few fit a phone.
 pub fn runs_table(runs: &[Run]) -> Result<String> {
-    let none = || "-".to_string();
     let percent = |share: f64| format!("{:.2} %", 100.0 * share);
-    let mut columns = Vec::new();
+    let of_epoch = |e: Option<&Epoch>, text: &dyn Fn(&Epoch) -> String| {
+        e.map_or_else(|| "-".to_string(), text)
+    };
+    let mut rows: Vec<Vec<String>> = Vec::new();
     for run in runs {
         let (best, last) = (run.best_epoch(), run.epochs.last());
-        columns.push([
-            escape(&run.config.model),
-            escape(&run.config.recipe.name),
-            escape(&run.config.dataset),
-            thousands(run.config.images),
-            thousands(run.config.model()?.parameter_count()),
-            best.map_or_else(none, |e| format!("<b>{}</b>", percent(e.test_accuracy))),
-            best.map_or_else(none, |e| e.epoch.to_string()),
-            best.map_or_else(none, |e| duration(e.seconds)),
-            last.map_or_else(none, |e| percent(e.test_accuracy)),
-            format!("{} of {}", run.epochs.len(), run.config.recipe.epochs),
-            last.map_or_else(none, |e| duration(e.seconds)),
-            match run.device.as_str() {
-                "" => none(),
-                device => escape(device),
-            },
-        ]);
+        let column = [
+            ("Model", escape(&run.config.model)),
+            ("Recipe", escape(&run.config.recipe.name)),
+            ("Dataset", escape(&run.config.dataset)),
+            ("Training images", thousands(run.config.images)),
+            (
+                "Parameters",
+                thousands(run.config.model()?.parameter_count()),
+            ),
+            (
+                "Best test accuracy",
+                of_epoch(best, &|e| format!("<b>{}</b>", percent(e.test_accuracy))),
+            ),
+            ("in epoch", of_epoch(best, &|e| e.epoch.to_string())),
+            ("after", of_epoch(best, &|e| duration(e.seconds))),
+            (
+                "Last test accuracy",
+                of_epoch(last, &|e| percent(e.test_accuracy)),
+            ),
+            (
+                "Epochs",
+                format!("{} of {}", run.epochs.len(), run.config.recipe.epochs),
+            ),
+            ("Time in all", of_epoch(last, &|e| duration(e.seconds))),
+            (
+                "Device",
+                match run.device.as_str() {
+                    "" => "-".to_string(),
+                    device => escape(device),
+                },
+            ),
+        ];
+        if rows.is_empty() {
+            rows.extend(column.iter().map(|(name, _)| vec![name.to_string()]));
+        }
+        for (row, (_, value)) in rows.iter_mut().zip(column) {
+            row.push(value);
+        }
     }
-    let names = [
-        "Model",
-        "Recipe",
-        "Dataset",
-        "Training images",
-        "Parameters",
-        "Best test accuracy",
-        "in epoch",
-        "after",
-        "Last test accuracy",
-        "Epochs",
-        "Time in all",
-        "Device",
-    ];
-    let rows: Vec<Vec<String>> = names
-        .iter()
-        .enumerate()
-        .map(|(i, name)| {
-            let own = columns.iter().map(|c| c[i].clone());
-            std::iter::once(name.to_string()).chain(own).collect()
-        })
-        .collect();
     let labels: Vec<String> = runs.iter().map(|r| escape(&r.label)).collect();
     let heads: Vec<&str> = std::iter::once("Run")
         .chain(labels.iter().map(String::as_str))
         .collect();
-    let table = table(&heads, &rows).replacen("\"plain\"", "\"plain runs\"", 1);
+    let table = table("plain runs", &heads, &rows);
     Ok(format!("<section><h2>Runs</h2>\n{table}</section>\n"))
 }
 
@@ -167,7 +169,7 @@ pub fn epochs_table(runs: &[Run]) -> String {
     }
     format!(
         "<details><summary>All epochs as a table</summary>\n{}</details></section>\n",
-        table(&heads, &rows)
+        table("plain", &heads, &rows)
     )
 }
 
@@ -242,7 +244,7 @@ pub fn class_table(run: &Run, tested: &Tested) -> String {
     format!(
         "<section><h2>Per class</h2>\n<p class=\"muted\">Run {}</p>\n{}</section>\n",
         escape(&run.label),
-        table(&heads, &rows)
+        table("plain", &heads, &rows)
     )
 }
 

@@ -10,7 +10,7 @@ pub fn copy_target<I: Isa>(cx: &mut Cx, i: &Inst, a: &mut [u64; 32], mask: u32, 
     }
     fill(a, ok);
     if cx.launch().count {
-        tally::access(cx, i, a, ok, size, Kind::Store, SHARED);
+        tally::access(cx, a, ok, size, Kind::Store, SHARED);
     }
     if cx.launch().opts.race {
         shared::access_for_copy(cx, i, a, ok, size);

@@ -1,9 +1,8 @@
 //! Counting what a profiler would count.
 
-use super::super::access::{GLOBAL, SHARED, lanes};
+use super::super::access::{SHARED, lanes};
 use super::super::block::Block;
 use super::super::cx::Cx;
-use super::super::inst::Inst;
 use super::super::launch::Launch;
 use super::super::module::Entry;
 use super::super::program::{Class, Program};
@@ -90,20 +89,18 @@ impl Watcher {
 }
 
 /// Counts an access whose lanes have the right addresses.
-pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind, space: u8) {
-    let _ = i;
+pub fn access(cx: &mut Cx, a: &[u64; 32], mask: u32, size: u32, kind: Kind, space: u8) {
     let size = u64::from(size);
+    if space == SHARED {
+        shared(&mut cx.watcher, a, mask, size, kind);
+        return;
+    }
     let mut sorted = [0u64; 32];
     let mut n = 0;
     lanes(mask, |l| {
         sorted[n] = a[l];
         n += 1;
     });
-    let (wavefronts, fewest) = if space == SHARED {
-        wavefronts(a, mask, size)
-    } else {
-        (0, 0)
-    };
     let sorted = &mut sorted[..n];
     if !sorted.is_sorted() {
         sorted.sort_unstable();
@@ -123,22 +120,6 @@ pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: 
         }
     }
     let w = &mut cx.watcher;
-    if space == SHARED {
-        let traffic = match kind {
-            Kind::Load => &mut w.shared_loads,
-            Kind::Store => &mut w.shared_stores,
-            Kind::Atomic => {
-                w.shared_atomics += n as u64;
-                &mut w.shared_stores
-            }
-        };
-        traffic.requests += 1;
-        traffic.bytes += n as u64 * size;
-        traffic.moved += wavefronts;
-        traffic.ideal += fewest;
-        return;
-    }
-    debug_assert!(space == GLOBAL || space != SHARED);
     let traffic = match kind {
         Kind::Load => &mut w.global_loads,
         Kind::Store => &mut w.global_stores,
@@ -163,6 +144,23 @@ pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: 
         to = to.max(at + size);
     }
     w.touch(from, to);
+}
+
+fn shared(w: &mut Watcher, a: &[u64; 32], mask: u32, size: u64, kind: Kind) {
+    let (wavefronts, fewest) = wavefronts(a, mask, size);
+    let lanes = u64::from(mask.count_ones());
+    let traffic = match kind {
+        Kind::Load => &mut w.shared_loads,
+        Kind::Store => &mut w.shared_stores,
+        Kind::Atomic => {
+            w.shared_atomics += lanes;
+            &mut w.shared_stores
+        }
+    };
+    traffic.requests += 1;
+    traffic.bytes += lanes * size;
+    traffic.moved += wavefronts;
+    traffic.ideal += fewest;
 }
 
 /// Passes over the 32 banks of shared memory: accesses of 8 bytes go by half warps, of 16 by quarters; in
