@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fetches NVRTC 12.9 and 13.x (the CUDA C++ compiler as a library) and nvdisasm from their Python packages into
-# .cache/nvrtc/12, .cache/nvrtc/13 and .cache/nvrtc/tools of the repository. No GPU, driver or toolkit is needed.
+# Fetches NVRTC 12.9 and 13.x (the CUDA C++ compiler as a library), nvdisasm and ptxas from their Python packages
+# into .cache/nvrtc/12, /13, /tools and /ptxas of the repository. No GPU, driver or toolkit is needed.
 # What is there already is kept; remove the folder to fetch anew. Set WARP19_NVRTC_DIR to another folder
 # of the same layout to use that instead.
 set -euo pipefail
@@ -39,4 +39,5 @@ fetch() { # major package library
 fetch 12 'nvidia-cuda-nvrtc-cu12==12.9.*' nvidia/cuda_nvrtc/lib/libnvrtc.so.12
 fetch 13 'nvidia-cuda-nvrtc==13.*' nvidia/cu13/lib/libnvrtc.so.13
 fetch tools 'nvidia-cuda-nvdisasm==13.*' nvidia/cu13/bin/nvdisasm
-chmod +x "$root/tools/nvidia/cu13/bin/nvdisasm"
+fetch ptxas 'nvidia-cuda-nvcc==13.*' nvidia/cu13/bin/ptxas
+chmod +x "$root/tools/nvidia/cu13/bin/nvdisasm" "$root/ptxas/nvidia/cu13/bin/ptxas"

@@ -16,12 +16,14 @@ pub mod memory;
 pub mod numerics;
 pub mod profile;
 pub mod ptx;
+pub mod ptxas;
 pub mod run;
 
 pub use check::{Finding, FindingKind, Source};
 pub use counters::{Counters, Executed, Occupancy, Traffic};
 pub use exec::{
-    Fault, KernelInfo, LaunchConfig, LaunchReport, LoadError, Module, Options, ParamInfo, launch,
+    Fault, KernelInfo, LaunchConfig, LaunchReport, LoadError, Module, Options, ParamInfo,
+    Registers, launch,
 };
 pub use library::{Library, LibraryError, library_path};
 pub use memory::{Allocation, Memory, MemoryError};

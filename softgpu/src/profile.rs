@@ -134,6 +134,19 @@ impl Profile {
         (warps * WARP).min(self.max_threads_per_block)
     }
 
+    /// Registers a thread can have at most where so many blocks of so many threads are to share a multiprocessor.
+    pub fn registers_for_blocks(&self, threads: u32, blocks: u32) -> u32 {
+        let fit = |&registers: &u32| {
+            let found = self.occupancy(threads, registers, 0);
+            found.blocks >= blocks || found.bound != Bound::Registers
+        };
+        let counts = (8..=248).rev().step_by(8);
+        std::iter::once(MAX_REGISTERS_PER_THREAD)
+            .chain(counts)
+            .find(fit)
+            .unwrap_or(8)
+    }
+
     /// Blocks of a kernel that one multiprocessor holds at once, and what bounds them.
     ///
     /// blocks = min(most blocks, floor(warps of the multiprocessor / warps of a block),
@@ -308,5 +321,11 @@ mod tests {
         assert_eq!(p.threads_by_registers(64), 1024);
         assert_eq!(p.threads_by_registers(65), 896);
         assert_eq!(p.threads_by_registers(255), 256);
+        // what ptxas gives kernels with __launch_bounds__(threads, blocks)
+        assert_eq!(p.registers_for_blocks(1024, 1), 64);
+        assert_eq!(p.registers_for_blocks(256, 1), 255);
+        assert_eq!(p.registers_for_blocks(256, 2), 128);
+        assert_eq!(p.registers_for_blocks(256, 3), 80);
+        assert_eq!(p.registers_for_blocks(96, 1), 255);
     }
 }

@@ -46,6 +46,8 @@ fn child() {
     );
     let module = context.load_module(Ptx::from_src(TEXT)).unwrap();
     let big = module.load_function("big").unwrap();
+    let registers = CUfunction_attribute::CU_FUNC_ATTRIBUTE_NUM_REGS;
+    println!("registers {}", big.get_attribute(registers).unwrap());
     let attribute = CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
     println!(
         "beyond {:?}",
@@ -150,11 +152,30 @@ fn without_any() {
     assert_eq!(answer.of("memory "), (8u64 << 30).to_string());
     assert!(answer.of("large ").starts_with("Ok"));
     assert_eq!(answer.of("end "), "Ok(())");
+    assert_eq!(answer.of("registers "), "1");
     assert!(
         !answer.errors.contains("warp instructions"),
         "{}",
         answer.errors
     );
+}
+
+/// A kernel that does nothing still gets a few registers of ptxas.
+#[test]
+fn ptxas_tells_the_registers() {
+    let root = std::env::var_os("WARP19_NVRTC_DIR").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.cache/nvrtc"),
+        PathBuf::from,
+    );
+    let ptxas = root.join("ptxas/nvidia/cu13/bin/ptxas");
+    assert!(
+        ptxas.is_file(),
+        "{} is missing: run scripts/fetch_nvrtc.sh",
+        ptxas.display()
+    );
+    let answer = child_with(&[("SOFTGPU_PTXAS", ptxas.to_str().unwrap())]);
+    let registers: u32 = answer.of("registers ").parse().unwrap();
+    assert!((2..=8).contains(&registers), "{registers}");
 }
 
 #[test]

@@ -97,11 +97,16 @@ fn error(output: &Output) -> String {
 
 /// The NVRTC of a major version for tests; it must be there.
 fn nvrtc(major: &str, library: &str) -> PathBuf {
+    nvrtc_tool(&format!("{major}/{library}"))
+}
+
+/// What scripts/fetch_nvrtc.sh brought.
+fn nvrtc_tool(file: &str) -> PathBuf {
     let root = std::env::var_os("WARP19_NVRTC_DIR").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../.cache/nvrtc"),
         PathBuf::from,
     );
-    let path = root.join(major).join(library);
+    let path = root.join(file);
     assert!(
         path.exists(),
         "{} is missing: run scripts/fetch_nvrtc.sh",
@@ -409,5 +414,72 @@ fn a_missing_nvrtc_is_said_with_the_command_that_brings_it() {
         error(&output).contains("pip install nvidia-cuda-nvrtc"),
         "{}",
         error(&output)
+    );
+}
+
+/// NVRTC tells the registers of a .cu file, ptxas those of a .ptx file; without it they are counted.
+#[test]
+fn registers_are_those_of_the_compiler() {
+    let folder = Folder::new("registers");
+    let source = "extern \"C\" __global__ void k(volatile unsigned* p) {\n    unsigned v[96];\n    \
+        _Pragma(\"unroll\") for (int i = 0; i < 96; i++) v[i] = p[i];\n    \
+        _Pragma(\"unroll\") for (int i = 0; i < 96; i++) p[i] = v[i];\n}\n";
+    let cu = folder.write("k.cu", source.as_bytes());
+    let words = folder.write("words.npy", &npy(&[0.5; 96]));
+    let (counters, buffer) = (folder.path("c.json"), format!("in:{words}"));
+    let registers = |file: &str, threads: &str, more: &[&str], ptxas: Option<&Path>| {
+        std::fs::remove_file(&counters).ok();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_softgpu-run"));
+        command
+            .args([file, "--kernel", "k", "--grid", "1", "--block", threads])
+            .args(["--check", "none", "--counters", &counters])
+            .args(more)
+            .args(["--", &buffer])
+            .env(
+                "WARP19_NVRTC",
+                nvrtc("13", "nvidia/cu13/lib/libnvrtc.so.13"),
+            );
+        if let Some(ptxas) = ptxas {
+            command.env("SOFTGPU_PTXAS", ptxas);
+        }
+        let output = command.output().unwrap();
+        if !output.status.success() {
+            return Err((code(&output), error(&output)));
+        }
+        let text = std::fs::read_to_string(&counters).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let count = json["registers"].as_u64().unwrap();
+        Ok((count, json["registers_known"].as_bool().unwrap()))
+    };
+    let (own, known) = registers(&cu, "512", &[], None).unwrap();
+    assert!((97..=128).contains(&own) && known, "{own} {known}");
+    let few = registers(&cu, "512", &["--nvrtc-option=--maxrregcount=64"], None);
+    let (few, known) = few.unwrap();
+    assert!(few <= 64 && known, "{few}");
+    let (code, message) = registers(&cu, "1024", &[], None).unwrap_err();
+    let wanted = format!("threads of {own} registers");
+    assert!(code == 1 && message.contains(&wanted), "{message}");
+
+    let nvrtc = softgpu::run::nvrtc::Nvrtc::load(&nvrtc("13", "nvidia/cu13/lib/libnvrtc.so.13"));
+    let options = ["--gpu-architecture=compute_86".to_string()];
+    let compiled = nvrtc.unwrap().compile(source, "k.cu", &options).unwrap();
+    let ptx = folder.write("k.ptx", compiled.ptx.as_bytes());
+    assert_eq!(registers(&ptx, "512", &[], None), Ok((98, false)));
+    let ptxas = nvrtc_tool("ptxas/nvidia/cu13/bin/ptxas");
+    assert_eq!(registers(&ptx, "512", &[], Some(&ptxas)), Ok((own, true)));
+    let (code, message) = registers(&ptx, "512", &[], Some(Path::new("/none"))).unwrap_err();
+    assert!(
+        code == 1 && message.contains("SOFTGPU_PTXAS names /none"),
+        "{message}"
+    );
+    // what ptxas refuses, no card runs
+    let wrong = folder.write(
+        "wrong.ptx",
+        compiled.ptx.replace("ret;", "ret; foo;").as_bytes(),
+    );
+    let (code, message) = registers(&wrong, "512", &[], Some(&ptxas)).unwrap_err();
+    assert!(
+        code == 1 && message.contains("refuses the text for sm_86"),
+        "{message}"
     );
 }

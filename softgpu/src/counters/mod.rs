@@ -65,8 +65,9 @@ pub struct Counters {
     pub threads: u64,
     pub static_shared: u32,
     pub dynamic_shared: u32,
-    /// Registers a thread needs, estimated from the PTX.
-    pub registers_estimate: u32,
+    /// Registers of a thread: those ptxas gave it where that is known, otherwise the values alive at once in the PTX.
+    pub registers: u32,
+    pub registers_known: bool,
     pub warp_instructions: u64,
     pub thread_instructions: u64,
     pub by_class: BTreeMap<&'static str, Executed>,
@@ -108,7 +109,7 @@ impl Counters {
         self.blocks += o.blocks;
         self.threads += o.threads;
         (self.static_shared, self.dynamic_shared) = (o.static_shared, o.dynamic_shared);
-        self.registers_estimate = o.registers_estimate;
+        (self.registers, self.registers_known) = (o.registers, o.registers_known);
         self.warp_instructions += o.warp_instructions;
         self.thread_instructions += o.thread_instructions;
         for (class, e) in &o.by_class {
@@ -210,12 +211,17 @@ impl Counters {
         line(
             "occupancy (theoretical)",
             format!(
-                "{:.0} %: {} blocks, {} warps a multiprocessor, limited by {}; about {} registers",
+                "{:.0} %: {} blocks, {} warps a multiprocessor, limited by {}; {}{} registers",
                 100.0 * self.occupancy.share,
                 self.occupancy.blocks_per_sm,
                 self.occupancy.warps_per_sm,
                 self.occupancy.limited_by,
-                self.registers_estimate
+                if self.registers_known {
+                    ""
+                } else {
+                    "at least "
+                },
+                self.registers
             ),
         );
         format!("{}\n{t}", self.kernel)

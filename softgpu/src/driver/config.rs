@@ -19,6 +19,8 @@ pub struct Config {
     pub eager: bool,
     /// Milliseconds without any driver call after which queued work runs by itself; 0 is never.
     pub idle_ms: u64,
+    /// NVIDIA's assembler, asked for the registers of every kernel.
+    pub ptxas: Option<PathBuf>,
     /// Settings that could not be understood, in words.
     pub complaints: Vec<String>,
 }
@@ -73,6 +75,11 @@ impl Config {
                 false
             }
         };
+        let ptxas = get(crate::ptxas::VARIABLE).map(PathBuf::from);
+        if let Some(file) = ptxas.as_ref().filter(|f| !f.is_file()) {
+            let (name, file) = (crate::ptxas::VARIABLE, file.display());
+            complaints.push(format!("{name}={file} is no file"));
+        }
         Config {
             profile,
             memory,
@@ -82,6 +89,7 @@ impl Config {
             counters_file,
             eager,
             idle_ms,
+            ptxas,
             complaints,
         }
     }
@@ -158,6 +166,7 @@ mod tests {
         assert_eq!(from(&[("SOFTGPU_CHECK", "rice")]).complaints.len(), 1);
         assert_eq!(from(&[("SOFTGPU_DEVICE", "sm_42")]).complaints.len(), 1);
         assert_eq!(from(&[("SOFTGPU_SEED", "-1")]).complaints.len(), 1);
+        assert_eq!(from(&[("SOFTGPU_PTXAS", "/none")]).complaints.len(), 1);
         assert_eq!(from(&[("SOFTGPU_STREAMS", "soon")]).complaints.len(), 1);
     }
 }

@@ -4,7 +4,7 @@ use super::entry::{Answer, Refusal, log, refuse};
 use super::errors::*;
 use super::state::*;
 use crate::exec::{Fault, KernelInfo, LaunchConfig};
-use crate::profile::{MAX_BLOCK, MAX_GRID, Profile};
+use crate::profile::Profile;
 use std::ffi::c_void;
 use std::sync::Arc;
 
@@ -54,19 +54,20 @@ impl Launch {
                 ),
             );
         }
-        check_shape(profile, f, shape)?;
         // SAFETY: passed on.
         let params = unsafe { pack(&f.info, params, extra)? };
+        let config = LaunchConfig {
+            grid: shape.grid,
+            block: shape.block,
+            dynamic_shared: shape.shared,
+            params,
+        };
+        check(profile, f, &config)?;
         Ok(Launch {
             function,
             info: f.info.clone(),
             data: f.data.clone(),
-            config: LaunchConfig {
-                grid: shape.grid,
-                block: shape.block,
-                dynamic_shared: shape.shared,
-                params,
-            },
+            config,
         })
     }
 
@@ -112,55 +113,24 @@ fn code_of(fault: &Fault) -> CuResult {
         Fault::MisalignedAddress(_) => MISALIGNED_ADDRESS,
         Fault::IllegalInstruction(_) => ILLEGAL_INSTRUCTION,
         Fault::LaunchTimeout(_) => LAUNCH_TIMEOUT,
+        Fault::InvalidLaunch(_) => INVALID_VALUE,
+        Fault::OutOfResources(_) => LAUNCH_OUT_OF_RESOURCES,
         _ => LAUNCH_FAILED,
     }
 }
 
-fn check_shape(profile: &Profile, f: &Function, shape: Shape) -> Answer {
+/// The opt-in for dynamic shared memory, which only the driver knows; all else is the kernel's and the device's.
+fn check(profile: &Profile, f: &Function, config: &LaunchConfig) -> Answer {
     let name = &f.info.name;
-    for (axis, letter) in ["x", "y", "z"].iter().enumerate() {
-        for (value, most, what) in [
-            (shape.grid[axis], MAX_GRID[axis], "grid"),
-            (shape.block[axis], MAX_BLOCK[axis], "block"),
-        ] {
-            if value == 0 || value > most {
-                return refuse(
-                    INVALID_VALUE,
-                    format!(
-                        "kernel {name}: {what} dimension {letter} is {value}; 1 to {most} are possible on {}",
-                        profile.name
-                    ),
-                );
-            }
-        }
+    if let Err(fault) = f.info.accepts(config, profile) {
+        return refuse(code_of(&fault), format!("kernel {name}: {fault}"));
     }
-    let threads = shape.block.iter().map(|&n| u64::from(n)).product::<u64>();
-    let most = max_threads(profile, &f.info);
-    if threads > u64::from(most) {
-        return refuse(
-            INVALID_VALUE,
-            format!(
-                "kernel {name}: a block of {threads} threads; at most {most} are possible (the device's limit or the kernel's launch bounds)"
-            ),
-        );
-    }
-    if let Some(required) = f.info.reqntid
-        && required != shape.block
-    {
-        return refuse(
-            INVALID_VALUE,
-            format!(
-                "kernel {name} requires blocks of {required:?} threads, launched with {:?}",
-                shape.block
-            ),
-        );
-    }
-    if shape.shared > f.max_dynamic_shared {
+    if config.dynamic_shared > f.max_dynamic_shared {
         return refuse(
             INVALID_VALUE,
             format!(
                 "kernel {name}: {} bytes of dynamic shared memory; {} are allowed (static: {}). Set CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES first to use more, up to {} bytes a block on {}",
-                shape.shared,
+                config.dynamic_shared,
                 f.max_dynamic_shared,
                 f.info.static_shared,
                 profile.shared_per_block_optin,
@@ -168,24 +138,7 @@ fn check_shape(profile: &Profile, f: &Function, shape: Shape) -> Answer {
             ),
         );
     }
-    if f.info.param_bytes > profile.max_param_bytes {
-        return refuse(
-            INVALID_VALUE,
-            format!(
-                "kernel {name} takes {} bytes of parameters; {} allows {}",
-                f.info.param_bytes, profile.name, profile.max_param_bytes
-            ),
-        );
-    }
     Ok(())
-}
-
-/// Most threads of a block of this kernel.
-pub fn max_threads(profile: &Profile, info: &KernelInfo) -> u32 {
-    let bound = info.maxntid.or(info.reqntid).map_or(u64::MAX, |n| {
-        n.iter().map(|&n| u64::from(n.max(1))).product::<u64>()
-    });
-    bound.min(u64::from(profile.max_threads_per_block)) as u32
 }
 
 /// Gathers the arguments at the kernel's offsets, from an array of pointers or from one buffer

@@ -12,7 +12,7 @@ pub use function::{function_attribute, set_function_attribute};
 use super::capture::submit;
 use super::entry::*;
 use super::errors::*;
-use super::launch::{Launch, Shape, max_threads};
+use super::launch::{Launch, Shape};
 use super::library::function_of;
 use super::queue::Work;
 use super::state::*;
@@ -99,11 +99,21 @@ pub fn load_module(
     ptx: &str,
 ) -> Answer<Handle> {
     state.not_while_capturing("loading a module")?;
-    let profile = driver.config().profile;
-    let module = match Module::load(ptx, &profile, &driver.memory) {
+    let config = driver.config();
+    let profile = config.profile;
+    let mut module = match Module::load(ptx, &profile, &driver.memory) {
         Ok(module) => module,
         Err(error) => return refuse(INVALID_PTX, error.to_string()),
     };
+    if let Some(ptxas) = &config.ptxas {
+        match crate::ptxas::registers(ptxas, ptx, profile.sm) {
+            Ok(counts) => module.know_registers(&counts),
+            Err(message) => {
+                module.unload(&driver.memory);
+                return refuse(INVALID_PTX, message);
+            }
+        }
+    }
     let data = Arc::new(ModuleData {
         module,
         versions: versions(ptx),

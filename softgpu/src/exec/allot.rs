@@ -28,7 +28,8 @@ pub struct Allotment {
 
 /// Allots rows; `wide[r]` tells that register `r` needs two rows.
 pub fn allot(graph: &Graph, touches: &[Touches], wide: &[bool]) -> Allotment {
-    let spans = spans(graph, touches, wide.len());
+    let live = Liveness::of(graph, touches, wide.len());
+    let spans = spans(graph, touches, &live, wide.len());
     let mut order: Vec<usize> = (0..wide.len())
         .filter(|&r| spans[r].0 != usize::MAX)
         .collect();
@@ -56,80 +57,129 @@ pub fn allot(graph: &Graph, touches: &[Touches], wide: &[bool]) -> Allotment {
         };
     }
     let count = singles_from + until[0].len() as u32;
-    // positions count from 1 so that 0 means never
-    let mut events = Vec::new();
-    for &r in &order {
-        let weight = if wide[r] { 2i64 } else { 1 };
-        events.push((spans[r].0, 1, weight));
-        events.push((spans[r].1, 0, -weight));
-    }
-    events.sort();
-    let (mut now, mut pressure) = (0, 0);
-    for (_, _, w) in events {
-        now += w;
-        pressure = pressure.max(now);
-    }
+    let pressure = pressure(graph, touches, &live, wide);
     Allotment {
         rows,
         count,
-        pressure: pressure as u32,
+        pressure,
     }
+}
+
+/// Bits of the registers alive where each block begins and ends.
+struct Liveness {
+    at_start: Vec<Vec<u64>>,
+    at_end: Vec<Vec<u64>>,
+}
+
+impl Liveness {
+    fn of(graph: &Graph, touches: &[Touches], registers: usize) -> Liveness {
+        let words = registers.div_ceil(64);
+        let blocks = graph.successors.len();
+        let mut reads = vec![vec![0u64; words]; blocks];
+        let mut writes = vec![vec![0u64; words]; blocks];
+        for b in 0..blocks {
+            for t in &touches[graph.starts[b]..graph.starts[b + 1]] {
+                for &r in &t.reads {
+                    if !has(&writes[b], r) {
+                        set(&mut reads[b], r);
+                    }
+                }
+                for &r in &t.writes {
+                    if t.partial && !has(&writes[b], r) {
+                        set(&mut reads[b], r);
+                    }
+                    set(&mut writes[b], r);
+                }
+            }
+        }
+        let mut live_in = reads.clone();
+        let mut live_out = vec![vec![0u64; words]; blocks];
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for b in (0..blocks).rev() {
+                for &s in &graph.successors[b] {
+                    for w in 0..words {
+                        live_out[b][w] |= live_in[s][w];
+                    }
+                }
+                for w in 0..words {
+                    let new = reads[b][w] | (live_out[b][w] & !writes[b][w]);
+                    if new & !live_in[b][w] != 0 {
+                        live_in[b][w] |= new;
+                        changed = true;
+                    }
+                }
+            }
+        }
+        Liveness {
+            at_start: live_in,
+            at_end: live_out,
+        }
+    }
+}
+
+/// Most 32-bit registers alive behind any instruction, by the flow of values. A register with one writer that reads none (a
+/// kernel's argument, a constant) isn't counted: machine code takes such an operand from constant memory.
+fn pressure(graph: &Graph, touches: &[Touches], live: &Liveness, wide: &[bool]) -> u32 {
+    let mut writers = vec![0u32; wide.len()];
+    for t in touches {
+        for &r in &t.writes {
+            writers[r as usize] += if t.reads.is_empty() { 1 } else { 2 };
+        }
+    }
+    let weight = |r: u32| match (writers[r as usize], wide[r as usize]) {
+        (1, _) => 0,
+        (_, true) => 2,
+        _ => 1,
+    };
+    let mut most = 0;
+    for (b, out) in live.at_end.iter().enumerate() {
+        let mut live = out.clone();
+        let mut now: u32 = (0..wide.len() as u32)
+            .filter(|&r| has(&live, r))
+            .map(weight)
+            .sum();
+        most = most.max(now);
+        for t in touches[graph.starts[b]..graph.starts[b + 1]].iter().rev() {
+            for &r in t.writes.iter().filter(|_| !t.partial) {
+                if has(&live, r) {
+                    clear(&mut live, r);
+                    now -= weight(r);
+                }
+            }
+            for &r in &t.reads {
+                if !has(&live, r) {
+                    set(&mut live, r);
+                    now += weight(r);
+                }
+            }
+            most = most.max(now);
+        }
+    }
+    most
 }
 
 /// First and last position of each register; position of an instruction's reads is `2 i + 2`, of its
 /// writes `2 i + 3`. Registers never touched have `usize::MAX`.
-fn spans(graph: &Graph, touches: &[Touches], registers: usize) -> Vec<(usize, usize)> {
-    let words = registers.div_ceil(64);
-    let blocks = graph.successors.len();
-    let mut reads = vec![vec![0u64; words]; blocks];
-    let mut writes = vec![vec![0u64; words]; blocks];
-    for b in 0..blocks {
-        for t in &touches[graph.starts[b]..graph.starts[b + 1]] {
-            for &r in &t.reads {
-                if !has(&writes[b], r) {
-                    set(&mut reads[b], r);
-                }
-            }
-            for &r in &t.writes {
-                if t.partial && !has(&writes[b], r) {
-                    set(&mut reads[b], r);
-                }
-                set(&mut writes[b], r);
-            }
-        }
-    }
-    let mut live_in = reads.clone();
-    let mut live_out = vec![vec![0u64; words]; blocks];
-    let mut changed = true;
-    while changed {
-        changed = false;
-        for b in (0..blocks).rev() {
-            for &s in &graph.successors[b] {
-                for w in 0..words {
-                    live_out[b][w] |= live_in[s][w];
-                }
-            }
-            for w in 0..words {
-                let new = reads[b][w] | (live_out[b][w] & !writes[b][w]);
-                if new & !live_in[b][w] != 0 {
-                    live_in[b][w] |= new;
-                    changed = true;
-                }
-            }
-        }
-    }
+fn spans(
+    graph: &Graph,
+    touches: &[Touches],
+    live: &Liveness,
+    registers: usize,
+) -> Vec<(usize, usize)> {
     let mut spans = vec![(usize::MAX, 0); registers];
     let mut touch = |r: u32, at: usize| {
         let s = &mut spans[r as usize];
         s.0 = s.0.min(at);
         s.1 = s.1.max(at);
     };
-    for b in 0..blocks {
+    for b in 0..graph.successors.len() {
         for r in 0..registers as u32 {
-            if has(&live_in[b], r) {
+            if has(&live.at_start[b], r) {
                 touch(r, 2 * graph.starts[b] + 2);
             }
-            if has(&live_out[b], r) {
+            if has(&live.at_end[b], r) {
                 touch(r, 2 * graph.starts[b + 1] + 1);
             }
         }
@@ -159,4 +209,8 @@ fn has(set: &[u64], r: u32) -> bool {
 
 fn set(set: &mut [u64], r: u32) {
     set[r as usize / 64] |= 1 << (r % 64);
+}
+
+fn clear(set: &mut [u64], r: u32) {
+    set[r as usize / 64] &= !(1 << (r % 64));
 }

@@ -136,15 +136,17 @@ pub fn launch(
     opts: &Options,
     print: &mut dyn FnMut(&str),
 ) -> LaunchReport {
-    let refuse = |message: String| LaunchReport {
-        fault: Some(Fault::InvalidLaunch(message)),
+    let refuse = |fault: Fault| LaunchReport {
+        fault: Some(fault),
         ..LaunchReport::default()
     };
     let Some(entry) = module.entry(kernel) else {
-        return refuse(format!("the module has no kernel named {kernel}"));
+        return refuse(Fault::InvalidLaunch(format!(
+            "the module has no kernel named {kernel}"
+        )));
     };
-    if let Err(message) = entry.accepts(cfg, profile) {
-        return refuse(format!("kernel {kernel}: {message}"));
+    if let Err(fault) = entry.info.accepts(cfg, profile) {
+        return refuse(fault);
     }
     let program = module.program();
     let function = &program.functions[entry.function as usize];

@@ -22,6 +22,7 @@ mod decode;
 mod flowgraph;
 mod inst;
 mod launch;
+mod limits;
 mod mbarrier;
 mod module;
 mod moves;
@@ -39,6 +40,7 @@ use crate::check::Finding;
 use crate::counters::Counters;
 
 pub use launch::launch;
+pub use limits::{Registers, registers_in};
 pub use module::Module;
 
 /// Why a PTX text was refused.
@@ -72,8 +74,7 @@ pub struct KernelInfo {
     pub reqntid: Option<[u32; 3]>,
     pub maxntid: Option<[u32; 3]>,
     pub minnctapersm: Option<u32>,
-    /// Registers a thread needs, estimated from the PTX (ptxas decides on a card).
-    pub registers: u32,
+    pub registers: Registers,
 }
 
 /// Shape and arguments of a launch.
@@ -138,6 +139,8 @@ pub enum Fault {
     LaunchTimeout(String),
     #[error("invalid launch: {0}")]
     InvalidLaunch(String),
+    #[error("out of resources: {0}")]
+    OutOfResources(String),
     #[error("stopped at the first finding: {0}")]
     Aborted(String),
 }

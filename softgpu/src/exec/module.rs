@@ -6,7 +6,7 @@ use contents::{image, module_uses, place_shared};
 
 use super::decode::{Decoder, SharedLayout, Symbol};
 use super::program::{Function, Program, Slot};
-use super::{KernelInfo, LaunchConfig, LoadError, ParamInfo};
+use super::{KernelInfo, LoadError, ParamInfo, Registers};
 use crate::check::Source;
 use crate::memory::Memory;
 use crate::profile::Profile;
@@ -22,63 +22,6 @@ pub struct Entry {
     /// Where dynamic shared memory begins.
     pub dynamic_offset: u32,
     pub has_calls: bool,
-}
-
-impl Entry {
-    /// Why a launch of that shape is not possible.
-    pub fn accepts(&self, cfg: &LaunchConfig, profile: &Profile) -> Result<(), String> {
-        let threads: u64 = cfg.block.iter().map(|&b| u64::from(b)).product();
-        if threads == 0 || cfg.grid.contains(&0) {
-            return Err(format!(
-                "grid {:?} and block {:?} must not be zero",
-                cfg.grid, cfg.block
-            ));
-        }
-        let most = u64::from(profile.max_threads_per_block);
-        if threads > most || cfg.block[2] > 64 {
-            return Err(format!(
-                "block {:?}: a block has at most {most} threads, z at most 64",
-                cfg.block
-            ));
-        }
-        if cfg.grid[1] > 65535 || cfg.grid[2] > 65535 || cfg.grid[0] > i32::MAX as u32 {
-            return Err(format!(
-                "grid {:?}: at most 2147483647 x 65535 x 65535 blocks",
-                cfg.grid
-            ));
-        }
-        if let Some(wanted) = self.info.reqntid
-            && wanted != cfg.block
-        {
-            return Err(format!(
-                "it requires blocks of {wanted:?}, not {:?}",
-                cfg.block
-            ));
-        }
-        if let Some(most) = self.info.maxntid {
-            let most: u64 = most.iter().map(|&b| u64::from(b)).product();
-            if threads > most {
-                return Err(format!(
-                    "{threads} threads a block, its launch bounds allow {most}"
-                ));
-            }
-        }
-        let shared = u64::from(self.dynamic_offset) + u64::from(cfg.dynamic_shared);
-        if shared > u64::from(profile.shared_per_block_optin) {
-            return Err(format!(
-                "{shared} bytes of shared memory, {} has {}",
-                profile.name, profile.shared_per_block_optin
-            ));
-        }
-        if cfg.params.len() < self.info.param_bytes as usize {
-            return Err(format!(
-                "{} bytes of parameters, it takes {}",
-                cfg.params.len(),
-                self.info.param_bytes
-            ));
-        }
-        Ok(())
-    }
 }
 
 /// A loaded PTX module.
@@ -121,6 +64,15 @@ impl Module {
     /// What is known of one kernel.
     pub fn kernel(&self, name: &str) -> Option<KernelInfo> {
         self.entry(name).map(|e| e.info.clone())
+    }
+
+    /// Takes the kernels' registers from ptxas (see [`registers_in`](super::registers_in)).
+    pub fn know_registers(&mut self, counts: &HashMap<String, u32>) {
+        for entry in &mut self.entries {
+            if let Some(&count) = counts.get(&entry.info.name) {
+                entry.info.registers = Registers { count, known: true };
+            }
+        }
     }
 
     /// Address and size of a `.global` or `.const` variable.
@@ -395,18 +347,21 @@ fn load(
                 .map(|p| p.offset + p.size)
                 .max()
                 .unwrap_or(0);
+            let mut info = KernelInfo {
+                name: f.name.to_string(),
+                params: kernel_params,
+                param_bytes,
+                static_shared,
+                local_bytes: local,
+                reqntid: f.reqntid,
+                maxntid: f.maxntid,
+                minnctapersm: f.minnctapersm,
+                registers: Registers::default(),
+            };
+            let (alive, bound) = (done.pressure, info.bound());
+            info.registers = Registers::counted(alive, f.maxnreg, bound, f.minnctapersm, profile);
             entries.push(Entry {
-                info: KernelInfo {
-                    name: f.name.to_string(),
-                    params: kernel_params,
-                    param_bytes,
-                    static_shared,
-                    local_bytes: local,
-                    reqntid: f.reqntid,
-                    maxntid: f.maxntid,
-                    minnctapersm: f.minnctapersm,
-                    registers: (done.pressure + 8).min(255),
-                },
+                info,
                 function: n as u32,
                 variable_rows: done.variable_rows,
                 dynamic_offset: dynamic,

@@ -203,6 +203,7 @@ pub struct Function<'a> {
     pub maxntid: Option<[u32; 3]>,
     pub reqntid: Option<[u32; 3]>,
     pub minnctapersm: Option<u32>,
+    pub maxnreg: Option<u32>,
     /// False for a declaration without a body.
     pub has_body: bool,
 }

@@ -7,10 +7,12 @@ pub mod argument;
 pub mod npy;
 pub mod nvrtc;
 
-use crate::exec::{LaunchConfig, LaunchReport, Module, Options, ParamInfo, launch};
+use crate::exec::{LaunchConfig, LaunchReport, Module, Options, ParamInfo, launch, registers_in};
 use crate::memory::Memory;
 use crate::profile::Profile;
+use crate::ptxas;
 use argument::Argument;
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -171,10 +173,11 @@ pub fn main(arguments: &Arguments) -> u8 {
 
 fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let profile = &arguments.profile;
-    let ptx = ptx_text(arguments)?;
+    let (ptx, registers) = ptx_text(arguments)?;
     let memory = Memory::new(profile.memory_bytes);
-    let module = Module::load(&ptx, profile, &memory)
+    let mut module = Module::load(&ptx, profile, &memory)
         .map_err(|e| format!("{} is refused: {e}", arguments.file.display()))?;
+    module.know_registers(&registers);
     let kernel = find_kernel(&module, &arguments.kernel)?;
     let info = module
         .kernel(&kernel)
@@ -237,9 +240,9 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
     )
 }
 
-/// The PTX of the file: as it is, or from NVRTC.
-fn ptx_text(arguments: &Arguments) -> Result<String, Failure> {
-    let path = &arguments.file;
+/// The PTX of the file, as it is or from NVRTC, and the registers of its kernels where a compiler tells them.
+fn ptx_text(arguments: &Arguments) -> Result<(String, HashMap<String, u32>), Failure> {
+    let (path, sm) = (&arguments.file, arguments.profile.sm);
     let text = std::fs::read_to_string(path)
         .map_err(|e| format!("cannot read {}: {e}", path.display()))?;
     if path.extension().is_some_and(|e| e == "ptx") {
@@ -248,12 +251,17 @@ fn ptx_text(arguments: &Arguments) -> Result<String, Failure> {
                 "--nvrtc-option is for .cu files; a .ptx file is not compiled".into(),
             ));
         }
-        return Ok(text);
+        let registers = match std::env::var_os(ptxas::VARIABLE) {
+            Some(file) => ptxas::registers(file.as_ref(), &text, sm)?,
+            None => HashMap::new(),
+        };
+        return Ok((text, registers));
     }
-    let sm = arguments.profile.sm;
     let compiler = nvrtc::Nvrtc::find(sm)?;
     let mut options = vec![
-        format!("--gpu-architecture=compute_{sm}"),
+        // for the machine code's account of registers; the PTX is the same as for compute_N
+        format!("--gpu-architecture=sm_{sm}"),
+        "--ptxas-options=-v".into(),
         "-lineinfo".into(),
     ];
     if let Some(folder) = path.parent() {
@@ -265,7 +273,8 @@ fn ptx_text(arguments: &Arguments) -> Result<String, Failure> {
         options.push(format!("--include-path={folder}"));
     }
     options.extend(arguments.nvrtc_option.iter().cloned());
-    Ok(compiler.compile(&text, &path.display().to_string(), &options)?)
+    let compiled = compiler.compile(&text, &path.display().to_string(), &options)?;
+    Ok((compiled.ptx, registers_in(&compiled.log)))
 }
 
 /// The PTX name of the kernel meant: its own, or the only mangled form of it.

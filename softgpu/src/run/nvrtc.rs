@@ -29,6 +29,12 @@ pub struct Nvrtc {
     pub version: (i32, i32),
 }
 
+/// What a compilation gave.
+pub struct Compiled {
+    pub ptx: String,
+    pub log: String,
+}
+
 const HINT: &str = "Install it with `python3 -m pip install nvidia-cuda-nvrtc` (or \
     `nvidia-cuda-nvrtc-cu12` for devices older than sm_75), or set WARP19_NVRTC to the \
     library's path.";
@@ -99,11 +105,11 @@ impl Nvrtc {
         self.version.0 < 13 || sm >= 75
     }
 
-    /// Compiles a text to PTX. `name` appears in messages and in the `.loc` lines.
+    /// Compiles a text. `name` appears in messages and in the `.loc` lines.
     ///
     /// # Errors
     /// NVRTC's log.
-    pub fn compile(&self, text: &str, name: &str, options: &[String]) -> Result<String, String> {
+    pub fn compile(&self, text: &str, name: &str, options: &[String]) -> Result<Compiled, String> {
         let c_string = |s: &str| {
             CString::new(s).map_err(|_| format!("{name}: a zero byte in the text or an option"))
         };
@@ -132,10 +138,11 @@ impl Nvrtc {
                 "nvrtcCreateProgram",
             )?;
             let status = compile(program, pointers.len() as c_int, pointers.as_ptr());
+            let log = self.text(program, "nvrtcGetProgramLogSize", "nvrtcGetProgramLog");
             let result = if status == 0 {
-                self.text(program, "nvrtcGetPTXSize", "nvrtcGetPTX")
+                let ptx = self.text(program, "nvrtcGetPTXSize", "nvrtcGetPTX");
+                ptx.and_then(|ptx| Ok(Compiled { ptx, log: log? }))
             } else {
-                let log = self.text(program, "nvrtcGetProgramLogSize", "nvrtcGetProgramLog");
                 Err(format!(
                     "NVRTC {}.{} does not compile {name} ({}):\n{}",
                     self.version.0,

@@ -16,6 +16,14 @@ extern "C" __global__ void fixed_shared(float* p) {
     __syncthreads();
     p[threadIdx.x] = s[threadIdx.x ^ 1];
 }
+// 96 values are read before the first is written, in machine code too: they are volatile.
+#define TAKE(i) unsigned v##i = p[i];
+#define GIVE(i) p[i] = v##i;
+#define EIGHT(do, i) do(i##0) do(i##1) do(i##2) do(i##3) do(i##4) do(i##5) do(i##6) do(i##7)
+#define ALL(do) EIGHT(do, 1) EIGHT(do, 2) EIGHT(do, 3) EIGHT(do, 4) EIGHT(do, 5) EIGHT(do, 6) EIGHT(do, 7) EIGHT(do, 8) \
+    EIGHT(do, 9) EIGHT(do, 10) EIGHT(do, 11) EIGHT(do, 12)
+extern "C" __global__ void hungry(volatile unsigned* p) { ALL(TAKE) ALL(GIVE) }
+extern "C" __global__ void __launch_bounds__(1024) thrifty(volatile unsigned* p) { ALL(TAKE) ALL(GIVE) }
 __device__ unsigned counter = 7;
 "#;
 
@@ -85,6 +93,42 @@ fn launch_limits() {
         message.contains("fixed_shared") && message.contains("101376"),
         "{message}"
     );
+    stream.synchronize().unwrap();
+}
+
+/// More threads than the register file suffices for: refused with the code that says so, and nothing sticks.
+#[test]
+fn registers_of_a_block() {
+    let turn = turn();
+    turn.library.set("check", "none").unwrap();
+    let context = context();
+    let stream = context.new_stream().unwrap();
+    let mut data = stream.alloc_zeros::<u32>(1024).unwrap();
+    let mut launch = |f: &CudaFunction, threads: u32| {
+        let mut builder = stream.launch_builder(f);
+        builder.arg(&mut data);
+        unsafe { builder.launch(shape((1, 1, 1), (threads, 1, 1), 0)) }
+            .map(|_| ())
+            .map_err(|e| e.0)
+    };
+    let hungry = function(&context, "hungry");
+    let get = |f: &CudaFunction, a| f.get_attribute(a).unwrap();
+    use CUfunction_attribute::*;
+    assert_eq!(get(&hungry, CU_FUNC_ATTRIBUTE_NUM_REGS), 98);
+    assert_eq!(get(&hungry, CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK), 512);
+    assert_eq!(launch(&hungry, 512), Ok(()));
+    let refused = Err(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES);
+    assert_eq!(launch(&hungry, 513), refused);
+    let message = turn.library.last_message().unwrap();
+    assert!(
+        message.contains("hungry") && message.contains("__launch_bounds__(513)"),
+        "{message}"
+    );
+    let occupancy = hungry.occupancy_max_active_blocks_per_multiprocessor(512, 0, None);
+    assert_eq!(occupancy, Ok(1));
+    let thrifty = function(&context, "thrifty");
+    assert_eq!(get(&thrifty, CU_FUNC_ATTRIBUTE_NUM_REGS), 64);
+    assert_eq!(launch(&thrifty, 1024), Ok(()));
     stream.synchronize().unwrap();
 }
 

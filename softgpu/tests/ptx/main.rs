@@ -3,6 +3,7 @@
 
 mod counters;
 mod flow;
+mod limits;
 mod mbarrier;
 mod memory;
 mod refusals;

@@ -75,11 +75,11 @@ pub fn function_attribute(
     let f = known_function(state, function)?;
     let profile = driver.config().profile;
     Ok(match attribute {
-        0 => max_threads(&profile, &f.info) as i32,
+        0 => f.info.max_threads(&profile) as i32,
         1 => f.info.static_shared as i32,
         2 => 0,
         3 => f.info.local_bytes as i32,
-        4 => f.info.registers as i32,
+        4 => f.info.registers.count as i32,
         5 => f.data.versions.0,
         6 => profile.sm as i32,
         7 => 0,

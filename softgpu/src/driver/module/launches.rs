@@ -19,7 +19,8 @@ pub(super) fn launch(
     if cooperative {
         let threads: u32 = shape.block.iter().product();
         let shared = launch.info.static_shared + shape.shared;
-        let resident = profile.occupancy(threads, 0, shared).blocks * profile.sm_count;
+        let registers = launch.info.registers.count;
+        let resident = profile.occupancy(threads, registers, shared).blocks * profile.sm_count;
         let blocks: u64 = shape.grid.iter().map(|&n| u64::from(n)).product();
         if blocks > u64::from(resident) {
             return refuse(

@@ -12,12 +12,12 @@ pub(super) fn active_blocks(
     let function = function_of(driver, &mut state, context, function)?;
     let f = known_function(&state, function)?;
     let profile = driver.config().profile;
-    if threads <= 0 || threads as u32 > max_threads(&profile, &f.info) {
+    if threads <= 0 || threads as u32 > f.info.max_threads(&profile) {
         return refuse(INVALID_VALUE, format!("a block of {threads} threads"));
     }
     let total = f.info.static_shared as usize + shared;
     let total = u32::try_from(total).unwrap_or(u32::MAX);
-    let found = profile.occupancy(threads as u32, f.info.registers, total);
+    let found = profile.occupancy(threads as u32, f.info.registers.count, total);
     store(out, found.blocks as i32, "blocks")
 }
 
@@ -63,7 +63,7 @@ pub(super) fn best_block(
     let profile = driver.config().profile;
     let info = f.info.clone();
     drop(state);
-    let mut most = max_threads(&profile, &info);
+    let mut most = info.max_threads(&profile);
     if limit > 0 {
         most = most.min(limit as u32);
     }
@@ -72,7 +72,9 @@ pub(super) fn best_block(
     for threads in (1..=most.div_ceil(32)).map(|w| (w * 32).min(most)) {
         let dynamic = shared_of.map_or(shared, |f| f(threads as i32));
         let total = u32::try_from(dynamic + info.static_shared as usize).unwrap_or(u32::MAX);
-        let blocks = profile.occupancy(threads, info.registers, total).blocks;
+        let blocks = profile
+            .occupancy(threads, info.registers.count, total)
+            .blocks;
         best = best.max((blocks * threads, threads, blocks));
     }
     if best.0 == 0 {
@@ -126,7 +128,7 @@ pub extern "C" fn cuOccupancyAvailableDynamicSMemPerBlock(
         let function = function_of(driver, &mut state, context, function)?;
         let f = known_function(&state, function)?;
         let profile = driver.config().profile;
-        if blocks <= 0 || threads <= 0 || threads as u32 > max_threads(&profile, &f.info) {
+        if blocks <= 0 || threads <= 0 || threads as u32 > f.info.max_threads(&profile) {
             return refuse(
                 INVALID_VALUE,
                 format!("{blocks} blocks of {threads} threads"),

@@ -9,7 +9,7 @@ use super::super::program::{Class, Program};
 use super::Kind;
 use crate::counters::{Counters, Occupancy, Traffic};
 use crate::exec::LaunchConfig;
-use crate::profile::Profile;
+use crate::profile::{Bound, Profile, WARP};
 use std::collections::HashMap;
 
 /// Bytes of global memory that one map of touched bytes covers.
@@ -216,7 +216,8 @@ pub fn counters(
         threads: blocks * threads,
         static_shared: entry.info.static_shared,
         dynamic_shared: cfg.dynamic_shared,
-        registers_estimate: entry.info.registers,
+        registers: entry.info.registers.count,
+        registers_known: entry.info.registers.known,
         ..Counters::default()
     };
     let mut touched: HashMap<u64, [u64; 64]> = HashMap::new();
@@ -264,34 +265,21 @@ pub fn counters(
     c
 }
 
-/// Blocks and warps a multiprocessor can hold (registers as estimated).
+/// Blocks and warps a multiprocessor can hold.
 fn occupancy(c: &Counters, threads: u32, profile: &Profile) -> Occupancy {
-    let warps = threads.div_ceil(32);
-    let by_threads = profile.max_threads_per_sm / (warps * 32).max(1);
     let shared = c.static_shared + c.dynamic_shared;
-    let by_shared = profile
-        .shared_per_sm
-        .checked_div(shared + 1024)
-        .unwrap_or(u32::MAX);
-    let by_registers = profile.registers_per_sm
-        / (c.registers_estimate.max(1).next_multiple_of(8) * warps * 32).max(1);
-    let by_shared = if shared == 0 { u32::MAX } else { by_shared };
-    let blocks = by_threads
-        .min(by_shared)
-        .min(by_registers)
-        .min(profile.max_blocks_per_sm);
-    let limit = [
-        (by_threads, "threads"),
-        (by_shared, "shared memory"),
-        (by_registers, "registers (estimated)"),
-        (profile.max_blocks_per_sm, "blocks"),
-    ];
-    let limited_by = limit.iter().find(|l| l.0 == blocks).map_or("", |l| l.1);
+    let found = profile.occupancy(threads, c.registers, shared);
     Occupancy {
-        blocks_per_sm: blocks,
-        warps_per_sm: blocks * warps,
-        share: f64::from(blocks * warps * 32) / f64::from(profile.max_threads_per_sm),
-        limited_by,
+        blocks_per_sm: found.blocks,
+        warps_per_sm: found.warps,
+        share: f64::from(found.warps * WARP) / f64::from(profile.max_threads_per_sm),
+        limited_by: match found.bound {
+            Bound::TooLarge => "nothing fits",
+            Bound::Blocks => "blocks",
+            Bound::Warps => "threads",
+            Bound::Registers => "registers",
+            Bound::Shared => "shared memory",
+        },
     }
 }
 

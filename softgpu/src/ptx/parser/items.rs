@@ -390,7 +390,7 @@ impl<'a> Parser<'a> {
                 }
                 Token::Dot("maxnreg") => {
                     self.next();
-                    self.small()?;
+                    self.function.maxnreg = Some(self.small()?);
                 }
                 Token::Dot("noreturn") => {
                     self.next();
