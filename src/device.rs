@@ -130,6 +130,12 @@ pub trait Device {
         body: &mut dyn FnMut(&mut dyn Device) -> Result<()>,
     ) -> Result<()>;
 
+    /// Names what follows, up to the matching [`Device::close_range`], for a profiler: a phase of the step or a layer.
+    /// Ranges nest. Use [`ranged`], which closes what it opens. A device that no profiler watches does nothing.
+    fn open_range(&mut self, _name: &str) {}
+    /// Ends the range opened last.
+    fn close_range(&mut self) {}
+
     /// Batch gather, normalisation and augmentation from the byte dataset; see [`crate::ops::batch`].
     /// `x[n, y, x, c]` f32 and `labels_out[n]` u8 for the images `indices[n]` (u32) of `pixels`/`labels` (u8).
     #[allow(clippy::too_many_arguments)]
@@ -228,6 +234,18 @@ pub trait Device {
     fn adam(&mut self, p: &AdamParams, arenas: &Arenas) -> Result<()>;
     /// One momentum SGD step over the whole arena; L2 applies to the ranges (offset, length) listed.
     fn sgd(&mut self, p: &SgdParams, decayed: &[(usize, usize)], arenas: &Arenas) -> Result<()>;
+}
+
+/// Runs `body` in a range of that name (see [`Device::open_range`]).
+pub fn ranged<T>(
+    device: &mut dyn Device,
+    name: &str,
+    body: impl FnOnce(&mut dyn Device) -> Result<T>,
+) -> Result<T> {
+    device.open_range(name);
+    let result = body(device);
+    device.close_range();
+    result
 }
 
 /// Copies f32 values into a view.

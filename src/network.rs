@@ -4,7 +4,7 @@
 //! ReLU costs nothing in backward: the operation that computes `dx` multiplies it by `(x > 0)` where its input `x`
 //! came out of a ReLU (also through a pool or a dropout, which keep zeros zero and positives positive).
 
-use crate::device::{DType, Device, Dropout, View};
+use crate::device::{DType, Device, Dropout, View, ranged};
 use crate::error::Result;
 use crate::model::{Layer, Model, Parameter};
 use crate::ops::conv::ConvShape;
@@ -35,6 +35,109 @@ enum Op {
     },
     /// In place on the activation before it.
     Dropout { layer: u32, p: f32, x: View },
+}
+
+impl Op {
+    fn forward(&self, device: &mut dyn Device, weights: View, mode: Mode) -> Result<()> {
+        match *self {
+            Op::Conv {
+                ref shape,
+                x,
+                y,
+                parameters,
+            } => {
+                let (w, b) = parameters.of(weights);
+                device.conv_forward(shape, x, w, b, y, true)
+            }
+            Op::Pool {
+                ref shape,
+                x,
+                y,
+                argmax,
+            } => device.pool_forward(shape, x, y, argmax),
+            Op::Linear {
+                ref shape,
+                x,
+                y,
+                parameters,
+                relu,
+            } => {
+                let (w, b) = parameters.of(weights);
+                device.linear_forward(shape, x, w, b, y, relu)
+            }
+            Op::Dropout { layer, p, x } => match mode {
+                Mode::Train { seed } if p > 0.0 => device.dropout(&Dropout { seed, layer, p }, x),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// From the gradient `dy` of the output to those of the parameters, and to the gradient of the input at the start of
+    /// `room` where there is room for it. Returns that part of `room`; `None` when `dy` itself goes on to the layer before.
+    #[allow(clippy::too_many_arguments)]
+    fn backward(
+        &self,
+        device: &mut dyn Device,
+        weights: View,
+        gradients: View,
+        seed: u64,
+        dy: View,
+        room: Option<View>,
+        after_relu: bool,
+    ) -> Result<Option<View>> {
+        let input = |x: View| room.map(|room| room.slice(0, x.len));
+        let mask = |x: View| after_relu.then_some(x);
+        match *self {
+            Op::Conv {
+                ref shape,
+                x,
+                parameters,
+                ..
+            } => {
+                let (dw, db) = parameters.of(gradients);
+                device.conv_backward_weight(shape, x, dy, dw, db)?;
+                let dx = input(x);
+                if let Some(dx) = dx {
+                    let (w, _) = parameters.of(weights);
+                    device.conv_backward_data(shape, dy, w, dx, mask(x))?;
+                }
+                Ok(dx)
+            }
+            Op::Pool {
+                ref shape,
+                x,
+                argmax,
+                ..
+            } => {
+                let dx = input(x);
+                if let Some(dx) = dx {
+                    device.pool_backward(shape, dy, argmax, dx)?;
+                }
+                Ok(dx)
+            }
+            Op::Linear {
+                ref shape,
+                x,
+                parameters,
+                ..
+            } => {
+                let (dw, db) = parameters.of(gradients);
+                device.linear_backward_weight(shape, x, dy, dw, db)?;
+                let dx = input(x);
+                if let Some(dx) = dx {
+                    let (w, _) = parameters.of(weights);
+                    device.linear_backward_data(shape, dy, w, dx, mask(x))?;
+                }
+                Ok(dx)
+            }
+            Op::Dropout { layer, p, .. } => {
+                if p > 0.0 {
+                    device.dropout(&Dropout { seed, layer, p }, dy)?;
+                }
+                Ok(None)
+            }
+        }
+    }
 }
 
 /// Offsets and lengths of a layer's weight and bias in an arena.
@@ -204,43 +307,12 @@ impl Network {
 
     /// Runs the layers on `input` with the parameters in `weights` (this network's arena or an average of it).
     pub fn forward(&self, device: &mut dyn Device, weights: View, mode: Mode) -> Result<()> {
-        for op in &self.ops {
-            match *op {
-                Op::Conv {
-                    ref shape,
-                    x,
-                    y,
-                    parameters,
-                } => {
-                    let (w, b) = parameters.of(weights);
-                    device.conv_forward(shape, x, w, b, y, true)?;
-                }
-                Op::Pool {
-                    ref shape,
-                    x,
-                    y,
-                    argmax,
-                } => device.pool_forward(shape, x, y, argmax)?,
-                Op::Linear {
-                    ref shape,
-                    x,
-                    y,
-                    parameters,
-                    relu,
-                } => {
-                    let (w, b) = parameters.of(weights);
-                    device.linear_forward(shape, x, w, b, y, relu)?;
-                }
-                Op::Dropout { layer, p, x } => {
-                    if let Mode::Train { seed } = mode
-                        && p > 0.0
-                    {
-                        device.dropout(&Dropout { seed, layer, p }, x)?;
-                    }
-                }
+        ranged(device, "forward", |device| {
+            for (op, (name, _)) in self.ops.iter().zip(&self.model.layers) {
+                ranged(device, name, |device| op.forward(device, weights, mode))?;
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Each layer's index in the model and its output of the last [`Network::forward`], `[batch, h, w, c]`; a dropout has
@@ -260,58 +332,22 @@ impl Network {
     /// If the network was made without gradients.
     pub fn backward(&self, device: &mut dyn Device, seed: u64) -> Result<()> {
         let gradients = self.gradients.expect("a network made for training");
-        let mut dy = self.dlogits;
-        let mut next = 0;
-        for (index, op) in self.ops.iter().enumerate().rev() {
-            let mask = |x| self.after_relu[index].then_some(x);
-            match *op {
-                Op::Conv {
-                    ref shape,
-                    x,
-                    parameters,
-                    ..
-                } => {
-                    let (dw, db) = parameters.of(gradients);
-                    device.conv_backward_weight(shape, x, dy, dw, db)?;
-                    if index > 0 {
-                        let dx = self.scratch[next].slice(0, x.len);
-                        let (w, _) = parameters.of(self.weights);
-                        device.conv_backward_data(shape, dy, w, dx, mask(x))?;
-                        (dy, next) = (dx, 1 - next);
-                    }
-                }
-                Op::Pool {
-                    ref shape,
-                    x,
-                    argmax,
-                    ..
-                } => {
-                    let dx = self.scratch[next].slice(0, x.len);
-                    device.pool_backward(shape, dy, argmax, dx)?;
-                    (dy, next) = (dx, 1 - next);
-                }
-                Op::Linear {
-                    ref shape,
-                    x,
-                    parameters,
-                    ..
-                } => {
-                    let (dw, db) = parameters.of(gradients);
-                    device.linear_backward_weight(shape, x, dy, dw, db)?;
-                    if index > 0 {
-                        let dx = self.scratch[next].slice(0, x.len);
-                        let (w, _) = parameters.of(self.weights);
-                        device.linear_backward_data(shape, dy, w, dx, mask(x))?;
-                        (dy, next) = (dx, 1 - next);
-                    }
-                }
-                Op::Dropout { layer, p, .. } => {
-                    if p > 0.0 {
-                        device.dropout(&Dropout { seed, layer, p }, dy)?;
-                    }
+        ranged(device, "backward", |device| {
+            let mut dy = self.dlogits;
+            let mut spare = self.scratch;
+            for (index, op) in self.ops.iter().enumerate().rev() {
+                let (name, _) = &self.model.layers[index];
+                let dx = (index > 0).then_some(spare[0]);
+                let after_relu = self.after_relu[index];
+                let written = ranged(device, name, |device| {
+                    op.backward(device, self.weights, gradients, seed, dy, dx, after_relu)
+                })?;
+                if let Some(dx) = written {
+                    dy = dx;
+                    spare.swap(0, 1);
                 }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 }

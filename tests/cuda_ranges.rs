@@ -30,8 +30,21 @@ int InitializeInjectionNvtx2(const void* (*get_export_table)(uint32_t)) {
 __attribute__((destructor)) static void end(void) { if (out) fprintf(out, "%d end\n", depth); }
 "#;
 
+/// Each range with those around it, as `step/forward/conv1`.
+fn paths(text: &str) -> Vec<String> {
+    let mut open: Vec<&str> = Vec::new();
+    text.lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(depth, name)| {
+            open.truncate(depth.parse().unwrap());
+            open.push(name);
+            open.join("/")
+        })
+        .collect()
+}
+
 #[test]
-fn a_profiler_sees_a_range_for_every_operation() {
+fn a_profiler_sees_phases_layers_and_operations() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name);
     std::fs::write(path("profiler.c"), PROFILER).unwrap();
@@ -67,26 +80,40 @@ fn a_profiler_sees_a_range_for_every_operation() {
             String::from_utf8_lossy(&output.stderr)
         );
         let text = std::fs::read_to_string(path("ranges")).unwrap();
-        let count = |what: &str| text.lines().filter(|l| l.contains(what)).count();
-        let steps: Vec<&str> = text.lines().filter(|l| l.ends_with(" step")).collect();
-        assert_eq!(steps, ["0 step"; 2], "{text}");
-        // Two convolutions; a graph's body runs twice, to prepare and to record it, and then no more.
-        assert_eq!(
-            count("1 conv_backward_weight ConvShape { n: 4, h: 28"),
-            2,
+        let paths = paths(&text);
+        let count = |path: &str| paths.iter().filter(|p| p.starts_with(path)).count();
+        // A graph's body runs twice, to prepare and to record it, and then no more; the steps' own ranges are seen.
+        assert_eq!(paths.iter().filter(|p| *p == "step").count(), 2, "{text}");
+        for (path, operation) in [
+            ("step/batch", "gather"),
+            ("step/forward/conv1", "conv_forward ConvShape { n: 4, h: 28"),
+            ("step/forward/pool2", "pool_forward"),
+            ("step/forward/fc1", "linear_forward"),
+            ("step/forward/dropout1", "dropout"),
+            ("step/loss", "loss"),
+            ("step/backward/dropout1", "dropout"),
+            ("step/backward/fc2", "linear_backward_weight"),
+            ("step/backward/fc1", "linear_backward_data"),
+            ("step/backward/pool1", "pool_backward"),
+            ("step/backward/conv2", "conv_backward_data"),
+            (
+                "step/backward/conv1",
+                "conv_backward_weight ConvShape { n: 4, h: 28",
+            ),
+            ("step/optimizer", "adam"),
+        ] {
+            assert_eq!(count(&format!("{path}/{operation}")), 2, "{path}: {text}");
+        }
+        assert!(count("eval test/forward/conv2/conv_forward") >= 2, "{text}");
+        // Every kernel is launched in a layer or a phase.
+        let loose = paths
+            .iter()
+            .filter(|p| p.starts_with("step/") && p.matches('/').count() == 1);
+        let phases = ["batch", "forward", "loss", "backward", "optimizer"];
+        assert!(
+            loose.into_iter().all(|p| phases.contains(&&p[5..])),
             "{text}"
         );
-        for inside in [
-            "gather",
-            "conv_forward",
-            "pool_forward",
-            "linear_forward",
-            "dropout",
-            "loss",
-            "adam",
-        ] {
-            assert!(count(&format!("1 {inside}")) >= 2, "{inside}: {text}");
-        }
         assert_eq!(
             text.lines().last(),
             Some("0 end"),

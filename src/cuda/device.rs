@@ -51,6 +51,8 @@ pub struct CudaDevice {
     pub(super) winograd: Option<bool>,
     /// Whether sequences are recorded as graphs; off with `WARP19_GRAPH=0`, for profilers.
     graphs: bool,
+    /// Open ranges of phases and layers, for profilers.
+    pub(super) ranges: Vec<nvtx::Range>,
 }
 
 impl CudaDevice {
@@ -86,6 +88,7 @@ impl CudaDevice {
                 _ => None,
             },
             graphs: std::env::var("WARP19_GRAPH").map_or(true, |v| v != "0"),
+            ranges: Vec::new(),
         };
         device.zero(counters)?;
         device.set_step(StepState {

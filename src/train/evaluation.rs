@@ -2,7 +2,7 @@
 
 use super::config::Config;
 use crate::data::Split;
-use crate::device::{DType, Device, View, download_f32, upload_f32};
+use crate::device::{DType, Device, View, download_f32, ranged, upload_f32};
 use crate::error::Result;
 use crate::model::Shape;
 use crate::network::{Mode, Network};
@@ -157,7 +157,9 @@ pub(super) fn run_evaluation(
         device.upload(to.indices, bytemuck::cast_slice(&indices))?;
         device.record(name, &mut |d| {
             let (x, labels) = (network.input, network.labels);
-            d.gather(&gather, data.pixels, data.labels, to.indices, x, labels)?;
+            ranged(d, "batch", |d| {
+                d.gather(&gather, data.pixels, data.labels, to.indices, x, labels)
+            })?;
             network.forward(d, weights, Mode::Eval)?;
             d.softmax(classes, network.logits, to.probabilities)
         })?;

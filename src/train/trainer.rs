@@ -8,7 +8,7 @@ use super::metrics::{self, Epoch};
 use super::recipe::Optimizer;
 use super::samples::{Samples, steps_after};
 use crate::data::{Dataset, atomic};
-use crate::device::{Arenas, DType, Device, StepState, View, download_f32, upload_f32};
+use crate::device::{Arenas, DType, Device, StepState, View, download_f32, ranged, upload_f32};
 use crate::error::{Error, Result};
 use crate::model::{Layer, Model};
 use crate::network::{Mode, Network};
@@ -254,22 +254,20 @@ impl Trainer {
         let (net, train) = (&self.network, &self.train);
         device.record("step", &mut |d| {
             let (x, labels) = (net.input, net.labels);
-            d.gather(&gather, train.pixels, train.labels, self.indices, x, labels)?;
+            ranged(d, "batch", |d| {
+                d.gather(&gather, train.pixels, train.labels, self.indices, x, labels)
+            })?;
             net.forward(d, net.weights, Mode::Train { seed })?;
             let (classes, dlogits) = (net.model.classes, Some(net.dlogits));
-            d.loss(
-                recipe.loss,
-                classes,
-                net.logits,
-                labels,
-                dlogits,
-                self.stats,
-            )?;
+            ranged(d, "loss", |d| {
+                let (kind, logits) = (recipe.loss, net.logits);
+                d.loss(kind, classes, logits, labels, dlogits, self.stats)
+            })?;
             net.backward(d, seed)?;
-            match &recipe.optimizer {
+            ranged(d, "optimizer", |d| match &recipe.optimizer {
                 Optimizer::Adam(p) => d.adam(p, &self.arenas),
                 Optimizer::Sgd(p) => d.sgd(p, &self.decayed, &self.arenas),
-            }
+            })
         })?;
         self.step += 1;
         Ok(())

@@ -11,6 +11,7 @@ mod winograd;
 
 use super::CudaDevice;
 use super::launch::{Arg, Grid};
+use super::nvtx;
 use super::plan::Product;
 use super::units::TILES;
 use crate::device::{Arenas, DType, Device, Dropout, StepState, View};
@@ -123,6 +124,14 @@ impl Device for CudaDevice {
         body: &mut dyn FnMut(&mut dyn Device) -> Result<()>,
     ) -> Result<()> {
         self.record_or_replay(name, body)
+    }
+
+    fn open_range(&mut self, name: &str) {
+        self.ranges.push(nvtx::range(|| name.to_string()));
+    }
+
+    fn close_range(&mut self) {
+        self.ranges.pop();
     }
 
     fn gather(
