@@ -93,6 +93,7 @@ impl Block {
             warp.meetings.clear();
             warp.free_meetings.clear();
             warp.frames.truncate(1);
+            warp.frames[0].lanes = warp.exists;
             warp.free_frames.clear();
             warp.waiting.clear();
             warp.at_barrier.clear();

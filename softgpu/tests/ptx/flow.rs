@@ -48,6 +48,22 @@ fn functions_call_themselves_to_different_depths() {
     assert!(fault.contains("stack overflow"), "{fault}");
 }
 
+/// A host thread's later blocks start like its first.
+#[test]
+fn every_block_calls() {
+    let text = RECURSION.replace(
+        "mov.u32 %r1, %tid.x;\nand",
+        "mov.u32 %r1, %tid.x;\nmov.u32 %r4, %ctaid.x;\nmad.lo.u32 %r1, %r4, 48, %r1;\nand",
+    );
+    for threads in [1, 0] {
+        let opts = Options { threads, ..all() };
+        let words = run("sm_80", &text, 9, 48, &[0; 9 * 48], &opts).clean();
+        for (n, &v) in words.iter().enumerate() {
+            assert_eq!(v, (1..=(n as u32 & 7)).product::<u32>(), "thread {n}");
+        }
+    }
+}
+
 #[test]
 fn a_call_through_a_register() {
     let text = ".version 8.6\n.target sm_80\n.address_size 64\n\
