@@ -14,7 +14,9 @@ use std::process::Command;
 
 /// Programs in one run; each is run by every thread.
 const PROGRAMS: usize = 240;
-const THREADS: usize = 64;
+const THREADS: usize = 96;
+/// Blocks they are in; there are more than host threads, so that some run several.
+const BLOCKS: usize = 3;
 /// 64-bit words of input for a thread.
 const INPUTS: usize = 8;
 
@@ -107,7 +109,12 @@ fn on_host(source: &str, words: &[u64], folder: &Path) -> Vec<u64> {
 /// Results of softgpu, in the same order.
 fn on_softgpu(source: &str, words: &[u64], compiler: &Path) -> Vec<u64> {
     let compiler = Nvrtc::load(compiler).expect("NVRTC loads");
-    let options = ["--gpu-architecture=compute_86", "--fmad=false"].map(String::from);
+    let options = [
+        "--gpu-architecture=compute_86",
+        "--fmad=false",
+        "--device-int128",
+    ]
+    .map(String::from);
     let compiled = compiler
         .compile(source, "programs.cu", &options)
         .unwrap_or_else(|e| panic!("{e}"));
@@ -132,8 +139,8 @@ fn on_softgpu(source: &str, words: &[u64], compiler: &Path) -> Vec<u64> {
             .flat_map(|p| p.to_le_bytes())
             .collect();
         let config = LaunchConfig {
-            grid: [2, 1, 1],
-            block: [THREADS as u32 / 2, 1, 1],
+            grid: [BLOCKS as u32, 1, 1],
+            block: [(THREADS / BLOCKS) as u32, 1, 1],
             dynamic_shared: 0,
             params,
         };

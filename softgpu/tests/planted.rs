@@ -497,6 +497,17 @@ fn blocks_that_wait_for_each_other_are_resident_together() {
 }
 
 #[test]
+fn a_barrier_over_the_grid_is_left_out_once() {
+    caught(
+        "missing_grid_barrier",
+        FindingKind::GlobalRace,
+        6,
+        64,
+        || vec![Fresh(6 * 64 * 4), Fresh(6 * 64 * 4)],
+    );
+}
+
+#[test]
 fn a_wait_that_never_ends_is_reported() {
     let device = Device::new();
     let (params, _) = device.arguments(&[Zeros(4)]);

@@ -55,19 +55,19 @@ impl Word for u64 {
 #[inline(always)]
 unsafe fn chain<T: Word, I: Isa>(cx: &mut Cx, i: &Inst, mask: u32, a: &[T; 32], b: &[T; 32]) {
     unsafe {
-        // the flag holds a carry after additions and a borrow after subtractions
+        // a - b is a + !b + 1: the flag holds the carry of that sum, after a subtraction the inverse of a borrow
         let subtract = i.flags & SUBTRACTS != 0;
-        let flag = if i.flags & USES != 0 {
-            *cx.preds.add(CARRY as usize)
-        } else {
-            0
+        let flag = match (i.flags & USES != 0, subtract) {
+            (true, _) => *cx.preds.add(CARRY as usize),
+            (false, true) => !0,
+            (false, false) => 0,
         };
         let (mut t, mut out) = ([T::default(); 32], [0u32; 32]);
         for l in 0..32 {
             let b = if subtract { b[l].inverse() } else { b[l] };
-            let (sum, carry) = T::add(a[l], b, ((flag >> l) & 1 != 0) != subtract);
+            let (sum, carry) = T::add(a[l], b, (flag >> l) & 1 != 0);
             t[l] = sum;
-            out[l] = u32::from(carry != subtract);
+            out[l] = u32::from(carry);
         }
         if i.flags & SETS != 0 {
             cx.put_pred(CARRY, mask_of::<I>(&out), mask);

@@ -21,7 +21,7 @@ impl Random {
     }
 }
 
-/// Definitions both sides share; `DEVICE` marks functions.
+/// Definitions both sides share; `DEVICE` marks functions, `CALLED` those that are not to be inlined.
 const COMMON: &str = r#"
 typedef unsigned char u8; typedef signed char i8; typedef short i16; typedef unsigned short u16;
 typedef int i32; typedef unsigned int u32; typedef long long i64; typedef unsigned long long u64;
@@ -33,12 +33,19 @@ DEVICE f64 as_f64(u64 x) { union { f64 f; u64 u; } v; v.u = x; return v.f != v.f
 DEVICE i32 to_i32(f64 x) { return x > -2e9 && x < 2e9 ? (i32)x : 7; }
 DEVICE i64 to_i64(f64 x) { return x > -9e18 && x < 9e18 ? (i64)x : 7; }
 DEVICE u32 to_u32(f32 x) { return x > 0.0f && x < 4e9f ? (u32)x : 7; }
+typedef unsigned __int128 u128;
+CALLED u64 divide(u64 a, u64 b) { return (u64)(((u128)a << 64 | b) / (b >> (a & 63) | 1)); }
+CALLED u64 modulo(u64 a, u64 b) { return (u64)(((u128)a * b + a) % (b >> (a & 63) | 1)); }
+CALLED u64 gcd(u64 a, u64 b) { return b & 0xffff ? gcd(b & 0xffff, a % (b & 0xffff)) : a; }
+typedef u64 (*binary)(u64, u64);
+CALLED u64 apply(u64 a, u64 b) { binary f = a % 3 == 0 ? divide : a % 3 == 1 ? modulo : gcd; return f(b, a); }
 DEVICE u32 mix(u64 h) { h ^= h >> 29; h *= 0xbf58476d1ce4e5b9ull; return (u32)(h ^ (h >> 32)); }
 "#;
 
 const HOST: &str = r#"
 #include <math.h>
 #define DEVICE static
+#define CALLED static __attribute__((noinline))
 DEVICE unsigned popc(unsigned x) { return __builtin_popcount(x); }
 DEVICE unsigned clz(unsigned x) { return x ? __builtin_clz(x) : 32; }
 DEVICE unsigned mulhi(unsigned a, unsigned b) { return (unsigned)(((unsigned long long)a * b) >> 32); }
@@ -50,6 +57,7 @@ DEVICE unsigned rotate(unsigned x, unsigned n) { n &= 31; return n ? x << n | x 
 
 const GPU: &str = r#"
 #define DEVICE static __device__
+#define CALLED static __device__ __noinline__
 DEVICE unsigned popc(unsigned x) { return __popc(x); }
 DEVICE unsigned clz(unsigned x) { return __clz(x); }
 DEVICE unsigned mulhi(unsigned a, unsigned b) { return __umulhi(a, b); }
@@ -281,7 +289,7 @@ impl Writer {
         let b = self.expression(of, depth - 1);
         let u = wide(of);
         let bits = if u == "u64" { 63 } else { 31 };
-        match self.random.below(16) {
+        match self.random.below(17) {
             0 => format!("(({of})(({u})({a}) + ({u})({b})))"),
             1 => format!("(({of})(({u})({a}) - ({u})({b})))"),
             2 | 3 => format!("(({of})(({u})({a}) * ({u})({b})))"),
@@ -323,6 +331,10 @@ impl Writer {
                 format!("(({of}){f}(({u})({a}), ({u})({b})))")
             }
             14 => {
+                let f = self.random.pick(&["divide", "modulo", "gcd", "apply"]);
+                format!("(({of}){f}((u64)({a}), (u64)({b})))")
+            }
+            15 => {
                 let value = self.expression("f64", depth - 1);
                 let f = self.random.pick(&["to_i32", "to_i64"]);
                 format!("(({of}){f}({value}))")

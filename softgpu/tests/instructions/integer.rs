@@ -312,6 +312,19 @@ fn carries() {
                 EDGES,
                 |[a, b, c]| (c as u32).wrapping_sub((a < b) as u32) as u64,
             ),
+            // NVRTC's own 128-bit division reads the flag of a subtraction as a carry
+            exact(
+                "{ .reg .b32 %l; sub.cc.u32 %l, $a, $b; addc.u32 $d, $c, 0; }",
+                &[32; 4],
+                EDGES,
+                |[a, b, c]| (c as u32).wrapping_add((a >= b) as u32) as u64,
+            ),
+            exact(
+                "{ .reg .b32 %l; add.cc.u32 %l, $a, $b; subc.u32 $d, $c, 0; }",
+                &[32; 4],
+                EDGES,
+                |[a, b, c]| (c as u32).wrapping_sub(((a + b) >> 32 == 0) as u32) as u64,
+            ),
             exact(
                 "{ .reg .b32 %l; mad.lo.cc.u32 %l, $a, $b, $c; madc.hi.u32 $d, $a, $b, 5; }",
                 &[32; 4],

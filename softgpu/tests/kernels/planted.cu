@@ -192,6 +192,42 @@ extern "C" __global__ void grid_barrier(volatile u32* count, float* part, float*
   out[blockIdx.x * blockDim.x + threadIdx.x] = part[other * blockDim.x + threadIdx.x];
 }
 
+// The barrier over the grid again and again: the last block to come sets the generation, for which the others wait.
+__device__ volatile u32 generation;
+__device__ u32 arrivals;
+static __device__ void meet() {
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    u32 now = generation;
+    __threadfence();
+    if (atomicAdd(&arrivals, 1u) == gridDim.x - 1) {
+      arrivals = 0;
+      __threadfence();
+      generation = now + 1;
+    } else {
+      while (generation == now) {
+      }
+    }
+    __threadfence();
+  }
+  __syncthreads();
+}
+
+static __device__ void shift(float* from, float* to, int rounds, int skipped) {
+  int n = gridDim.x * blockDim.x, i = blockIdx.x * blockDim.x + threadIdx.x;
+  from[i] = i;
+  meet();
+  for (int round = 0; round < rounds; round++) {
+    to[i] = from[(i + blockDim.x) % n] + 1; // BUG missing_grid_barrier
+    if (round != skipped) meet();
+    float* other = from;
+    from = to;
+    to = other;
+  }
+}
+extern "C" __global__ void missing_grid_barrier(float* a, float* b) { shift(a, b, 6, 3); }
+extern "C" __global__ void missing_grid_barrier_fixed(float* a, float* b) { shift(a, b, 6, -1); }
+
 // Waits for a flag that nobody sets.
 extern "C" __global__ void never_set(volatile u32* flag) {
   while (*flag == 0) {

@@ -6,6 +6,7 @@
 //! synchronisations leads from one to the other: a release (an atomic or volatile store after a fence,
 //! or with `.release`) and a later acquire (an atomic or volatile load) of the same address.
 
+mod history;
 mod others;
 
 use super::super::access::{RELEASE, STRONG, lanes};
@@ -15,10 +16,11 @@ use super::Kind;
 use super::report::{self, Spot};
 use crate::check::FindingKind;
 use crate::memory::{LAUNCHES, Memory};
+use history::History;
 use others::Others;
 use std::collections::{HashMap, HashSet};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::sync::{Mutex, MutexGuard};
 
 // launch 14 | more 1 | flag (a strong write, many readers) 1 | bytes 4 | epoch 12 | block 32
 const LAUNCH: u32 = 50;
@@ -47,16 +49,10 @@ pub struct BlockSync {
     epoch: u32,
     /// Address and time of the latest acquire there.
     acquired: HashMap<u64, u64>,
+    /// Addresses acquired since the block's latest release.
+    fresh: HashSet<u64>,
     /// It synchronised on more addresses than are followed: no races are reported for it.
     lost: bool,
-}
-
-#[derive(Default)]
-struct Releases {
-    /// By address: block, epoch, time.
-    by_address: HashMap<u64, Vec<(u32, u32, u64)>>,
-    /// By block: what it had acquired at its releases.
-    acquired: HashMap<u32, Vec<(u64, u64)>>,
 }
 
 /// The shadow and the synchronisations of a launch.
@@ -64,7 +60,7 @@ pub struct GlobalRaces {
     shadow: *mut u64,
     launch: u64,
     time: AtomicU64,
-    releases: Mutex<Releases>,
+    history: Mutex<History>,
     /// The kernel can order its blocks: readers are remembered one by one.
     exact: bool,
     writers: Others,
@@ -87,38 +83,23 @@ impl GlobalRaces {
             shadow,
             launch: number % LAUNCHES + 1,
             time: AtomicU64::new(1),
-            releases: Mutex::default(),
+            history: Mutex::default(),
             exact: orders,
             writers: Others::default(),
             readers: Others::default(),
         }
     }
 
+    fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(|p| p.into_inner())
+    }
+
+    /// Whether what block `from` did in its `epoch` comes before what a block does that has synchronised so far.
     fn ordered(&self, from: u32, epoch: u32, sync: &BlockSync) -> bool {
-        if sync.lost {
-            return true;
+        sync.lost || {
+            let acquired = sync.acquired.iter().map(|(&a, &t)| (a, t));
+            self.history().leads(from, epoch, acquired.collect())
         }
-        let releases = self.releases.lock().unwrap_or_else(|p| p.into_inner());
-        let mut seen = HashSet::new();
-        let mut open: Vec<(u64, u64)> = sync.acquired.iter().map(|(&a, &t)| (a, t)).collect();
-        while let Some((address, time)) = open.pop() {
-            let Some(list) = releases.by_address.get(&address) else {
-                continue;
-            };
-            for &(block, at, when) in list {
-                if when >= time {
-                    continue;
-                }
-                if block == from && at >= epoch {
-                    return true;
-                }
-                if seen.insert(block) {
-                    let more = releases.acquired.get(&block).into_iter().flatten();
-                    open.extend(more.filter(|(_, t)| *t <= when));
-                }
-            }
-        }
-        false
     }
 }
 
@@ -289,17 +270,16 @@ impl GlobalRaces {
 
 /// Notes a release, before the access is made: whoever sees its effect comes later.
 fn release(a: &[u64; 32], mask: u32, races: &GlobalRaces, sync: &mut BlockSync, me: u32) {
+    let mut history = races.history();
+    for address in sync.fresh.drain() {
+        history.acquired(me, address, sync.acquired[&address]);
+    }
+    if sync.lost {
+        history.lost(me);
+    }
     lanes(mask, |l| {
         let time = races.time.fetch_add(1, Ordering::SeqCst);
-        let mut r = races.releases.lock().unwrap_or_else(|p| p.into_inner());
-        let list = r.by_address.entry(a[l]).or_default();
-        if !list.iter().any(|e| e.0 == me && e.1 == sync.epoch) {
-            list.push((me, sync.epoch, time));
-        }
-        if sync.acquired.len() <= 64 {
-            let known = sync.acquired.iter().map(|(&a, &t)| (a, t)).collect();
-            r.acquired.insert(me, known);
-        }
+        history.released(me, a[l], time, sync.epoch);
     });
     sync.epoch += 1;
 }
@@ -323,6 +303,7 @@ pub fn acquired(cx: &mut Cx, a: &[u64; 32], mask: u32) {
         } else {
             let time = launch.races.time.fetch_add(1, Ordering::SeqCst);
             sync.acquired.insert(a[l], time);
+            sync.fresh.insert(a[l]);
         }
     });
 }
