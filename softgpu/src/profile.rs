@@ -199,7 +199,7 @@ impl Profile {
 
     /// The value of a `CUdevice_attribute`, or `None` for a number that names none.
     ///
-    /// What softgpu does not model (textures, managed memory, virtual memory management, handles to
+    /// What softgpu does not model (textures, virtual memory management, handles to
     /// other processes) is 0, which is how a driver says that a device lacks it.
     pub fn attribute(&self, id: i32) -> Option<i32> {
         let (major, minor) = self.capability();
@@ -238,8 +238,9 @@ impl Profile {
                     32
                 }
             } // float to double rate
-            90 => 1, // compute preemption
-            95 => 1, // cooperative launch
+            83 | 89 => 1, // managed memory, also while kernels run
+            90 => 1,      // compute preemption
+            95 => 1,      // cooperative launch
             97 => self.shared_per_block_optin,
             99 => 1, // host memory can be registered
             106 => self.max_blocks_per_sm,

@@ -53,6 +53,24 @@ impl Copy {
         (self.depth - 1) * steps[1] + (self.height - 1) * steps[0] + self.width
     }
 
+    /// Managed memory given as the host's is the device's as well: no end of it has to be waited for.
+    pub fn take_managed(&mut self, memory: &Memory) {
+        let extents = [
+            self.extent(self.source_steps),
+            self.extent(self.target_steps),
+        ];
+        for (place, bytes) in [&mut self.source, &mut self.target]
+            .into_iter()
+            .zip(extents)
+        {
+            if let Place::Host(address) = *place
+                && memory.is_managed(address as u64, bytes)
+            {
+                *place = Place::Device(address as u64);
+            }
+        }
+    }
+
     /// Refuses ends that are not what they should be, before anything is queued.
     pub fn check(&self, memory: &Memory) -> Answer {
         for (place, steps, what) in [

@@ -1,5 +1,6 @@
 //! Allocation: linear memory, stream-ordered memory and pools, pinned host memory.
 
+mod managed;
 mod pinned;
 mod pool;
 
@@ -16,7 +17,7 @@ use std::ffi::c_void;
 
 fn refusal(error: MemoryError) -> Refusal {
     let code = match error {
-        MemoryError::OutOfMemory { .. } => OUT_OF_MEMORY,
+        MemoryError::OutOfMemory { .. } | MemoryError::NotShared { .. } => OUT_OF_MEMORY,
         _ => INVALID_VALUE,
     };
     Refusal {
@@ -25,19 +26,33 @@ fn refusal(error: MemoryError) -> Refusal {
     }
 }
 
+/// What an allocation is made by.
+#[derive(Clone, Copy)]
+enum Origin {
+    Plain,
+    Pool(Handle),
+    Managed,
+}
+
 fn allocate(
     driver: &Driver,
     state: &mut State,
     context: Handle,
     bytes: usize,
-    pool: Option<Handle>,
+    origin: Origin,
 ) -> Answer<u64> {
-    let label = match pool {
-        None => format!("cuMemAlloc of {bytes} bytes"),
-        Some(_) => format!("cuMemAllocAsync of {bytes} bytes"),
+    let (call, pool) = match origin {
+        Origin::Plain => ("cuMemAlloc", None),
+        Origin::Pool(pool) => ("cuMemAllocAsync", Some(pool)),
+        Origin::Managed => ("cuMemAllocManaged", None),
     };
-    let address = driver.memory.alloc(bytes as u64, &label).map_err(refusal)?;
+    let label = format!("{call} of {bytes} bytes");
     let bytes = bytes as u64;
+    let address = match origin {
+        Origin::Managed => driver.memory.alloc_managed(bytes, &label),
+        _ => driver.memory.alloc(bytes, &label),
+    }
+    .map_err(refusal)?;
     if let Some(pool) = pool.and_then(|p| state.pools.get_mut(&p)) {
         pool.used += bytes;
         pool.high = pool.high.max(pool.used);
@@ -75,7 +90,7 @@ pub extern "C" fn cuMemAlloc_v2(out: *mut u64, bytes: usize) -> CuResult {
     call("cuMemAlloc_v2", || {
         let (driver, mut state, context) = enter()?;
         state.not_while_capturing("cuMemAlloc")?;
-        let address = allocate(driver, &mut state, context, bytes, None)?;
+        let address = allocate(driver, &mut state, context, bytes, Origin::Plain)?;
         store(out, address, "address")
     })
 }
@@ -103,7 +118,7 @@ pub extern "C" fn cuMemAllocPitch_v2(
             return refuse(OUT_OF_MEMORY, "more bytes than there are addresses");
         };
         store(pitch, row, "pitch")?;
-        let address = allocate(driver, &mut state, context, bytes, None)?;
+        let address = allocate(driver, &mut state, context, bytes, Origin::Plain)?;
         store(out, address, "address")
     })
 }
@@ -157,12 +172,12 @@ fn alloc_async(out: *mut u64, bytes: usize, pool: Option<Handle>, stream: Handle
             format!("{pool:#x} is no memory pool, or a destroyed one"),
         );
     }
-    let first = allocate(driver, &mut state, context, bytes, Some(pool));
+    let first = allocate(driver, &mut state, context, bytes, Origin::Pool(pool));
     let address = match first {
         Err(r) if r.code == OUT_OF_MEMORY => {
             // Frees still queued may make room.
             state = driver.drain(state, context);
-            allocate(driver, &mut state, context, bytes, Some(pool))?
+            allocate(driver, &mut state, context, bytes, Origin::Pool(pool))?
         }
         other => other?,
     };
@@ -281,13 +296,14 @@ pub extern "C" fn cuPointerGetAttribute(
                 );
             }
         };
+        let managed = device.is_some_and(|a| a.managed);
         match attribute {
             1 => store(out.cast(), context, "value"),
             2 => store(out.cast(), kind, "value"),
             3 if kind == 2 => store(out.cast(), address, "value"),
-            4 if kind == 1 => store(out.cast(), address, "value"),
+            4 if kind == 1 || managed => store(out.cast(), address, "value"),
             7 => store(out.cast(), base, "value"),
-            8 => store(out.cast(), 0u32, "value"),
+            8 => store(out.cast(), u32::from(managed), "value"),
             9 => store(out.cast(), 0i32, "value"),
             11 => store(out.cast(), base, "value"),
             12 => store(out.cast(), size as usize, "value"),

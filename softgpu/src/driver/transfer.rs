@@ -34,6 +34,7 @@ fn is_pinned(state: &State, address: usize, bytes: u64) -> bool {
 /// Queues a copy and waits as far as the rules say; `stream` is `None` for the synchronous forms.
 fn copy(mut copy: Copy, stream: Option<Handle>, what: &str) -> Answer {
     let (driver, mut state, context) = enter()?;
+    copy.take_managed(&driver.memory);
     copy.check(&driver.memory)?;
     if stream.is_none() {
         state.not_while_capturing(what)?;

@@ -163,9 +163,11 @@ fn load(
             Space::Global | Space::Const => {
                 let bytes = v.bytes().max(1);
                 let label = format!("variable {}", v.name);
-                let at = memory
-                    .alloc(bytes, &label)
-                    .map_err(|e| error(v.line, e.to_string()))?;
+                let placed = match v.managed {
+                    true => memory.alloc_managed(bytes, &label),
+                    false => memory.alloc(bytes, &label),
+                };
+                let at = placed.map_err(|e| error(v.line, e.to_string()))?;
                 allocations.push(at);
                 symbols.insert(v.name, Symbol::Address(at));
                 globals.push((v.name.to_string(), at, v.bytes()));

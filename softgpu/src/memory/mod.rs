@@ -50,6 +50,10 @@ pub enum MemoryError {
         bytes: u64,
         near: String,
     },
+    #[error(
+        "{bytes} bytes of managed memory can't be shown to the host at {address:#x}: no memory, or something is there"
+    )]
+    NotShared { address: u64, bytes: u64 },
     #[error("a fill pattern of {0} bytes; 1, 2 or 4 are possible")]
     Pattern(usize),
 }
@@ -93,17 +97,46 @@ impl Memory {
 
     /// Allocates memory; the address is a multiple of 512. Its bytes count as not initialised.
     pub fn alloc(&self, bytes: u64, label: &str) -> Result<u64, MemoryError> {
-        let allocation = self.table().insert(bytes, label)?;
+        let allocation = self.table().insert(bytes, label, false)?;
         self.mark(allocation.base, allocation.size, 0);
         Ok(allocation.base)
+    }
+
+    /// Allocates memory that the host reads and writes at the same address (managed memory), filled with zeros. Its
+    /// bytes count as initialised: what the host writes isn't seen.
+    pub fn alloc_managed(&self, bytes: u64, label: &str) -> Result<u64, MemoryError> {
+        let allocation = self.table().insert(bytes, label, true)?;
+        let (address, pages) = (allocation.base, self.pages(&allocation));
+        if !self.data.share(pages.start, pages.len(), address) {
+            self.table().remove(address)?;
+            return Err(MemoryError::NotShared { address, bytes });
+        }
+        self.mark(address, allocation.size, 1);
+        Ok(address)
+    }
+
+    /// The whole pages of managed memory, as offsets.
+    fn pages(&self, allocation: &Allocation) -> std::ops::Range<usize> {
+        let start = (allocation.base - self.base) as usize;
+        start..start + allocation.size.next_multiple_of(allocation.unit()) as usize
     }
 
     /// Frees an allocation by its first address.
     pub fn free(&self, addr: u64) -> Result<(), MemoryError> {
         let allocation = self.table().remove(addr)?;
-        let offset = (allocation.base - self.base) as usize;
-        self.data.give_back(offset, allocation.size as usize);
+        let pages = self.pages(&allocation);
+        if allocation.managed {
+            self.data.unshare(pages.start, pages.len(), addr);
+        } else {
+            self.data.give_back(pages.start, allocation.size as usize);
+        }
         Ok(())
+    }
+
+    /// True when so many bytes from an address on lie in one piece of managed memory.
+    pub fn is_managed(&self, addr: u64, bytes: u64) -> bool {
+        self.find(addr)
+            .is_some_and(|a| a.managed && bytes <= a.size - (addr - a.base))
     }
 
     /// The live allocation that holds the address.
@@ -280,6 +313,15 @@ impl Memory {
     }
 }
 
+impl Drop for Memory {
+    fn drop(&mut self) {
+        for a in self.live().iter().filter(|a| a.managed) {
+            let pages = self.pages(a);
+            self.data.unshare(pages.start, pages.len(), a.base);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -294,6 +336,39 @@ mod tests {
         assert_eq!(m.find(a + 99).unwrap().label, "a");
         assert!(m.find(a + 100).is_none());
         assert_eq!(m.usage().0, 200);
+    }
+
+    #[test]
+    fn managed_memory_is_one_for_host_and_device() {
+        let m = Memory::new(16 << 20);
+        let small = m.alloc(100, "small").unwrap();
+        let a = m.alloc_managed(5000, "a").unwrap();
+        let after = m.alloc(8, "after").unwrap();
+        assert!(a % 4096 == 0 && after >= a + 8192 + GUARD);
+        assert!(m.is_managed(a + 4999, 1) && !m.is_managed(a + 4999, 2));
+        assert!(!m.is_managed(small, 1) && m.is_initialised(a, 5000));
+        m.write(small, &[9; 100]).unwrap();
+        m.write(a + 4000, &[1, 2, 3]).unwrap();
+        // SAFETY: managed memory.
+        unsafe {
+            let host = a as *mut u8;
+            assert_eq!(std::slice::from_raw_parts(host.add(4000), 4), [1, 2, 3, 0]);
+            host.add(4999).write(7);
+        }
+        let mut out = [0; 1];
+        m.read(a + 4999, &mut out).unwrap();
+        assert_eq!(out, [7]);
+        m.free(a).unwrap();
+        assert!(m.write(a, &[1]).is_err());
+        // The pages are there again for others, empty.
+        for _ in 0..40 {
+            let b = m.alloc(1 << 20, "b").unwrap();
+            m.read(b, &mut out).unwrap();
+            assert_eq!(out, [0]);
+            m.free(b).unwrap();
+        }
+        m.read(small, &mut out).unwrap();
+        assert_eq!(out, [9]);
     }
 
     #[test]

@@ -58,6 +58,62 @@ impl Region {
     }
 }
 
+/// Bytes of a page; [`Region::share`] deals in whole ones.
+pub const PAGE: usize = 4096;
+
+impl Region {
+    /// Makes whole pages of the range appear at another address, too; what they held is lost. False when the system
+    /// has no memory, or something is at that address.
+    #[cfg(target_os = "linux")]
+    pub fn share(&self, offset: usize, len: usize, address: u64) -> bool {
+        debug_assert!(offset.is_multiple_of(PAGE) && len.is_multiple_of(PAGE));
+        let map = |at: *mut libc::c_void, flags: i32, file: i32| {
+            // SAFETY: either pages of this range, or with MAP_FIXED_NOREPLACE pages that nobody has.
+            unsafe {
+                let access = libc::PROT_READ | libc::PROT_WRITE;
+                libc::mmap(at, len, access, libc::MAP_SHARED | flags, file, 0) == at
+            }
+        };
+        // SAFETY: the descriptor is closed once; mappings outlive it.
+        unsafe {
+            let file = libc::memfd_create(c"softgpu".as_ptr(), libc::MFD_CLOEXEC);
+            if file < 0 {
+                return false;
+            }
+            let alias = address as *mut libc::c_void;
+            let shared = libc::ftruncate(file, len as libc::off_t) == 0
+                && map(alias, libc::MAP_FIXED_NOREPLACE, file);
+            let both = shared && map(self.at(offset).cast(), libc::MAP_FIXED, file);
+            libc::close(file);
+            if shared && !both {
+                libc::munmap(alias, len);
+            }
+            both
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub fn share(&self, _offset: usize, _len: usize, _address: u64) -> bool {
+        false
+    }
+
+    /// Ends [`Region::share`]: the pages are the range's own again and zero, and nothing is at the other address.
+    pub fn unshare(&self, offset: usize, len: usize, address: u64) {
+        // SAFETY: the pages were mapped by `share` with the same numbers.
+        unsafe {
+            libc::munmap(address as *mut libc::c_void, len);
+            libc::mmap(
+                self.at(offset).cast(),
+                len,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED,
+                -1,
+                0,
+            );
+        }
+    }
+}
+
 impl Drop for Region {
     fn drop(&mut self) {
         unsafe { libc::munmap(self.start.cast(), self.len) };

@@ -1,5 +1,6 @@
 //! The table of allocations: next-fit placement, so that addresses are reused late.
 
+use super::region::PAGE;
 use super::{ALIGN, GUARD, MemoryError};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,6 +13,20 @@ pub struct Allocation {
     pub base: u64,
     pub size: u64,
     pub label: String,
+    /// The host sees it at the same address.
+    pub managed: bool,
+}
+
+impl Allocation {
+    /// It and what comes after it don't share a unit of so many bytes.
+    pub(super) fn unit(&self) -> u64 {
+        unit(self.managed)
+    }
+}
+
+/// Managed memory has pages of its own.
+fn unit(managed: bool) -> u64 {
+    if managed { PAGE as u64 } else { ALIGN }
 }
 
 struct Entry {
@@ -43,7 +58,12 @@ impl Table {
         }
     }
 
-    pub fn insert(&mut self, bytes: u64, label: &str) -> Result<Allocation, MemoryError> {
+    pub fn insert(
+        &mut self,
+        bytes: u64,
+        label: &str,
+        managed: bool,
+    ) -> Result<Allocation, MemoryError> {
         if bytes == 0 {
             return Err(MemoryError::ZeroSize);
         }
@@ -55,10 +75,11 @@ impl Table {
         if bytes > self.limit - self.used {
             return Err(refused);
         }
-        let room = bytes.next_multiple_of(ALIGN) + GUARD;
+        let unit = unit(managed);
+        let room = bytes.next_multiple_of(unit) + GUARD;
         let place = self
-            .gap_after(self.next, room)
-            .or_else(|| self.gap_after(self.base + ALIGN, room));
+            .gap_after(self.next, room, unit)
+            .or_else(|| self.gap_after(self.base + ALIGN, room, unit));
         let Some(base) = place else {
             return Err(refused);
         };
@@ -68,6 +89,7 @@ impl Table {
             base,
             size: bytes,
             label: label.to_string(),
+            managed,
         };
         let entry = Entry {
             allocation: allocation.clone(),
@@ -77,16 +99,16 @@ impl Table {
         Ok(allocation)
     }
 
-    fn gap_after(&self, from: u64, room: u64) -> Option<u64> {
-        let mut at = from;
+    fn gap_after(&self, from: u64, room: u64, unit: u64) -> Option<u64> {
+        let mut at = from.next_multiple_of(unit);
         if let Some((_, e)) = self.live.range(..from).next_back() {
-            at = at.max(after(&e.allocation));
+            at = at.max(after(&e.allocation).next_multiple_of(unit));
         }
         for (start, e) in self.live.range(from..) {
             if at + room <= *start {
                 break;
             }
-            at = after(&e.allocation);
+            at = after(&e.allocation).next_multiple_of(unit);
         }
         (at + room <= self.end).then_some(at)
     }
@@ -177,7 +199,7 @@ impl Table {
 }
 
 fn after(a: &Allocation) -> u64 {
-    (a.base + a.size).next_multiple_of(ALIGN) + GUARD
+    (a.base + a.size).next_multiple_of(a.unit()) + GUARD
 }
 
 fn name(a: &Allocation) -> String {

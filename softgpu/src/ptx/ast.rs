@@ -120,6 +120,8 @@ pub struct Variable<'a> {
     /// Elements, all dimensions multiplied; `None` for `name[]` (extern shared, its size is the launch's).
     pub count: Option<u64>,
     pub is_extern: bool,
+    /// `.attribute(.managed)`
+    pub managed: bool,
     pub init: Vec<Init<'a>>,
     pub line: u32,
 }

@@ -6,5 +6,6 @@ mod cudarc_api;
 mod graphs;
 mod host_bugs;
 mod libraries;
+mod managed;
 mod rules;
 mod support;

@@ -205,6 +205,7 @@ impl<'a> Parser<'a> {
         };
         let mut align = None;
         let mut vector = 1;
+        let mut managed = false;
         loop {
             let Token::Dot(word) = self.peek() else {
                 return self.error(format!("a type expected, found {}", shown(self.peek())));
@@ -223,6 +224,7 @@ impl<'a> Parser<'a> {
                             .error(format!("the attribute {} is not supported", shown(what)));
                     }
                     self.expect(')')?;
+                    managed = true;
                 }
                 _ => {
                     let Some(ty) = Type::named(word) else {
@@ -246,6 +248,7 @@ impl<'a> Parser<'a> {
                         align,
                         count: Some(1),
                         is_extern,
+                        managed,
                         init: Vec::new(),
                         line: self.line(),
                     });
