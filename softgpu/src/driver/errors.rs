@@ -21,6 +21,7 @@ pub const ILLEGAL_STATE: CuResult = 401;
 pub const NOT_FOUND: CuResult = 500;
 pub const NOT_READY: CuResult = 600;
 pub const ILLEGAL_ADDRESS: CuResult = 700;
+pub const ASSERT: CuResult = 710;
 pub const LAUNCH_OUT_OF_RESOURCES: CuResult = 701;
 pub const LAUNCH_TIMEOUT: CuResult = 702;
 pub const PRIMARY_CONTEXT_ACTIVE: CuResult = 708;

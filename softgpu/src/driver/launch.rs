@@ -112,6 +112,7 @@ fn code_of(fault: &Fault) -> CuResult {
         Fault::IllegalAddress(_) => ILLEGAL_ADDRESS,
         Fault::MisalignedAddress(_) => MISALIGNED_ADDRESS,
         Fault::IllegalInstruction(_) => ILLEGAL_INSTRUCTION,
+        Fault::Assert(_) => ASSERT,
         Fault::LaunchTimeout(_) => LAUNCH_TIMEOUT,
         Fault::InvalidLaunch(_) => INVALID_VALUE,
         Fault::OutOfResources(_) => LAUNCH_OUT_OF_RESOURCES,

@@ -50,7 +50,7 @@ pub fn call(cx: &mut Cx, inst: &Inst, which: Builtin, site: &CallSite, frame: &F
                 let message = string(cx, lane, message);
                 let (file, function) = (string(cx, lane, file), string(cx, lane, function));
                 let place = cx.whereabouts(inst, lane as u32);
-                cx.fault(Fault::Trap(format!(
+                cx.fault(Fault::Assert(format!(
                     "{place}: {file}:{line}: {function}: assertion `{message}` failed"
                 )));
                 return;

@@ -133,6 +133,8 @@ pub enum Fault {
     MisalignedAddress(String),
     #[error("trap: {0}")]
     Trap(String),
+    #[error("a device-side assert: {0}")]
+    Assert(String),
     #[error("illegal instruction: {0}")]
     IllegalInstruction(String),
     #[error("the launch makes no progress: {0}")]

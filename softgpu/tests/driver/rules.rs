@@ -24,6 +24,7 @@ extern "C" __global__ void fixed_shared(float* p) {
     EIGHT(do, 9) EIGHT(do, 10) EIGHT(do, 11) EIGHT(do, 12)
 extern "C" __global__ void hungry(volatile unsigned* p) { ALL(TAKE) ALL(GIVE) }
 extern "C" __global__ void __launch_bounds__(1024) thrifty(volatile unsigned* p) { ALL(TAKE) ALL(GIVE) }
+extern "C" __global__ void sure(unsigned* p) { assert(p[threadIdx.x] < 5); }
 __device__ unsigned counter = 7;
 "#;
 
@@ -311,6 +312,28 @@ fn a_fault_sticks_to_its_context() {
         let memory = result::malloc_sync(16).unwrap();
         result::free_sync(memory).unwrap();
     }
+}
+
+#[test]
+fn a_failed_assert_has_its_own_code() {
+    let turn = turn();
+    let context = context();
+    let stream = context.new_stream().unwrap();
+    let sure = function(&context, "sure");
+    let mut launch = |values: &[u32]| {
+        let data = stream.clone_htod(values).unwrap();
+        let mut builder = stream.launch_builder(&sure);
+        builder.arg(&data);
+        unsafe { builder.launch(shape((1, 1, 1), (4, 1, 1), 0)) }.unwrap();
+        stream.synchronize()
+    };
+    assert_eq!(launch(&[1, 2, 3, 4]), Ok(()));
+    assert_eq!(launch(&[1, 2, 3, 5]), Err(DriverError(CUDA_ERROR_ASSERT)));
+    let message = turn.library.last_message().unwrap();
+    assert!(
+        message.contains("test.cu:") && message.contains("thread (3, 0, 0)"),
+        "{message}"
+    );
 }
 
 #[test]
