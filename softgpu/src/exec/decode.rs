@@ -13,6 +13,7 @@ mod moves;
 mod operands;
 mod qualifiers;
 mod tensor;
+mod video;
 mod warpwide;
 
 use super::LoadError;
@@ -206,13 +207,15 @@ impl<'a> Decoder<'a> {
 
     fn instruction(&mut self, i: &Instr<'a>) -> Decoded<()> {
         let mut m = Mods::new(i);
-        let handled = self.integer(i, &mut m)?
+        let handled = self.packed(i, &mut m)?
+            || self.integer(i, &mut m)?
             || self.float(i, &mut m)?
             || self.moves(i, &mut m)?
             || self.memory(i, &mut m)?
             || self.flow(i, &mut m)?
             || self.mbarrier(i, &mut m)?
             || self.tensor(i, &mut m)?
+            || self.video(i, &mut m)?
             || self.warpwide(i, &mut m)?;
         if !handled {
             let known = match i.op {

@@ -32,6 +32,7 @@ mod row;
 mod run;
 mod scalar;
 mod tensor;
+mod video;
 mod warp;
 mod warpwide;
 mod watch;

@@ -2,7 +2,7 @@
 
 use crate::support::{context, ptx, turn};
 use cudarc::driver::sys::{self, CUmemAttach_flags::*, CUresult::*};
-use cudarc::driver::{CudaContext, DriverError, HostSlice, LaunchConfig, PushKernelArg, result};
+use cudarc::driver::{CudaContext, DriverError, LaunchConfig, PushKernelArg, result};
 use cudarc::nvrtc::Ptx;
 use std::sync::Arc;
 

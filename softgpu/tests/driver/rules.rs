@@ -320,7 +320,7 @@ fn a_failed_assert_has_its_own_code() {
     let context = context();
     let stream = context.new_stream().unwrap();
     let sure = function(&context, "sure");
-    let mut launch = |values: &[u32]| {
+    let launch = |values: &[u32]| {
         let data = stream.clone_htod(values).unwrap();
         let mut builder = stream.launch_builder(&sure);
         builder.arg(&data);

@@ -6,6 +6,7 @@ mod bitwise;
 mod convert;
 mod floating;
 mod integer;
+mod video;
 
 use softgpu::{LaunchConfig, Memory, Module, Options, Profile, launch};
 

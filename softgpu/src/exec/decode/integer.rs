@@ -49,11 +49,18 @@ impl<'a> Decoder<'a> {
         let sat = m.take("sat");
         let relu = m.take("relu");
         let ty = m.ty()?;
-        if relu {
-            return Err(Refusal::new("the modifier '.relu' is not supported here"));
+        if relu && self.sm < 90 {
+            return Err(Refusal::new("'.relu' of integers needs sm_90"));
         }
         use Type::*;
         let run: Handler = match (i.op, ty, sat) {
+            ("min", S32, false) if relu => {
+                alu2(|a: u32, b: u32| (a as i32).min(b as i32).max(0) as u32)
+            }
+            ("max", S32, false) if relu => {
+                alu2(|a: u32, b: u32| (a as i32).max(b as i32).max(0) as u32)
+            }
+            _ if relu => return Err(Refusal::new("'.relu' needs .s32 and min or max")),
             ("add", S32, true) => alu2(|a: u32, b: u32| (a as i32).saturating_add(b as i32) as u32),
             ("sub", S32, true) => alu2(|a: u32, b: u32| (a as i32).saturating_sub(b as i32) as u32),
             (_, _, true) => return Err(Refusal::new("'.sat' needs .s32 and add or sub")),
