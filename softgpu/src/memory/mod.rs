@@ -344,7 +344,7 @@ mod tests {
         let small = m.alloc(100, "small").unwrap();
         let a = m.alloc_managed(5000, "a").unwrap();
         let after = m.alloc(8, "after").unwrap();
-        assert!(a % 4096 == 0 && after >= a + 8192 + GUARD);
+        assert!(a.is_multiple_of(4096) && after >= a + 8192 + GUARD);
         assert!(m.is_managed(a + 4999, 1) && !m.is_managed(a + 4999, 2));
         assert!(!m.is_managed(small, 1) && m.is_initialised(a, 5000));
         m.write(small, &[9; 100]).unwrap();

@@ -18,7 +18,9 @@ fn joined(values: &[i64], bits: u32) -> u64 {
     values.iter().enumerate().map(field).sum()
 }
 
-fn row(text: String, bits: u32, [sa, sb]: [bool; 2], f: fn(i64, i64) -> i64) -> Row {
+type OnParts = fn(i64, i64) -> i64;
+
+fn row(text: String, bits: u32, [sa, sb]: [bool; 2], f: OnParts) -> Row {
     exact(
         format!("{text} $d, $a, $b, $c;"),
         &[32; 4],
@@ -30,7 +32,7 @@ fn row(text: String, bits: u32, [sa, sb]: [bool; 2], f: fn(i64, i64) -> i64) -> 
     )
 }
 
-const OPERATIONS: [(&str, fn(i64, i64) -> i64); 6] = [
+const OPERATIONS: [(&str, OnParts); 6] = [
     ("vadd", |a, b| a + b),
     ("vsub", |a, b| a - b),
     ("vavrg", |a, b| {
@@ -93,7 +95,7 @@ fn video_instructions_on_parts() {
 /// Which sm_90 has; NVRTC makes them of `__vadd2`, `__vimax_s16x2_relu` and the like.
 #[test]
 fn packed_integers_and_relu() {
-    let two = |text: &str, signed: bool, f: fn(i64, i64) -> i64| {
+    let two = |text: &str, signed: bool, f: OnParts| {
         let mut row = row(text.into(), 16, [signed; 2], f);
         row.text = format!("{text} $d, $a, $b;");
         row.widths.pop();
