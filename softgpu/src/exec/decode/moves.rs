@@ -52,7 +52,7 @@ impl<'a> Decoder<'a> {
                     (4, true) => handler::<ops::Clock<u32>>(),
                     (8, false) => handler::<ops::Timer<u64>>(),
                     (4, false) => handler::<ops::Timer<u32>>(),
-                    _ => return Err(Refusal::new("not possible with this type")),
+                    _ => return Err(Refusal::wrong_type()),
                 };
                 self.emit(Class::Move, run, d, &[]).inst.aux = u32::from(high);
                 return Ok(());
@@ -87,7 +87,7 @@ impl<'a> Decoder<'a> {
             8 => alu1(|a: u64| a),
             2 => alu1(|a: u32| a & 0xffff),
             4 | 1 => alu1(|a: u32| a),
-            _ => return Err(Refusal::new("not possible with this type")),
+            _ => return Err(Refusal::wrong_type()),
         };
         self.emit(Class::Move, run, d, &[a]);
         Ok(())
@@ -100,7 +100,7 @@ impl<'a> Decoder<'a> {
             4 => Type::B32,
             2 => Type::B16,
             1 => Type::B8,
-            _ => return Err(Refusal::new("not possible with this type")),
+            _ => return Err(Refusal::wrong_type()),
         };
         let mut rows = Vec::new();
         for p in parts {
@@ -117,7 +117,7 @@ impl<'a> Decoder<'a> {
             (4, 2) => handler::<ops::Pack<u32, 2>>(),
             (4, 4) => handler::<ops::Pack<u32, 4>>(),
             (2, 2) => handler::<ops::Pack16>(),
-            _ => return Err(Refusal::new("not possible with this type")),
+            _ => return Err(Refusal::wrong_type()),
         };
         self.emit(Class::Move, run, d, &rows);
         Ok(())
@@ -130,7 +130,7 @@ impl<'a> Decoder<'a> {
             4 => Type::B32,
             2 => Type::B16,
             1 => Type::B8,
-            _ => return Err(Refusal::new("not possible with this type")),
+            _ => return Err(Refusal::wrong_type()),
         };
         let run = match (ty.bytes(), parts.len()) {
             (8, 2) => handler::<ops::Unpack<u64, 2>>(),
@@ -138,7 +138,7 @@ impl<'a> Decoder<'a> {
             (4, 2) => handler::<ops::Unpack<u32, 2>>(),
             (4, 4) => handler::<ops::Unpack<u32, 4>>(),
             (2, 2) => handler::<ops::Unpack16>(),
-            _ => return Err(Refusal::new("not possible with this type")),
+            _ => return Err(Refusal::wrong_type()),
         };
         let mut rows = Vec::new();
         for p in parts {
@@ -274,7 +274,7 @@ impl<'a> Decoder<'a> {
             Type::F16 => (self.word(0x3c00), self.word(0)),
             Type::Bf16 => (self.word(0x3f80), self.word(0)),
             Type::U16 | Type::S16 => (self.word(0xffff), self.word(0)),
-            _ => return Err(Refusal::new("not possible with this type")),
+            _ => return Err(Refusal::wrong_type()),
         };
         let run = with_pred(|a: u32, b: u32, p| if p { a } else { b });
         self.emit(Class::Compare, run, d, &[yes, no]).inst.p = super::JUNK;
@@ -315,8 +315,7 @@ impl<'a> Decoder<'a> {
             ])
             .ok_or_else(|| Refusal::new("the property is missing"))?;
         let ty = m.ty()?;
-        let function = scalar::test_function(property, ty)
-            .ok_or_else(|| Refusal::new("not possible with this type"))?;
+        let function = scalar::test_function(property, ty).ok_or_else(Refusal::wrong_type)?;
         let [p, a] = self.operands::<2>(i)?;
         let p = self.pred_dst(&p)?;
         let a = self.src(&a, ty)?;
