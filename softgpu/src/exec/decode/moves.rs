@@ -8,7 +8,8 @@ mod vectors;
 use super::super::alu::{COMBINE_NOT, alu1, with_pred};
 use super::super::carry;
 use super::super::inst::{Handler, handler};
-use super::super::moves as ops;
+use super::super::moves::address::FrameAddress;
+use super::super::moves::{Clock, Timer};
 use super::super::program::Class;
 use super::super::scalar;
 use super::operands::SymbolValue;
@@ -54,10 +55,10 @@ impl<'a> Decoder<'a> {
                 let d = self.dst(&d, ty)?;
                 let high = name.ends_with("_hi");
                 let run = match (ty.bytes(), name.starts_with("clock")) {
-                    (8, true) => handler::<ops::Clock<u64>>(),
-                    (4, true) => handler::<ops::Clock<u32>>(),
-                    (8, false) => handler::<ops::Timer<u64>>(),
-                    (4, false) => handler::<ops::Timer<u32>>(),
+                    (8, true) => handler::<Clock<u64>>(),
+                    (4, true) => handler::<Clock<u32>>(),
+                    (8, false) => handler::<Timer<u64>>(),
+                    (4, false) => handler::<Timer<u32>>(),
                     _ => return Err(Refusal::wrong_type()),
                 };
                 self.emit(Class::Move, run, d, &[]).inst.aux = u32::from(high);
@@ -68,8 +69,8 @@ impl<'a> Decoder<'a> {
                     let d = self.dst(&d, ty)?;
                     let base = self.frame_row();
                     let run: Handler = match ty.bytes() {
-                        8 => handler::<ops::FrameAddress<u64>>(),
-                        4 => handler::<ops::FrameAddress<u32>>(),
+                        8 => handler::<FrameAddress<u64>>(),
+                        4 => handler::<FrameAddress<u32>>(),
                         _ => return Err(Refusal::new("an address doesn't fit this type")),
                     };
                     self.emit(Class::Move, run, d, &[base]).inst.imm = offset as i64;

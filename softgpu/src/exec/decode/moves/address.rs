@@ -1,9 +1,9 @@
 //! Addresses and their spaces: `cvta`, `isspacep`.
 
-use super::ops;
 use crate::exec::decode::operands::SymbolValue;
 use crate::exec::decode::{Decoded, Decoder, Mods, Refusal};
 use crate::exec::inst::{NONE, handler};
+use crate::exec::moves::address::{self, AddConstant, FrameAddress, IsSpace};
 use crate::exec::program::Class;
 use crate::ptx::{Instr, Operand, Type};
 
@@ -27,7 +27,7 @@ impl<'a> Decoder<'a> {
         }
         let [d, a] = self.operands::<2>(i)?;
         let d = self.dst(&d, ty)?;
-        let window = ops::window(space);
+        let window = address::window(space);
         let value = match &a {
             Operand::Var(..) | Operand::Symbol(..) => Some(self.symbol_value(&a)?),
             _ => None,
@@ -35,12 +35,12 @@ impl<'a> Decoder<'a> {
         match value {
             Some(SymbolValue::Frame(offset)) => {
                 let base = self.frame_row();
-                let run = handler::<ops::FrameAddress<u64>>();
+                let run = handler::<FrameAddress<u64>>();
                 self.emit(Class::Move, run, d, &[base]).inst.imm = (offset + window) as i64;
             }
             _ => {
                 let a = self.src(&a, ty)?;
-                let p = self.emit(Class::Move, handler::<ops::AddConstant>(), d, &[a]);
+                let p = self.emit(Class::Move, handler::<AddConstant>(), d, &[a]);
                 p.inst.imm = if to { -(window as i64) } else { window as i64 };
             }
         }
@@ -54,13 +54,13 @@ impl<'a> Decoder<'a> {
         let [p, a] = self.operands::<2>(i)?;
         let p = self.pred_dst(&p)?;
         let a = self.src(&a, Type::U64)?;
-        let proto = self.emit(Class::Compare, handler::<ops::IsSpace>(), NONE, &[a]);
+        let proto = self.emit(Class::Compare, handler::<IsSpace>(), NONE, &[a]);
         proto.inst.p = p;
         // constants live in global memory here, so nothing lies in a constant window
         proto.inst.imm = if space == "const" {
             -1
         } else {
-            ops::window(space) as i64
+            address::window(space) as i64
         };
         Ok(())
     }

@@ -1,9 +1,9 @@
 //! Comparisons (`setp`, `set`) and tests of floats (`testp`).
 
-use super::ops;
 use crate::exec::alu::{COMBINE_AND, COMBINE_NOT, COMBINE_OR, COMBINE_XOR, with_pred};
 use crate::exec::decode::{Decoded, Decoder, JUNK, Mods, Refusal};
 use crate::exec::inst::NONE;
+use crate::exec::moves::compare::comparison;
 use crate::exec::program::Class;
 use crate::exec::scalar;
 use crate::ptx::{Instr, Operand, Type};
@@ -63,7 +63,7 @@ impl<'a> Decoder<'a> {
         let run = if halves {
             scalar::handler()
         } else {
-            ops::comparison(name, ty, ftz).ok_or_else(wrong)?
+            comparison(name, ty, ftz).ok_or_else(wrong)?
         };
         let proto = self.emit(Class::Compare, run, NONE, &[a, b]);
         (proto.inst.p, proto.inst.q) = (p, q);

@@ -1,8 +1,8 @@
 //! Conversions (`cvt`).
 
-use super::ops;
 use crate::exec::decode::float::rounding;
 use crate::exec::decode::{Decoded, Decoder, Mods, Refusal};
+use crate::exec::moves::convert::{conversion, pack_bf16, pack_f16};
 use crate::exec::program::Class;
 use crate::exec::scalar;
 use crate::ptx::{Instr, Type};
@@ -36,9 +36,9 @@ impl<'a> Decoder<'a> {
             let usual = round == Some("rn") && !(ftz || sat || relu || satfinite);
             if usual {
                 let run = if to == Type::F16x2 {
-                    ops::pack_f16()
+                    pack_f16()
                 } else {
-                    ops::pack_bf16()
+                    pack_bf16()
                 };
                 self.emit(Class::Convert, run, d, &[a, b]);
                 return Ok(());
@@ -53,7 +53,7 @@ impl<'a> Decoder<'a> {
         let run = if relu || satfinite || tf32 {
             None
         } else {
-            ops::conversion(to, have.bytes() == 8, from, wide, round, ftz, sat)
+            conversion(to, have.bytes() == 8, from, wide, round, ftz, sat)
         };
         if let Some(run) = run {
             self.emit(Class::Convert, run, d, &[a]);
@@ -84,7 +84,7 @@ impl<'a> Decoder<'a> {
         );
         if extend {
             let wide = have.bytes() == 8;
-            let run = ops::conversion(have, wide, to, wide, None, false, false)
+            let run = conversion(have, wide, to, wide, None, false, false)
                 .ok_or_else(|| Refusal::new("this conversion is not supported"))?;
             self.emit(Class::Convert, run, d, &[d]);
             if have.bytes() == 2 {
@@ -96,7 +96,7 @@ impl<'a> Decoder<'a> {
 
     /// Clears what lies above a 16-bit register: rows of 32 bits hold those with zeros on top.
     fn cut_to_16(&mut self, d: u32) -> Decoded<()> {
-        let run = ops::conversion(Type::U16, false, Type::U16, false, None, false, false)
+        let run = conversion(Type::U16, false, Type::U16, false, None, false, false)
             .ok_or_else(|| Refusal::new("this conversion is not supported"))?;
         self.emit(Class::Convert, run, d, &[d]);
         Ok(())

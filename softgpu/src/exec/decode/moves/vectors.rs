@@ -1,8 +1,8 @@
 //! `mov` between one value and a vector of its parts.
 
-use super::ops;
 use crate::exec::decode::{Decoded, Decoder, Refusal};
 use crate::exec::inst::{NONE, handler};
+use crate::exec::moves::vectors::{Pack, Pack16, Unpack, Unpack16};
 use crate::exec::program::Class;
 use crate::ptx::{Operand, Type};
 
@@ -21,11 +21,11 @@ impl<'a> Decoder<'a> {
             rows.push(self.src(p, ty)?);
         }
         let run = match (ty.bytes(), rows.len()) {
-            (8, 2) => handler::<ops::Pack<u64, 2>>(),
-            (8, 4) => handler::<ops::Pack<u64, 4>>(),
-            (4, 2) => handler::<ops::Pack<u32, 2>>(),
-            (4, 4) => handler::<ops::Pack<u32, 4>>(),
-            (2, 2) => handler::<ops::Pack16>(),
+            (8, 2) => handler::<Pack<u64, 2>>(),
+            (8, 4) => handler::<Pack<u64, 4>>(),
+            (4, 2) => handler::<Pack<u32, 2>>(),
+            (4, 4) => handler::<Pack<u32, 4>>(),
+            (2, 2) => handler::<Pack16>(),
             _ => return Err(Refusal::wrong_type()),
         };
         self.emit(Class::Move, run, d, &rows);
@@ -42,11 +42,11 @@ impl<'a> Decoder<'a> {
         let source = self.src(a, ty)?;
         let part = part_type(ty, parts)?;
         let run = match (ty.bytes(), parts.len()) {
-            (8, 2) => handler::<ops::Unpack<u64, 2>>(),
-            (8, 4) => handler::<ops::Unpack<u64, 4>>(),
-            (4, 2) => handler::<ops::Unpack<u32, 2>>(),
-            (4, 4) => handler::<ops::Unpack<u32, 4>>(),
-            (2, 2) => handler::<ops::Unpack16>(),
+            (8, 2) => handler::<Unpack<u64, 2>>(),
+            (8, 4) => handler::<Unpack<u64, 4>>(),
+            (4, 2) => handler::<Unpack<u32, 2>>(),
+            (4, 4) => handler::<Unpack<u32, 4>>(),
+            (2, 2) => handler::<Unpack16>(),
             _ => return Err(Refusal::wrong_type()),
         };
         let mut rows = Vec::new();
