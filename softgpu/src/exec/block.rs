@@ -3,7 +3,7 @@
 use super::cx::Cx;
 use super::inst::NONE;
 use super::launch::Launch;
-use super::mbarrier::Mbarrier;
+use super::mbarrier::object::Mbarrier;
 use super::program::{Fill, Special};
 use super::row::{FULL, Row};
 use super::warp::{AsyncQueue, Frame, Split, Warp};

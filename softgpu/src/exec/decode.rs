@@ -164,6 +164,11 @@ impl Refusal {
     pub fn new(message: impl Into<String>) -> Refusal {
         Refusal(message.into())
     }
+
+    /// For a type that the instruction doesn't take.
+    pub fn wrong_type() -> Refusal {
+        Refusal::new("not possible with this type")
+    }
 }
 
 pub type Decoded<T> = Result<T, Refusal>;

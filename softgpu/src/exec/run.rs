@@ -1,21 +1,18 @@
 //! Running a warp, instruction by instruction.
 
 pub mod barrier;
+mod branch;
 mod call;
+mod together;
 
 use super::block::{Block, enter};
 use super::cx::Cx;
 use super::inst::{Flow, Inst, NONE};
-use super::warp::{Split, Waiting};
+use super::warp::Split;
 use super::watch;
 use crate::exec::Fault;
-
-/// Backward branches after which a warp is looked at.
-const LOOK: i64 = 256;
-/// Backward branches without polling after which other warps and blocks have their turn.
-const SHARE: u64 = 64 * LOOK as u64;
-/// Backward branches a warp may take in all; some minutes of nothing but looping.
-const ENDLESS: u64 = 1 << 34;
+use branch::{LOOK, diverge, hurry};
+use together::together;
 
 /// Why a warp stopped running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,16 +200,7 @@ unsafe fn execute<const COUNT: bool>(cx: &mut Cx, split: Split) -> bool {
                     s.pc += 1;
                     continue;
                 }
-                let rest = s.mask & !mask;
-                if rest != 0 {
-                    let other = Split {
-                        pc: s.pc + 1,
-                        mask: rest,
-                        ..s.clone()
-                    };
-                    cx.warp().ready.push(other);
-                    s.mask = mask;
-                }
+                leave_others(cx, &mut s, mask);
                 if !barrier::arrive(cx, inst, &mut s) {
                     return false;
                 }
@@ -269,89 +257,9 @@ fn exit(cx: &mut Cx, inst: &Inst, s: &Split, mask: u32) {
     barrier::after_exit(cx);
 }
 
-/// Counts a backward branch. A loop that polls (an atomic, a volatile load) may wait for lanes that wait
-/// for it at a meeting, or for another warp or block: the lanes are let go and the others have their turn.
-/// True when they should; the split is then back among the ready ones.
-#[inline(always)]
-fn hurry(cx: &mut Cx, s: &mut Split) -> bool {
-    let warp = unsafe { &mut *cx.warp };
-    warp.steps_left -= 1;
-    if warp.steps_left > 0 {
-        return false;
-    }
-    look(cx, s)
-}
-
-#[cold]
-fn look(cx: &mut Cx, s: &mut Split) -> bool {
-    cx.stopped |= cx.launch().stopped();
-    let polls = cx.polls;
-    let warp = cx.warp();
-    warp.steps_left = LOOK;
-    warp.steps += LOOK as u64;
-    let polled = warp.polls != polls;
-    warp.polls = polls;
-    let steps = warp.steps;
-    if polled {
-        warp.dissolve();
-        warp.ready.insert(0, s.clone());
-        return true;
-    }
-    if steps > ENDLESS {
-        let inst = unsafe { &(&(*cx.launch).program.code)[s.pc as usize] };
-        let place = cx.whereabouts(inst, s.mask.trailing_zeros());
-        cx.fault(Fault::LaunchTimeout(format!(
-            "{place}: a loop that doesn't end"
-        )));
-        return false;
-    }
-    if steps % SHARE < LOOK as u64 {
-        // computing is progress
-        cx.progress += 1;
-        cx.warp().ready.push(s.clone());
-        return true;
-    }
-    false
-}
-
-/// Lanes take different ways: one goes on, the others are ready later.
-fn diverge(cx: &mut Cx, inst: &Inst, s: &mut Split, ways: &[(u32, u32)]) {
-    if let [(pc, _)] = ways {
-        s.pc = *pc;
-        return;
-    }
-    let meet = inst.e;
-    let meeting = if meet == NONE {
-        s.meeting
-    } else {
-        cx.warp().meet_at(s, meet)
-    };
-    let flip = cx.launch().seed != 0 && {
-        // a draw of this warp alone, so that the number of host threads changes nothing
-        let (block, warp) = (cx.block().linear, cx.warp());
-        warp.divergences += 1;
-        let (number, divergence) = (warp.number, warp.divergences);
-        cx.launch().flip(block, number, divergence)
-    };
-    let count = ways.len();
-    for k in 0..count {
-        let (pc, mask) = ways[if flip { k } else { count - 1 - k }];
-        let split = Split {
-            pc,
-            mask,
-            meeting,
-            frame: s.frame,
-        };
-        if k + 1 == count {
-            *s = split;
-        } else {
-            cx.warp().ready.push(split);
-        }
-    }
-}
-
-/// An instruction that its members execute together: waits until all of them are here.
-unsafe fn together<const COUNT: bool>(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
+/// Lanes of a split that an instruction leaves out go on behind it later.
+#[inline]
+fn leave_others(cx: &mut Cx, s: &mut Split, mask: u32) {
     let rest = s.mask & !mask;
     if rest != 0 {
         let other = Split {
@@ -362,83 +270,4 @@ unsafe fn together<const COUNT: bool>(cx: &mut Cx, inst: &Inst, s: &mut Split, m
         cx.warp().ready.push(other);
         s.mask = mask;
     }
-    let members = unsafe { *cx.row::<u32>(inst.b) };
-    let first = members[mask.trailing_zeros() as usize & 31];
-    let alive = cx.warp().alive;
-    // the usual case: everybody alive is here and named
-    let uniform = members.iter().fold(0, |x, m| x | (m ^ first)) == 0;
-    if uniform && first & alive & !mask == 0 && mask & !first == 0 {
-        if COUNT {
-            cx.watcher.count(inst.id, mask);
-        }
-        unsafe { (inst.run)(cx, inst, mask) };
-        s.pc += 1;
-        return true;
-    }
-    let mut here = s.clone();
-    let mut others = Vec::new();
-    let (pc, frame) = (s.pc, s.frame);
-    cx.warp().waiting.retain(|w| {
-        let same = w.split.pc == pc && w.split.frame == frame;
-        if same {
-            others.push(w.split.clone());
-        }
-        !same
-    });
-    let mut union = here.mask;
-    for o in &others {
-        union |= o.mask;
-    }
-    // each group of lanes with the same member mask runs when it is complete
-    let mut done = 0;
-    let mut rest = union;
-    while rest != 0 {
-        let first = rest.trailing_zeros() as usize;
-        let named = members[first];
-        let mut group = 0;
-        for (l, m) in members.iter().enumerate() {
-            group |= u32::from(*m == named) << l;
-        }
-        group &= rest;
-        rest &= !group;
-        if group & !named != 0 {
-            watch::not_a_member(cx, inst, group & !named, named);
-        }
-        if named & alive & !group == 0 {
-            if COUNT {
-                cx.watcher.count(inst.id, group);
-            }
-            unsafe { (inst.run)(cx, inst, group) };
-            done |= group;
-        }
-    }
-    others.insert(0, here.clone());
-    here.mask = 0;
-    for o in others {
-        let (on, wait) = (o.mask & done, o.mask & !done);
-        if on != 0 {
-            if here.mask == 0 || here.meeting == o.meeting {
-                here = Split {
-                    pc: pc + 1,
-                    mask: here.mask | on,
-                    ..o.clone()
-                };
-            } else {
-                cx.warp().ready.push(Split {
-                    pc: pc + 1,
-                    mask: on,
-                    ..o.clone()
-                });
-            }
-        }
-        if wait != 0 {
-            let members = members[wait.trailing_zeros() as usize];
-            cx.warp().waiting.push(Waiting {
-                split: Split { mask: wait, ..o },
-                members,
-            });
-        }
-    }
-    *s = here;
-    s.mask != 0
 }

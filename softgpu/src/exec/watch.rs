@@ -7,8 +7,8 @@ mod init;
 mod sync;
 
 pub use copies::{copy_landed, copy_source, copy_target};
+use init::initialised;
 pub use init::observe_local;
-use init::{initialised, of_used_bytes, used_bytes};
 pub use sync::*;
 
 pub mod global;
@@ -28,7 +28,7 @@ use crate::check::FindingKind;
 use crate::exec::Fault;
 pub use global::BlockSync;
 pub use report::{Spot, report};
-pub use shared::SharedShadow;
+pub use shared::shadow::SharedShadow;
 pub use tally::Watcher;
 
 /// What an access does.

@@ -1,7 +1,10 @@
 //! Tokens to a tree.
 
 mod body;
+mod directives;
+mod functions;
 mod items;
+mod variables;
 
 use super::SyntaxError;
 use super::ast::*;

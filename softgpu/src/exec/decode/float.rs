@@ -120,7 +120,7 @@ impl<'a> Decoder<'a> {
             ("max", true, _) if nan => alu2(|a: u32, b: u32| most(flush(a), flush(b), true)),
             ("max", false, _) => alu2(|a: u32, b: u32| most(a, b, false)),
             ("max", true, _) => alu2(|a: u32, b: u32| most(flush(a), flush(b), false)),
-            _ => return Err(Refusal::new("not possible with this type")),
+            _ => return Err(Refusal::wrong_type()),
         };
         let flops = match i.op {
             "fma" | "mad" => 2,
@@ -173,7 +173,7 @@ impl<'a> Decoder<'a> {
             "abs" => alu1(|a: u64| a & !(1 << 63)),
             "neg" => alu1(|a: u64| a ^ (1 << 63)),
             "copysign" => alu2(|a: u64, b: u64| (a & (1 << 63)) | (b & !(1 << 63))),
-            _ => return Err(Refusal::new("not possible with this type")),
+            _ => return Err(Refusal::wrong_type()),
         };
         let flops = match i.op {
             "fma" | "mad" => 2,
@@ -204,8 +204,7 @@ impl<'a> Decoder<'a> {
         if settings.xorsign != m.take("abs") {
             return Err(Refusal::new("'.xorsign' and '.abs' belong together"));
         }
-        let function = scalar::half_function(i.op)
-            .ok_or_else(|| Refusal::new("not possible with this type"))?;
+        let function = scalar::half_function(i.op).ok_or_else(Refusal::wrong_type)?;
         self.rare(i, ty, function, settings)
     }
 

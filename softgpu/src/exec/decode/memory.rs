@@ -151,8 +151,8 @@ impl<'a> Decoder<'a> {
             rows.push(row);
         }
         let register = register.unwrap_or(ty);
-        let run = load_handler(space, ty.bytes(), rows.len() as u32)
-            .ok_or_else(|| Refusal::new("not possible with this type"))?;
+        let run =
+            load_handler(space, ty.bytes(), rows.len() as u32).ok_or_else(Refusal::wrong_type)?;
         let p = self.emit(Class::LoadStore, run, NONE, &[address.row]);
         p.apart = true;
         p.inst.imm = address.imm;

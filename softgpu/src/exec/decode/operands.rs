@@ -4,9 +4,17 @@ use super::super::cx::CODE_WINDOW;
 use super::super::inst::NONE;
 use super::super::program::{Fill, Special};
 use super::{CONSTANT, Decoded, Decoder, FIRST_PRED, JUNK, Refusal, Symbol};
-use crate::ptx::{Operand, Space, Type};
+use crate::ptx::{Instr, Operand, Space, Type};
 
 impl<'a> Decoder<'a> {
+    /// The operands of an instruction that has as many as are wanted.
+    pub fn operands<const N: usize>(&self, i: &Instr<'a>) -> Decoded<[Operand<'a>; N]> {
+        i.operands
+            .clone()
+            .try_into()
+            .map_err(|_| Refusal::new(format!("{} operands where {N} belong", i.operands.len())))
+    }
+
     /// The row of a constant.
     pub fn constant(&mut self, fill: Fill) -> u32 {
         let next = self.constants.len() as u32;

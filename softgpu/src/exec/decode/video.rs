@@ -72,7 +72,7 @@ impl<'a> Decoder<'a> {
         let result = if name == "set" { Type::U32 } else { m.ty()? };
         let types = [result, m.ty()?, m.ty()?];
         if types.iter().any(|t| !matches!(t, Type::U32 | Type::S32)) {
-            return Err(Refusal::new("not possible with this type"));
+            return Err(Refusal::wrong_type());
         }
         if saturate && (accumulate || name == "set") {
             return Err(Refusal::new("'.sat' is not possible here"));

@@ -162,7 +162,7 @@ impl<'a> Decoder<'a> {
             ("any", 8) => handler::<ops::Match<u64, false>>(),
             ("all", 4) => handler::<ops::Match<u32, true>>(),
             ("all", 8) => handler::<ops::Match<u64, true>>(),
-            _ => return Err(Refusal::new("not possible with this type")),
+            _ => return Err(Refusal::wrong_type()),
         };
         self.together(run, Class::Shuffle, d, a, members);
         self.last().inst.p = p;
@@ -175,7 +175,7 @@ impl<'a> Decoder<'a> {
             .one_of(&["add", "min", "max", "and", "or", "xor"])
             .ok_or_else(|| Refusal::new("the operation is missing"))?;
         let ty = m.ty()?;
-        let run = ops::redux(how, ty).ok_or_else(|| Refusal::new("not possible with this type"))?;
+        let run = ops::redux(how, ty).ok_or_else(Refusal::wrong_type)?;
         let [d, a, members] = self.operands::<3>(i)?;
         let (d, a) = (self.dst(&d, ty)?, self.src(&a, ty)?);
         let members = self.src(&members, Type::B32)?;

@@ -1,4 +1,4 @@
-//! initcheck of global and local memory.
+//! initcheck of global and local memory, and what that of shared memory needs too.
 
 use super::*;
 
@@ -8,23 +8,51 @@ pub(super) fn initialised(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size:
     let shadow = cx.watcher.written;
     let at = |l: usize| unsafe { shadow.add((a[l] - arena) as usize) };
     if kind == Kind::Store {
-        unsafe {
-            match size {
-                4 => lanes(mask, |l| at(l).cast::<u32>().write(0x0101_0101)),
-                8 => lanes(mask, |l| at(l).cast::<u64>().write(0x0101_0101_0101_0101)),
-                _ => lanes(mask, |l| std::ptr::write_bytes(at(l), 1, size as usize)),
-            }
-        }
+        // SAFETY: the shadow of an access that lies in an allocation.
+        unsafe { mark_written(mask, size, at) };
         return;
     }
+    // SAFETY: as above.
+    let missing = unsafe { unwritten(cx, i, mask, size, at) };
+    if missing != 0 {
+        let message = "the thread reads memory that nothing has written since it was allocated";
+        report_uninitialised(cx, i, a, missing, size, "global", message);
+    }
+}
+
+/// Marks the bytes of a store as written; `at` is the shadow of a lane's bytes.
+#[inline(always)]
+pub(super) unsafe fn mark_written(mask: u32, size: u32, at: impl Fn(usize) -> *mut u8) {
+    unsafe {
+        match size {
+            4 => lanes(mask, |l| at(l).cast::<u32>().write_unaligned(0x0101_0101)),
+            8 => lanes(mask, |l| {
+                let all = u64::from_le_bytes([1; 8]);
+                at(l).cast::<u64>().write_unaligned(all);
+            }),
+            _ => lanes(mask, |l| std::ptr::write_bytes(at(l), 1, size as usize)),
+        }
+    }
+}
+
+/// The lanes that use a byte which nothing has written; `at` is the shadow of a lane's bytes.
+#[inline(always)]
+pub(super) unsafe fn unwritten(
+    cx: &Cx,
+    i: &Inst,
+    mask: u32,
+    size: u32,
+    at: impl Fn(usize) -> *mut u8,
+) -> u32 {
     let mut missing = 0u32;
     unsafe {
         match size {
             4 => lanes(mask, |l| {
-                missing |= u32::from(at(l).cast::<u32>().read() != 0x0101_0101) << l
+                missing |= u32::from(at(l).cast::<u32>().read_unaligned() != 0x0101_0101) << l;
             }),
             8 => lanes(mask, |l| {
-                missing |= u32::from(at(l).cast::<u64>().read() != 0x0101_0101_0101_0101) << l;
+                let all = u64::from_le_bytes([1; 8]);
+                missing |= u32::from(at(l).cast::<u64>().read_unaligned() != all) << l;
             }),
             16 => lanes(mask, |l| {
                 let all = u128::from_le_bytes([1; 16]);
@@ -36,32 +64,18 @@ pub(super) fn initialised(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size:
             }),
         }
     }
-    if missing != 0 {
-        // SAFETY: the shadow of bytes that were just looked at.
-        let missing = of_used_bytes(used_bytes(cx, i), missing, size, |l, b| unsafe {
-            at(l).add(b).read()
-        });
-        lanes(missing, |l| {
-            let spot = Spot {
-                address: a[l],
-                space: "global",
-                bytes: size,
-            };
-            let message = "the thread reads memory that nothing has written since it was allocated";
-            report::at(cx, FindingKind::Uninitialised, i, l as u32, spot, message);
-        });
+    if missing == 0 {
+        return 0;
     }
+    of_used_bytes(used_bytes(cx, i), missing, size, |l, b| unsafe {
+        at(l).add(b).read()
+    })
 }
 
 /// Of the lanes whose load touches unwritten bytes, those that use such a byte: the compiler may load a
 /// whole vector for a part of it and says so (`.pragma "used_bytes_mask"`). `written` is the shadow of a
 /// lane's byte.
-pub(super) fn of_used_bytes(
-    used: u64,
-    missing: u32,
-    size: u32,
-    written: impl Fn(usize, usize) -> u8,
-) -> u32 {
+fn of_used_bytes(used: u64, missing: u32, size: u32, written: impl Fn(usize, usize) -> u8) -> u32 {
     if used == !0 {
         return missing;
     }
@@ -74,7 +88,7 @@ pub(super) fn of_used_bytes(
 }
 
 /// Which bytes of its load an instruction uses.
-pub(super) fn used_bytes(cx: &Cx, i: &Inst) -> u64 {
+fn used_bytes(cx: &Cx, i: &Inst) -> u64 {
     let info = cx.launch().program.info.get(i.id as usize);
     info.map_or(!0, |info| info.used_bytes)
 }
@@ -108,13 +122,29 @@ pub fn observe_local(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32,
             warp.local_written[(at / 4 * 128) as usize + l * 4 + (at % 4) as usize]
         });
     }
+    if missing != 0 {
+        let message = "the thread reads a local array or variable that it has not written";
+        report_uninitialised(cx, i, a, missing, size, "local", message);
+    }
+}
+
+/// Reports lanes that read bytes which nothing has written.
+#[cold]
+pub(super) fn report_uninitialised(
+    cx: &mut Cx,
+    i: &Inst,
+    a: &[u64; 32],
+    missing: u32,
+    size: u32,
+    space: &'static str,
+    message: &str,
+) {
     lanes(missing, |l| {
         let spot = Spot {
             address: a[l],
-            space: "local",
+            space,
             bytes: size,
         };
-        let message = "the thread reads a local array or variable that it has not written";
         report::at(cx, FindingKind::Uninitialised, i, l as u32, spot, message);
     });
 }

@@ -3,7 +3,7 @@
 use super::super::access::SHARED;
 use super::super::cx::Cx;
 use super::super::inst::Inst;
-use super::super::mbarrier::Arrival;
+use super::super::mbarrier::object::Arrival;
 use super::{Kind, bounds, shared};
 
 /// An instruction touches objects; gives the lanes that may go on.

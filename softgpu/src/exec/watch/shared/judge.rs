@@ -1,6 +1,14 @@
 //! Whether two accesses are ordered after all, and what is said when not.
 
-use super::*;
+use super::Meeting;
+use super::shadow::{CLOCK, INST, MANY, PENDING, THREAD, WARP};
+use crate::check::FindingKind;
+use crate::exec::access::WIDE;
+use crate::exec::cx::Cx;
+use crate::exec::inst::{Inst, NONE};
+use crate::exec::warp::Warp;
+use crate::exec::watch::Kind;
+use crate::exec::watch::report::{self, Spot};
 
 /// Decides whether two accesses are ordered after all, and reports them if not.
 #[cold]
@@ -94,14 +102,14 @@ pub(super) fn judge(cx: &mut Cx, i: &Inst, meeting: &Meeting, size: u32, kind: K
     report::at(cx, finding, i, lane as u32, spot, &message);
 }
 
-pub(super) fn warp_first(warp: usize) -> u32 {
+fn warp_first(warp: usize) -> u32 {
     warp as u32 * 32
 }
 
 /// Two lanes of one store write the same value: no order could matter.
-pub(super) fn same_value(cx: &Cx, i: &Inst, x: usize, y: usize) -> bool {
+fn same_value(cx: &Cx, i: &Inst, x: usize, y: usize) -> bool {
     let count = i.aux.clamp(1, 4) as usize;
-    let wide = i.p == 8 || i.flags & super::super::super::access::WIDE != 0;
+    let wide = i.p == 8 || i.flags & WIDE != 0;
     [i.d, i.b, i.c, i.e]
         .iter()
         .take(count)
@@ -115,4 +123,18 @@ pub(super) fn same_value(cx: &Cx, i: &Inst, x: usize, y: usize) -> bool {
                 t[x] == t[y]
             }
         })
+}
+
+/// True when `then` (a lane of this warp, at a clock) is ordered before what `now` does.
+fn lanes_ordered(warp: &Warp, floor: u32, then: u32, clock: u32, now: u32) -> bool {
+    if clock < floor {
+        return true;
+    }
+    let mut reached = 1u32 << then;
+    for &(at, members) in &warp.syncs {
+        if at >= clock && reached & members != 0 {
+            reached |= members;
+        }
+    }
+    reached >> now & 1 != 0
 }

@@ -1,0 +1,68 @@
+//! The kernel's PTX, from the file or its compiler, and its name there.
+
+use super::command_line::Arguments;
+use super::{Failure, nvrtc, usage};
+use crate::exec::{Module, registers_in};
+use crate::ptxas;
+use std::collections::HashMap;
+
+/// The PTX of the file, as it is or from NVRTC, and the registers of its kernels where a compiler tells them.
+pub(super) fn ptx_text(arguments: &Arguments) -> Result<(String, HashMap<String, u32>), Failure> {
+    let (path, sm) = (&arguments.file, arguments.profile.sm);
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+    if path.extension().is_some_and(|e| e == "ptx") {
+        if !arguments.nvrtc_option.is_empty() {
+            return Err(usage(
+                "--nvrtc-option is for .cu files; a .ptx file is not compiled".into(),
+            ));
+        }
+        let registers = match std::env::var_os(ptxas::VARIABLE) {
+            Some(file) => ptxas::registers(file.as_ref(), &text, sm)?,
+            None => HashMap::new(),
+        };
+        return Ok((text, registers));
+    }
+    let compiler = nvrtc::Nvrtc::find(sm)?;
+    let mut options = vec![
+        // for the machine code's account of registers; the PTX is the same as for compute_N
+        format!("--gpu-architecture=sm_{sm}"),
+        "--ptxas-options=-v".into(),
+        "-lineinfo".into(),
+    ];
+    if let Some(folder) = path.parent() {
+        let folder = if folder.as_os_str().is_empty() {
+            ".".into()
+        } else {
+            folder.display().to_string()
+        };
+        options.push(format!("--include-path={folder}"));
+    }
+    options.extend(arguments.nvrtc_option.iter().cloned());
+    let compiled = compiler.compile(&text, &path.display().to_string(), &options)?;
+    Ok((compiled.ptx, registers_in(&compiled.log)))
+}
+
+/// The PTX name of the kernel meant: its own, or the only mangled form of it.
+pub(super) fn find_kernel(module: &Module, name: &str) -> Result<String, Failure> {
+    let names = module.kernel_names();
+    if names.contains(&name) {
+        return Ok(name.into());
+    }
+    let mangled = format!("_Z{}{name}", name.len());
+    let matching: Vec<&&str> = names.iter().filter(|n| n.starts_with(&mangled)).collect();
+    match matching[..] {
+        [only] => Ok(only.to_string()),
+        [] if names.is_empty() => Err(Failure::from(format!(
+            "there is no kernel {name}: the file has no kernels at all"
+        ))),
+        [] => Err(Failure::from(format!(
+            "there is no kernel {name}; the file has {}",
+            names.join(", ")
+        ))),
+        _ => Err(Failure::from(format!(
+            "{name} could be any of {}; give the whole name",
+            names.join(", ")
+        ))),
+    }
+}
