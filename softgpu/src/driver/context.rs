@@ -1,5 +1,8 @@
 //! Contexts: the primary one of the device, created ones, and what is current to a thread.
 
+mod limits;
+mod primary;
+
 use super::entry::*;
 use super::errors::*;
 use super::report;
@@ -73,76 +76,6 @@ fn check_device(device: i32) -> Answer<&'static Driver> {
         );
     }
     Ok(driver)
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn cuDevicePrimaryCtxRetain(out: *mut Handle, device: i32) -> CuResult {
-    call("cuDevicePrimaryCtxRetain", || {
-        let mut state = check_device(device)?.lock();
-        let flags = state.primary_flags;
-        let handle = match state.primary {
-            Some(handle) => handle,
-            None => make(&mut state, true, flags),
-        };
-        store(out, handle, "context")?;
-        state.primary = Some(handle);
-        state.primary_count += 1;
-        Ok(())
-    })
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn cuDevicePrimaryCtxRelease_v2(device: i32) -> CuResult {
-    call("cuDevicePrimaryCtxRelease_v2", || {
-        let driver = check_device(device)?;
-        let mut state = driver.lock();
-        let Some(handle) = state.primary.filter(|_| state.primary_count > 0) else {
-            return refuse(INVALID_CONTEXT, "the primary context is not retained");
-        };
-        state.primary_count -= 1;
-        if state.primary_count == 0 {
-            state.no_capture_in(handle, "the primary context is released")?;
-            drop(destroy(driver, state, handle));
-        }
-        Ok(())
-    })
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn cuDevicePrimaryCtxReset_v2(device: i32) -> CuResult {
-    call("cuDevicePrimaryCtxReset_v2", || {
-        let driver = check_device(device)?;
-        let state = driver.lock();
-        if let Some(handle) = state.primary {
-            drop(destroy(driver, state, handle));
-        }
-        Ok(())
-    })
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn cuDevicePrimaryCtxGetState(
-    device: i32,
-    flags: *mut u32,
-    active: *mut i32,
-) -> CuResult {
-    call("cuDevicePrimaryCtxGetState", || {
-        let state = check_device(device)?.lock();
-        store(flags, state.primary_flags, "flags")?;
-        store(active, state.primary.is_some() as i32, "active")
-    })
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn cuDevicePrimaryCtxSetFlags_v2(device: i32, flags: u32) -> CuResult {
-    call("cuDevicePrimaryCtxSetFlags_v2", || {
-        let mut state = check_device(device)?.lock();
-        state.primary_flags = flags;
-        if let Some(handle) = state.primary {
-            state.contexts.get_mut(&handle).expect("live").flags = flags;
-        }
-        Ok(())
-    })
 }
 
 fn create(out: *mut Handle, flags: u32, device: i32) -> Answer {
@@ -337,69 +270,5 @@ pub extern "C" fn cuCtxSynchronize() -> CuResult {
         state.no_capture_in(context, "the context is synchronised")?;
         let state = driver.drain(state, context);
         state.current().map(|_| ())
-    })
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn cuCtxGetStreamPriorityRange(least: *mut i32, greatest: *mut i32) -> CuResult {
-    call("cuCtxGetStreamPriorityRange", || {
-        drop(enter()?);
-        store_if(least, 0);
-        store_if(greatest, super::stream::GREATEST_PRIORITY);
-        Ok(())
-    })
-}
-
-/// Stack, printf buffer and heap have no limit here; their values are kept and given back.
-#[unsafe(no_mangle)]
-pub extern "C" fn cuCtxGetLimit(value: *mut usize, limit: i32) -> CuResult {
-    call("cuCtxGetLimit", || {
-        let (_, state, context) = enter()?;
-        let default = match limit {
-            0 => 1024,
-            1 => 1 << 20,
-            2 => 8 << 20,
-            5 => 128,
-            _ => return refuse(UNSUPPORTED_LIMIT, format!("softgpu has no limit {limit}")),
-        };
-        let set = state.contexts[&context].limits.get(&limit).copied();
-        store(value, set.unwrap_or(default) as usize, "value")
-    })
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn cuCtxSetLimit(limit: i32, value: usize) -> CuResult {
-    call("cuCtxSetLimit", || {
-        let (_, mut state, context) = enter()?;
-        if !matches!(limit, 0 | 1 | 2 | 5) {
-            return refuse(UNSUPPORTED_LIMIT, format!("softgpu has no limit {limit}"));
-        }
-        let entry = state.contexts.get_mut(&context).expect("current");
-        entry.limits.insert(limit, value as u64);
-        Ok(())
-    })
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn cuCtxGetCacheConfig(config: *mut i32) -> CuResult {
-    call("cuCtxGetCacheConfig", || {
-        let (_, state, context) = enter()?;
-        store(config, state.contexts[&context].cache_config, "config")
-    })
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn cuCtxSetCacheConfig(config: i32) -> CuResult {
-    call("cuCtxSetCacheConfig", || {
-        let (_, mut state, context) = enter()?;
-        if !(0..=3).contains(&config) {
-            return refuse(INVALID_VALUE, format!("{config} is no cache configuration"));
-        }
-        state
-            .contexts
-            .get_mut(&context)
-            .expect("current")
-            .cache_config = config;
-        Ok(())
     })
 }

@@ -103,14 +103,12 @@ pub struct SharedLayout {
 /// The modifiers of an instruction, taken one by one.
 pub struct Mods<'a> {
     words: Vec<&'a str>,
-    line: u32,
 }
 
 impl<'a> Mods<'a> {
     pub fn new(i: &Instr<'a>) -> Mods<'a> {
         Mods {
             words: i.mods.clone(),
-            line: i.line,
         }
     }
 
@@ -146,7 +144,6 @@ impl<'a> Mods<'a> {
 
     /// Refuses what is left.
     pub fn finish(self) -> Result<(), Refusal> {
-        let _ = self.line;
         match self.words.first() {
             None => Ok(()),
             Some(word) => Err(Refusal::new(format!(

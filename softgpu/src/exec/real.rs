@@ -33,16 +33,7 @@ pub fn flush_out(x: f32) -> u32 {
 /// Clamped to 0 and 1; NaN becomes 0.
 #[inline(always)]
 pub fn saturate(x: f32) -> u32 {
-    if x > 0.0 {
-        flush_small(if x < 1.0 { x } else { 1.0 })
-    } else {
-        0
-    }
-}
-
-#[inline(always)]
-fn flush_small(x: f32) -> u32 {
-    x.to_bits()
+    if x > 0.0 { x.min(1.0).to_bits() } else { 0 }
 }
 
 /// `div.approx`: for a divisor between 2^126 and infinity the result is a zero, or NaN when the dividend
