@@ -132,25 +132,16 @@ impl Canvas {
     pub fn star(&mut self, x: f32, y: f32, r: f32, colour: Rgb) {
         let rim = self.theme.background;
         for (r, colour) in [(r + 3.0, rim), (r, colour)] {
-            let mut builder = PathBuilder::new();
-            for i in 0..10 {
+            let points: [(f32, f32); 10] = std::array::from_fn(|i| {
                 let angle = std::f32::consts::PI * (i as f32 / 5.0 - 0.5);
                 let r = if i % 2 == 0 { r } else { 0.45 * r };
-                let (px, py) = (x + r * angle.cos(), y + r * angle.sin());
-                if i == 0 {
-                    builder.move_to(px, py);
-                } else {
-                    builder.line_to(px, py);
-                }
-            }
-            builder.close();
-            if let Some(path) = builder.finish() {
-                self.fill(&path, colour);
-            }
+                (x + r * angle.cos(), y + r * angle.sin())
+            });
+            self.polygon(&points, colour);
         }
     }
 
-    /// A filled triangle in a picture's corner: a mark that needs no letter.
+    /// A filled polygon, such as the triangle in a picture's corner: a mark that needs no letter.
     pub fn polygon(&mut self, points: &[(f32, f32)], colour: Rgb) {
         let mut builder = PathBuilder::new();
         for (i, &(x, y)) in points.iter().enumerate() {
