@@ -99,15 +99,9 @@ impl Canvas {
 
     /// A line through points; dashes in line widths.
     pub fn line(&mut self, points: &[(f32, f32)], width: f32, dash: &[f32], colour: Rgb) {
-        let mut builder = PathBuilder::new();
-        for (i, &(x, y)) in points.iter().enumerate() {
-            if i == 0 {
-                builder.move_to(x, y);
-            } else {
-                builder.line_to(x, y);
-            }
-        }
-        let Some(path) = builder.finish() else { return };
+        let Some(path) = through(points, false) else {
+            return;
+        };
         let stroke = Stroke {
             width,
             line_join: tiny_skia::LineJoin::Round,
@@ -143,16 +137,7 @@ impl Canvas {
 
     /// A filled polygon, such as the triangle in a picture's corner: a mark that needs no letter.
     pub fn polygon(&mut self, points: &[(f32, f32)], colour: Rgb) {
-        let mut builder = PathBuilder::new();
-        for (i, &(x, y)) in points.iter().enumerate() {
-            if i == 0 {
-                builder.move_to(x, y);
-            } else {
-                builder.line_to(x, y);
-            }
-        }
-        builder.close();
-        if let Some(path) = builder.finish() {
+        if let Some(path) = through(points, true) {
             self.fill(&path, colour);
         }
     }
@@ -303,13 +288,25 @@ fn paint([r, g, b]: Rgb) -> Paint<'static> {
     paint
 }
 
-fn outline(marker: Marker, x: f32, y: f32, r: f32) -> Option<Path> {
+/// Straight lines through points, back to the first where closed.
+fn through(points: &[(f32, f32)], closed: bool) -> Option<Path> {
     let mut builder = PathBuilder::new();
-    let corners = match marker {
-        Marker::Circle => {
-            builder.push_circle(x, y, r);
-            return builder.finish();
+    for (i, &(x, y)) in points.iter().enumerate() {
+        if i == 0 {
+            builder.move_to(x, y);
+        } else {
+            builder.line_to(x, y);
         }
+    }
+    if closed {
+        builder.close();
+    }
+    builder.finish()
+}
+
+fn outline(marker: Marker, x: f32, y: f32, r: f32) -> Option<Path> {
+    let corners = match marker {
+        Marker::Circle => return PathBuilder::from_circle(x, y, r),
         Marker::Square => {
             let s = 0.88 * r;
             vec![
@@ -328,10 +325,5 @@ fn outline(marker: Marker, x: f32, y: f32, r: f32) -> Option<Path> {
             vec![(x, y - s), (x + s, y), (x, y + s), (x - s, y)]
         }
     };
-    builder.move_to(corners[0].0, corners[0].1);
-    for &(px, py) in &corners[1..] {
-        builder.line_to(px, py);
-    }
-    builder.close();
-    builder.finish()
+    through(&corners, true)
 }
