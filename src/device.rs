@@ -100,6 +100,17 @@ pub struct Arenas {
     pub ema: Option<View>,
 }
 
+impl Arenas {
+    /// The second moment's arena, which Adam needs.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn second_moment(&self) -> Result<View> {
+        self.moment2
+            .ok_or_else(|| Error::Device("adam: the second moment's arena is missing".into()))
+    }
+}
+
 /// A computing backend. Every operation reads and writes only the views it is given; outputs are overwritten, never
 /// accumulated into, unless the operation says so. Errors name the operation and the sizes that do not fit.
 pub trait Device {
@@ -261,7 +272,7 @@ pub fn download_f32(device: &mut dyn Device, src: View) -> Result<Vec<f32>> {
 }
 
 /// An error if a view's length is not what an operation needs.
-pub fn expect_len(operation: &str, name: &str, view: View, dtype: DType, len: usize) -> Result<()> {
+fn expect_len(operation: &str, name: &str, view: View, dtype: DType, len: usize) -> Result<()> {
     if view.len == len && view.dtype == dtype {
         return Ok(());
     }
@@ -269,5 +280,41 @@ pub fn expect_len(operation: &str, name: &str, view: View, dtype: DType, len: us
         what: format!("{operation}: {name}"),
         expected: format!("{len} elements of {dtype:?}"),
         found: format!("{} elements of {:?}", view.len, view.dtype),
+    })
+}
+
+/// An operand of an operation: its name, its view, and the type and length it must have.
+pub type Operand<'a> = (&'a str, View, DType, usize);
+
+/// An error if a view's type or length is not what an operation needs, or a written view overlaps another.
+pub fn expect_operands(operation: &str, reads: &[Operand], writes: &[Operand]) -> Result<()> {
+    for &(name, view, dtype, len) in reads.iter().chain(writes) {
+        expect_len(operation, name, view, dtype, len)?;
+    }
+    for (i, (name, a, ..)) in writes.iter().enumerate() {
+        for (other, b, ..) in reads.iter().chain(&writes[i + 1..]) {
+            let apart = a.buffer != b.buffer
+                || a.offset + a.len <= b.offset
+                || b.offset + b.len <= a.offset;
+            if !apart && a.len > 0 && b.len > 0 {
+                return Err(Error::Device(format!(
+                    "{operation}: {name} overlaps {other}, which it must not"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An error if a view's bytes are not as many as those on the host.
+pub fn expect_bytes(operation: &str, view: View, host: usize) -> Result<()> {
+    let device = view.len * view.dtype.size();
+    if device == host {
+        return Ok(());
+    }
+    Err(Error::Shape {
+        what: format!("{operation}: bytes"),
+        expected: device.to_string(),
+        found: host.to_string(),
     })
 }

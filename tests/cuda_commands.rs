@@ -2,29 +2,24 @@
 
 mod common;
 
+use common::command::{json, ok, warp19};
 use common::nvrtc;
 use serde_json::Value;
 use std::process::Command;
 use warp19::cuda::units::Unit;
 
-/// What a command prints.
-fn warp19(arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_warp19"))
-        .args(arguments)
-        .env("WARP19_NVRTC", nvrtc("13"))
-        .output()
-        .unwrap();
-    let log = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {log}");
-    String::from_utf8(output.stdout).unwrap()
+/// The program with an NVRTC.
+fn with_nvrtc(line: &str) -> Command {
+    let mut command = warp19(line);
+    command.env("WARP19_NVRTC", nvrtc("13"));
+    command
 }
 
 /// The same path as on a GPU: events, the cache flushed, shares of the peaks that the attributes give.
 #[test]
 fn verify_times_the_kernels_where_asked() {
-    let base = ["verify", "--device", "softgpu", "--only", "memory"];
-    let run = |more: &[&str]| warp19(&[&base, more].concat());
-    let all: Value = serde_json::from_str(&run(&["--timing", "1", "--json"])).unwrap();
+    let verify = |line: &str| with_nvrtc(&format!("verify --device softgpu --only memory {line}"));
+    let all = json(&mut verify("--timing 1 --json"));
     let timings = all["timings"].as_array().unwrap();
     let names: Vec<&str> = timings
         .iter()
@@ -52,13 +47,12 @@ fn verify_times_the_kernels_where_asked() {
         assert_eq!(number("share_of_flops") > 0.0, arithmetic, "{t}");
     }
     // softgpu's times say nothing about a GPU.
-    assert!(!run(&[]).contains("of peak"));
+    assert!(!ok(&mut verify("")).contains("of peak"));
 }
 
 #[test]
 fn kernels_report_and_dump_cover_every_kernel() {
-    let all: Value =
-        serde_json::from_str(&warp19(&["kernels", "report", "--arch", "sm_75", "--json"])).unwrap();
+    let all = json(&mut with_nvrtc("kernels report --arch sm_75 --json"));
     let rows = all.as_array().unwrap();
     let kernels: usize = Unit::all().iter().map(|u| u.kernels().len()).sum();
     assert_eq!(rows.len(), kernels);
@@ -72,14 +66,7 @@ fn kernels_report_and_dump_cover_every_kernel() {
     }
 
     let dir = tempfile::tempdir().unwrap();
-    warp19(&[
-        "kernels",
-        "dump",
-        "--arch",
-        "sm_75",
-        "--out",
-        dir.path().to_str().unwrap(),
-    ]);
+    ok(with_nvrtc("kernels dump --arch sm_75 --out").arg(dir.path()));
     let read = |name: String| {
         std::fs::read(dir.path().join(&name)).unwrap_or_else(|e| panic!("{name}: {e}"))
     };
@@ -110,7 +97,7 @@ fn kernels_report_and_dump_cover_every_kernel() {
 
 #[test]
 fn devices_names_what_was_found() {
-    let text = warp19(&["devices"]);
+    let text = ok(&mut with_nvrtc("devices"));
     let path = nvrtc("13");
     for found in ["cpu", "softgpu", "nvrtc", "cache", path.to_str().unwrap()] {
         assert!(text.contains(found), "{text}");

@@ -3,27 +3,19 @@
 
 mod common;
 
+use common::command::{json, warp19};
 use common::nvrtc;
-use std::process::Command;
 
 /// Runs `verify --device softgpu` with all checks and expects no wrong result and no finding.
 fn verify(only: &str, variables: &[(&str, &str)], major: &str) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_warp19"));
-    command.args(["verify", "--device", "softgpu", "--json"]);
+    let mut command = warp19("verify --device softgpu --json");
     if !only.is_empty() {
         command.args(["--only", only]);
     }
     command
         .env("SOFTGPU_CHECK", "all")
         .env("WARP19_NVRTC", nvrtc(major));
-    command.envs(variables.iter().copied());
-    let output = command.output().unwrap();
-    let log = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "{variables:?}, NVRTC {major}: {log}"
-    );
-    let result: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let result = json(command.envs(variables.iter().copied()));
     assert!(
         result["comparisons"].as_array().unwrap().len() > 50,
         "{result:#}"

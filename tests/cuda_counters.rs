@@ -51,6 +51,11 @@ fn full(d: &mut CudaDevice, len: usize) -> View {
     v
 }
 
+/// `x, w, b, y` of a convolution.
+fn operands(d: &mut CudaDevice, s: &ConvShape) -> [View; 4] {
+    [s.x_len(), s.w_len(), s.k, s.y_len()].map(|len| full(d, len))
+}
+
 /// Full sectors in global memory, passes over the banks of shared memory without conflicts, no local memory.
 fn wastes_nothing(what: &str, c: &Value) {
     let sectors = ["global_loads", "global_stores"].map(|t| share(c, t));
@@ -83,12 +88,7 @@ fn products_and_convolutions_waste_nothing() {
             k: 128,
             kernel: 3,
         };
-        let (x, w, b, y) = (
-            full(d, s.x_len()),
-            full(d, s.w_len()),
-            full(d, s.k),
-            full(d, s.y_len()),
-        );
+        let [x, w, b, y] = operands(d, &s);
         let l = LinearShape {
             n: 128,
             inputs: 512,
@@ -128,12 +128,7 @@ fn winograd_wastes_nothing() {
         k: 128,
         kernel: 3,
     };
-    let (x, w, b, y) = (
-        full(d, s.x_len()),
-        full(d, s.w_len()),
-        full(d, s.k),
-        full(d, s.y_len()),
-    );
+    let [x, w, b, y] = operands(d, &s);
     let counters = counted(d, |d| {
         d.conv_forward(&s, x, w, b, y, true).unwrap();
         d.conv_backward_data(&s, y, w, x, None).unwrap();
@@ -225,12 +220,7 @@ fn memory_bound_kernels_move_what_they_must() {
         k: 64,
         kernel: 3,
     };
-    let (x, w, b, y) = (
-        full(d, s.x_len()),
-        full(d, s.w_len()),
-        full(d, s.k),
-        full(d, s.y_len()),
-    );
+    let [x, w, b, y] = operands(d, &s);
     check("conv_direct_forward", d, s.bytes(), &mut |d| {
         d.conv_forward(&s, x, w, b, y, true).unwrap()
     });

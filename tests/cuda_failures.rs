@@ -2,36 +2,33 @@
 
 mod common;
 
+use common::command::{fails, run, warp19, warp19_in, workplace};
 use common::nvrtc;
-use std::path::Path;
-use std::process::{Command, Output};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use warp19::cuda::nvrtc::{Nvrtc, Target};
 use warp19::cuda::units::Unit;
 
 /// `verify` of the cheapest operations on softgpu.
-fn verify(cache: &Path, variables: &[(&str, &Path)]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_warp19"));
-    command.args(["verify", "--device", "softgpu", "--only", "adam,dropout"]);
+fn verify(cache: &Path) -> Command {
+    let mut command = warp19("verify --device softgpu --only adam,dropout");
     command
         .env("WARP19_NVRTC", nvrtc("13"))
         .env("WARP19_CACHE", cache);
-    command.envs(variables.iter().copied());
-    command.output().unwrap()
+    command
 }
 
-fn text(output: &Output) -> String {
-    let both = [&output.stdout[..], &output.stderr[..]].concat();
-    String::from_utf8_lossy(&both).into_owned()
+/// What brings an NVRTC that suits every device.
+const ADVICE: &str = "pip install nvidia-cuda-nvrtc-cu12";
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).unwrap();
+    entries.map(|f| f.unwrap().path()).collect()
 }
 
 #[test]
 fn without_a_driver() {
-    let output = Command::new(env!("CARGO_BIN_EXE_warp19"))
-        .args(["verify", "--device", "cuda:63", "--only", "memory"])
-        .output()
-        .unwrap();
-    let text = text(&output);
-    assert_eq!(output.status.code(), Some(1), "{text}");
+    let text = fails(&mut warp19("verify --device cuda:63 --only memory"), &[]);
     if warp19::cuda::driver::is_present() {
         assert!(
             text.contains("cuda:63") || text.contains("does not start"),
@@ -48,30 +45,19 @@ fn without_a_driver() {
 #[test]
 fn without_nvrtc() {
     let empty = tempfile::tempdir().unwrap();
-    let output = verify(empty.path(), &[("WARP19_NVRTC", empty.path())]);
-    let text = text(&output);
-    assert_eq!(output.status.code(), Some(1), "{text}");
-    let named = [
-        empty.path().to_str().unwrap(),
-        "WARP19_NVRTC",
-        "pip install nvidia-cuda-nvrtc-cu12",
-    ];
-    assert!(named.iter().all(|n| text.contains(n)), "{text}");
+    let named = [empty.path().to_str().unwrap(), "WARP19_NVRTC", ADVICE];
+    fails(
+        verify(empty.path()).env("WARP19_NVRTC", empty.path()),
+        &named,
+    );
 }
 
 #[test]
 fn with_an_nvrtc_that_does_not_know_the_device() {
     let cache = tempfile::tempdir().unwrap();
-    let output = verify(cache.path(), &[("SOFTGPU_DEVICE", Path::new("sm_61"))]);
-    let text = text(&output);
-    assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(
-        text.contains("sm_61") && text.contains("begins at sm_75"),
-        "{text}"
-    );
-    assert!(
-        text.contains("pip install nvidia-cuda-nvrtc-cu12"),
-        "{text}"
+    fails(
+        verify(cache.path()).env("SOFTGPU_DEVICE", "sm_61"),
+        &["sm_61", "begins at sm_75", ADVICE],
     );
 }
 
@@ -90,16 +76,9 @@ fn with_an_nvrtc_older_than_the_device() {
     let text = String::from_utf8(output.code).unwrap();
     assert!(text.contains(&format!(".target sm_{newest}")), "{text}");
     // Machine code for it there is none, and the command says what to do.
-    let output = Command::new(env!("CARGO_BIN_EXE_warp19"))
-        .args(["kernels", "report", "--arch", "sm_240"])
-        .env("WARP19_NVRTC", &file)
-        .output()
-        .unwrap();
-    let text = self::text(&output);
-    assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(
-        text.contains("sm_240") && text.contains("pip install nvidia-cuda-nvrtc"),
-        "{text}"
+    fails(
+        warp19("kernels report --arch sm_240").env("WARP19_NVRTC", &file),
+        &["sm_240", "pip install nvidia-cuda-nvrtc"],
     );
 }
 
@@ -119,28 +98,23 @@ fn a_kernel_that_does_not_compile_shows_nvrtcs_log() {
 #[test]
 fn with_a_damaged_cache() {
     let cache = tempfile::tempdir().unwrap();
-    let first = verify(cache.path(), &[]);
-    assert!(first.status.success(), "{}", text(&first));
-    let files = || -> Vec<_> {
-        std::fs::read_dir(cache.path())
-            .unwrap()
-            .map(|f| f.unwrap().path())
-            .collect()
+    let contents = || -> Vec<Vec<u8>> {
+        let files = files(cache.path());
+        files.iter().map(|f| std::fs::read(f).unwrap()).collect()
     };
-    let before: Vec<Vec<u8>> = files().iter().map(|f| std::fs::read(f).unwrap()).collect();
-    assert_eq!(before.len(), 2, "{:?}", files());
-    for file in files() {
+    run(&mut verify(cache.path()), 0);
+    let before = contents();
+    assert_eq!(before.len(), 2, "{:?}", files(cache.path()));
+    for file in files(cache.path()) {
         let mut bytes = std::fs::read(&file).unwrap();
         let middle = bytes.len() / 2;
         bytes[middle] ^= 0x55;
         bytes.truncate(bytes.len() - 100);
         std::fs::write(&file, bytes).unwrap();
     }
-    let second = verify(cache.path(), &[]);
-    assert!(second.status.success(), "{}", text(&second));
-    let after: Vec<Vec<u8>> = files().iter().map(|f| std::fs::read(f).unwrap()).collect();
+    run(&mut verify(cache.path()), 0);
     assert!(
-        before == after,
+        before == contents(),
         "damaged files are compiled and written anew"
     );
 }
@@ -151,9 +125,7 @@ fn with_a_cache_that_cannot_be_written() {
     // A file where the folder should be: the same refusal for every user, root included.
     let file = folder.path().join("file");
     std::fs::write(&file, "in the way").unwrap();
-    let output = verify(&file.join("cache"), &[]);
-    let text = text(&output);
-    assert!(output.status.success(), "{text}");
+    let text = run(&mut verify(&file.join("cache")), 0).said;
     assert!(
         text.contains("warning: compiled kernels cannot be kept") && text.contains("WARP19_CACHE"),
         "{text}"
@@ -168,46 +140,24 @@ fn with_a_cache_that_cannot_be_written() {
 #[test]
 fn two_processes_with_one_cache() {
     let cache = tempfile::tempdir().unwrap();
-    let outputs = std::thread::scope(|scope| {
-        let runs: Vec<_> = (0..3)
-            .map(|_| scope.spawn(|| verify(cache.path(), &[])))
-            .collect();
-        runs.into_iter()
-            .map(|r| r.join().unwrap())
-            .collect::<Vec<_>>()
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| run(&mut verify(cache.path()), 0));
+        }
     });
-    for output in &outputs {
-        assert!(output.status.success(), "{}", text(output));
-    }
-    let left: Vec<_> = std::fs::read_dir(cache.path())
-        .unwrap()
-        .map(|f| f.unwrap().file_name())
-        .collect();
+    let left = files(cache.path());
     assert_eq!(left.len(), 2, "no temporary file stays: {left:?}");
 }
 
 #[test]
 fn with_too_little_device_memory() {
-    let (cache, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    common::synthetic_dataset(data.path(), 64, 16);
-    let output = Command::new(env!("CARGO_BIN_EXE_warp19"))
-        .args([
-            "train", "--model", "vgg19", "--device", "softgpu", "--steps", "1", "--batch", "4",
-            "--data",
-        ])
-        .arg(data.path())
-        .args(["--out"])
-        .arg(data.path().join("run"))
-        .env("SOFTGPU_MEMORY", "256M")
-        .env("WARP19_NVRTC", nvrtc("13"))
-        .env("WARP19_CACHE", cache.path())
-        .output()
-        .unwrap();
-    let text = text(&output);
-    assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(
-        text.contains("out of device memory") && text.contains("--batch"),
-        "{text}"
+    let (cache, dir) = (tempfile::tempdir().unwrap(), workplace(64, 16));
+    let vgg19 = "train --model vgg19 --device softgpu --steps 1 --batch 4 --data set --out run";
+    fails(
+        warp19_in(dir.path(), vgg19)
+            .env("SOFTGPU_MEMORY", "256M")
+            .env("WARP19_NVRTC", nvrtc("13"))
+            .env("WARP19_CACHE", cache.path()),
+        &["out of device memory", "--batch"],
     );
-    assert!(!text.contains("panicked"), "{text}");
 }

@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::command::{ok, train, workplace};
 use common::nvrtc;
 use std::process::Command;
 
@@ -45,7 +46,7 @@ fn paths(text: &str) -> Vec<String> {
 
 #[test]
 fn a_profiler_sees_phases_layers_and_operations() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = workplace(24, 12);
     let path = |name: &str| dir.path().join(name);
     std::fs::write(path("profiler.c"), PROFILER).unwrap();
     let built = Command::new("cc")
@@ -54,31 +55,13 @@ fn a_profiler_sees_phases_layers_and_operations() {
         .status()
         .unwrap();
     assert!(built.success(), "cc");
-    common::synthetic_dataset(&path("data"), 24, 12);
     for graph in ["0", "1"] {
-        let output = Command::new(env!("CARGO_BIN_EXE_warp19"))
-            .args([
-                "train",
-                "--model",
-                "deep-mnist",
-                "--device",
-                "softgpu",
-                "--batch",
-                "4",
-            ])
-            .args(["--steps", "2", "--data"])
-            .args([path("data"), "--out".into(), path(&format!("run{graph}"))])
+        let line = format!("--device softgpu --batch 4 --steps 2 --out run{graph}");
+        ok(train(dir.path(), &line)
             .env("WARP19_NVRTC", nvrtc("13"))
             .env("WARP19_GRAPH", graph)
             .env("NVTX_INJECTION64_PATH", path("profiler.so"))
-            .env("PROFILE", path("ranges"))
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+            .env("PROFILE", path("ranges")));
         let text = std::fs::read_to_string(path("ranges")).unwrap();
         let paths = paths(&text);
         let count = |path: &str| paths.iter().filter(|p| p.starts_with(path)).count();

@@ -54,7 +54,7 @@ impl Training {
         };
         let (moment1, moment2, ema) = (arena(), arena(), arena());
         d.copy(network.weights, ema).unwrap();
-        let (images, labels) = common::synthetic_split(64, 3);
+        let (images, labels) = common::synthetic::split(64, 3);
         let labels: Vec<u8> = labels.iter().map(|l| l % model.classes as u8).collect();
         let mut bytes = |data: &[u8]| {
             let view = d.alloc(DType::U8, data.len()).unwrap();

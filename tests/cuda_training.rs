@@ -3,118 +3,73 @@
 
 mod common;
 
-use common::nvrtc;
+use common::command::{ok, train, warp19_in, workplace};
+use common::{nvrtc, repository};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use warp19::train::metrics;
 
-fn warp19(arguments: &[&str], variables: &[(&str, &str)]) {
-    let output = Command::new(env!("CARGO_BIN_EXE_warp19"))
-        .args(arguments)
-        .env("WARP19_NVRTC", nvrtc("13"))
-        .envs(variables.iter().copied())
-        .output()
-        .unwrap();
-    let log = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "{arguments:?} {variables:?}: {log}"
-    );
+/// The command with an NVRTC and more variables.
+fn with(mut command: Command, variables: &[(&str, &str)]) -> Command {
+    command.env("WARP19_NVRTC", nvrtc("13"));
+    command.envs(variables.iter().copied());
+    command
 }
 
-/// Trains on a small drawn dataset and gives the weights' file.
-fn train(data: &Path, run: &Path, steps: &str, variables: &[(&str, &str)]) {
-    let (data, run) = (data.to_str().unwrap(), run.to_str().unwrap());
-    let fixed = [
-        "train",
-        "--model",
-        "deep-mnist",
-        "--device",
-        "softgpu",
-        "--batch",
-        "8",
-        "--epochs",
-        "2",
-    ];
-    let mut arguments = fixed.to_vec();
-    arguments.extend(["--steps", steps, "--data", data, "--out", run]);
-    warp19(&arguments, variables);
+/// A run of two epochs in the folder `run`.
+fn training(dir: &Path, run: &str, steps: u32, variables: &[(&str, &str)]) -> Command {
+    let line = format!("--device softgpu --batch 8 --epochs 2 --steps {steps} --out {run}");
+    with(train(dir, &line), variables)
 }
 
-fn weights(run: &Path) -> Vec<u8> {
-    let out = run.with_extension("safetensors");
-    warp19(
-        &[
-            "export",
-            run.to_str().unwrap(),
-            "--format",
-            "safetensors",
-            "--out",
-            out.to_str().unwrap(),
-        ],
-        &[],
-    );
-    std::fs::read(out).unwrap()
+/// The rest of a run, or so many steps of it.
+fn resume(dir: &Path, line: &str, seed: &str) {
+    let line = format!("train --device softgpu --data set --resume {line}");
+    ok(&mut with(warp19_in(dir, &line), &[("SOFTGPU_SEED", seed)]));
+}
+
+fn weights(dir: &Path, run: &str) -> Vec<u8> {
+    let line = format!("export {run} --format safetensors --out {run}.safetensors");
+    ok(&mut with(warp19_in(dir, &line), &[]));
+    std::fs::read(dir.join(format!("{run}.safetensors"))).unwrap()
 }
 
 #[test]
 fn the_same_bits_in_every_order_and_after_a_resume() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
-    common::synthetic_dataset(&data, 48, 16);
-    let run = |name: &str| -> PathBuf { folder.path().join(name) };
-    let first = run("first");
-    train(
-        &data,
-        &first,
-        "6",
-        &[("SOFTGPU_SEED", "1"), ("SOFTGPU_THREADS", "1")],
-    );
-    let expected = weights(&first);
+    let dir = workplace(48, 16);
+    let dir = dir.path();
+    let run = |name: &str, steps: u32, variables: &[(&str, &str)]| {
+        ok(&mut training(dir, name, steps, variables));
+        weights(dir, name)
+    };
+    let order = |seed, threads| [("SOFTGPU_SEED", seed), ("SOFTGPU_THREADS", threads)];
+    let expected = run("first", 6, &order("1", "1"));
     for (name, seed, threads) in [("second", "2", "2"), ("third", "3", "3")] {
-        train(
-            &data,
-            &run(name),
-            "6",
-            &[("SOFTGPU_SEED", seed), ("SOFTGPU_THREADS", threads)],
-        );
         assert!(
-            weights(&run(name)) == expected,
+            run(name, 6, &order(seed, threads)) == expected,
             "seed {seed}, {threads} threads"
         );
     }
     // Without graphs every launch goes through the driver on its own.
-    train(&data, &run("launched"), "6", &[("WARP19_GRAPH", "0")]);
-    assert!(weights(&run("launched")) == expected, "without graphs");
-    let resumed = run("resumed");
-    train(&data, &resumed, "3", &[("SOFTGPU_SEED", "4")]);
-    let (path, data) = (resumed.to_str().unwrap(), data.to_str().unwrap());
-    let again = [
-        "train", "--resume", path, "--device", "softgpu", "--steps", "6", "--data", data,
-    ];
-    warp19(&again, &[("SOFTGPU_SEED", "5")]);
-    assert!(weights(&resumed) == expected, "resumed");
+    let launched = run("launched", 6, &[("WARP19_GRAPH", "0")]);
+    assert!(launched == expected, "without graphs");
+    ok(&mut training(dir, "resumed", 3, &[("SOFTGPU_SEED", "4")]));
+    resume(dir, "resumed --steps 6", "5");
+    assert!(weights(dir, "resumed") == expected, "resumed");
 }
 
 /// Killed without warning after its first checkpoint, and gone on with: the bits of a run that was let be.
 #[test]
 fn the_same_bits_after_being_killed() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
     // 3 steps an epoch, a checkpoint after each epoch.
-    common::synthetic_dataset(&data, 24, 16);
-    let whole = folder.path().join("whole");
-    train(&data, &whole, "6", &[("SOFTGPU_SEED", "1")]);
-    let killed = folder.path().join("killed");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_warp19"))
-        .args(["train", "--model", "deep-mnist", "--device", "softgpu"])
-        .args(["--batch", "8", "--epochs", "2", "--steps", "6", "--data"])
-        .args([&data, &PathBuf::from("--out"), &killed])
-        .env("WARP19_NVRTC", nvrtc("13"))
-        .env("SOFTGPU_SEED", "2")
-        .stderr(std::process::Stdio::null())
+    let dir = workplace(24, 16);
+    let dir = dir.path();
+    ok(&mut training(dir, "whole", 6, &[("SOFTGPU_SEED", "1")]));
+    let mut child = training(dir, "killed", 6, &[("SOFTGPU_SEED", "2")])
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    while !killed.join("checkpoint.safetensors").exists() {
+    while !dir.join("killed/checkpoint.safetensors").exists() {
         assert!(
             child.try_wait().unwrap().is_none(),
             "it ended without a checkpoint"
@@ -126,56 +81,24 @@ fn the_same_bits_after_being_killed() {
         !child.wait().unwrap().success(),
         "it ended before it was killed"
     );
-    let [run, set] = [&killed, &data].map(|p| p.to_str().unwrap());
-    let again = [
-        "train", "--resume", run, "--device", "softgpu", "--data", set,
-    ];
-    warp19(&again, &[("SOFTGPU_SEED", "3")]);
-    assert!(weights(&killed) == weights(&whole));
-}
-
-/// The mean training loss after so many steps, from the run's metrics.
-fn losses(run: &Path) -> Vec<f64> {
-    let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
-    let epoch = |line: &str| {
-        serde_json::from_str::<serde_json::Value>(line).unwrap()["train_loss"]
-            .as_f64()
-            .unwrap()
-    };
-    text.lines().map(epoch).collect()
+    resume(dir, "killed", "3");
+    assert!(weights(dir, "killed") == weights(dir, "whole"));
 }
 
 /// 20 steps of deep-mnist at batch 32 on MNIST, an epoch of metrics every 4 steps, on softgpu and on the CPU.
 #[test]
 fn deep_mnist_beside_the_cpu() {
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/mnist");
+    let from = repository().join("data/mnist");
     let from = std::env::var_os("WARP19_MNIST").map_or(from, PathBuf::from);
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
-    first_images(&from, &data, 128);
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    first_images(&from, &dir.join("data"), 128);
     let run = |device: &str| -> Vec<f64> {
-        let out = folder.path().join(device);
-        warp19(
-            &[
-                "train",
-                "--model",
-                "deep-mnist",
-                "--device",
-                device,
-                "--batch",
-                "32",
-                "--epochs",
-                "5",
-                "--limit",
-                "128",
-                "--data",
-                data.to_str().unwrap(),
-                "--out",
-                out.to_str().unwrap(),
-            ],
-            &[],
-        );
-        losses(&out)
+        let line = format!("train --model deep-mnist --device {device} --batch 32 --epochs 5");
+        let line = format!("{line} --limit 128 --data data --out {device}");
+        ok(&mut with(warp19_in(dir, &line), &[]));
+        let epochs = metrics::read(&dir.join(device).join("metrics.jsonl")).unwrap();
+        epochs.iter().map(|e| e.train_loss).collect()
     };
     let (gpu, cpu) = (run("softgpu"), run("cpu"));
     println!("training loss of 5 epochs of 4 steps: softgpu {gpu:?}, CPU {cpu:?}");

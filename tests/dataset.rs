@@ -201,10 +201,10 @@ fn head_and_validation() {
 #[test]
 fn the_synthetic_dataset_loads_and_is_the_same_each_time() {
     let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    common::synthetic_dataset(a.path(), 240, 48);
-    common::synthetic_dataset(b.path(), 240, 48);
+    common::synthetic::dataset(a.path(), 240, 48);
+    common::synthetic::dataset(b.path(), 240, 48);
     let dataset = data::load(a.path(), "mnist").unwrap();
-    assert_eq!(dataset.classes, common::SYNTHETIC_CLASSES);
+    assert_eq!(dataset.classes, common::synthetic::CLASSES);
     assert_eq!(dataset.train, data::load(b.path(), "mnist").unwrap().train);
     assert_eq!(dataset.train.class_counts(12), [20; 12]);
     assert_eq!(dataset.test.class_counts(12), [4; 12]);

@@ -4,6 +4,7 @@
 
 mod common;
 
+use common::command::{run, workplace};
 use std::process::{Command, Stdio};
 
 /// Runs a shell script in a private mount namespace; `None` where that is not allowed.
@@ -17,27 +18,20 @@ fn in_private_mounts(script: &str, dir: &std::path::Path) -> Option<String> {
         probe.stderr(Stdio::null());
         probe.status().is_ok_and(|s| s.success())
     })?;
-    let out = Command::new("unshare")
+    let mut command = Command::new("unshare");
+    command
         .args(*allowed)
         .args(["sh", "-c", script])
         .env("WARP19", env!("CARGO_BIN_EXE_warp19"))
-        .current_dir(dir)
-        .output()
-        .unwrap();
-    let text = format!(
-        "{}{}",
-        String::from_utf8_lossy(&out.stdout),
-        String::from_utf8_lossy(&out.stderr)
-    );
-    assert!(out.status.success(), "{text}");
-    Some(text)
+        .current_dir(dir);
+    let written = run(&mut command, 0);
+    Some(written.out + &written.said)
 }
 
 /// A checkpoint of this run is 27 MB, so a second one beside it does not fit on the first disk.
 #[test]
 fn a_full_or_read_only_disk_is_explained_and_the_old_checkpoint_stays() {
-    let dir = tempfile::tempdir().unwrap();
-    common::synthetic_dataset(&dir.path().join("set"), 200, 24);
+    let dir = workplace(200, 24);
     let script = r#"
         mkdir disk && mount -t tmpfs -o size=40m none disk || exit 7
         run="$WARP19 train --data set --dataset shapes"

@@ -226,7 +226,7 @@ fn areas_are_averaged_when_scaled_down() {
 #[test]
 fn a_28x28_digit_on_dark_passes_unchanged() {
     let folder = Folder::new();
-    let (images, _) = common::synthetic_split(12, 3);
+    let (images, _) = common::synthetic::split(12, 3);
     for index in 0..12 {
         let digit = images.image(index);
         let grey = Picture {

@@ -2,60 +2,23 @@
 
 mod common;
 
+use common::command::{fails, json, ok, run, train, warp19_in};
+use common::synthetic;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use warp19::cpu::CpuDevice;
 use warp19::data::idx;
 use warp19::device::Device;
 use warp19::report::{Run, known};
 
-fn warp19(dir: &Path, args: &[&str]) -> (Option<i32>, String, String) {
-    let out = Command::new(env!("CARGO_BIN_EXE_warp19"))
-        .current_dir(dir)
-        .stdin(Stdio::null())
-        .args(args)
-        .output()
-        .unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (out.status.code(), text(&out.stdout), text(&out.stderr))
+/// Trains on the dataset in `set`.
+fn trained(dir: &Path, line: &str) {
+    ok(&mut train(dir, &format!("--lr 0.001 --batch 50 {line}")));
 }
-
-fn ok(dir: &Path, args: &[&str]) -> String {
-    let (code, out, said) = warp19(dir, args);
-    assert_eq!(code, Some(0), "{args:?}: {said}");
-    out
-}
-
-fn fails(dir: &Path, args: &[&str], part: &str) {
-    let (code, _, said) = warp19(dir, args);
-    assert_eq!(code, Some(1), "{args:?}: {said}");
-    assert!(said.contains(part) && !said.contains("panicked"), "{said}");
-}
-
-const TRAIN: [&str; 13] = [
-    "train",
-    "--model",
-    "deep-mnist",
-    "--data",
-    "set",
-    "--dataset",
-    "shapes",
-    "--lr",
-    "0.001",
-    "--batch",
-    "50",
-    "--out",
-    "run",
-];
 
 /// A folder with a dataset and a run of two epochs.
-fn workplace(extra: &[&str]) -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    common::synthetic_dataset(&dir.path().join("set"), 600, 240);
-    ok(
-        dir.path(),
-        &[&TRAIN[..], &["--epochs", "2"], extra].concat(),
-    );
+fn workplace(line: &str) -> tempfile::TempDir {
+    let dir = common::command::workplace(600, 240);
+    trained(dir.path(), &format!("--epochs 2 --out run {line}"));
     dir
 }
 
@@ -92,7 +55,7 @@ const PICTURES: [&str; 7] = [
 
 #[test]
 fn training_ends_with_pictures_that_tell_what_evaluation_tells() {
-    let place = workplace(&["--limit", "150"]);
+    let place = workplace("--limit 150");
     let dir = place.path();
     for file in PICTURES {
         let (width, height, pixels) = picture(&dir.join("run").join(file));
@@ -107,8 +70,7 @@ fn training_ends_with_pictures_that_tell_what_evaluation_tells() {
     for outside in ["http:", "https:", "src=\"/", "@import", "file:"] {
         assert!(!page.contains(outside), "the page asks for {outside}");
     }
-    let eval = ok(dir, &["eval", "run", "--data", "set", "--json"]);
-    let eval: serde_json::Value = serde_json::from_str(&eval).unwrap();
+    let eval = json(&mut warp19_in(dir, "eval run --data set --json"));
     let shown = &data(&page)[0];
     assert_eq!(shown["confusion"], eval["confusion"]);
     assert_eq!(shown["total"], eval["errors"]);
@@ -153,25 +115,14 @@ fn training_ends_with_pictures_that_tell_what_evaluation_tells() {
 
 #[test]
 fn pictures_repeat_to_the_byte_and_old_pages_go() {
-    let place = workplace(&["--limit", "150"]);
+    let place = workplace("--limit 150");
     let dir = place.path();
     std::fs::create_dir(dir.join("b")).unwrap();
     std::fs::write(dir.join("b/errors-99.png"), "an old page").unwrap();
     std::fs::write(dir.join("b/errors-of-mine.png"), "another's file").unwrap();
     for (out, threads) in [("a", "1"), ("b", "3")] {
-        ok(
-            dir,
-            &[
-                "report",
-                "run",
-                "--data",
-                "set",
-                "--out",
-                out,
-                "--threads",
-                threads,
-            ],
-        );
+        let report = format!("report run --data set --out {out} --threads {threads}");
+        ok(&mut warp19_in(dir, &report));
     }
     for file in PICTURES.iter().chain(&["report.html"]) {
         let bytes = |out: &str| std::fs::read(dir.join(out).join(file)).unwrap();
@@ -187,22 +138,13 @@ fn pictures_repeat_to_the_byte_and_old_pages_go() {
 
 #[test]
 fn several_runs_share_the_curves() {
-    let place = workplace(&[]);
+    let place = workplace("");
     let dir = place.path();
-    let other = [&TRAIN[..12], &["other/run", "--epochs", "1", "--seed", "3"]].concat();
-    ok(dir, &other);
-    ok(
+    trained(dir, "--out other/run --epochs 1 --seed 3");
+    ok(&mut warp19_in(
         dir,
-        &[
-            "report",
-            "run",
-            "other/run",
-            "--data",
-            "set",
-            "--out",
-            "both",
-        ],
-    );
+        "report run other/run --data set --out both",
+    ));
     let curve = |out: &str| picture(&dir.join(out).join("accuracy.png")).2;
     assert!(curve("both") != curve("run"));
     let page = std::fs::read_to_string(dir.join("both/report.html")).unwrap();
@@ -216,20 +158,20 @@ fn several_runs_share_the_curves() {
 /// What is left of a run after a crash, a copy without the large files, or a stop before the first epoch's end.
 #[test]
 fn incomplete_runs_give_what_they_have() {
-    let place = workplace(&[]);
+    let place = workplace("");
     let dir = place.path();
-    let report = ["report", "run", "--data", "set", "--out", "out"];
+    let report = || warp19_in(dir, "report run --data set --out out");
     let metrics = dir.join("run/metrics.jsonl");
     let text = std::fs::read_to_string(&metrics).unwrap();
     std::fs::write(&metrics, &text[..text.len() - 40]).unwrap();
     assert_eq!(read(dir, "run").epochs.len(), 1);
-    ok(dir, &report);
+    ok(&mut report());
 
     std::fs::write(&metrics, text.replacen("\"epoch\"", "\"epohc\"", 1)).unwrap();
-    fails(dir, &report, "metrics.jsonl line 1");
+    fails(&mut report(), &["metrics.jsonl line 1"]);
 
     std::fs::remove_file(&metrics).unwrap();
-    ok(dir, &report);
+    ok(&mut report());
     let (width, height, _) = picture(&dir.join("out/accuracy.png"));
     assert_eq!((width, height), (1200, 800));
 
@@ -238,8 +180,7 @@ fn incomplete_runs_give_what_they_have() {
         std::fs::rename(dir.join("run").join(file), dir.join(file)).unwrap();
     }
     std::fs::remove_dir_all(dir.join("out")).unwrap();
-    let (code, _, said) = warp19(dir, &report);
-    assert_eq!(code, Some(0), "{said}");
+    let said = run(&mut report(), 0).said;
     assert!(said.contains("no checkpoint"), "{said}");
     assert!(dir.join("out/accuracy.png").exists() && !dir.join("out/errors.png").exists());
     let page = std::fs::read_to_string(dir.join("out/report.html")).unwrap();
@@ -254,20 +195,22 @@ fn incomplete_runs_give_what_they_have() {
     assert_eq!(found, read(dir, "run").best);
 
     std::fs::write(dir.join("run/best.safetensors"), "half").unwrap();
-    fails(dir, &report, "best.safetensors");
-    fails(dir, &["report", "set"], "not the folder of a run");
-    fails(dir, &["report", "nowhere"], "no run folder");
-    assert_eq!(warp19(dir, &["report"]).0, Some(2));
+    fails(&mut report(), &["best.safetensors"]);
+    fails(
+        &mut warp19_in(dir, "report set"),
+        &["not the folder of a run"],
+    );
+    fails(&mut warp19_in(dir, "report nowhere"), &["no run folder"]);
+    run(&mut warp19_in(dir, "report"), 2);
 
-    let early = [&TRAIN[..12], &["early", "--steps", "1"]].concat();
-    ok(dir, &early);
-    ok(dir, &["report", "early", "--data", "set"]);
+    trained(dir, "--out early --steps 1");
+    ok(&mut warp19_in(dir, "report early --data set"));
     assert!(dir.join("early/errors.png").exists());
 }
 
 #[test]
 fn a_network_without_errors_gets_a_page_that_says_so() {
-    let place = workplace(&["--limit", "150"]);
+    let place = workplace("--limit 150");
     let dir = place.path();
     let run = read(dir, "run");
     let answers: Vec<u8> = run
@@ -278,7 +221,7 @@ fn a_network_without_errors_gets_a_page_that_says_so() {
         .map(|g| g.answer() as u8)
         .collect();
     idx::write_labels(&dir.join("set/t10k-labels-idx1-ubyte"), &answers).unwrap();
-    ok(dir, &["report", "run", "--data", "set", "--out", "out"]);
+    ok(&mut warp19_in(dir, "report run --data set --out out"));
     let (_, height, _) = picture(&dir.join("out/errors.png"));
     assert!(height < 400, "{height}");
     let page = std::fs::read_to_string(dir.join("out/report.html")).unwrap();
@@ -290,15 +233,12 @@ fn a_network_without_errors_gets_a_page_that_says_so() {
 fn twenty_six_classes_and_many_errors_fill_pages() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    std::fs::create_dir(dir.join("set")).unwrap();
-    for (part, count) in [("train", 260), ("t10k", 260)] {
-        let (images, _) = common::synthetic_split(count, 5);
-        let labels: Vec<u8> = (0..count).map(|i| (i % 26) as u8).collect();
-        let path = |kind: &str| dir.join(format!("set/{part}-{kind}-ubyte"));
-        idx::write_images(&path("images-idx3"), &images).unwrap();
-        idx::write_labels(&path("labels-idx1"), &labels).unwrap();
+    let (images, _) = synthetic::split(260, 5);
+    let labels: Vec<u8> = (0..260).map(|i| (i % 26) as u8).collect();
+    for part in ["train", "t10k"] {
+        synthetic::write(&dir.join("set"), part, &images, &labels);
     }
-    ok(dir, &[&TRAIN[..], &["--epochs", "1"]].concat());
+    trained(dir, "--out run --epochs 1");
     let run = read(dir, "run");
     let errors = run.tested.unwrap().errors.len();
     assert!(errors > 200, "{errors}");

@@ -2,6 +2,8 @@
 
 mod common;
 
+use common::command::{ok, train, workplace};
+use common::repository;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,7 +12,7 @@ fn browser() -> PathBuf {
     if let Some(path) = std::env::var_os("CHROMIUM") {
         return path.into();
     }
-    let fetched = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache/chromium/chromium");
+    let fetched = repository().join(".cache/chromium/chromium");
     assert!(
         fetched.is_file(),
         "no browser: run scripts/fetch_browser.sh, or set CHROMIUM to the path of one"
@@ -18,30 +20,19 @@ fn browser() -> PathBuf {
     fetched
 }
 
-fn run(command: &mut Command) -> String {
-    let out = command.output().expect("start the program");
-    let (said, errors) = (
-        String::from_utf8_lossy(&out.stdout).into_owned(),
-        String::from_utf8_lossy(&out.stderr).into_owned(),
-    );
-    assert!(out.status.success(), "{:?}: {said}{errors}", out.status);
-    said
-}
-
 #[test]
 fn the_page_works_by_mouse_and_keyboard_on_a_desk_and_on_a_phone() {
     let browser = browser();
-    let dir = tempfile::tempdir().unwrap();
-    common::synthetic_dataset(&dir.path().join("set"), 600, 600);
+    let dir = workplace(600, 600);
     // One epoch, so that there are errors to show, more than fit on the gallery's first page.
-    let train = "train --model deep-mnist --data set --dataset shapes --lr 0.001 --batch 50 --epochs 1 --out run";
-    run(Command::new(env!("CARGO_BIN_EXE_warp19"))
-        .current_dir(dir.path())
-        .args(train.split(' ')));
+    ok(&mut train(
+        dir.path(),
+        "--lr 0.001 --batch 50 --epochs 1 --out run",
+    ));
     let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report-browser");
-    let said = run(Command::new("node")
+    let said = ok(Command::new("node")
         .args(["--experimental-websocket", "--no-warnings"])
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/report/browser.mjs"))
+        .arg(repository().join("tests/report/browser.mjs"))
         .arg(dir.path().join("run/report.html"))
         .arg(&pictures)
         .env("CHROMIUM", browser));

@@ -3,6 +3,8 @@
 
 mod common;
 
+use common::command::{ok, train, warp19_in, workplace};
+use common::repository;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
@@ -99,40 +101,15 @@ fn only_file(dir: &Path) -> Vec<u8> {
 
 #[test]
 fn event_files_hold_the_metrics_and_the_error_sheet() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = workplace(600, 120);
     let dir = dir.path();
-    common::synthetic_dataset(&dir.join("set"), 600, 120);
-    let train = |args: &[&str]| {
-        let out = Command::new(env!("CARGO_BIN_EXE_warp19"))
-            .current_dir(dir)
-            .args(["train", "--data", "set", "--tensorboard"])
-            .args(args)
-            .output()
-            .unwrap();
-        assert!(
-            out.status.success(),
-            "{}",
-            String::from_utf8_lossy(&out.stderr)
-        );
-    };
     // In two parts: the second one's file holds both.
-    train(&[
-        "--model",
-        "deep-mnist",
-        "--dataset",
-        "shapes",
-        "--lr",
-        "0.001",
-        "--batch",
-        "50",
-        "--epochs",
-        "3",
-        "--out",
-        "run",
-        "--steps",
-        "15",
-    ]);
-    train(&["--resume", "run"]);
+    let first = "--lr 0.001 --batch 50 --epochs 3 --out run --steps 15 --tensorboard";
+    ok(&mut train(dir, first));
+    ok(&mut warp19_in(
+        dir,
+        "train --resume run --data set --tensorboard",
+    ));
 
     let records = records(&only_file(&dir.join("run/tensorboard")));
     let version = fields(&records[0]);
@@ -190,22 +167,15 @@ fn event_files_hold_the_metrics_and_the_error_sheet() {
 
 /// TensorBoard's own reader finds the same.
 fn tensorboard_reads(run: &Path) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let packages = root.join(".cache/tensorboard");
+    let packages = repository().join(".cache/tensorboard");
     assert!(
         packages.is_dir(),
         "TensorBoard is missing: run scripts/fetch_tensorboard.sh"
     );
-    let out = Command::new(std::env::var("PYTHON").unwrap_or("python3".into()))
-        .arg(root.join("tests/report/read_events.py"))
+    let python = std::env::var("PYTHON").unwrap_or("python3".into());
+    let said = ok(Command::new(python)
+        .arg(repository().join("tests/report/read_events.py"))
         .arg(run)
-        .env("PYTHONPATH", packages)
-        .output()
-        .expect("run Python 3");
-    let said = String::from_utf8_lossy(&out.stdout).into_owned();
-    assert!(
-        out.status.success() && said.contains("are as they should be"),
-        "{said}{}",
-        String::from_utf8_lossy(&out.stderr)
-    );
+        .env("PYTHONPATH", packages));
+    assert!(said.contains("are as they should be"), "{said}");
 }

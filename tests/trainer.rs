@@ -14,7 +14,7 @@ use warp19::train::{Config, Recipe, Trainer};
 
 fn dataset() -> Dataset {
     let split = |count, seed| {
-        let (images, labels) = common::synthetic_split(count, seed);
+        let (images, labels) = common::synthetic::split(count, seed);
         Split::new(images, labels, "shapes").unwrap()
     };
     Dataset::new(split(120, 1), split(36, 2), "shapes").unwrap()

@@ -6,6 +6,7 @@
 //! has `sum (a - b)^2 <= 1e-7 sum b^2`.
 
 pub mod cases;
+mod layers;
 mod run;
 
 use crate::device::{DType, Device, View, download_f32, upload_f32};

@@ -1,18 +1,15 @@
 //! Running one case.
 
 use super::{
-    Case, Comparison, Output, compare, compare_bytes, put, put_bytes, scale, values, wide,
+    Case, Comparison, Output, compare, compare_bytes, layers, put, put_bytes, values, wide,
 };
 use crate::device::{Arenas, DType, Device, Dropout, StepState, download_f32};
 use crate::error::Result;
 use crate::ops::batch::{self, Gather};
-use crate::ops::conv::{self, ConvShape};
 use crate::ops::dropout;
-use crate::ops::linear::{self, LinearShape};
 use crate::ops::loss::{self, LossKind};
 use crate::ops::optimizer::{self, AdamParams, SgdParams};
 use crate::ops::pool::{self, PoolShape};
-use crate::ops::relu;
 
 /// The step all cases run at: beyond 32 bits, so that both halves of the counter count.
 const STATE: StepState = StepState {
@@ -34,8 +31,8 @@ const OPTIMIZER_STEP: StepState = StepState {
 pub fn run(d: &mut dyn Device, case: &Case) -> Result<Vec<Comparison>> {
     d.set_step(STATE)?;
     match case {
-        Case::Conv(s) => convolution(d, s),
-        Case::Linear(s) => fully_connected(d, s),
+        Case::Conv(s) => layers::convolution(d, s),
+        Case::Linear(s) => layers::fully_connected(d, s),
         Case::Pool(s) => pooling(d, s),
         Case::Dropout(len, p) => dropping(d, *len, *p),
         Case::Loss {
@@ -48,132 +45,6 @@ pub fn run(d: &mut dyn Device, case: &Case) -> Result<Vec<Comparison>> {
         Case::Gather(g) => gather(d, g),
         Case::Memory(len) => memory(d, *len),
     }
-}
-
-/// Without and with the ReLU or its mask; at large sizes with it alone, as training has it: the sums are the same.
-fn variants(flops: u64) -> &'static [bool] {
-    if flops > 20_000_000 {
-        &[true]
-    } else {
-        &[false, true]
-    }
-}
-
-fn convolution(d: &mut dyn Device, s: &ConvShape) -> Result<Vec<Comparison>> {
-    let shape = format!(
-        "{}x{}x{}x{} -> {}, {}x{}",
-        s.n, s.h, s.w, s.c, s.k, s.kernel, s.kernel
-    );
-    let taps = s.kernel * s.kernel;
-    let x = values(1, s.x_len(), 1.0);
-    let b = values(3, s.k, 0.5);
-    let x64 = wide(&x);
-    let vx = put(d, &x)?;
-    let mut out = Vec::new();
-
-    let w = values(2, s.w_len(), scale(taps * s.c));
-    let (vw, vb) = (put(d, &w)?, put(d, &b)?);
-    let mut want = conv::forward(s, &x64, &wide(&w), &wide(&b));
-    for &activate in variants(s.flops()) {
-        let y = Output::new(d, s.y_len())?;
-        d.conv_forward(s, vx, vw, vb, y.view, activate)?;
-        if activate {
-            relu::forward(&mut want);
-        }
-        let name = if activate {
-            "conv_forward relu"
-        } else {
-            "conv_forward"
-        };
-        out.push(y.compare(d, name, &shape, &want)?);
-    }
-
-    let w = values(2, s.w_len(), scale(taps * s.k));
-    let vw = put(d, &w)?;
-    let dy = values(4, s.y_len(), 1.0);
-    let vdy = put(d, &dy)?;
-    let mut want = conv::backward_data(s, &wide(&dy), &wide(&w));
-    for &masked in variants(s.flops()) {
-        let mask = masked.then_some(vx);
-        let dx = Output::new(d, s.x_len())?;
-        d.conv_backward_data(s, vdy, vw, dx.view, mask)?;
-        if mask.is_some() {
-            relu::backward(&x64, &mut want);
-        }
-        let name = if mask.is_some() {
-            "conv_backward_data masked"
-        } else {
-            "conv_backward_data"
-        };
-        out.push(dx.compare(d, name, &shape, &want)?);
-    }
-
-    let dy = values(4, s.y_len(), scale(s.n * s.h * s.w));
-    let vdy = put(d, &dy)?;
-    let (dw, db) = (Output::new(d, s.w_len())?, Output::new(d, s.k)?);
-    d.conv_backward_weight(s, vx, vdy, dw.view, db.view)?;
-    let (want_w, want_b) = conv::backward_weight(s, &x64, &wide(&dy));
-    out.push(dw.compare(d, "conv_backward_weight dw", &shape, &want_w)?);
-    out.push(db.compare(d, "conv_backward_weight db", &shape, &want_b)?);
-    Ok(out)
-}
-
-fn fully_connected(d: &mut dyn Device, s: &LinearShape) -> Result<Vec<Comparison>> {
-    let shape = format!("{}x{} -> {}", s.n, s.inputs, s.outputs);
-    let x = values(1, s.n * s.inputs, 1.0);
-    let b = values(3, s.outputs, 0.5);
-    let x64 = wide(&x);
-    let (vx, vb) = (put(d, &x)?, put(d, &b)?);
-    let mut out = Vec::new();
-
-    let w = values(2, s.inputs * s.outputs, scale(s.inputs));
-    let vw = put(d, &w)?;
-    let mut want = linear::forward(s, &x64, &wide(&w), &wide(&b));
-    for &activate in variants(s.flops()) {
-        let y = Output::new(d, s.n * s.outputs)?;
-        d.linear_forward(s, vx, vw, vb, y.view, activate)?;
-        if activate {
-            relu::forward(&mut want);
-        }
-        let name = if activate {
-            "linear_forward relu"
-        } else {
-            "linear_forward"
-        };
-        out.push(y.compare(d, name, &shape, &want)?);
-    }
-
-    let w = values(2, s.inputs * s.outputs, scale(s.outputs));
-    let vw = put(d, &w)?;
-    let dy = values(4, s.n * s.outputs, 1.0);
-    let vdy = put(d, &dy)?;
-    let mut want = linear::backward_data(s, &wide(&dy), &wide(&w));
-    for &masked in variants(s.flops()) {
-        let mask = masked.then_some(vx);
-        let dx = Output::new(d, s.n * s.inputs)?;
-        d.linear_backward_data(s, vdy, vw, dx.view, mask)?;
-        if mask.is_some() {
-            relu::backward(&x64, &mut want);
-        }
-        let name = if mask.is_some() {
-            "linear_backward_data masked"
-        } else {
-            "linear_backward_data"
-        };
-        out.push(dx.compare(d, name, &shape, &want)?);
-    }
-
-    let dy = values(4, s.n * s.outputs, scale(s.n));
-    let vdy = put(d, &dy)?;
-    let (dw, db) = (
-        Output::new(d, s.inputs * s.outputs)?,
-        Output::new(d, s.outputs)?,
-    );
-    d.linear_backward_weight(s, vx, vdy, dw.view, db.view)?;
-    let (want_w, want_b) = linear::backward_weight(s, &x64, &wide(&dy));
-    out.push(dw.compare(d, "linear_backward_weight dw", &shape, &want_w)?);
-    out.push(db.compare(d, "linear_backward_weight db", &shape, &want_b)?);
-    Ok(out)
 }
 
 fn pooling(d: &mut dyn Device, s: &PoolShape) -> Result<Vec<Comparison>> {

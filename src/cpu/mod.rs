@@ -4,6 +4,7 @@ mod conv;
 mod gemm;
 mod linear;
 mod memory;
+mod operations;
 mod parallel;
 mod pointwise;
 mod vector;
@@ -21,7 +22,7 @@ use conv::{Epilogue, Scratch};
 use gemm::Isa;
 use memory::Memory;
 
-use DType::{F32, F64, U8, U32};
+use DType::{F32, U8};
 
 /// The processor as a device.
 pub struct CpuDevice {
@@ -68,35 +69,19 @@ impl Device for CpuDevice {
     }
 
     fn upload(&mut self, dst: View, src: &[u8]) -> Result<()> {
-        let to = self.memory.bytes_mut(dst)?;
-        same_length("upload", to.len(), src.len())?;
-        to.copy_from_slice(src);
-        Ok(())
+        self.memory.upload(dst, src)
     }
 
     fn download(&mut self, src: View, dst: &mut [u8]) -> Result<()> {
-        let from = self.memory.bytes(src)?;
-        same_length("download", from.len(), dst.len())?;
-        dst.copy_from_slice(from);
-        Ok(())
+        self.memory.download(src, dst)
     }
 
     fn zero(&mut self, dst: View) -> Result<()> {
-        self.memory.bytes_mut(dst)?.fill(0);
-        Ok(())
+        self.memory.zero(dst)
     }
 
     fn copy(&mut self, src: View, dst: View) -> Result<()> {
-        self.memory.check(
-            "copy",
-            &[("source", src, src.dtype, src.len)],
-            &[("destination", dst, src.dtype, src.len)],
-        )?;
-        let from: &[u8] = self.memory.bytes(src)?;
-        // Safety: checked not to overlap; the detour ends the borrow.
-        let from = unsafe { std::slice::from_raw_parts(from.as_ptr(), from.len()) };
-        self.memory.bytes_mut(dst)?.copy_from_slice(from);
-        Ok(())
+        self.memory.copy(src, dst)
     }
 
     fn synchronize(&mut self) -> Result<()> {
@@ -125,40 +110,7 @@ impl Device for CpuDevice {
         x: View,
         labels_out: View,
     ) -> Result<()> {
-        let reads = [
-            ("pixels", pixels, U8, labels.len * g.h * g.w * g.c),
-            ("labels", labels, U8, labels.len),
-            ("indices", indices, U32, g.n),
-        ];
-        let writes = [
-            ("x", x, F32, g.n * g.h * g.w * g.c),
-            ("batch labels", labels_out, U8, g.n),
-        ];
-        self.memory.check("gather", &reads, &writes)?;
-        if !pointwise::supports(g) {
-            return Err(Error::Invalid(format!(
-                "gather: the elastic field's control points are too close for {}x{} images",
-                g.h, g.w
-            )));
-        }
-        let (m, step) = (&self.memory, self.state.step);
-        unsafe {
-            let (pixels, labels) = (m.read::<u8>(pixels), m.read::<u8>(labels));
-            let indices = m.read::<u32>(indices);
-            if let Some(&bad) = indices.iter().find(|&&i| i as usize >= labels.len()) {
-                return Err(Error::Invalid(format!(
-                    "gather: image {bad} of a dataset of {}",
-                    labels.len()
-                )));
-            }
-            let (x, out) = (m.write(x), m.write::<u8>(labels_out));
-            for (o, &i) in out.iter_mut().zip(indices) {
-                *o = labels[i as usize];
-            }
-            self.pool
-                .install(|| pointwise::gather(g, step, pixels, indices, x));
-        }
-        Ok(())
+        operations::gather(self, g, pixels, labels, indices, x, labels_out)
     }
 
     fn conv_forward(
@@ -350,33 +302,7 @@ impl Device for CpuDevice {
         dlogits: Option<View>,
         stats: View,
     ) -> Result<()> {
-        let len = labels.len * classes;
-        let reads = [
-            ("logits", logits, F32, len),
-            ("labels", labels, U8, labels.len),
-        ];
-        let mut writes = vec![("stats", stats, F64, 4)];
-        writes.extend(dlogits.map(|v| ("dlogits", v, F32, len)));
-        self.memory.check("loss", &reads, &writes)?;
-        let m = &self.memory;
-        unsafe {
-            let labels = m.read::<u8>(labels);
-            if let Some(&bad) = labels.iter().find(|&&l| usize::from(l) >= classes) {
-                return Err(Error::Invalid(format!(
-                    "loss: label {bad} with {classes} classes; the dataset and the network do not fit each other"
-                )));
-            }
-            let (logits, stats) = (m.read(logits), m.write(stats));
-            match dlogits {
-                Some(d) => pointwise::loss(kind, classes, logits, labels, m.write(d), stats),
-                None => {
-                    self.vector.resize(self.vector.len().max(len), 0.0);
-                    let unused = &mut self.vector[..len];
-                    pointwise::loss(kind, classes, logits, labels, unused, stats);
-                }
-            }
-        }
-        Ok(())
+        operations::loss(self, kind, classes, logits, labels, dlogits, stats)
     }
 
     fn softmax(&mut self, classes: usize, logits: View, probabilities: View) -> Result<()> {
@@ -393,56 +319,10 @@ impl Device for CpuDevice {
     }
 
     fn adam(&mut self, p: &AdamParams, a: &Arenas) -> Result<()> {
-        let moment2 = a.moment2.ok_or_else(|| {
-            Error::Device("adam: the second moment's arena is missing".to_string())
-        })?;
-        let len = a.weights.len;
-        let mut writes = vec![
-            ("weights", a.weights, F32, len),
-            ("first moment", a.moment1, F32, len),
-            ("second moment", moment2, F32, len),
-        ];
-        writes.extend(a.ema.map(|v| ("moving average", v, F32, len)));
-        self.memory
-            .check("adam", &[("gradients", a.gradients, F32, len)], &writes)?;
-        let (m, s) = (&self.memory, self.state);
-        unsafe {
-            let (w, g) = (m.write(a.weights), m.read(a.gradients));
-            let (m1, m2) = (m.write(a.moment1), m.write(moment2));
-            let ema = a.ema.map(|v| m.write(v));
-            self.pool
-                .install(|| pointwise::adam(p, s.step, s.lr, s.ema_decay, w, g, m1, m2, ema));
-        }
-        Ok(())
+        operations::adam(self, p, a)
     }
 
     fn sgd(&mut self, p: &SgdParams, decayed: &[(usize, usize)], a: &Arenas) -> Result<()> {
-        let len = a.weights.len;
-        let mut writes = vec![
-            ("weights", a.weights, F32, len),
-            ("velocity", a.moment1, F32, len),
-        ];
-        writes.extend(a.ema.map(|v| ("moving average", v, F32, len)));
-        self.memory
-            .check("sgd", &[("gradients", a.gradients, F32, len)], &writes)?;
-        let (m, s) = (&self.memory, self.state);
-        unsafe {
-            let (w, g, u) = (m.write(a.weights), m.read(a.gradients), m.write(a.moment1));
-            let ema = a.ema.map(|v| m.write(v));
-            self.pool
-                .install(|| pointwise::sgd(p, decayed, s.lr, s.ema_decay, w, g, u, ema));
-        }
-        Ok(())
+        operations::sgd(self, p, decayed, a)
     }
-}
-
-fn same_length(operation: &str, device: usize, host: usize) -> Result<()> {
-    if device == host {
-        return Ok(());
-    }
-    Err(Error::Shape {
-        what: format!("{operation}: bytes"),
-        expected: device.to_string(),
-        found: host.to_string(),
-    })
 }

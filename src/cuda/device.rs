@@ -5,7 +5,7 @@ use super::launch::{Arg, Grid, Launcher};
 use super::memory::Memory;
 use super::nvtx;
 use super::units::Unit;
-use crate::device::{DType, Device, StepState, View};
+use crate::device::{DType, Device, StepState, View, expect_bytes};
 use crate::error::{Error, Result};
 use cudarc::driver::sys::{CUgraphInstantiate_flags, CUstreamCaptureMode};
 use cudarc::driver::{CudaGraph, result};
@@ -149,14 +149,7 @@ impl CudaDevice {
     }
 
     fn bytes(&self, what: &str, view: View, host: usize) -> Result<u64> {
-        let bytes = view.len * view.dtype.size();
-        if bytes != host {
-            return Err(Error::Shape {
-                what: format!("{what}: bytes"),
-                expected: bytes.to_string(),
-                found: host.to_string(),
-            });
-        }
+        expect_bytes(what, view, host)?;
         self.launcher
             .context
             .bind_to_thread()

@@ -1,7 +1,7 @@
 //! Device memory: buffers named by number, and the checks before an operation uses views of them.
 
 use super::driver::failed;
-use crate::device::{DType, View, expect_len};
+use crate::device::{DType, Operand, View, expect_operands};
 use crate::error::{Error, Result};
 use cudarc::driver::{CudaContext, result};
 use std::sync::Arc;
@@ -78,31 +78,14 @@ impl Memory {
 
     /// Checks what an operation is about to use: every view has its type and length, none is longer than the kernels'
     /// 32-bit offsets reach, and no written view overlaps another.
-    pub fn check(
-        &self,
-        operation: &str,
-        reads: &[(&str, View, DType, usize)],
-        writes: &[(&str, View, DType, usize)],
-    ) -> Result<()> {
+    pub fn check(&self, operation: &str, reads: &[Operand], writes: &[Operand]) -> Result<()> {
+        expect_operands(operation, reads, writes)?;
         for &(name, view, dtype, len) in reads.iter().chain(writes) {
-            expect_len(operation, name, view, dtype, len)?;
             self.address(view)?;
             if dtype == DType::F32 && len >= 1 << 31 {
                 return Err(Error::Device(format!(
                     "{operation}: {name} has {len} elements, and the kernels count below 2^31; use a smaller --batch"
                 )));
-            }
-        }
-        for (i, (name, a, ..)) in writes.iter().enumerate() {
-            for (other, b, ..) in reads.iter().chain(&writes[i + 1..]) {
-                let apart = a.buffer != b.buffer
-                    || a.offset + a.len <= b.offset
-                    || b.offset + b.len <= a.offset;
-                if !apart && a.len > 0 && b.len > 0 {
-                    return Err(Error::Device(format!(
-                        "{operation}: {name} overlaps {other}, which it must not"
-                    )));
-                }
             }
         }
         Ok(())

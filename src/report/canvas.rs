@@ -99,15 +99,9 @@ impl Canvas {
 
     /// A line through points; dashes in line widths.
     pub fn line(&mut self, points: &[(f32, f32)], width: f32, dash: &[f32], colour: Rgb) {
-        let mut builder = PathBuilder::new();
-        for (i, &(x, y)) in points.iter().enumerate() {
-            if i == 0 {
-                builder.move_to(x, y);
-            } else {
-                builder.line_to(x, y);
-            }
-        }
-        let Some(path) = builder.finish() else { return };
+        let Some(path) = through(points, false) else {
+            return;
+        };
         let stroke = Stroke {
             width,
             line_join: tiny_skia::LineJoin::Round,
@@ -132,36 +126,18 @@ impl Canvas {
     pub fn star(&mut self, x: f32, y: f32, r: f32, colour: Rgb) {
         let rim = self.theme.background;
         for (r, colour) in [(r + 3.0, rim), (r, colour)] {
-            let mut builder = PathBuilder::new();
-            for i in 0..10 {
+            let points: [(f32, f32); 10] = std::array::from_fn(|i| {
                 let angle = std::f32::consts::PI * (i as f32 / 5.0 - 0.5);
                 let r = if i % 2 == 0 { r } else { 0.45 * r };
-                let (px, py) = (x + r * angle.cos(), y + r * angle.sin());
-                if i == 0 {
-                    builder.move_to(px, py);
-                } else {
-                    builder.line_to(px, py);
-                }
-            }
-            builder.close();
-            if let Some(path) = builder.finish() {
-                self.fill(&path, colour);
-            }
+                (x + r * angle.cos(), y + r * angle.sin())
+            });
+            self.polygon(&points, colour);
         }
     }
 
-    /// A filled triangle in a picture's corner: a mark that needs no letter.
+    /// A filled polygon, such as the triangle in a picture's corner: a mark that needs no letter.
     pub fn polygon(&mut self, points: &[(f32, f32)], colour: Rgb) {
-        let mut builder = PathBuilder::new();
-        for (i, &(x, y)) in points.iter().enumerate() {
-            if i == 0 {
-                builder.move_to(x, y);
-            } else {
-                builder.line_to(x, y);
-            }
-        }
-        builder.close();
-        if let Some(path) = builder.finish() {
+        if let Some(path) = through(points, true) {
             self.fill(&path, colour);
         }
     }
@@ -312,13 +288,25 @@ fn paint([r, g, b]: Rgb) -> Paint<'static> {
     paint
 }
 
-fn outline(marker: Marker, x: f32, y: f32, r: f32) -> Option<Path> {
+/// Straight lines through points, back to the first where closed.
+fn through(points: &[(f32, f32)], closed: bool) -> Option<Path> {
     let mut builder = PathBuilder::new();
-    let corners = match marker {
-        Marker::Circle => {
-            builder.push_circle(x, y, r);
-            return builder.finish();
+    for (i, &(x, y)) in points.iter().enumerate() {
+        if i == 0 {
+            builder.move_to(x, y);
+        } else {
+            builder.line_to(x, y);
         }
+    }
+    if closed {
+        builder.close();
+    }
+    builder.finish()
+}
+
+fn outline(marker: Marker, x: f32, y: f32, r: f32) -> Option<Path> {
+    let corners = match marker {
+        Marker::Circle => return PathBuilder::from_circle(x, y, r),
         Marker::Square => {
             let s = 0.88 * r;
             vec![
@@ -337,10 +325,5 @@ fn outline(marker: Marker, x: f32, y: f32, r: f32) -> Option<Path> {
             vec![(x, y - s), (x + s, y), (x, y + s), (x - s, y)]
         }
     };
-    builder.move_to(corners[0].0, corners[0].1);
-    for &(px, py) in &corners[1..] {
-        builder.line_to(px, py);
-    }
-    builder.close();
-    builder.finish()
+    through(&corners, true)
 }

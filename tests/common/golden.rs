@@ -1,7 +1,6 @@
 //! What the golden files are computed from.
 
 /// The scripts' `noise`: uniform in [-1, 1), from the bits of a 32-bit mixer.
-#[allow(dead_code)]
 pub fn noise(seed: u32, len: usize) -> Vec<f32> {
     let value = |i: usize| {
         let mut x = (i as u32).wrapping_add(seed.wrapping_mul(0x9E37_79B1));

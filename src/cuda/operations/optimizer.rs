@@ -15,10 +15,7 @@ const BLOCKS: usize = 2048;
 
 pub fn adam(d: &mut CudaDevice, p: &AdamParams, a: &Arenas) -> Result<()> {
     let _range = nvtx::range(|| format!("adam {}", a.weights.len));
-    let moment2 = a
-        .moment2
-        .ok_or_else(|| Error::Device("adam: the second moment's arena is missing".into()))?;
-    let [w, g, m, v, ema] = arenas(d, "adam", a, Some(moment2))?;
+    let [w, g, m, v, ema] = arenas(d, "adam", a, Some(a.second_moment()?))?;
     let args = [
         Arg::Address(w),
         Arg::Address(g),

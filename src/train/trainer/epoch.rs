@@ -1,0 +1,103 @@
+//! The end of an epoch: evaluation, the line of metrics, the best weights, and the warning of a network that guesses.
+
+use super::{Event, Trainer};
+use crate::device::{Device, View, download_f32};
+use crate::error::Result;
+use crate::train::checkpoint::{BEST, Best, Checkpoint, Meta};
+use crate::train::evaluation::{Evaluation, Resident, read_stats, run_evaluation};
+use crate::train::metrics::{self, Epoch};
+
+impl Trainer {
+    /// Warns, once an epoch, when the epoch's mean loss so far is that of guessing, ln(classes). The first steps of a
+    /// run, where it is everyone's, are let pass.
+    pub(super) fn warn_if_guessing(&mut self, loss: f64, tell: &mut dyn FnMut(Event)) {
+        let chance = (self.config.classes as f64).ln();
+        let epoch = self.epochs.last().map_or(0, |e| e.epoch) + 1;
+        if (loss - chance).abs() < 0.01 * chance && self.step >= 100 && self.warned != epoch {
+            self.warned = epoch;
+            tell(Event::Warning(format!(
+                "epoch {epoch}: the mean loss {loss:.4} is that of guessing (ln {} = {chance:.4}): the network does not \
+                 learn. Plain VGG does so with a small fixed-deviation initialisation; --recipe robust trains it, and a \
+                 smaller --lr may help",
+                self.config.classes
+            )));
+        }
+    }
+
+    /// Evaluates, adds the line of metrics, keeps the best weights; whether this epoch is the best.
+    pub(super) fn finish_epoch(
+        &mut self,
+        device: &mut dyn Device,
+        epoch: u64,
+        images_per_second: f64,
+        clock: &dyn Fn() -> f64,
+        tell: &mut dyn FnMut(Event),
+    ) -> Result<bool> {
+        let [sum, correct, count, bad] = read_stats(device, self.stats)?;
+        self.refuse_non_finite(bad)?;
+        device.zero(self.stats)?;
+        let raw = self.network.weights;
+        let judged = self.arenas.ema.unwrap_or(raw);
+        let test = self.evaluate(device, judged, &self.test, "eval test")?;
+        let plain = match self.arenas.ema {
+            Some(_) => Some(self.evaluate(device, raw, &self.test, "eval test raw")?),
+            None => None,
+        };
+        let val = match &self.validation {
+            Some(v) => Some(self.evaluate(device, judged, v, "eval validation")?),
+            None => None,
+        };
+        let line = Epoch {
+            epoch,
+            step: self.step,
+            train_loss: sum / count,
+            train_accuracy: correct / count,
+            test_loss: test.loss,
+            test_accuracy: test.accuracy(),
+            test_loss_raw: plain.as_ref().map(|e| e.loss),
+            test_accuracy_raw: plain.as_ref().map(Evaluation::accuracy),
+            val_loss: val.as_ref().map(|e| e.loss),
+            val_accuracy: val.as_ref().map(Evaluation::accuracy),
+            lr: self.config.recipe.lr_at(self.step - 1, self.config.images),
+            seconds: clock(),
+            images_per_second,
+        };
+        self.warn_if_guessing(line.train_loss, tell);
+        let chosen = val.as_ref().unwrap_or(&test);
+        let better = |b: &Best| (chosen.accuracy(), -chosen.loss) > (b.accuracy, -b.loss);
+        let improved = self.best.as_ref().is_none_or(better);
+        if improved {
+            self.best = Some(Best {
+                epoch,
+                accuracy: chosen.accuracy(),
+                loss: chosen.loss,
+            });
+            let weights = download_f32(device, judged)?;
+            Checkpoint {
+                meta: Meta::new(self.step, self.config.clone(), self.best, [0.0; 4]),
+                arenas: vec![("weights", weights)],
+            }
+            .write(&self.dir.join(BEST))?;
+        }
+        self.epochs.push(line);
+        metrics::write(&self.dir.join("metrics.jsonl"), &self.epochs)?;
+        Ok(improved)
+    }
+
+    fn evaluate(
+        &self,
+        device: &mut dyn Device,
+        weights: View,
+        data: &Resident,
+        name: &str,
+    ) -> Result<Evaluation> {
+        let (net, to) = (&self.network, &self.buffers);
+        run_evaluation(device, &self.config, net, weights, data, to, name)
+    }
+
+    /// Evaluates the weights as they are on the test images.
+    pub fn test(&self, device: &mut dyn Device) -> Result<Evaluation> {
+        let judged = self.arenas.ema.unwrap_or(self.network.weights);
+        self.evaluate(device, judged, &self.test, "eval test")
+    }
+}

@@ -1,0 +1,168 @@
+//! The trainer: a network, its data and its optimiser on a device, and the loop over steps and epochs.
+
+mod epoch;
+mod save;
+mod steps;
+
+use super::checkpoint::{Best, Checkpoint};
+use super::config::{Config, check_dataset};
+use super::evaluation::{EvaluationBuffers, Resident};
+use super::init;
+use super::metrics::{self, Epoch};
+use super::recipe::Optimizer;
+use super::samples::Samples;
+use crate::data::{Dataset, atomic};
+use crate::device::{Arenas, DType, Device, View, upload_f32};
+use crate::error::Result;
+use crate::model::{Layer, Model};
+use crate::network::Network;
+use std::path::{Path, PathBuf};
+
+/// What the trainer tells whoever shows it.
+pub enum Event<'a> {
+    /// The running means of the epoch under way; at most twice a second.
+    Progress {
+        epoch: u64,
+        /// Steps done and to do in this epoch.
+        done: u64,
+        steps: u64,
+        loss: f64,
+        accuracy: f64,
+        images_per_second: f64,
+    },
+    /// The epoch's steps are done and its evaluation begins.
+    Evaluating,
+    /// An epoch is over.
+    Epoch(&'a Epoch, bool),
+    /// Something the user should know.
+    Warning(String),
+}
+
+/// Why training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All epochs are done.
+    Finished,
+    /// The step limit was reached.
+    StepLimit,
+    /// It was asked to stop; a checkpoint was written.
+    Interrupted,
+}
+
+/// A run in progress.
+pub struct Trainer {
+    pub config: Config,
+    pub dir: PathBuf,
+    pub epochs: Vec<Epoch>,
+    pub best: Option<Best>,
+    /// Optimiser steps done.
+    pub step: u64,
+    /// The epoch last warned about.
+    warned: u64,
+    network: Network,
+    arenas: Arenas,
+    /// Ranges of the parameter arena that L2 applies to.
+    decayed: Vec<(usize, usize)>,
+    train: Resident,
+    test: Resident,
+    validation: Option<Resident>,
+    samples: Samples,
+    indices: View,
+    stats: View,
+    buffers: EvaluationBuffers,
+}
+
+impl Trainer {
+    /// Sets a run up on a device, fresh or from a checkpoint, whose arenas are freed as they arrive there. `dir` must
+    /// exist.
+    ///
+    /// # Errors
+    /// A dataset that does not fit the configuration, out of memory, a metrics file that cannot be read.
+    pub fn new(
+        device: &mut dyn Device,
+        config: Config,
+        dataset: &Dataset,
+        dir: &Path,
+        mut from: Option<Checkpoint>,
+    ) -> Result<Trainer> {
+        config.check()?;
+        check_dataset(&config, dataset)?;
+        atomic::sweep(dir);
+        let model = config.model()?;
+        let network = Network::new(device, &model, config.recipe.batch, true)?;
+        let gradients = network.gradients.expect("made for training");
+        let mut arena = |name: &str, wanted: bool| -> Result<Option<View>> {
+            if !wanted {
+                return Ok(None);
+            }
+            let view = device.alloc(DType::F32, network.weights.len)?;
+            device.zero(view)?;
+            if let Some(values) = from.as_mut().and_then(|c| c.take(name)) {
+                upload_f32(device, view, &values)?;
+            }
+            Ok(Some(view))
+        };
+        let adam = matches!(config.recipe.optimizer, Optimizer::Adam(_));
+        let moment1 = arena("moment1", true)?.expect("wanted");
+        let moment2 = arena("moment2", adam)?;
+        let ema = arena("ema", config.recipe.ema.is_some())?;
+        match from.as_mut().and_then(|c| c.take("weights")) {
+            Some(values) => upload_f32(device, network.weights, &values)?,
+            None => {
+                let values = init::weights(&model, config.recipe.init, config.seed);
+                upload_f32(device, network.weights, &values)?;
+                if let Some(ema) = ema {
+                    device.copy(network.weights, ema)?;
+                }
+            }
+        }
+        let stats = device.alloc(DType::F64, 4)?;
+        device.zero(stats)?;
+        if let Some(checkpoint) = &from {
+            device.upload(stats, bytemuck::cast_slice(&checkpoint.meta.stats))?;
+        }
+        let (train, validation) = match config.validation {
+            0 => (dataset.train.head(config.images), None),
+            n => {
+                let split = dataset.split_validation(n)?;
+                (split.train.head(config.images), Some(split.test))
+            }
+        };
+        let validation = validation.map(|v| Resident::new(device, &v)).transpose()?;
+        let step = from.as_ref().map_or(0, |c| c.meta.step);
+        let mut epochs = metrics::read(&dir.join("metrics.jsonl"))?;
+        epochs.retain(|e| e.step <= step);
+        Ok(Trainer {
+            decayed: decayed_ranges(&model),
+            train: Resident::new(device, &train)?,
+            test: Resident::new(device, &dataset.test)?,
+            validation,
+            samples: Samples::new(config.seed, config.images),
+            indices: device.alloc(DType::U32, config.recipe.batch)?,
+            stats,
+            buffers: EvaluationBuffers::new(device, &network)?,
+            arenas: Arenas {
+                weights: network.weights,
+                gradients,
+                moment1,
+                moment2,
+                ema,
+            },
+            network,
+            dir: dir.to_path_buf(),
+            epochs,
+            best: from.and_then(|c| c.meta.best),
+            step,
+            warned: 0,
+            config,
+        })
+    }
+}
+
+/// Weights and biases of linear layers.
+fn decayed_ranges(model: &Model) -> Vec<(usize, usize)> {
+    let linear = |layer: usize| matches!(model.layers[layer].1, Layer::Linear { .. });
+    let parameters = model.parameters();
+    let own = parameters.iter().filter(|p| linear(p.layer));
+    own.map(|p| (p.offset, p.len)).collect()
+}
