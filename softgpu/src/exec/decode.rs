@@ -136,7 +136,10 @@ impl<'a> Mods<'a> {
             .enumerate()
             .find_map(|(n, w)| Some((n, Type::named(w)?)));
         let Some((at, ty)) = found else {
-            return Err(Refusal::new("the instruction has no type"));
+            return Err(Refusal::new(match self.words.first() {
+                Some(word) => format!("'.{word}' is not known here, and no type is given"),
+                None => "the instruction has no type".into(),
+            }));
         };
         self.words.remove(at);
         Ok(ty)
@@ -222,6 +225,7 @@ impl<'a> Decoder<'a> {
         if !handled {
             let known = match i.op {
                 "wgmma" => "warpgroup matrix instructions (wgmma) are not supported",
+                "wmma" => "wmma is not supported; the same products are mma.sync with ldmatrix",
                 "tcgen05" => "the matrix instructions of Blackwell (tcgen05) are not supported",
                 "cp" if i.mods.contains(&"bulk") => {
                     "bulk and tensor copies (TMA) are not supported"

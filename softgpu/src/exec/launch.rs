@@ -29,6 +29,8 @@ pub struct Launch<'a> {
     pub params: &'a [u8],
     pub dynamic_shared: u32,
     pub shared_bytes: u32,
+    /// Between static and dynamic shared memory: nobody's.
+    pub shared_gap: std::ops::Range<u64>,
     pub sm_count: u32,
     /// Rows a kernel's instructions may write; the rows behind hold constants.
     pub variable_rows: u32,
@@ -164,7 +166,11 @@ pub fn launch(
         block: cfg.block,
         params: &cfg.params,
         dynamic_shared: cfg.dynamic_shared,
-        shared_bytes: entry.dynamic_offset + cfg.dynamic_shared,
+        shared_bytes: match cfg.dynamic_shared {
+            0 => entry.info.static_shared,
+            dynamic => entry.dynamic_offset + dynamic,
+        },
+        shared_gap: u64::from(entry.info.static_shared)..u64::from(entry.dynamic_offset),
         sm_count: profile.sm_count,
         variable_rows: entry.variable_rows,
         stack_rows: function.rows + extra(CALL_ROWS),

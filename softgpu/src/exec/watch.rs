@@ -125,7 +125,11 @@ fn bounds(
         let offset = v.wrapping_sub(low);
         bad |= u64::from(offset > most) | (offset & (size - 1));
     }
-    if bad == 0 && room >= size {
+    let gap = match space {
+        SHARED => cx.launch().shared_gap.clone(),
+        _ => 0..0,
+    };
+    if bad == 0 && room >= size && gap.is_empty() {
         return mask;
     }
     let mut ok = 0;
@@ -133,7 +137,9 @@ fn bounds(
         let at = a[l];
         let lane = l as u32;
         let inside = if space == SHARED {
-            size <= cx.shared_bytes && at <= cx.shared_bytes - size
+            size <= cx.shared_bytes
+                && at <= cx.shared_bytes - size
+                && (at + size <= gap.start || at >= gap.end || gap.is_empty())
         } else {
             let launch = cx.launch();
             let found = launch

@@ -1,7 +1,7 @@
 //! Asynchronous copies with zero fill, and memory whose contents are given up.
 
 use super::support::{all, kernel, run};
-use softgpu::FindingKind;
+use softgpu::{FindingKind, LaunchConfig, Memory, Module, Profile, launch};
 
 /// Sixteen bytes a thread are copied; `tail` are the last operands of the copy.
 fn copy(tail: &str) -> Vec<u32> {
@@ -87,4 +87,51 @@ fn atomics_add_halves_and_keep_subnormals() {
     let start = [0x4380_3f80, 0x0000_4380];
     let words = run("sm_90", &kernel("sm_90", body), 1, 1, &start, &all()).clean();
     assert_eq!(words, [0x4380_4000, 0x0000_4380]);
+}
+
+/// Shared memory ends where the last variable does, and dynamic shared memory begins at a multiple of 16: the bytes between
+/// are nobody's.
+#[test]
+fn shared_memory_ends_with_its_last_variable() {
+    let profile = Profile::default();
+    let memory = Memory::new(1 << 20);
+    let text = ".version 8.6\n.target sm_86\n.address_size 64\n.extern .shared .align 16 .b8 dynamic[];\n\
+        .visible .entry k(.param .u32 at)\n{\n.shared .align 4 .b8 fixed[516];\n.reg .b32 %r<4>;\n\
+        ld.param.u32 %r1, [at];\nmov.u32 %r2, fixed;\nadd.u32 %r1, %r1, %r2;\nst.shared.u32 [%r1], %r2;\n\
+        mov.u32 %r3, dynamic;\nret;\n}\n";
+    let module = Module::load(text, &profile, &memory).unwrap();
+    let outside = |at: u32, dynamic_shared: u32| {
+        let config = LaunchConfig {
+            grid: [1, 1, 1],
+            block: [1, 1, 1],
+            dynamic_shared,
+            params: at.to_le_bytes().to_vec(),
+        };
+        let report = launch(
+            &module,
+            "k",
+            &config,
+            &memory,
+            &profile,
+            &all(),
+            &mut |_| (),
+        );
+        assert_eq!(report.fault, None);
+        let kinds: Vec<FindingKind> = report.findings.iter().map(|f| f.kind).collect();
+        assert!(kinds.is_empty() || kinds == [FindingKind::OutOfBounds]);
+        !kinds.is_empty()
+    };
+    for (at, dynamic, want) in [
+        (512, 0, false),
+        (516, 0, true),
+        (524, 0, true),
+        (512, 64, false),
+        (516, 64, true),
+        (524, 64, true),
+        (528, 64, false),
+        (588, 64, false),
+        (592, 64, true),
+    ] {
+        assert_eq!(outside(at, dynamic), want, "offset {at}, {dynamic} dynamic");
+    }
 }
