@@ -1,6 +1,6 @@
 //! Fully connected layers, split over output columns so that every weight is read by one thread, once.
 
-use super::conv::Epilogue;
+use super::epilogue::Epilogue;
 use super::gemm::{Isa, Strided, gemm};
 use super::parallel::{Shared, for_each};
 use crate::ops::linear::LinearShape;

@@ -1,6 +1,7 @@
 //! The CPU backend: every operation of the contract on rayon's threads.
 
 mod conv;
+mod epilogue;
 mod gemm;
 mod linear;
 mod memory;
@@ -18,7 +19,8 @@ use crate::ops::linear::LinearShape;
 use crate::ops::loss::LossKind;
 use crate::ops::optimizer::{AdamParams, SgdParams};
 use crate::ops::pool::PoolShape;
-use conv::{Epilogue, Scratch};
+use conv::Scratch;
+use epilogue::Epilogue;
 use gemm::Isa;
 use memory::Memory;
 

@@ -1,7 +1,7 @@
 //! What a network answered, image by image.
 
-use super::run::Tested;
 use crate::ops::loss::argmax;
+use crate::train::Evaluation;
 
 /// Most classes shown for an image.
 pub const SHOWN: usize = 5;
@@ -32,11 +32,10 @@ impl Guess {
     }
 }
 
-/// The answers to all test images, in their order.
-pub fn all(tested: &Tested) -> Vec<Guess> {
-    let result = &tested.evaluation;
-    let rows = result.probabilities.chunks_exact(result.classes);
-    rows.zip(&tested.test.labels)
+/// The answers to all images of an evaluation, in their order.
+pub fn all(evaluation: &Evaluation, labels: &[u8]) -> Vec<Guess> {
+    let rows = evaluation.probabilities.chunks_exact(evaluation.classes);
+    rows.zip(labels)
         .enumerate()
         .map(|(image, (row, &label))| {
             let mut order: Vec<usize> = (0..row.len()).collect();

@@ -174,24 +174,18 @@ fn test(
     });
     let best = checkpoint.meta.best.filter(|_| is_best);
     let epoch = best.map(|b| b.epoch);
-    let mut tested = Tested {
+    let guesses = guesses::all(&evaluation, &test.labels);
+    let shown = guesses.iter().find(|g| g.is_right()).map_or(0, |g| g.image);
+    let activations = activations(device, &config, weights, &test, shown)?;
+    Ok(Tested {
         test,
         evaluation,
-        guesses: Vec::new(),
-        errors: Vec::new(),
+        errors: guesses::errors(&guesses),
+        guesses,
         epoch,
         step: checkpoint.meta.step,
         filters,
-        shown: 0,
-        activations: Vec::new(),
-    };
-    tested.guesses = guesses::all(&tested);
-    tested.errors = guesses::errors(&tested.guesses);
-    tested.shown = tested
-        .guesses
-        .iter()
-        .find(|g| g.is_right())
-        .map_or(0, |g| g.image);
-    tested.activations = activations(device, &config, weights, &tested.test, tested.shown)?;
-    Ok(tested)
+        shown,
+        activations,
+    })
 }

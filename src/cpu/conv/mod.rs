@@ -1,16 +1,14 @@
 //! Convolution, the way chosen by shape alone: patches for a few taps and channels, Winograd's algorithm for 3x3 kernels
 //! of many, products over taps for the rest.
 
-mod epilogue;
 mod patches;
 mod taps;
 
+use super::epilogue::Epilogue;
 use super::linear::column_sums;
 use super::parallel::{Shared, for_each};
 use super::winograd;
 use crate::ops::conv::ConvShape;
-
-pub use epilogue::Epilogue;
 
 /// Memory the convolutions reuse from call to call; grows at first use, then stays.
 #[derive(Default)]

@@ -1,8 +1,8 @@
 //! Convolution of few taps and channels, such as the one-channel first layer: the taps of an image row's pixels are gathered
 //! into patches, and one matrix product takes them.
 
-use super::Epilogue;
 use super::taps::alive;
+use crate::cpu::epilogue::Epilogue;
 use crate::cpu::gemm::{Strided, gemm};
 use crate::cpu::linear::add_parts;
 use crate::cpu::parallel::{Shared, for_each};

@@ -9,7 +9,8 @@
 //! Backward-data is the same sum with the flipped, transposed kernel; backward-weight multiplies the transposed shifted
 //! input by the output gradient.
 
-use super::{Epilogue, Scratch};
+use super::Scratch;
+use crate::cpu::epilogue::Epilogue;
 use crate::cpu::gemm::{Isa, Strided, gemm};
 use crate::cpu::parallel::{Shared, for_each};
 use crate::ops::conv::ConvShape;

@@ -11,7 +11,7 @@ mod lines;
 mod plan;
 mod tiles;
 
-use super::conv::Epilogue;
+use super::epilogue::Epilogue;
 use super::gemm::{Strided, gemm};
 use super::parallel::{Shared, for_each};
 use crate::ops::conv::ConvShape;

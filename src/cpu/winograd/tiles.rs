@@ -3,7 +3,7 @@
 use super::lines::{GradientLine, InputLine, OutputLine, WeightGradientLine, WeightLine, both};
 use super::plan::Plan;
 use super::{M, T};
-use crate::cpu::conv::Epilogue;
+use crate::cpu::epilogue::Epilogue;
 use crate::cpu::gemm::Isa;
 use crate::cpu::parallel::{Shared, for_each};
 use crate::cpu::vector::Vector;
