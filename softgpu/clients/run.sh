@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs programs that know nothing of softgpu on it: softgpu/clients/run.sh [nvidia|bindings|core|numba|pycuda|cupy|FILE.py ...]
+# Runs programs that know nothing of softgpu on it: softgpu/clients/run.sh [nvidia|bindings|core|numba|pycuda|cupy|headers|FILE.py ...]
 # Without a name: nvidia, which is NVIDIA's own saxpy example of cuda-bindings as it stands in their repository (fetched, checked
 # by its hash). FILE.py is a program of your own that uses cuda-bindings. Makes a Python environment in .cache/clients of the repository and a folder
 # there in which libcuda.so and libcuda.so.1 point to libsoftgpu.so; only these programs see it, through LD_LIBRARY_PATH.
@@ -10,7 +10,7 @@ root="$(cd "$here/../.." && pwd)"
 work="$root/.cache/clients"
 target="${CARGO_TARGET_DIR:-$root/target}"
 
-(cd "$root" && cargo build --release -p softgpu --lib)
+(cd "$root" && cargo build --release -p softgpu)
 library="${SOFTGPU_LIBRARY:-$target/release/libsoftgpu.so}"
 mkdir -p "$work/driver"
 ln -sfn "$library" "$work/driver/libcuda.so.1"
@@ -26,8 +26,9 @@ packages() {
     numba) echo numpy 'numba-cuda[cu13]' ;;
     pycuda) echo numpy nvidia-cuda-runtime nvidia-cuda-profiler-api nvidia-cuda-crt nvidia-curand 'cuda-bindings==13.*' 'nvidia-cuda-nvrtc==13.0.*' ;;
     cupy) echo numpy 'cupy-cuda13x[ctk]' ;;
+    headers) echo numpy nvidia-cuda-{runtime,cccl,nvrtc}-cu12 nvidia-curand-cu12 ;;
     *)
-        echo "error: no client '$1'; there are nvidia, bindings, core, numba, pycuda and cupy" >&2
+        echo "error: no client '$1'; there are nvidia, bindings, core, numba, pycuda, cupy and headers" >&2
         return 1
         ;;
     esac
@@ -55,6 +56,10 @@ for client in "$@"; do
     nvidia)
         fetch_example
         program="$work/jit_program.py"
+        ;;
+    headers) # no driver: kernels with CUDA's headers, by the command softgpu-run
+        program="$here/headers.py"
+        export SOFTGPU_RUN="$target/release/softgpu-run"
         ;;
     pycuda) # comes as source: compiled with the headers of the packages, linked with softgpu
         cuda="$(dirname "$(dirname "$(find "$work/venv" -name cuda.h | head -n 1)")")"
