@@ -5,7 +5,7 @@ mod common;
 use common::nvrtc;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use warp19::cuda::nvrtc::Nvrtc;
+use warp19::cuda::nvrtc::{Nvrtc, Target};
 use warp19::cuda::report;
 use warp19::cuda::sass::{self, Mix};
 use warp19::cuda::units::{TILES, Unit};
@@ -56,6 +56,31 @@ fn nvrtc_12_compiles_every_architecture_without_spills() {
 #[test]
 fn nvrtc_13_compiles_every_architecture_without_spills() {
     compiles_without_spills("13", &[75, 80, 86, 89, 90, 100, 120]);
+}
+
+/// The registers that softgpu counts in the PTX, where ptxas can't be asked, beside those ptxas gives: a launch that a card
+/// takes must not be refused for them.
+#[test]
+fn softgpu_counts_registers_from_below() {
+    for (major, sm) in [("12", 61), ("13", 86)] {
+        let nvrtc = load(major);
+        let profile = softgpu::Profile::named(&format!("sm_{sm}")).unwrap();
+        let (mut over, mut ratio) = (0, 0.0f64);
+        for unit in Unit::all() {
+            let target = Target::Ptx(sm);
+            let ptx = nvrtc.compile(unit.file(), target, &unit.options()).unwrap();
+            let text = String::from_utf8(ptx.code).unwrap();
+            let memory = softgpu::Memory::new(1 << 20);
+            let module = softgpu::Module::load(&text, &profile, &memory).unwrap();
+            for u in report::compile(&nvrtc, sm, unit).unwrap().usage {
+                let counted = module.kernel(&u.kernel).unwrap().registers.count;
+                over = over.max(counted.saturating_sub(u.registers));
+                ratio = ratio.max(f64::from(u.registers) / f64::from(counted));
+            }
+        }
+        println!("sm_{sm}: ptxas gives at most {over} fewer, and {ratio:.2} times as many");
+        assert!(over <= 4 && ratio <= 3.0, "{over} {ratio}");
+    }
 }
 
 fn tool() -> PathBuf {

@@ -1,8 +1,7 @@
-//! `ptxas`, NVIDIA's assembler: what it says of a PTX text's registers. softgpu does without it; where it is at hand
+//! `ptxas`, NVIDIA's assembler: what it says of a kernel's needs. softgpu does without it; where it is at hand
 //! (`SOFTGPU_PTXAS`), the registers of a launch are those of a card.
 
-use crate::exec::registers_in;
-use std::collections::HashMap;
+use serde::Serialize;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,11 +9,26 @@ use std::process::{Command, Stdio};
 /// The variable that names it.
 pub const VARIABLE: &str = "SOFTGPU_PTXAS";
 
-/// Registers by kernel when the text is assembled for that compute capability (times ten).
+/// A kernel's needs, by `ptxas`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Usage {
+    pub kernel: String,
+    /// Registers of a thread.
+    pub registers: u32,
+    /// Static shared memory of a block, bytes.
+    pub shared: u32,
+    /// Local memory of a thread, bytes.
+    pub stack: u32,
+    /// Bytes stored and loaded because registers ran out.
+    pub spill_stores: u32,
+    pub spill_loads: u32,
+}
+
+/// What the kernels of a text need when it is assembled for that compute capability (times ten).
 ///
 /// # Errors
 /// It doesn't run, or its message where it refuses the text.
-pub fn registers(ptxas: &Path, text: &str, sm: u32) -> Result<HashMap<String, u32>, String> {
+pub fn assemble(ptxas: &Path, text: &str, sm: u32) -> Result<Vec<Usage>, String> {
     let failed = |e: std::io::Error| {
         format!(
             "{VARIABLE} names {}, which does not run: {e}",
@@ -39,12 +53,78 @@ pub fn registers(ptxas: &Path, text: &str, sm: u32) -> Result<HashMap<String, u3
     let log = String::from_utf8_lossy(&output.stderr).into_owned()
         + &String::from_utf8_lossy(&output.stdout);
     if output.status.success() {
-        Ok(registers_in(&log))
+        Ok(usage(&log))
     } else {
         Err(format!(
             "{} refuses the text for sm_{sm}:\n{}",
             ptxas.display(),
             log.trim_end()
         ))
+    }
+}
+
+/// The kernels in the words of `ptxas -v`, or of NVRTC with `--ptxas-options=-v`:
+/// `Compiling entry function 'NAME' for ...`, `N bytes stack frame, N bytes spill stores, N bytes spill loads`,
+/// `Used N registers, ..., N bytes smem, ...`.
+pub fn usage(log: &str) -> Vec<Usage> {
+    let mut found: Vec<Usage> = Vec::new();
+    for line in log.lines() {
+        if let Some((_, rest)) = line.split_once("Compiling entry function '") {
+            let kernel = rest.split('\'').next().unwrap_or("").to_string();
+            found.push(Usage {
+                kernel,
+                ..Usage::default()
+            });
+        }
+        let Some(last) = found.last_mut() else {
+            continue;
+        };
+        let number = |what: &str| -> Option<u32> {
+            let before = line.split_once(what)?.0.trim_end();
+            before.rsplit([' ', ',']).next()?.parse().ok()
+        };
+        last.registers = number("registers").unwrap_or(last.registers);
+        last.shared = number("bytes smem").unwrap_or(last.shared);
+        last.stack = number("bytes stack frame").unwrap_or(last.stack);
+        last.spill_stores = number("bytes spill stores").unwrap_or(last.spill_stores);
+        last.spill_loads = number("bytes spill loads").unwrap_or(last.spill_loads);
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_ptxas() {
+        let log = "ptxas info    : 140 bytes gmem, 280 bytes cmem[4]\n\
+                   ptxas info    : Compiling entry function 'gemm_tn' for 'sm_86'\n\
+                   ptxas info    : Function properties for gemm_tn\n\
+                   ptxas         .     8 bytes stack frame, 16 bytes spill stores, 24 bytes spill loads\n\
+                   ptxas info    : Used 107 registers, used 1 barriers, 18433 bytes smem, 416 bytes cmem[0]\n";
+        let want = Usage {
+            kernel: "gemm_tn".into(),
+            registers: 107,
+            shared: 18433,
+            stack: 8,
+            spill_stores: 16,
+            spill_loads: 24,
+        };
+        assert_eq!(usage(log), [want]);
+    }
+
+    #[test]
+    fn reads_several_kernels() {
+        let log = "ptxas info    : 0 bytes gmem\n\
+                   ptxas info    : Compiling entry function 'one' for 'sm_86'\n\
+                   ptxas info    : Function properties for one\n\
+                   ptxas         .     0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads\n\
+                   ptxas info    : Used 107 registers, used 1 barriers, 18433 bytes smem, 416 bytes cmem[0]\n\
+                   ptxas info    : Compiling entry function 'two' for 'sm_86'\n\
+                   ptxas info    : Used 8 registers, 356 bytes cmem[0]\n";
+        let want = [("one".to_string(), 107), ("two".to_string(), 8)];
+        let found = usage(log).into_iter().map(|u| (u.kernel, u.registers));
+        assert_eq!(found.collect::<Vec<_>>(), want);
     }
 }

@@ -5,11 +5,12 @@
 //! range, and multiply-adds are not contracted. The seed is printed; set
 //! SOFTGPU_DIFFERENTIAL_SEED to try another.
 
+mod common;
 mod generator;
 
 use softgpu::run::nvrtc::Nvrtc;
 use softgpu::{LaunchConfig, Memory, Module, Options, Profile, launch};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// Programs in one run; each is run by every thread.
@@ -19,20 +20,6 @@ const THREADS: usize = 96;
 const BLOCKS: usize = 3;
 /// 64-bit words of input for a thread.
 const INPUTS: usize = 8;
-
-fn nvrtc(major: &str, library: &str) -> PathBuf {
-    let root = std::env::var_os("WARP19_NVRTC_DIR").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../.cache/nvrtc"),
-        PathBuf::from,
-    );
-    let path = root.join(major).join(library);
-    assert!(
-        path.exists(),
-        "{} is missing: run scripts/fetch_nvrtc.sh",
-        path.display()
-    );
-    path
-}
 
 /// The same word file for both sides: edge values among random ones.
 fn inputs(seed: u64) -> Vec<u64> {
@@ -177,7 +164,7 @@ fn differential(major: &str, library: &str, default_seed: u64) {
         .and_then(|s| s.parse().ok())
         .unwrap_or(default_seed);
     println!("differential test with NVRTC {major}: SOFTGPU_DIFFERENTIAL_SEED={seed}");
-    let compiler = nvrtc(major, library);
+    let compiler = common::fetched(&format!("{major}/{library}"));
     let folder = std::env::temp_dir().join(format!(
         "softgpu-differential-{}-{major}",
         std::process::id()

@@ -2,6 +2,8 @@
 //!
 //! The program is this file's `child`, run by the tests in a process of its own.
 
+mod common;
+
 use cudarc::driver::sys::{CUdevice_attribute, CUfunction_attribute};
 use cudarc::driver::{CudaContext, LaunchConfig, PushKernelArg, result};
 use cudarc::nvrtc::Ptx;
@@ -163,16 +165,7 @@ fn without_any() {
 /// A kernel that does nothing still gets a few registers of ptxas.
 #[test]
 fn ptxas_tells_the_registers() {
-    let root = std::env::var_os("WARP19_NVRTC_DIR").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.cache/nvrtc"),
-        PathBuf::from,
-    );
-    let ptxas = root.join("ptxas/nvidia/cu13/bin/ptxas");
-    assert!(
-        ptxas.is_file(),
-        "{} is missing: run scripts/fetch_nvrtc.sh",
-        ptxas.display()
-    );
+    let ptxas = common::fetched("ptxas/nvidia/cu13/bin/ptxas");
     let answer = child_with(&[("SOFTGPU_PTXAS", ptxas.to_str().unwrap())]);
     let registers: u32 = answer.of("registers ").parse().unwrap();
     assert!((2..=8).contains(&registers), "{registers}");

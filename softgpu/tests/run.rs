@@ -1,5 +1,8 @@
 //! The command softgpu-run, as a program.
 
+mod common;
+
+use common::fetched;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -93,26 +96,6 @@ fn code(output: &Output) -> i32 {
 
 fn error(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// The NVRTC of a major version for tests; it must be there.
-fn nvrtc(major: &str, library: &str) -> PathBuf {
-    nvrtc_tool(&format!("{major}/{library}"))
-}
-
-/// What scripts/fetch_nvrtc.sh brought.
-fn nvrtc_tool(file: &str) -> PathBuf {
-    let root = std::env::var_os("WARP19_NVRTC_DIR").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../.cache/nvrtc"),
-        PathBuf::from,
-    );
-    let path = root.join(file);
-    assert!(
-        path.exists(),
-        "{} is missing: run scripts/fetch_nvrtc.sh",
-        path.display()
-    );
-    path
 }
 
 #[test]
@@ -336,7 +319,7 @@ fn a_cu_file_is_compiled_by_both_nvrtc() {
     ] {
         let with = |words: &[&str]| {
             Command::new(env!("CARGO_BIN_EXE_softgpu-run"))
-                .env("WARP19_NVRTC", nvrtc(major, library))
+                .env("WARP19_NVRTC", fetched(&format!("{major}/{library}")))
                 .args(words)
                 .output()
                 .expect("the command starts")
@@ -435,10 +418,7 @@ fn registers_are_those_of_the_compiler() {
             .args(["--check", "none", "--counters", &counters])
             .args(more)
             .args(["--", &buffer])
-            .env(
-                "WARP19_NVRTC",
-                nvrtc("13", "nvidia/cu13/lib/libnvrtc.so.13"),
-            );
+            .env("WARP19_NVRTC", fetched("13/nvidia/cu13/lib/libnvrtc.so.13"));
         if let Some(ptxas) = ptxas {
             command.env("SOFTGPU_PTXAS", ptxas);
         }
@@ -460,12 +440,12 @@ fn registers_are_those_of_the_compiler() {
     let wanted = format!("threads of {own} registers");
     assert!(code == 1 && message.contains(&wanted), "{message}");
 
-    let nvrtc = softgpu::run::nvrtc::Nvrtc::load(&nvrtc("13", "nvidia/cu13/lib/libnvrtc.so.13"));
+    let nvrtc = softgpu::run::nvrtc::Nvrtc::load(&fetched("13/nvidia/cu13/lib/libnvrtc.so.13"));
     let options = ["--gpu-architecture=compute_86".to_string()];
     let compiled = nvrtc.unwrap().compile(source, "k.cu", &options).unwrap();
     let ptx = folder.write("k.ptx", compiled.ptx.as_bytes());
     assert_eq!(registers(&ptx, "512", &[], None), Ok((98, false)));
-    let ptxas = nvrtc_tool("ptxas/nvidia/cu13/bin/ptxas");
+    let ptxas = fetched("ptxas/nvidia/cu13/bin/ptxas");
     assert_eq!(registers(&ptx, "512", &[], Some(&ptxas)), Ok((own, true)));
     let (code, message) = registers(&ptx, "512", &[], Some(Path::new("/none"))).unwrap_err();
     assert!(

@@ -76,6 +76,18 @@ impl State {
         )
     }
 
+    /// Refuses what can't be a node of a graph, where the stream captures.
+    pub fn not_captured(&mut self, stream: Handle, message: &str) -> Answer {
+        if let Some(capture) = self.capture_of(stream)? {
+            self.captures.get_mut(&capture).expect("live").invalid = true;
+            return refuse(
+                NOT_SUPPORTED,
+                format!("{message}; the capture is now invalid"),
+            );
+        }
+        Ok(())
+    }
+
     /// Refuses to wait for or ask about a stream that captures.
     pub fn stream_not_capturing(&mut self, stream: Handle, what: &str) -> Answer {
         if let Some(capture) = self.streams[&stream].capture {

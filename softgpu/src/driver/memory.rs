@@ -158,13 +158,10 @@ pub extern "C" fn cuMemFree_v2(address: u64) -> CuResult {
 fn alloc_async(out: *mut u64, bytes: usize, pool: Option<Handle>, stream: Handle) -> Answer {
     let (driver, mut state, context) = enter()?;
     let stream = super::queue::resolve(&mut state, context, stream)?;
-    if let Some(capture) = state.capture_of(stream)? {
-        state.captures.get_mut(&capture).expect("live").invalid = true;
-        return refuse(
-            NOT_SUPPORTED,
-            "softgpu has no memory nodes in graphs: allocate before the capture, which is now invalid",
-        );
-    }
+    state.not_captured(
+        stream,
+        "softgpu has no memory nodes in graphs: allocate before the capture",
+    )?;
     let pool = pool.unwrap_or(state.current_pool);
     if !state.pools.contains_key(&pool) {
         return refuse(

@@ -106,8 +106,8 @@ pub fn load_module(
         Err(error) => return refuse(INVALID_PTX, error.to_string()),
     };
     if let Some(ptxas) = &config.ptxas {
-        match crate::ptxas::registers(ptxas, ptx, profile.sm) {
-            Ok(counts) => module.know_registers(&counts),
+        match crate::ptxas::assemble(ptxas, ptx, profile.sm) {
+            Ok(usage) => module.know_registers(&usage),
             Err(message) => {
                 module.unload(&driver.memory);
                 return refuse(INVALID_PTX, message);

@@ -170,7 +170,10 @@ pub fn launch(
             0 => entry.info.static_shared,
             dynamic => entry.dynamic_offset + dynamic,
         },
-        shared_gap: u64::from(entry.info.static_shared)..u64::from(entry.dynamic_offset),
+        shared_gap: match cfg.dynamic_shared {
+            0 => 0..0,
+            _ => u64::from(entry.info.static_shared)..u64::from(entry.dynamic_offset),
+        },
         sm_count: profile.sm_count,
         variable_rows: entry.variable_rows,
         stack_rows: function.rows + extra(CALL_ROWS),

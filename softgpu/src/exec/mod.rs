@@ -41,7 +41,7 @@ use crate::check::Finding;
 use crate::counters::Counters;
 
 pub use launch::launch;
-pub use limits::{Registers, registers_in};
+pub use limits::Registers;
 pub use module::Module;
 
 /// Why a PTX text was refused.

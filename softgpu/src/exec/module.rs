@@ -11,6 +11,7 @@ use crate::check::Source;
 use crate::memory::Memory;
 use crate::profile::Profile;
 use crate::ptx::{self, Init, Operand, Space, Type};
+use crate::ptxas::Usage;
 use std::collections::{HashMap, HashSet};
 
 /// A kernel of a module.
@@ -66,11 +67,17 @@ impl Module {
         self.entry(name).map(|e| e.info.clone())
     }
 
-    /// Takes the kernels' registers from ptxas (see [`registers_in`](super::registers_in)).
-    pub fn know_registers(&mut self, counts: &HashMap<String, u32>) {
+    /// Takes the kernels' registers from ptxas.
+    pub fn know_registers(&mut self, usage: &[Usage]) {
         for entry in &mut self.entries {
-            if let Some(&count) = counts.get(&entry.info.name) {
-                entry.info.registers = Registers { count, known: true };
+            if let Some(found) = usage
+                .iter()
+                .find(|u| u.kernel == entry.info.name && u.registers > 0)
+            {
+                entry.info.registers = Registers {
+                    count: found.registers,
+                    known: true,
+                };
             }
         }
     }

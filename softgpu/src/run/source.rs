@@ -2,12 +2,11 @@
 
 use super::command_line::Arguments;
 use super::{Failure, nvrtc, usage};
-use crate::exec::{Module, registers_in};
-use crate::ptxas;
-use std::collections::HashMap;
+use crate::exec::Module;
+use crate::ptxas::{self, Usage};
 
-/// The PTX of the file, as it is or from NVRTC, and the registers of its kernels where a compiler tells them.
-pub(super) fn ptx_text(arguments: &Arguments) -> Result<(String, HashMap<String, u32>), Failure> {
+/// The PTX of the file, as it is or from NVRTC, and what its kernels need where a compiler tells it.
+pub(super) fn ptx_text(arguments: &Arguments) -> Result<(String, Vec<Usage>), Failure> {
     let (path, sm) = (&arguments.file, arguments.profile.sm);
     let text = std::fs::read_to_string(path)
         .map_err(|e| format!("cannot read {}: {e}", path.display()))?;
@@ -17,11 +16,11 @@ pub(super) fn ptx_text(arguments: &Arguments) -> Result<(String, HashMap<String,
                 "--nvrtc-option is for .cu files; a .ptx file is not compiled".into(),
             ));
         }
-        let registers = match std::env::var_os(ptxas::VARIABLE) {
-            Some(file) => ptxas::registers(file.as_ref(), &text, sm)?,
-            None => HashMap::new(),
+        let needs = match std::env::var_os(ptxas::VARIABLE) {
+            Some(file) => ptxas::assemble(file.as_ref(), &text, sm)?,
+            None => Vec::new(),
         };
-        return Ok((text, registers));
+        return Ok((text, needs));
     }
     let compiler = nvrtc::Nvrtc::find(sm)?;
     let mut options = vec![
@@ -40,7 +39,7 @@ pub(super) fn ptx_text(arguments: &Arguments) -> Result<(String, HashMap<String,
     }
     options.extend(arguments.nvrtc_option.iter().cloned());
     let compiled = compiler.compile(&text, &path.display().to_string(), &options)?;
-    Ok((compiled.ptx, registers_in(&compiled.log)))
+    Ok((compiled.ptx, ptxas::usage(&compiled.log)))
 }
 
 /// The PTX name of the kernel meant: its own, or the only mangled form of it.

@@ -2,6 +2,8 @@
 //!
 //! One process and one device: a test that leaves a fault in its context uses a context of its own.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod cudarc_api;
 mod graphs;
 mod host_bugs;

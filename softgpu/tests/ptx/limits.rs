@@ -1,5 +1,6 @@
 //! What a launch may ask for, on every profile.
 
+use softgpu::ptxas::Usage;
 use softgpu::{Fault, LaunchConfig, Memory, Module, Profile, Registers, launch};
 
 /// A kernel that reads `alive` words, all before it writes the first of them.
@@ -137,8 +138,12 @@ fn launch_bounds_and_maxnreg_cap_registers() {
 #[test]
 fn known_registers_are_taken() {
     let mut kernel = Kernel::new(&Profile::default(), "", 10);
-    let counts = [("k".to_string(), 72)].into();
-    kernel.module.know_registers(&counts);
+    let usage = Usage {
+        kernel: "k".into(),
+        registers: 72,
+        ..Usage::default()
+    };
+    kernel.module.know_registers(&[usage]);
     assert_eq!(
         kernel.registers(),
         Registers {

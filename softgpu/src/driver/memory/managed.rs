@@ -70,14 +70,7 @@ fn prefetch(address: u64, bytes: usize, place: Location, stream: Handle) -> Answ
     managed(driver, address, bytes)?;
     known_place(place)?;
     let stream = resolve(&mut state, context, stream)?;
-    if let Some(capture) = state.capture_of(stream)? {
-        state.captures.get_mut(&capture).expect("live").invalid = true;
-        return refuse(
-            NOT_SUPPORTED,
-            "a prefetch can't be captured; the capture is now invalid",
-        );
-    }
-    Ok(())
+    state.not_captured(stream, "a prefetch can't be captured")
 }
 
 #[unsafe(no_mangle)]
