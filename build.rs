@@ -16,9 +16,8 @@ fn main() {
         .filter(|n| n.ends_with(".cu") || n.ends_with(".cuh"))
         .collect();
     names.sort();
-    let mut list = String::from(
-        "/// Name and text of every file of `kernels/`.\npub const FILES: &[(&str, &str)] = &[\n",
-    );
+    let mut list =
+        String::from("/// Name and text of every file of `kernels/`.\npub const FILES: &[(&str, &str)] = &[\n");
     let mut hash = Fnv::new();
     for name in &names {
         let path = folder.join(name);
@@ -27,12 +26,8 @@ fn main() {
         hash.add(&text);
         writeln!(list, "    ({name:?}, include_str!({path:?})),").expect("a string takes all");
     }
-    writeln!(
-        list,
-        "];\n/// Hash of their names and contents.\npub const HASH: &str = \"{:016x}\";",
-        hash.0
-    )
-    .expect("a string takes all");
+    writeln!(list, "];\n/// Hash of their names and contents.\npub const HASH: &str = \"{:016x}\";", hash.0)
+        .expect("a string takes all");
     let out = env::var("OUT_DIR").expect("cargo sets it");
     fs::write(Path::new(&out).join("kernels.rs"), list).expect("write to OUT_DIR");
 }

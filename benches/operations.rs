@@ -42,9 +42,7 @@ impl Backend {
         };
         let mut all = Vec::new();
         if !on_softgpu {
-            all.push(Backend::Cpu(Box::new(
-                CpuDevice::new(None).expect("the CPU"),
-            )));
+            all.push(Backend::Cpu(Box::new(CpuDevice::new(None).expect("the CPU"))));
         }
         if on_softgpu || driver::count().is_ok_and(|n| n > 0) {
             match CudaDevice::open(which) {
@@ -76,9 +74,7 @@ impl Backend {
         group.measurement_time(Duration::from_secs(1));
         match self {
             Backend::Cpu(d) => {
-                group.bench_function(BenchmarkId::new("cpu", shape), |b| {
-                    b.iter(|| body(d.as_mut()).unwrap())
-                });
+                group.bench_function(BenchmarkId::new("cpu", shape), |b| b.iter(|| body(d.as_mut()).unwrap()));
             }
             Backend::Cuda(d, name) => {
                 body(d.as_mut()).unwrap();
@@ -116,11 +112,7 @@ fn products(c: &mut Criterion) {
             continue;
         };
         let size = 64 * batch().min(64);
-        let s = Sizes {
-            m: size,
-            n: size,
-            k: size,
-        };
+        let s = Sizes { m: size, n: size, k: size };
         let [va, vb, vc] = [0; 3].map(|_| filled(d.as_mut(), size * size));
         let work = || Throughput::Elements(2 * (size as u64).pow(3));
         let name = format!("{size}x{size}x{size}");
@@ -161,14 +153,7 @@ fn convolutions(c: &mut Criterion, backend: &mut Backend) {
         (5, 28, 1, 32),
         (5, 14, 32, 64),
     ] {
-        let s = ConvShape {
-            n: batch(),
-            h: size,
-            w: size,
-            c: channels,
-            k,
-            kernel,
-        };
+        let s = ConvShape { n: batch(), h: size, w: size, c: channels, k, kernel };
         let d = backend.device();
         let (x, w, b) = (filled(d, s.x_len()), filled(d, s.w_len()), filled(d, k));
         let (y, dx) = (filled(d, s.y_len()), filled(d, s.x_len()));
@@ -176,25 +161,17 @@ fn convolutions(c: &mut Criterion, backend: &mut Backend) {
         let name = format!("{size}x{size}x{channels}-{k}");
         let work = Throughput::Elements(s.flops());
         let group = |direction: &str| format!("conv{kernel}x{kernel}/{direction}");
-        backend.measure(c, &group("forward"), &name, work.clone(), &mut |d| {
-            d.conv_forward(&s, x, w, b, y, true)
-        });
+        backend.measure(c, &group("forward"), &name, work.clone(), &mut |d| d.conv_forward(&s, x, w, b, y, true));
         backend.measure(c, &group("backward_data"), &name, work.clone(), &mut |d| {
             d.conv_backward_data(&s, y, w, dx, Some(x))
         });
-        backend.measure(c, &group("backward_weight"), &name, work, &mut |d| {
-            d.conv_backward_weight(&s, x, y, dw, db)
-        });
+        backend.measure(c, &group("backward_weight"), &name, work, &mut |d| d.conv_backward_weight(&s, x, y, dw, db));
     }
 }
 
 fn linear(c: &mut Criterion, backend: &mut Backend) {
     for (inputs, outputs) in [(512, 4096), (4096, 4096), (4096, 1000), (1000, 10)] {
-        let s = LinearShape {
-            n: batch(),
-            inputs,
-            outputs,
-        };
+        let s = LinearShape { n: batch(), inputs, outputs };
         let d = backend.device();
         let (x, w) = (filled(d, batch() * inputs), filled(d, inputs * outputs));
         let (b, y) = (filled(d, outputs), filled(d, batch() * outputs));
@@ -202,54 +179,33 @@ fn linear(c: &mut Criterion, backend: &mut Backend) {
         let db = filled(d, outputs);
         let name = format!("{inputs}-{outputs}");
         let work = Throughput::Elements(s.flops());
-        backend.measure(c, "linear/forward", &name, work.clone(), &mut |d| {
-            d.linear_forward(&s, x, w, b, y, true)
-        });
+        backend.measure(c, "linear/forward", &name, work.clone(), &mut |d| d.linear_forward(&s, x, w, b, y, true));
         backend.measure(c, "linear/backward_data", &name, work.clone(), &mut |d| {
             d.linear_backward_data(&s, y, w, dx, Some(x))
         });
-        backend.measure(c, "linear/backward_weight", &name, work, &mut |d| {
-            d.linear_backward_weight(&s, x, y, dw, db)
-        });
+        backend.measure(c, "linear/backward_weight", &name, work, &mut |d| d.linear_backward_weight(&s, x, y, dw, db));
     }
 }
 
 fn pools(c: &mut Criterion, backend: &mut Backend) {
     for (size, channels) in [(28, 64), (14, 128), (7, 256), (4, 512), (2, 512)] {
-        let s = PoolShape {
-            n: batch(),
-            h: size,
-            w: size,
-            c: channels,
-        };
+        let s = PoolShape { n: batch(), h: size, w: size, c: channels };
         let d = backend.device();
         let (x, y) = (filled(d, s.x_len()), filled(d, s.y_len()));
         let argmax = zeroed(d, DType::U8, s.y_len());
         let name = format!("{size}x{size}x{channels}");
         let work = Throughput::Bytes(s.bytes());
-        backend.measure(c, "pool/forward", &name, work.clone(), &mut |d| {
-            d.pool_forward(&s, x, y, argmax)
-        });
-        backend.measure(c, "pool/backward", &name, work, &mut |d| {
-            d.pool_backward(&s, y, argmax, x)
-        });
+        backend.measure(c, "pool/forward", &name, work.clone(), &mut |d| d.pool_forward(&s, x, y, argmax));
+        backend.measure(c, "pool/backward", &name, work, &mut |d| d.pool_backward(&s, y, argmax, x));
     }
 }
 
 fn pointwise(c: &mut Criterion, backend: &mut Backend) {
     let d = backend.device();
-    let state = StepState {
-        step: 100,
-        lr: 1e-6,
-        ema_decay: 0.998,
-    };
+    let state = StepState { step: 100, lr: 1e-6, ema_decay: 0.998 };
     d.set_step(state).unwrap();
     let x = filled(d, batch() * 4096);
-    let spec = Dropout {
-        seed: 1,
-        layer: 0,
-        p: 0.5,
-    };
+    let spec = Dropout { seed: 1, layer: 0, p: 0.5 };
     let bytes = Throughput::Bytes(8 * x.len as u64);
     backend.measure(c, "dropout", "64x4096", bytes, &mut |d| d.dropout(&spec, x));
 
@@ -261,9 +217,7 @@ fn pointwise(c: &mut Criterion, backend: &mut Backend) {
     backend.measure(c, "loss", "64x10", bytes(), &mut |d| {
         d.loss(LossKind::Mean, 10, logits, labels, Some(dlogits), stats)
     });
-    backend.measure(c, "softmax", "64x10", bytes(), &mut |d| {
-        d.softmax(10, logits, dlogits)
-    });
+    backend.measure(c, "softmax", "64x10", bytes(), &mut |d| d.softmax(10, logits, dlogits));
 
     let d = backend.device();
     let len = (672_076 * batch()).min(43_012_802).next_multiple_of(64);
@@ -274,32 +228,17 @@ fn pointwise(c: &mut Criterion, backend: &mut Backend) {
         moment2: Some(zeroed(d, DType::F32, len)),
         ema: Some(filled(d, len)),
     };
-    let adam = AdamParams {
-        beta1: 0.9,
-        beta2: 0.999,
-        epsilon: 1e-8,
-        epsilon_kind: Epsilon::Outer,
-    };
+    let adam = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind: Epsilon::Outer };
     // Read w, g, m, v, ema; write w, m, v, ema.
     let bytes = Throughput::Bytes(36 * len as u64);
-    backend.measure(c, "adam_ema", "vgg19", bytes, &mut |d| {
-        d.adam(&adam, &arenas)
-    });
+    backend.measure(c, "adam_ema", "vgg19", bytes, &mut |d| d.adam(&adam, &arenas));
 
-    let sgd = SgdParams {
-        momentum: 0.9,
-        l2: 5e-4,
-    };
-    let velocity = Arenas {
-        moment2: None,
-        ..arenas
-    };
+    let sgd = SgdParams { momentum: 0.9, l2: 5e-4 };
+    let velocity = Arenas { moment2: None, ..arenas };
     let decayed = [(0, len / 2)];
     // Read w, g, u, ema; write w, u, ema.
     let bytes = Throughput::Bytes(28 * len as u64);
-    backend.measure(c, "sgd_ema", "vgg19", bytes, &mut |d| {
-        d.sgd(&sgd, &decayed, &velocity)
-    });
+    backend.measure(c, "sgd_ema", "vgg19", bytes, &mut |d| d.sgd(&sgd, &decayed, &velocity));
 
     let (images, n) = (1000, batch());
     let d = backend.device();
@@ -307,29 +246,11 @@ fn pointwise(c: &mut Criterion, backend: &mut Backend) {
     let all_labels = zeroed(d, DType::U8, images);
     let indices = zeroed(d, DType::U32, n);
     let out = filled(d, n * 784);
-    let elastic = Augment {
-        degrees: 12.0,
-        scale: 0.1,
-        shear: 0.15,
-        shift: 2.0,
-        elastic: 2.0,
-        spacing: 7,
-    };
+    let elastic = Augment { degrees: 12.0, scale: 0.1, shear: 0.15, shift: 2.0, elastic: 2.0, spacing: 7 };
     for (name, augment) in [("plain", None), ("elastic", Some(elastic))] {
-        let g = Gather {
-            n,
-            h: 28,
-            w: 28,
-            c: 1,
-            mean: 0.13,
-            std: 0.31,
-            seed: 0,
-            augment,
-        };
+        let g = Gather { n, h: 28, w: 28, c: 1, mean: 0.13, std: 0.31, seed: 0, augment };
         let bytes = Throughput::Bytes(5 * out.len as u64);
-        backend.measure(c, "gather", name, bytes, &mut |d| {
-            d.gather(&g, pixels, all_labels, indices, out, labels)
-        });
+        backend.measure(c, "gather", name, bytes, &mut |d| d.gather(&g, pixels, all_labels, indices, out, labels));
     }
 }
 

@@ -28,14 +28,8 @@ impl Bench {
         let mut model = zoo::build("vgg19", "28x28x1".parse()?, 10)?;
         model.set_dropout(&[0.5, 0.5]);
         let network = Network::new(&mut device, &model, batch, true)?;
-        upload_f32(
-            &mut device,
-            network.weights,
-            &init::weights(&model, Init::He, 1),
-        )?;
-        let pixels: Vec<f32> = (0..network.input.len)
-            .map(|i| (i % 251) as f32 / 251.0)
-            .collect();
+        upload_f32(&mut device, network.weights, &init::weights(&model, Init::He, 1))?;
+        let pixels: Vec<f32> = (0..network.input.len).map(|i| (i % 251) as f32 / 251.0).collect();
         upload_f32(&mut device, network.input, &pixels)?;
         let labels: Vec<u8> = (0..batch).map(|i| (i % 10) as u8).collect();
         device.upload(network.labels, &labels)?;
@@ -48,40 +42,18 @@ impl Bench {
             ema: None,
         };
         let stats = device.alloc(DType::F64, 4)?;
-        Ok(Bench {
-            device,
-            network,
-            arenas,
-            stats,
-            step: 0,
-        })
+        Ok(Bench { device, network, arenas, stats, step: 0 })
     }
 
     /// One step; the seconds it took.
     fn step(&mut self) -> warp19::Result<f64> {
         let (d, net) = (&mut self.device, &self.network);
-        let adam = AdamParams {
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            epsilon_kind: Epsilon::Outer,
-        };
+        let adam = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind: Epsilon::Outer };
         let start = Instant::now();
-        d.set_step(StepState {
-            step: self.step,
-            lr: 3e-4,
-            ema_decay: 0.0,
-        })?;
+        d.set_step(StepState { step: self.step, lr: 3e-4, ema_decay: 0.0 })?;
         net.forward(d, net.weights, Mode::Train { seed: 1 })?;
         let dlogits = Some(net.dlogits);
-        d.loss(
-            LossKind::Mean,
-            10,
-            net.logits,
-            net.labels,
-            dlogits,
-            self.stats,
-        )?;
+        d.loss(LossKind::Mean, 10, net.logits, net.labels, dlogits, self.stats)?;
         net.backward(d, 1)?;
         d.adam(&adam, &self.arenas)?;
         self.step += 1;
@@ -104,9 +76,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for batch in [64, 128] {
         let mut bench = Bench::new(batch)?;
         bench.step()?;
-        let mut seconds = (0..7)
-            .map(|_| bench.step())
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut seconds = (0..7).map(|_| bench.step()).collect::<Result<Vec<_>, _>>()?;
         seconds.sort_by(f64::total_cmp);
         println!("vgg19 step/cpu/{batch}: median {:.3} s", seconds[3]);
     }

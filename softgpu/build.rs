@@ -14,10 +14,7 @@ fn main() {
     let text = std::fs::read_to_string("src/driver/symbols.txt").expect("src/driver/symbols.txt");
     let (mut refused, mut table) = (String::new(), String::new());
     let mut declared = String::new();
-    for line in text
-        .lines()
-        .filter(|l| !l.is_empty() && !l.starts_with('#'))
-    {
+    for line in text.lines().filter(|l| !l.is_empty() && !l.starts_with('#')) {
         let mut words = line.split(' ');
         let (Some(symbol), Some(version)) = (words.next(), words.next()) else {
             panic!("symbols.txt: `{line}` is not `symbol version [refused]`");
@@ -30,12 +27,8 @@ fn main() {
             .expect("a string");
         }
         writeln!(declared, "pub fn {symbol}();").expect("a string");
-        writeln!(
-            table,
-            "(\"{}\", {version}, Entry(entries::{symbol} as *const c_void)),",
-            base(symbol)
-        )
-        .expect("a string");
+        writeln!(table, "(\"{}\", {version}, Entry(entries::{symbol} as *const c_void)),", base(symbol))
+            .expect("a string");
     }
     let out = std::env::var("OUT_DIR").expect("set by cargo");
     let symbols = format!(

@@ -52,17 +52,8 @@ impl View {
     /// # Panics
     /// If the range does not lie inside this view: a mistake of the memory plan, never of the user.
     pub fn slice(self, offset: usize, len: usize) -> View {
-        assert!(
-            offset + len <= self.len,
-            "view of {} elements cut at {offset}..{}",
-            self.len,
-            offset + len
-        );
-        View {
-            offset: self.offset + offset,
-            len,
-            ..self
-        }
+        assert!(offset + len <= self.len, "view of {} elements cut at {offset}..{}", self.len, offset + len);
+        View { offset: self.offset + offset, len, ..self }
     }
 }
 
@@ -106,8 +97,7 @@ impl Arenas {
     /// # Errors
     /// There is none.
     pub fn second_moment(&self) -> Result<View> {
-        self.moment2
-            .ok_or_else(|| Error::Device("adam: the second moment's arena is missing".into()))
+        self.moment2.ok_or_else(|| Error::Device("adam: the second moment's arena is missing".into()))
     }
 }
 
@@ -135,11 +125,7 @@ pub trait Device {
 
     /// Runs `body`, a fixed sequence of operations on fixed views. A device that can record it does so at the first
     /// call with this `name` and replays it after; others just run it.
-    fn record(
-        &mut self,
-        name: &str,
-        body: &mut dyn FnMut(&mut dyn Device) -> Result<()>,
-    ) -> Result<()>;
+    fn record(&mut self, name: &str, body: &mut dyn FnMut(&mut dyn Device) -> Result<()>) -> Result<()>;
 
     /// Names what follows, up to the matching [`Device::close_range`], for a profiler: a phase of the step or a layer.
     /// Ranges nest. Use [`ranged`], which closes what it opens. A device that no profiler watches does nothing.
@@ -161,33 +147,11 @@ pub trait Device {
     ) -> Result<()>;
 
     /// `y = conv(x, w) + b`, then ReLU if asked; see [`crate::ops::conv`].
-    fn conv_forward(
-        &mut self,
-        s: &ConvShape,
-        x: View,
-        w: View,
-        b: View,
-        y: View,
-        relu: bool,
-    ) -> Result<()>;
+    fn conv_forward(&mut self, s: &ConvShape, x: View, w: View, b: View, y: View, relu: bool) -> Result<()>;
     /// `dx = conv_transposed(dy, w)`, times `(mask > 0)` where a mask (the layer's input after ReLU) is given.
-    fn conv_backward_data(
-        &mut self,
-        s: &ConvShape,
-        dy: View,
-        w: View,
-        dx: View,
-        mask: Option<View>,
-    ) -> Result<()>;
+    fn conv_backward_data(&mut self, s: &ConvShape, dy: View, w: View, dx: View, mask: Option<View>) -> Result<()>;
     /// `dw` and `db` from the layer's input and output gradient.
-    fn conv_backward_weight(
-        &mut self,
-        s: &ConvShape,
-        x: View,
-        dy: View,
-        dw: View,
-        db: View,
-    ) -> Result<()>;
+    fn conv_backward_weight(&mut self, s: &ConvShape, x: View, dy: View, dw: View, db: View) -> Result<()>;
 
     /// 2x2 max-pool with the first maximum's position; see [`crate::ops::pool`].
     fn pool_forward(&mut self, s: &PoolShape, x: View, y: View, argmax: View) -> Result<()>;
@@ -195,33 +159,11 @@ pub trait Device {
     fn pool_backward(&mut self, s: &PoolShape, dy: View, argmax: View, dx: View) -> Result<()>;
 
     /// `y = x w + b`, then ReLU if asked; see [`crate::ops::linear`].
-    fn linear_forward(
-        &mut self,
-        s: &LinearShape,
-        x: View,
-        w: View,
-        b: View,
-        y: View,
-        relu: bool,
-    ) -> Result<()>;
+    fn linear_forward(&mut self, s: &LinearShape, x: View, w: View, b: View, y: View, relu: bool) -> Result<()>;
     /// `dx = dy w^T`, times `(mask > 0)` where a mask is given.
-    fn linear_backward_data(
-        &mut self,
-        s: &LinearShape,
-        dy: View,
-        w: View,
-        dx: View,
-        mask: Option<View>,
-    ) -> Result<()>;
+    fn linear_backward_data(&mut self, s: &LinearShape, dy: View, w: View, dx: View, mask: Option<View>) -> Result<()>;
     /// `dw = x^T dy`, `db = sum over rows of dy`.
-    fn linear_backward_weight(
-        &mut self,
-        s: &LinearShape,
-        x: View,
-        dy: View,
-        dw: View,
-        db: View,
-    ) -> Result<()>;
+    fn linear_backward_weight(&mut self, s: &LinearShape, x: View, dy: View, dw: View, db: View) -> Result<()>;
 
     /// `x = x * keep / (1 - p)` in place, the mask drawn from the step set last; the same call is forward and backward.
     fn dropout(&mut self, d: &Dropout, x: View) -> Result<()>;
@@ -248,11 +190,7 @@ pub trait Device {
 }
 
 /// Runs `body` in a range of that name (see [`Device::open_range`]).
-pub fn ranged<T>(
-    device: &mut dyn Device,
-    name: &str,
-    body: impl FnOnce(&mut dyn Device) -> Result<T>,
-) -> Result<T> {
+pub fn ranged<T>(device: &mut dyn Device, name: &str, body: impl FnOnce(&mut dyn Device) -> Result<T>) -> Result<T> {
     device.open_range(name);
     let result = body(device);
     device.close_range();
@@ -293,13 +231,9 @@ pub fn expect_operands(operation: &str, reads: &[Operand], writes: &[Operand]) -
     }
     for (i, (name, a, ..)) in writes.iter().enumerate() {
         for (other, b, ..) in reads.iter().chain(&writes[i + 1..]) {
-            let apart = a.buffer != b.buffer
-                || a.offset + a.len <= b.offset
-                || b.offset + b.len <= a.offset;
+            let apart = a.buffer != b.buffer || a.offset + a.len <= b.offset || b.offset + b.len <= a.offset;
             if !apart && a.len > 0 && b.len > 0 {
-                return Err(Error::Device(format!(
-                    "{operation}: {name} overlaps {other}, which it must not"
-                )));
+                return Err(Error::Device(format!("{operation}: {name} overlaps {other}, which it must not")));
             }
         }
     }
@@ -312,9 +246,5 @@ pub fn expect_bytes(operation: &str, view: View, host: usize) -> Result<()> {
     if device == host {
         return Ok(());
     }
-    Err(Error::Shape {
-        what: format!("{operation}: bytes"),
-        expected: device.to_string(),
-        found: host.to_string(),
-    })
+    Err(Error::Shape { what: format!("{operation}: bytes"), expected: device.to_string(), found: host.to_string() })
 }

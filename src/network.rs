@@ -34,34 +34,22 @@ enum Op {
         relu: bool,
     },
     /// In place on the activation before it.
-    Dropout { layer: u32, p: f32, x: View },
+    Dropout {
+        layer: u32,
+        p: f32,
+        x: View,
+    },
 }
 
 impl Op {
     fn forward(&self, device: &mut dyn Device, weights: View, mode: Mode) -> Result<()> {
         match *self {
-            Op::Conv {
-                ref shape,
-                x,
-                y,
-                parameters,
-            } => {
+            Op::Conv { ref shape, x, y, parameters } => {
                 let (w, b) = parameters.of(weights);
                 device.conv_forward(shape, x, w, b, y, true)
             }
-            Op::Pool {
-                ref shape,
-                x,
-                y,
-                argmax,
-            } => device.pool_forward(shape, x, y, argmax),
-            Op::Linear {
-                ref shape,
-                x,
-                y,
-                parameters,
-                relu,
-            } => {
+            Op::Pool { ref shape, x, y, argmax } => device.pool_forward(shape, x, y, argmax),
+            Op::Linear { ref shape, x, y, parameters, relu } => {
                 let (w, b) = parameters.of(weights);
                 device.linear_forward(shape, x, w, b, y, relu)
             }
@@ -88,12 +76,7 @@ impl Op {
         let input = |x: View| room.map(|room| room.slice(0, x.len));
         let mask = |x: View| after_relu.then_some(x);
         match *self {
-            Op::Conv {
-                ref shape,
-                x,
-                parameters,
-                ..
-            } => {
+            Op::Conv { ref shape, x, parameters, .. } => {
                 let (dw, db) = parameters.of(gradients);
                 device.conv_backward_weight(shape, x, dy, dw, db)?;
                 let dx = input(x);
@@ -103,24 +86,14 @@ impl Op {
                 }
                 Ok(dx)
             }
-            Op::Pool {
-                ref shape,
-                x,
-                argmax,
-                ..
-            } => {
+            Op::Pool { ref shape, x, argmax, .. } => {
                 let dx = input(x);
                 if let Some(dx) = dx {
                     device.pool_backward(shape, dy, argmax, dx)?;
                 }
                 Ok(dx)
             }
-            Op::Linear {
-                ref shape,
-                x,
-                parameters,
-                ..
-            } => {
+            Op::Linear { ref shape, x, parameters, .. } => {
                 let (dw, db) = parameters.of(gradients);
                 device.linear_backward_weight(shape, x, dy, dw, db)?;
                 let dx = input(x);
@@ -149,10 +122,7 @@ struct Range2 {
 
 impl Range2 {
     fn of(self, arena: View) -> (View, View) {
-        (
-            arena.slice(self.weight.0, self.weight.1),
-            arena.slice(self.bias.0, self.bias.1),
-        )
+        (arena.slice(self.weight.0, self.weight.1), arena.slice(self.bias.0, self.bias.1))
     }
 }
 
@@ -195,12 +165,7 @@ impl Network {
     ///
     /// # Errors
     /// Out of device memory.
-    pub fn new(
-        device: &mut dyn Device,
-        model: &Model,
-        batch: usize,
-        training: bool,
-    ) -> Result<Network> {
+    pub fn new(device: &mut dyn Device, model: &Model, batch: usize, training: bool) -> Result<Network> {
         let parameters = model.parameters();
         let arena = model.arena_len();
         let weights = device.alloc(DType::F32, arena)?;
@@ -216,41 +181,25 @@ impl Network {
         let labels = device.alloc(DType::U8, batch)?;
         let (mut ops, mut after_relu) = (Vec::new(), Vec::new());
         let (mut x, mut positive, mut widest, mut dropouts) = (input, false, 0, 0);
-        for (index, ((_, layer), (from, to))) in model.layers.iter().zip(model.shapes()).enumerate()
-        {
+        for (index, ((_, layer), (from, to))) in model.layers.iter().zip(model.shapes()).enumerate() {
             let range = || {
                 let mut own = parameters.iter().filter(|p| p.layer == index);
                 let mut next = || own.next().map_or((0, 0), |p| (p.offset, p.len));
-                Range2 {
-                    weight: next(),
-                    bias: next(),
-                }
+                Range2 { weight: next(), bias: next() }
             };
             after_relu.push(positive);
             let op = match *layer {
                 Layer::Conv { kernel, out } => {
                     positive = true;
                     Op::Conv {
-                        shape: ConvShape {
-                            n: batch,
-                            h: from.h,
-                            w: from.w,
-                            c: from.c,
-                            k: out,
-                            kernel,
-                        },
+                        shape: ConvShape { n: batch, h: from.h, w: from.w, c: from.c, k: out, kernel },
                         x,
                         y: device.alloc(DType::F32, batch * to.len())?,
                         parameters: range(),
                     }
                 }
                 Layer::Pool => Op::Pool {
-                    shape: PoolShape {
-                        n: batch,
-                        h: from.h,
-                        w: from.w,
-                        c: from.c,
-                    },
+                    shape: PoolShape { n: batch, h: from.h, w: from.w, c: from.c },
                     x,
                     y: device.alloc(DType::F32, batch * to.len())?,
                     argmax: device.alloc(DType::U8, batch * to.len())?,
@@ -258,11 +207,7 @@ impl Network {
                 Layer::Linear { out, relu } => {
                     positive = relu;
                     Op::Linear {
-                        shape: LinearShape {
-                            n: batch,
-                            inputs: from.len(),
-                            outputs: out,
-                        },
+                        shape: LinearShape { n: batch, inputs: from.len(), outputs: out },
                         x,
                         y: device.alloc(DType::F32, batch * to.len())?,
                         parameters: range(),
@@ -271,11 +216,7 @@ impl Network {
                 }
                 Layer::Dropout { p } => {
                     dropouts += 1;
-                    Op::Dropout {
-                        layer: dropouts - 1,
-                        p,
-                        x,
-                    }
+                    Op::Dropout { layer: dropouts - 1, p, x }
                 }
             };
             widest = widest.max(batch * to.len());
@@ -298,10 +239,7 @@ impl Network {
             dlogits: device.alloc(DType::F32, x.len)?,
             ops,
             after_relu,
-            scratch: [
-                device.alloc(DType::F32, scratch_len)?,
-                device.alloc(DType::F32, scratch_len)?,
-            ],
+            scratch: [device.alloc(DType::F32, scratch_len)?, device.alloc(DType::F32, scratch_len)?],
         })
     }
 

@@ -32,18 +32,11 @@ fn valid() -> &'static [u8] {
                 *w = (i as f32 * 0.37).sin();
             }
         }
-        let best = Some(Best {
-            epoch: 3,
-            accuracy: 0.1 + 0.2,
-            loss: 1.0 / 3.0,
-        });
+        let best = Some(Best { epoch: 3, accuracy: 0.1 + 0.2, loss: 1.0 / 3.0 });
         let meta = Meta::new(7, config, best, [0.1, 2.0, 3.0, 0.0]);
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("c");
-        let checkpoint = Checkpoint {
-            meta,
-            arenas: vec![("weights", weights)],
-        };
+        let checkpoint = Checkpoint { meta, arenas: vec![("weights", weights)] };
         checkpoint.write(&path).unwrap();
         let read = Checkpoint::read(&path).unwrap();
         assert_eq!(read.meta, checkpoint.meta);
@@ -57,10 +50,7 @@ fn equal_contents_are_equal_bytes() {
     let read = Checkpoint::parse(valid()).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("c");
-    let again = Checkpoint {
-        meta: read.meta,
-        arenas: read.arenas,
-    };
+    let again = Checkpoint { meta: read.meta, arenas: read.arenas };
     again.write(&path).unwrap();
     assert!(std::fs::read(&path).unwrap() == valid());
 }

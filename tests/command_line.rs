@@ -28,34 +28,19 @@ fn a_run_is_written_evaluated_predicted_and_exported() {
     let dir = workplace(600, 120);
     let dir = dir.path();
     ok(&mut train(dir, "run --validation 100"));
-    for file in [
-        "config.json",
-        "metrics.jsonl",
-        "checkpoint.safetensors",
-        "best.safetensors",
-    ] {
+    for file in ["config.json", "metrics.jsonl", "checkpoint.safetensors", "best.safetensors"] {
         assert!(dir.join("run").join(file).exists(), "{file}");
     }
     let metrics = std::fs::read_to_string(dir.join("run/metrics.jsonl")).unwrap();
     assert_eq!(metrics.lines().count(), 2);
     let last: serde_json::Value = serde_json::from_str(metrics.lines().last().unwrap()).unwrap();
-    for key in [
-        "train_loss",
-        "train_accuracy",
-        "test_loss",
-        "test_accuracy",
-        "lr",
-        "seconds",
-    ] {
+    for key in ["train_loss", "train_accuracy", "test_loss", "test_accuracy", "lr", "seconds"] {
         assert!(last[key].is_number(), "{key} in {last}");
     }
     for key in ["test_accuracy_raw", "val_accuracy", "images_per_second"] {
         assert!(last[key].is_number(), "{key} in {last}");
     }
-    assert_eq!(
-        (last["epoch"].as_u64(), last["step"].as_u64()),
-        (Some(2), Some(20))
-    );
+    assert_eq!((last["epoch"].as_u64(), last["step"].as_u64()), (Some(2), Some(20)));
 
     let evaluate = |line: &str| warp19_in(dir, &format!("eval run --data set {line}"));
     let eval = json(&mut evaluate("--json --checkpoint last"));
@@ -64,22 +49,12 @@ fn a_run_is_written_evaluated_predicted_and_exported() {
     let confusion = eval["confusion"].as_array().unwrap();
     let cells = confusion.iter().flat_map(|r| r.as_array().unwrap());
     assert_eq!(cells.map(|c| c.as_u64().unwrap()).sum::<u64>(), 120);
-    assert_eq!(
-        eval["per_class"].as_array().unwrap().len(),
-        synthetic::CLASSES
-    );
+    assert_eq!(eval["per_class"].as_array().unwrap().len(), synthetic::CLASSES);
     assert!(ok(&mut evaluate("")).contains("accuracy"));
 
     let picture = dir.join("digit.png");
     let (images, _) = synthetic::split(1, 9);
-    warp19::image::write_png(
-        &picture,
-        28,
-        28,
-        warp19::image::Colour::Grey,
-        &images.pixels,
-    )
-    .unwrap();
+    warp19::image::write_png(&picture, 28, 28, warp19::image::Colour::Grey, &images.pixels).unwrap();
     let predicted = json(&mut warp19_in(dir, "predict run digit.png --json"));
     let top = predicted[0]["top"].as_array().unwrap();
     assert_eq!(top.len(), 5);
@@ -104,14 +79,8 @@ fn one_seed_gives_one_run_whatever_the_threads_and_another_seed_another() {
     ok(&mut train(dir, "b --threads 3"));
     ok(&mut train(dir, "c --seed 1"));
     for file in ["checkpoint.safetensors", "best.safetensors"] {
-        assert!(
-            same_file(dir.join("a").join(file), dir.join("b").join(file)),
-            "{file}"
-        );
-        assert!(
-            !same_file(dir.join("a").join(file), dir.join("c").join(file)),
-            "{file}"
-        );
+        assert!(same_file(dir.join("a").join(file), dir.join("b").join(file)), "{file}");
+        assert!(!same_file(dir.join("a").join(file), dir.join("c").join(file)), "{file}");
     }
 }
 
@@ -147,10 +116,7 @@ fn a_killed_and_resumed_run_equals_one_never_killed() {
     assert!(kills > 0, "the run ended before it could be killed");
     ok(&mut resume());
     for file in ["checkpoint.safetensors", "best.safetensors"] {
-        assert!(
-            same_file(dir.join("whole").join(file), dir.join("cut").join(file)),
-            "{file}"
-        );
+        assert!(same_file(dir.join("whole").join(file), dir.join("cut").join(file)), "{file}");
     }
     let lines = std::fs::read_to_string(dir.join("cut/metrics.jsonl")).unwrap();
     assert_eq!(lines.lines().count(), 2);
@@ -164,10 +130,7 @@ fn a_step_limit_saves_and_the_run_goes_on() {
     ok(&mut train(dir, "cut --steps 7"));
     ok(&mut warp19_in(dir, "train --resume cut --data set"));
     let file = "checkpoint.safetensors";
-    assert!(same_file(
-        dir.join("whole").join(file),
-        dir.join("cut").join(file)
-    ));
+    assert!(same_file(dir.join("whole").join(file), dir.join("cut").join(file)));
 }
 
 #[cfg(unix)]
@@ -202,34 +165,13 @@ fn mistakes_are_explained_and_nothing_is_lost() {
     let before = std::fs::read(dir.join("run/checkpoint.safetensors")).unwrap();
 
     fails(&mut train(dir, "run"), &["already holds a run", "--resume"]);
-    fails(
-        &mut warp19_in(dir, "train --data nowhere"),
-        &["nowhere", "no dataset"],
-    );
-    fails(
-        &mut warp19_in(dir, "train --data set --device tpu"),
-        &["tpu", "cpu"],
-    );
-    fails(
-        &mut warp19_in(dir, "eval nowhere"),
-        &["no run folder nowhere"],
-    );
-    fails(
-        &mut warp19_in(dir, "eval set"),
-        &["set", "not the folder of a run"],
-    );
-    fails(
-        &mut warp19_in(dir, "train --resume set --data set"),
-        &["to resume from"],
-    );
-    fails(
-        &mut warp19_in(dir, "predict run nothing.png"),
-        &["nothing.png"],
-    );
-    fails(
-        &mut warp19_in(dir, "export run --out no/such/folder/x"),
-        &["no/such/folder"],
-    );
+    fails(&mut warp19_in(dir, "train --data nowhere"), &["nowhere", "no dataset"]);
+    fails(&mut warp19_in(dir, "train --data set --device tpu"), &["tpu", "cpu"]);
+    fails(&mut warp19_in(dir, "eval nowhere"), &["no run folder nowhere"]);
+    fails(&mut warp19_in(dir, "eval set"), &["set", "not the folder of a run"]);
+    fails(&mut warp19_in(dir, "train --resume set --data set"), &["to resume from"]);
+    fails(&mut warp19_in(dir, "predict run nothing.png"), &["nothing.png"]);
+    fails(&mut warp19_in(dir, "export run --out no/such/folder/x"), &["no/such/folder"]);
     fails(&mut train(dir, "zero --limit 0"), &["--limit 0"]);
     fails(&mut train(dir, "all --validation 600"), &["600"]);
 
@@ -239,10 +181,7 @@ fn mistakes_are_explained_and_nothing_is_lost() {
     for part in ["train", "t10k"] {
         synthetic::write(&dir.join("few"), part, &images, &few);
     }
-    fails(
-        &mut warp19_in(dir, "eval run --data few"),
-        &["10 classes", "12"],
-    );
+    fails(&mut warp19_in(dir, "eval run --data few"), &["10 classes", "12"]);
 
     // A damaged checkpoint.
     let mut damaged = before.clone();
@@ -250,14 +189,8 @@ fn mistakes_are_explained_and_nothing_is_lost() {
     damaged[middle] ^= 1;
     std::fs::create_dir(dir.join("bad")).unwrap();
     std::fs::write(dir.join("bad/checkpoint.safetensors"), &damaged).unwrap();
-    fails(
-        &mut warp19_in(dir, "eval bad --data set"),
-        &["bad", "damaged"],
-    );
-    fails(
-        &mut warp19_in(dir, "train --resume bad --data set"),
-        &["damaged"],
-    );
+    fails(&mut warp19_in(dir, "eval bad --data set"), &["bad", "damaged"]);
+    fails(&mut warp19_in(dir, "train --resume bad --data set"), &["damaged"]);
 
     // A folder that cannot be written: not even by root.
     fails(&mut train(dir, "/proc/warp19"), &["/proc/warp19"]);
@@ -280,9 +213,7 @@ fn the_layer_table_has_the_published_counts() {
     let small = json(&mut warp19("params --json"));
     assert_eq!(small["weights_without_output_layer"], 42_988_096);
     assert_eq!(small["parameters"], 43_012_802);
-    let large = json(&mut warp19(
-        "params --input 224x224x3 --classes 1000 --json",
-    ));
+    let large = json(&mut warp19("params --input 224x224x3 --classes 1000 --json"));
     assert_eq!(large["parameters"], 143_667_240);
     assert!(ok(&mut warp19("params")).contains("conv5_4"));
 }

@@ -31,17 +31,10 @@ fn compiles_without_spills(major: &str, architectures: &[u32]) {
             assert_eq!(names, listed, "kernels of {}", unit.name());
             for u in &compiled.usage {
                 let what = format!("{} {} on sm_{sm}: {u:?}", unit.name(), u.kernel);
-                assert_eq!(
-                    (u.spill_stores, u.spill_loads, u.stack),
-                    (0, 0, 0),
-                    "{what}"
-                );
+                assert_eq!((u.spill_stores, u.spill_loads, u.stack), (0, 0, 0), "{what}");
                 assert!(u.registers > 0 && u.shared <= SHARED, "{what}");
                 let threads = unit.threads(&u.kernel) as u32;
-                assert!(
-                    u.registers.next_multiple_of(8) * threads <= REGISTERS,
-                    "{what}"
-                );
+                assert!(u.registers.next_multiple_of(8) * threads <= REGISTERS, "{what}");
             }
         }
     }
@@ -101,39 +94,18 @@ fn main_loops_are_multiply_adds() {
     for sm in [86, 90] {
         for (unit, kernels, least) in [
             (Unit::Gemm(0), ["gemm_nn", "gemm_nt", "gemm_tn"], 0.90),
-            (
-                Unit::Conv(0),
-                ["conv_forward", "conv_backward_data", "conv_backward_weight"],
-                0.84,
-            ),
-            (
-                Unit::Conv(1),
-                ["conv_forward", "conv_backward_data", "conv_backward_weight"],
-                0.84,
-            ),
+            (Unit::Conv(0), ["conv_forward", "conv_backward_data", "conv_backward_weight"], 0.84),
+            (Unit::Conv(1), ["conv_forward", "conv_backward_data", "conv_backward_weight"], 0.84),
         ] {
             let found = mixes(&nvrtc, sm, unit);
             for kernel in kernels {
                 let m = &found[kernel];
-                println!(
-                    "sm_{sm} {} {kernel}: {:.1} %",
-                    unit.name(),
-                    100.0 * m.ffma_share()
-                );
+                println!("sm_{sm} {} {kernel}: {:.1} %", unit.name(), 100.0 * m.ffma_share());
                 assert!(m.ffma_share() >= least, "sm_{sm} {} {m:?}", unit.name());
                 // All of the tile's multiply-adds are in the loop, once.
-                let (Unit::Gemm(t) | Unit::Conv(t)) = unit else {
-                    unreachable!()
-                };
-                assert_eq!(
-                    m.main_loop["FFMA"],
-                    16 * TILES[t].thread_m * TILES[t].thread_n,
-                    "{m:?}"
-                );
-                assert!(
-                    !m.main_loop.contains_key("LDL") && !m.main_loop.contains_key("STL"),
-                    "{m:?}"
-                );
+                let (Unit::Gemm(t) | Unit::Conv(t)) = unit else { unreachable!() };
+                assert_eq!(m.main_loop["FFMA"], 16 * TILES[t].thread_m * TILES[t].thread_n, "{m:?}");
+                assert!(!m.main_loop.contains_key("LDL") && !m.main_loop.contains_key("STL"), "{m:?}");
             }
         }
     }
@@ -150,16 +122,10 @@ fn winograd_is_mostly_multiply_adds() {
         assert_eq!(found.len(), 2);
         for (kernel, m) in &found {
             println!("sm_{sm} {kernel}: {:.1} %", 100.0 * m.ffma_share());
-            assert!(
-                m.ffma_share() >= 0.70 && m.main_loop["FFMA"] >= 1024,
-                "{m:?}"
-            );
+            assert!(m.ffma_share() >= 0.70 && m.main_loop["FFMA"] >= 1024, "{m:?}");
             // 2 points x 4 for each of 8 channels.
             assert!(m.main_loop["LDS"] <= 66, "{m:?}");
-            assert!(
-                !m.main_loop.contains_key("LDL") && !m.main_loop.contains_key("STL"),
-                "{m:?}"
-            );
+            assert!(!m.main_loop.contains_key("LDL") && !m.main_loop.contains_key("STL"), "{m:?}");
         }
     }
 }

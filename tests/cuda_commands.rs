@@ -21,10 +21,7 @@ fn verify_times_the_kernels_where_asked() {
     let verify = |line: &str| with_nvrtc(&format!("verify --device softgpu --only memory {line}"));
     let all = json(&mut verify("--timing 1 --json"));
     let timings = all["timings"].as_array().unwrap();
-    let names: Vec<&str> = timings
-        .iter()
-        .filter_map(|t| t["operation"].as_str())
-        .collect();
+    let names: Vec<&str> = timings.iter().filter_map(|t| t["operation"].as_str()).collect();
     for name in [
         "gemm_nn",
         "conv_forward",
@@ -39,10 +36,7 @@ fn verify_times_the_kernels_where_asked() {
     }
     for t in timings {
         let number = |what: &str| t[what].as_f64().unwrap();
-        assert!(
-            number("seconds") > 0.0 && number("share_of_bandwidth") > 0.0,
-            "{t}"
-        );
+        assert!(number("seconds") > 0.0 && number("share_of_bandwidth") > 0.0, "{t}");
         let arithmetic = number("flops") > 0.0;
         assert_eq!(number("share_of_flops") > 0.0, arithmetic, "{t}");
     }
@@ -58,36 +52,24 @@ fn kernels_report_and_dump_cover_every_kernel() {
     assert_eq!(rows.len(), kernels);
     for r in rows {
         let number = |path: &str| r.pointer(path).and_then(Value::as_u64);
-        assert!(
-            number("/usage/registers") > Some(0) && number("/occupancy/warps") > Some(0),
-            "{r}"
-        );
+        assert!(number("/usage/registers") > Some(0) && number("/occupancy/warps") > Some(0), "{r}");
         assert!(number("/instructions") > Some(0), "{r}");
     }
 
     let dir = tempfile::tempdir().unwrap();
     ok(with_nvrtc("kernels dump --arch sm_75 --out").arg(dir.path()));
-    let read = |name: String| {
-        std::fs::read(dir.path().join(&name)).unwrap_or_else(|e| panic!("{name}: {e}"))
-    };
+    let read = |name: String| std::fs::read(dir.path().join(&name)).unwrap_or_else(|e| panic!("{name}: {e}"));
     let list: Value = serde_json::from_slice(&read("kernels.json".into())).unwrap();
     let units = list["units"].as_array().unwrap();
     assert_eq!(units.len(), Unit::all().len());
     for unit in units {
         let name = unit["name"].as_str().unwrap();
-        let [source, ptx, cubin] =
-            ["cu", "ptx", "cubin"].map(|kind| read(format!("{name}.{kind}")));
-        let (source, ptx) = (
-            String::from_utf8(source).unwrap(),
-            String::from_utf8(ptx).unwrap(),
-        );
+        let [source, ptx, cubin] = ["cu", "ptx", "cubin"].map(|kind| read(format!("{name}.{kind}")));
+        let (source, ptx) = (String::from_utf8(source).unwrap(), String::from_utf8(ptx).unwrap());
         assert!(!source.contains("#include"), "{name}.cu stands alone");
         assert_eq!(&cubin[..4], b"\x7fELF", "{name}.cubin");
         let options = unit["options"].as_array().unwrap();
-        assert!(
-            options.iter().any(|o| o == "--gpu-architecture=sm_75"),
-            "{unit}"
-        );
+        assert!(options.iter().any(|o| o == "--gpu-architecture=sm_75"), "{unit}");
         for kernel in unit["kernels"].as_array().unwrap() {
             let entry = format!(".entry {}(", kernel["name"].as_str().unwrap());
             assert!(ptx.contains(&entry), "{name}.ptx: {entry}");

@@ -12,31 +12,17 @@ fn verify(only: &str, variables: &[(&str, &str)], major: &str) {
     if !only.is_empty() {
         command.args(["--only", only]);
     }
-    command
-        .env("SOFTGPU_CHECK", "all")
-        .env("WARP19_NVRTC", nvrtc(major));
+    command.env("SOFTGPU_CHECK", "all").env("WARP19_NVRTC", nvrtc(major));
     let result = json(command.envs(variables.iter().copied()));
-    assert!(
-        result["comparisons"].as_array().unwrap().len() > 50,
-        "{result:#}"
-    );
+    assert!(result["comparisons"].as_array().unwrap().len() > 50, "{result:#}");
     assert_eq!(result["failed"], 0);
-    assert_eq!(
-        result["softgpu_findings"]["findings"]
-            .as_array()
-            .map(Vec::len),
-        Some(0)
-    );
+    assert_eq!(result["softgpu_findings"]["findings"].as_array().map(Vec::len), Some(0));
 }
 
 /// All operations under three orders of execution.
 fn on(device: &str, major: &str) {
     for seed in ["1", "2", "3"] {
-        verify(
-            "",
-            &[("SOFTGPU_DEVICE", device), ("SOFTGPU_SEED", seed)],
-            major,
-        );
+        verify("", &[("SOFTGPU_DEVICE", device), ("SOFTGPU_SEED", seed)], major);
     }
 }
 
@@ -62,30 +48,19 @@ fn on_a_hopper() {
 
 #[test]
 fn on_an_ampere_with_the_older_nvrtc() {
-    verify(
-        "",
-        &[("SOFTGPU_DEVICE", "sm_86"), ("SOFTGPU_SEED", "4")],
-        "12",
-    );
+    verify("", &[("SOFTGPU_DEVICE", "sm_86"), ("SOFTGPU_SEED", "4")], "12");
 }
 
 /// The choice of tiles takes each where it fits best; here each computes every shape. Devices before sm_80 fill shared
 /// memory through registers: there the widest and the narrowest tile.
 #[test]
 fn with_every_tile() {
-    let runs = [
-        ("sm_86", "13", &["0", "1", "2", "3"][..]),
-        ("sm_61", "12", &["0", "3"]),
-    ];
+    let runs = [("sm_86", "13", &["0", "1", "2", "3"][..]), ("sm_61", "12", &["0", "3"])];
     for (device, major, tiles) in runs {
         for tile in tiles {
             verify(
                 "conv,linear",
-                &[
-                    ("SOFTGPU_DEVICE", device),
-                    ("WARP19_TILE", tile),
-                    ("WARP19_WINOGRAD", "0"),
-                ],
+                &[("SOFTGPU_DEVICE", device), ("WARP19_TILE", tile), ("WARP19_WINOGRAD", "0")],
                 major,
             );
         }
@@ -96,10 +71,6 @@ fn with_every_tile() {
 #[test]
 fn with_winograd_everywhere() {
     for (device, major) in [("sm_86", "13"), ("sm_61", "12")] {
-        verify(
-            "conv",
-            &[("SOFTGPU_DEVICE", device), ("WARP19_WINOGRAD", "1")],
-            major,
-        );
+        verify("conv", &[("SOFTGPU_DEVICE", device), ("WARP19_WINOGRAD", "1")], major);
     }
 }

@@ -35,9 +35,7 @@ fn counted(d: &mut CudaDevice, body: impl FnOnce(&mut CudaDevice)) -> Vec<Value>
 }
 
 fn number(c: &Value, path: [&str; 2]) -> f64 {
-    c[path[0]][path[1]]
-        .as_f64()
-        .unwrap_or_else(|| panic!("{path:?} in {c:#}"))
+    c[path[0]][path[1]].as_f64().unwrap_or_else(|| panic!("{path:?} in {c:#}"))
 }
 
 fn share(c: &Value, traffic: &str) -> f64 {
@@ -62,14 +60,8 @@ fn wastes_nothing(what: &str, c: &Value) {
     // Passes over the banks against those without a bank conflict.
     let passes = ["shared_loads", "shared_stores"].map(|t| 1.0 / share(c, t));
     println!("{what}: full sectors {sectors:.3?}, passes over the banks {passes:.3?} of the least");
-    assert!(
-        sectors[0] >= 0.95 && sectors[1] >= 0.95,
-        "{what}: {sectors:?} {c:#}"
-    );
-    assert!(
-        passes[0] <= 1.05 && passes[1] <= 1.05,
-        "{what}: {passes:?} {c:#}"
-    );
+    assert!(sectors[0] >= 0.95 && sectors[1] >= 0.95, "{what}: {sectors:?} {c:#}");
+    assert!(passes[0] <= 1.05 && passes[1] <= 1.05, "{what}: {passes:?} {c:#}");
     assert_eq!(c["local_bytes_read"], 0, "{what}");
 }
 
@@ -80,26 +72,10 @@ fn products_and_convolutions_waste_nothing() {
     d.set_winograd(Some(false));
     for tile in [0, 1, 2] {
         d.set_tile(Some(tile));
-        let s = ConvShape {
-            n: 4,
-            h: 14,
-            w: 14,
-            c: 64,
-            k: 128,
-            kernel: 3,
-        };
+        let s = ConvShape { n: 4, h: 14, w: 14, c: 64, k: 128, kernel: 3 };
         let [x, w, b, y] = operands(d, &s);
-        let l = LinearShape {
-            n: 128,
-            inputs: 512,
-            outputs: 256,
-        };
-        let (lx, lw, lb, ly) = (
-            full(d, 128 * 512),
-            full(d, 512 * 256),
-            full(d, 256),
-            full(d, 128 * 256),
-        );
+        let l = LinearShape { n: 128, inputs: 512, outputs: 256 };
+        let (lx, lw, lb, ly) = (full(d, 128 * 512), full(d, 512 * 256), full(d, 256), full(d, 128 * 256));
         let counters = counted(d, |d| {
             d.conv_forward(&s, x, w, b, y, true).unwrap();
             d.conv_backward_data(&s, y, w, x, None).unwrap();
@@ -120,14 +96,7 @@ fn winograd_wastes_nothing() {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
     let d = &mut softgpu();
     d.set_winograd(Some(true));
-    let s = ConvShape {
-        n: 8,
-        h: 14,
-        w: 14,
-        c: 64,
-        k: 128,
-        kernel: 3,
-    };
+    let s = ConvShape { n: 8, h: 14, w: 14, c: 64, k: 128, kernel: 3 };
     let [x, w, b, y] = operands(d, &s);
     let counters = counted(d, |d| {
         d.conv_forward(&s, x, w, b, y, true).unwrap();
@@ -146,47 +115,22 @@ fn winograd_wastes_nothing() {
 fn memory_bound_kernels_move_what_they_must() {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
     let d = &mut softgpu();
-    let check =
-        |what: &str, d: &mut CudaDevice, bytes: u64, body: &mut dyn FnMut(&mut CudaDevice)| {
-            let counters = counted(d, |d| body(d));
-            let moved: f64 = counters
-                .iter()
-                .map(|c| {
-                    32.0 * (number(c, ["global_loads", "moved"])
-                        + number(c, ["global_stores", "moved"]))
-                })
-                .sum();
-            println!(
-                "{what}: {:.3} x the bytes it must move",
-                moved / bytes as f64
-            );
-            assert!(
-                moved <= 1.05 * bytes as f64,
-                "{what}: {moved} bytes for {bytes}: {counters:#?}"
-            );
-        };
-    let p = PoolShape {
-        n: 4,
-        h: 28,
-        w: 28,
-        c: 64,
+    let check = |what: &str, d: &mut CudaDevice, bytes: u64, body: &mut dyn FnMut(&mut CudaDevice)| {
+        let counters = counted(d, |d| body(d));
+        let moved: f64 = counters
+            .iter()
+            .map(|c| 32.0 * (number(c, ["global_loads", "moved"]) + number(c, ["global_stores", "moved"])))
+            .sum();
+        println!("{what}: {:.3} x the bytes it must move", moved / bytes as f64);
+        assert!(moved <= 1.05 * bytes as f64, "{what}: {moved} bytes for {bytes}: {counters:#?}");
     };
+    let p = PoolShape { n: 4, h: 28, w: 28, c: 64 };
     let (x, y) = (full(d, p.x_len()), full(d, p.y_len()));
     let argmax = d.alloc(DType::U8, p.y_len()).unwrap();
-    check("pool_forward", d, p.bytes(), &mut |d| {
-        d.pool_forward(&p, x, y, argmax).unwrap()
-    });
-    check("pool_backward", d, p.bytes(), &mut |d| {
-        d.pool_backward(&p, y, argmax, x).unwrap()
-    });
-    let drop = Dropout {
-        seed: 1,
-        layer: 0,
-        p: 0.5,
-    };
-    check("dropout", d, 8 * x.len as u64, &mut |d| {
-        d.dropout(&drop, x).unwrap()
-    });
+    check("pool_forward", d, p.bytes(), &mut |d| d.pool_forward(&p, x, y, argmax).unwrap());
+    check("pool_backward", d, p.bytes(), &mut |d| d.pool_backward(&p, y, argmax, x).unwrap());
+    let drop = Dropout { seed: 1, layer: 0, p: 0.5 };
+    check("dropout", d, 8 * x.len as u64, &mut |d| d.dropout(&drop, x).unwrap());
     let len = 1 << 20;
     let arenas = Arenas {
         weights: full(d, len),
@@ -195,41 +139,17 @@ fn memory_bound_kernels_move_what_they_must() {
         moment2: Some(full(d, len)),
         ema: Some(full(d, len)),
     };
-    let adam = AdamParams {
-        beta1: 0.9,
-        beta2: 0.999,
-        epsilon: 1e-8,
-        epsilon_kind: Epsilon::Outer,
-    };
-    check("adam", d, 36 * len as u64, &mut |d| {
-        d.adam(&adam, &arenas).unwrap()
-    });
-    let sgd = SgdParams {
-        momentum: 0.9,
-        l2: 5e-4,
-    };
-    check("sgd", d, 28 * len as u64, &mut |d| {
-        d.sgd(&sgd, &[(0, 4096)], &arenas).unwrap()
-    });
+    let adam = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind: Epsilon::Outer };
+    check("adam", d, 36 * len as u64, &mut |d| d.adam(&adam, &arenas).unwrap());
+    let sgd = SgdParams { momentum: 0.9, l2: 5e-4 };
+    check("sgd", d, 28 * len as u64, &mut |d| d.sgd(&sgd, &[(0, 4096)], &arenas).unwrap());
     // The first layer: x with its borders and the weights for each strip, y; the gradient's partial sums of each strip.
-    let s = ConvShape {
-        n: 8,
-        h: 28,
-        w: 28,
-        c: 1,
-        k: 64,
-        kernel: 3,
-    };
+    let s = ConvShape { n: 8, h: 28, w: 28, c: 1, k: 64, kernel: 3 };
     let [x, w, b, y] = operands(d, &s);
-    check("conv_direct_forward", d, s.bytes(), &mut |d| {
-        d.conv_forward(&s, x, w, b, y, true).unwrap()
-    });
+    check("conv_direct_forward", d, s.bytes(), &mut |d| d.conv_forward(&s, x, w, b, y, true).unwrap());
     // A strip of 14 rows writes its partial sums, and they are read once: 5 % of the whole here, by design.
     let partial = 2 * 2 * s.n as u64 * 4 * (s.w_len() + s.k) as u64;
-    check(
-        "conv_direct_backward_weight",
-        d,
-        s.bytes() + partial,
-        &mut |d| d.conv_backward_weight(&s, x, y, w, b).unwrap(),
-    );
+    check("conv_direct_backward_weight", d, s.bytes() + partial, &mut |d| {
+        d.conv_backward_weight(&s, x, y, w, b).unwrap()
+    });
 }

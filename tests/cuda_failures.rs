@@ -12,9 +12,7 @@ use warp19::cuda::units::Unit;
 /// `verify` of the cheapest operations on softgpu.
 fn verify(cache: &Path) -> Command {
     let mut command = warp19("verify --device softgpu --only adam,dropout");
-    command
-        .env("WARP19_NVRTC", nvrtc("13"))
-        .env("WARP19_CACHE", cache);
+    command.env("WARP19_NVRTC", nvrtc("13")).env("WARP19_CACHE", cache);
     command
 }
 
@@ -30,15 +28,9 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 fn without_a_driver() {
     let text = fails(&mut warp19("verify --device cuda:63 --only memory"), &[]);
     if warp19::cuda::driver::is_present() {
-        assert!(
-            text.contains("cuda:63") || text.contains("does not start"),
-            "{text}"
-        );
+        assert!(text.contains("cuda:63") || text.contains("does not start"), "{text}");
     } else {
-        assert!(
-            text.contains("libcuda.so was not found") && text.contains("--device cpu"),
-            "{text}"
-        );
+        assert!(text.contains("libcuda.so was not found") && text.contains("--device cpu"), "{text}");
     }
 }
 
@@ -46,19 +38,13 @@ fn without_a_driver() {
 fn without_nvrtc() {
     let empty = tempfile::tempdir().unwrap();
     let named = [empty.path().to_str().unwrap(), "WARP19_NVRTC", ADVICE];
-    fails(
-        verify(empty.path()).env("WARP19_NVRTC", empty.path()),
-        &named,
-    );
+    fails(verify(empty.path()).env("WARP19_NVRTC", empty.path()), &named);
 }
 
 #[test]
 fn with_an_nvrtc_that_does_not_know_the_device() {
     let cache = tempfile::tempdir().unwrap();
-    fails(
-        verify(cache.path()).env("SOFTGPU_DEVICE", "sm_61"),
-        &["sm_61", "begins at sm_75", ADVICE],
-    );
+    fails(verify(cache.path()).env("SOFTGPU_DEVICE", "sm_61"), &["sm_61", "begins at sm_75", ADVICE]);
 }
 
 #[test]
@@ -70,9 +56,7 @@ fn with_an_nvrtc_older_than_the_device() {
     assert_eq!(nvrtc.target(newest + 40), Some(Target::Ptx(newest)));
     assert_eq!(nvrtc.target(oldest - 1), None);
     let unit = Unit::ConvWinograd;
-    let output = nvrtc
-        .compile(unit.file(), Target::Ptx(newest), &unit.options())
-        .unwrap();
+    let output = nvrtc.compile(unit.file(), Target::Ptx(newest), &unit.options()).unwrap();
     let text = String::from_utf8(output.code).unwrap();
     assert!(text.contains(&format!(".target sm_{newest}")), "{text}");
     // Machine code for it there is none, and the command says what to do.
@@ -86,13 +70,8 @@ fn with_an_nvrtc_older_than_the_device() {
 fn a_kernel_that_does_not_compile_shows_nvrtcs_log() {
     let nvrtc = Nvrtc::load(&nvrtc("13").join("libnvrtc.so.13")).unwrap();
     // Without its constants.
-    let error = nvrtc
-        .compile("dropout.cu", Target::Cubin(86), &[])
-        .unwrap_err();
-    assert!(
-        error.contains("kernels/dropout.cu(") && error.contains("DROPOUT_THREADS"),
-        "{error}"
-    );
+    let error = nvrtc.compile("dropout.cu", Target::Cubin(86), &[]).unwrap_err();
+    assert!(error.contains("kernels/dropout.cu(") && error.contains("DROPOUT_THREADS"), "{error}");
 }
 
 #[test]
@@ -113,10 +92,7 @@ fn with_a_damaged_cache() {
         std::fs::write(&file, bytes).unwrap();
     }
     run(&mut verify(cache.path()), 0);
-    assert!(
-        before == contents(),
-        "damaged files are compiled and written anew"
-    );
+    assert!(before == contents(), "damaged files are compiled and written anew");
 }
 
 #[test]
@@ -126,15 +102,8 @@ fn with_a_cache_that_cannot_be_written() {
     let file = folder.path().join("file");
     std::fs::write(&file, "in the way").unwrap();
     let text = run(&mut verify(&file.join("cache")), 0).said;
-    assert!(
-        text.contains("warning: compiled kernels cannot be kept") && text.contains("WARP19_CACHE"),
-        "{text}"
-    );
-    assert_eq!(
-        text.matches("cannot be kept").count(),
-        1,
-        "one warning is enough: {text}"
-    );
+    assert!(text.contains("warning: compiled kernels cannot be kept") && text.contains("WARP19_CACHE"), "{text}");
+    assert_eq!(text.matches("cannot be kept").count(), 1, "one warning is enough: {text}");
 }
 
 #[test]

@@ -20,16 +20,8 @@ fn product(kind: Gemm, s: Sizes, a: &[f32], b: &[f32]) -> Vec<f64> {
     for i in 0..s.m {
         for j in 0..s.n {
             let term = |l: usize| {
-                let left = if kind == Gemm::Tn {
-                    a[l * s.m + i]
-                } else {
-                    a[i * s.k + l]
-                };
-                let right = if kind == Gemm::Nt {
-                    b[j * s.k + l]
-                } else {
-                    b[l * s.n + j]
-                };
+                let left = if kind == Gemm::Tn { a[l * s.m + i] } else { a[i * s.k + l] };
+                let right = if kind == Gemm::Nt { b[j * s.k + l] } else { b[l * s.n + j] };
                 f64::from(left) * f64::from(right)
             };
             c[i * s.n + j] = (0..s.k).map(term).sum();
@@ -44,19 +36,10 @@ fn products_equal_the_naive_kernel_and_are_added_where_asked() {
         .unwrap_or_else(|e| panic!("{e}\n(scripts/fetch_nvrtc.sh fetches NVRTC for the tests)"));
     d.softgpu.unwrap().set("check", "all").unwrap();
     // A tile and one row more or less, a long inner dimension in parts, rows that are no multiple of 16 bytes.
-    for (m, n, k) in [
-        (128, 128, 64),
-        (129, 68, 44),
-        (4, 132, 2052),
-        (31, 17, 5),
-        (1, 1, 700),
-    ] {
+    for (m, n, k) in [(128, 128, 64), (129, 68, 44), (4, 132, 2052), (31, 17, 5), (1, 1, 700)] {
         let s = Sizes { m, n, k };
         for kind in [Gemm::Nn, Gemm::Nt, Gemm::Tn] {
-            let (a, b) = (
-                values(1, m * k, 1.0),
-                values(2, k * n, (3.0 / k as f32).sqrt()),
-            );
+            let (a, b) = (values(1, m * k, 1.0), values(2, k * n, (3.0 / k as f32).sqrt()));
             let old = values(3, m * n, 1.0);
             let want = product(kind, s, &a, &b);
             let (va, vb) = (put(d, &a), put(d, &b));
@@ -65,25 +48,12 @@ fn products_equal_the_naive_kernel_and_are_added_where_asked() {
                 d.set_tile(tile);
                 for accumulate in [false, true] {
                     // Without accumulation what is there must not matter.
-                    let c = put(
-                        d,
-                        &if accumulate {
-                            old.clone()
-                        } else {
-                            vec![f32::NAN; m * n]
-                        },
-                    );
+                    let c = put(d, &if accumulate { old.clone() } else { vec![f32::NAN; m * n] });
                     d.gemm(kind, s, va, vb, c, accumulate).unwrap();
-                    let want: Vec<f64> = want
-                        .iter()
-                        .zip(&old)
-                        .map(|(w, o)| if accumulate { w + f64::from(*o) } else { *w })
-                        .collect();
+                    let want: Vec<f64> =
+                        want.iter().zip(&old).map(|(w, o)| if accumulate { w + f64::from(*o) } else { *w }).collect();
                     let got = compare("gemm", &shape, &download_f32(d, c).unwrap(), &want);
-                    assert!(
-                        got.failure.is_none(),
-                        "tile {tile:?}, accumulate {accumulate}: {got:?}"
-                    );
+                    assert!(got.failure.is_none(), "tile {tile:?}, accumulate {accumulate}: {got:?}");
                 }
             }
             let c = put(d, &vec![f32::NAN; m * n]);
@@ -94,9 +64,5 @@ fn products_equal_the_naive_kernel_and_are_added_where_asked() {
     }
     let findings = d.softgpu.unwrap().take_findings().unwrap();
     let findings: serde_json::Value = serde_json::from_str(&findings).unwrap();
-    assert_eq!(
-        findings["findings"].as_array().map(Vec::len),
-        Some(0),
-        "{findings:#}"
-    );
+    assert_eq!(findings["findings"].as_array().map(Vec::len), Some(0), "{findings:#}");
 }

@@ -79,28 +79,16 @@ fn a_profiler_sees_phases_layers_and_operations() {
             ("step/backward/fc1", "linear_backward_data"),
             ("step/backward/pool1", "pool_backward"),
             ("step/backward/conv2", "conv_backward_data"),
-            (
-                "step/backward/conv1",
-                "conv_backward_weight ConvShape { n: 4, h: 28",
-            ),
+            ("step/backward/conv1", "conv_backward_weight ConvShape { n: 4, h: 28"),
             ("step/optimizer", "adam"),
         ] {
             assert_eq!(count(&format!("{path}/{operation}")), 2, "{path}: {text}");
         }
         assert!(count("eval test/forward/conv2/conv_forward") >= 2, "{text}");
         // Every kernel is launched in a layer or a phase.
-        let loose = paths
-            .iter()
-            .filter(|p| p.starts_with("step/") && p.matches('/').count() == 1);
+        let loose = paths.iter().filter(|p| p.starts_with("step/") && p.matches('/').count() == 1);
         let phases = ["batch", "forward", "loss", "backward", "optimizer"];
-        assert!(
-            loose.into_iter().all(|p| phases.contains(&&p[5..])),
-            "{text}"
-        );
-        assert_eq!(
-            text.lines().last(),
-            Some("0 end"),
-            "every range is closed: {text}"
-        );
+        assert!(loose.into_iter().all(|p| phases.contains(&&p[5..])), "{text}");
+        assert_eq!(text.lines().last(), Some("0 end"), "every range is closed: {text}");
     }
 }

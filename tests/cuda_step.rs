@@ -24,12 +24,7 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 const SEED: u64 = 11;
 const LR: f32 = 3e-4;
 const DECAY: f32 = 0.9;
-const ADAM: AdamParams = AdamParams {
-    beta1: 0.9,
-    beta2: 0.999,
-    epsilon: 1e-8,
-    epsilon_kind: Epsilon::Outer,
-};
+const ADAM: AdamParams = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind: Epsilon::Outer };
 
 /// A network with all it needs to train, on one device.
 struct Training {
@@ -64,14 +59,7 @@ impl Training {
         let (pixels, labels) = (bytes(&images.pixels), bytes(&labels));
         let stats = d.alloc(DType::F64, 4).unwrap();
         d.zero(stats).unwrap();
-        let augment = Augment {
-            degrees: 12.0,
-            scale: 0.1,
-            shear: 0.15,
-            shift: 2.0,
-            elastic: 1.5,
-            spacing: 7,
-        };
+        let augment = Augment { degrees: 12.0, scale: 0.1, shear: 0.15, shift: 2.0, elastic: 1.5, spacing: 7 };
         Training {
             arenas: Arenas {
                 weights: network.weights,
@@ -99,36 +87,14 @@ impl Training {
     }
 
     fn step(&self, d: &mut dyn Device, step: u64) {
-        let indices: Vec<u32> = (0..self.gather.n as u32)
-            .map(|i| (i * 5 + step as u32) % 64)
-            .collect();
-        d.upload(self.indices, bytemuck::cast_slice(&indices))
-            .unwrap();
-        d.set_step(StepState {
-            step,
-            lr: LR,
-            ema_decay: DECAY,
-        })
-        .unwrap();
+        let indices: Vec<u32> = (0..self.gather.n as u32).map(|i| (i * 5 + step as u32) % 64).collect();
+        d.upload(self.indices, bytemuck::cast_slice(&indices)).unwrap();
+        d.set_step(StepState { step, lr: LR, ema_decay: DECAY }).unwrap();
         let n = &self.network;
         d.record("step", &mut |d| {
-            d.gather(
-                &self.gather,
-                self.pixels,
-                self.labels,
-                self.indices,
-                n.input,
-                n.labels,
-            )?;
+            d.gather(&self.gather, self.pixels, self.labels, self.indices, n.input, n.labels)?;
             n.forward(d, n.weights, Mode::Train { seed: SEED })?;
-            d.loss(
-                LossKind::Mean,
-                n.model.classes,
-                n.logits,
-                n.labels,
-                Some(n.dlogits),
-                self.stats,
-            )?;
+            d.loss(LossKind::Mean, n.model.classes, n.logits, n.labels, Some(n.dlogits), self.stats)?;
             n.backward(d, SEED)?;
             d.adam(&ADAM, &self.arenas)
         })
@@ -138,8 +104,7 @@ impl Training {
 
     fn stats(&self, d: &mut dyn Device) -> [f64; 4] {
         let mut stats = [0.0; 4];
-        d.download(self.stats, bytemuck::cast_slice_mut(&mut stats))
-            .unwrap();
+        d.download(self.stats, bytemuck::cast_slice_mut(&mut stats)).unwrap();
         stats
     }
 }
@@ -150,28 +115,19 @@ fn softgpu() -> CudaDevice {
 }
 
 fn set(d: &CudaDevice, name: &str, value: &str) {
-    d.softgpu
-        .expect("opened as softgpu")
-        .set(name, value)
-        .unwrap();
+    d.softgpu.expect("opened as softgpu").set(name, value).unwrap();
 }
 
 fn no_findings(d: &CudaDevice) {
     let findings = d.softgpu.unwrap().take_findings().unwrap();
     let value: serde_json::Value = serde_json::from_str(&findings).unwrap();
-    assert!(
-        value["findings"].as_array().unwrap().is_empty(),
-        "{value:#}"
-    );
+    assert!(value["findings"].as_array().unwrap().is_empty(), "{value:#}");
 }
 
 /// Each parameter's values against the other device's: the share of `sum (a - b)^2` in `sum b^2`.
 fn nmse_by_parameter(network: &Network, a: &[f32], b: &[f32]) -> Vec<(String, f64)> {
     let one = |p: &warp19::model::Parameter| {
-        let (a, b) = (
-            &a[p.offset..p.offset + p.len],
-            &b[p.offset..p.offset + p.len],
-        );
+        let (a, b) = (&a[p.offset..p.offset + p.len], &b[p.offset..p.offset + p.len]);
         let error: f64 = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum();
         let power: f64 = b.iter().map(|b| f64::from(*b).powi(2)).sum();
         (p.name.clone(), error / power.max(1e-30))
@@ -195,12 +151,7 @@ fn a_vgg19_step_equals_the_cpus() {
     let plain = start.elapsed();
 
     let (a, b) = (on_gpu.stats(&mut gpu), on_cpu.stats(&mut cpu));
-    assert!(
-        (a[0] - b[0]).abs() <= 1e-5 * b[0].abs(),
-        "loss {} on softgpu, {} on the CPU",
-        a[0],
-        b[0]
-    );
+    assert!((a[0] - b[0]).abs() <= 1e-5 * b[0].abs(), "loss {} on softgpu, {} on the CPU", a[0], b[0]);
     assert_eq!(a[1..], b[1..], "correct, examples, non-finite");
     let gradients = |d: &mut dyn Device, t: &Training| download_f32(d, t.arenas.gradients).unwrap();
     let (a, b) = (gradients(&mut gpu, &on_gpu), gradients(&mut cpu, &on_cpu));
@@ -210,31 +161,21 @@ fn a_vgg19_step_equals_the_cpus() {
     // Adam's first step is about lr times the gradient's sign, so that two gradients that agree may give weights that
     // do not where they are about zero. Each device's weights must be what the reference makes of its own gradient.
     let initial = init::weights(&model, Init::He, SEED);
-    for (name, d, t) in [
-        ("softgpu", &mut gpu as &mut dyn Device, &on_gpu),
-        ("cpu", &mut cpu, &on_cpu),
-    ] {
+    for (name, d, t) in [("softgpu", &mut gpu as &mut dyn Device, &on_gpu), ("cpu", &mut cpu, &on_cpu)] {
         let wide = |v: &[f32]| v.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
         let (mut w, g) = (wide(&initial), wide(&gradients(d, t)));
         let (mut m, mut v) = (vec![0.0; w.len()], vec![0.0; w.len()]);
         optimizer::adam(&ADAM, 0, f64::from(LR), &mut w, &g, &mut m, &mut v);
         let mut average = wide(&initial);
         optimizer::ema(f64::from(DECAY), &mut average, &w);
-        for (what, view, want) in [
-            ("weights", t.arenas.weights, &w),
-            ("average", t.arenas.ema.unwrap(), &average),
-        ] {
-            let comparison =
-                conformance::compare(what, name, &download_f32(d, view).unwrap(), want);
+        for (what, view, want) in [("weights", t.arenas.weights, &w), ("average", t.arenas.ema.unwrap(), &average)] {
+            let comparison = conformance::compare(what, name, &download_f32(d, view).unwrap(), want);
             assert!(comparison.failure.is_none(), "{comparison:?}");
         }
     }
 
     let launches = gpu.launches_of("step").unwrap();
-    println!(
-        "VGG19 step at batch 4 on softgpu: {:.1} s without checks, {launches} launches",
-        plain.as_secs_f64()
-    );
+    println!("VGG19 step at batch 4 on softgpu: {:.1} s without checks, {launches} launches", plain.as_secs_f64());
     assert!(launches <= 110, "{launches} launches in a step");
     assert!(plain.as_secs() < 60, "{plain:?}");
 

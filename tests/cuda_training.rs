@@ -45,10 +45,7 @@ fn the_same_bits_in_every_order_and_after_a_resume() {
     let order = |seed, threads| [("SOFTGPU_SEED", seed), ("SOFTGPU_THREADS", threads)];
     let expected = run("first", 6, &order("1", "1"));
     for (name, seed, threads) in [("second", "2", "2"), ("third", "3", "3")] {
-        assert!(
-            run(name, 6, &order(seed, threads)) == expected,
-            "seed {seed}, {threads} threads"
-        );
+        assert!(run(name, 6, &order(seed, threads)) == expected, "seed {seed}, {threads} threads");
     }
     // Without graphs every launch goes through the driver on its own.
     let launched = run("launched", 6, &[("WARP19_GRAPH", "0")]);
@@ -65,22 +62,13 @@ fn the_same_bits_after_being_killed() {
     let dir = workplace(24, 16);
     let dir = dir.path();
     ok(&mut training(dir, "whole", 6, &[("SOFTGPU_SEED", "1")]));
-    let mut child = training(dir, "killed", 6, &[("SOFTGPU_SEED", "2")])
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = training(dir, "killed", 6, &[("SOFTGPU_SEED", "2")]).stderr(Stdio::null()).spawn().unwrap();
     while !dir.join("killed/checkpoint.safetensors").exists() {
-        assert!(
-            child.try_wait().unwrap().is_none(),
-            "it ended without a checkpoint"
-        );
+        assert!(child.try_wait().unwrap().is_none(), "it ended without a checkpoint");
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
     child.kill().unwrap();
-    assert!(
-        !child.wait().unwrap().success(),
-        "it ended before it was killed"
-    );
+    assert!(!child.wait().unwrap().success(), "it ended before it was killed");
     resume(dir, "killed", "3");
     assert!(weights(dir, "killed") == weights(dir, "whole"));
 }
@@ -118,12 +106,8 @@ fn first_images(from: &Path, to: &Path, count: u32) {
         ("t10k-images-idx3-ubyte", 16, 784),
         ("t10k-labels-idx1-ubyte", 8, 1),
     ] {
-        let mut bytes = std::fs::read(from.join(name)).unwrap_or_else(|e| {
-            panic!(
-                "{}: {e}; `warp19 data fetch` brings MNIST",
-                from.join(name).display()
-            )
-        });
+        let mut bytes = std::fs::read(from.join(name))
+            .unwrap_or_else(|e| panic!("{}: {e}; `warp19 data fetch` brings MNIST", from.join(name).display()));
         if size > 0 {
             bytes[4..8].copy_from_slice(&count.to_be_bytes());
             bytes.truncate(header + size * count as usize);

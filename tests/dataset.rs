@@ -8,12 +8,7 @@ use warp19::data::{self, Dataset, Images, Split, idx};
 
 /// `count` images of 2x3 whose pixels say which image they are of.
 fn images(count: usize) -> Images {
-    Images {
-        count,
-        height: 2,
-        width: 3,
-        pixels: (0..count * 6).map(|i| (i / 6 * 10 + i % 6) as u8).collect(),
-    }
+    Images { count, height: 2, width: 3, pixels: (0..count * 6).map(|i| (i / 6 * 10 + i % 6) as u8).collect() }
 }
 
 fn split(labels: &[u8]) -> Split {
@@ -32,24 +27,14 @@ fn write_set(dir: &Path, prefix: &str, test_part: &str, separator: char) {
 
 #[test]
 fn every_usual_name_is_found() {
-    for (prefix, part, separator) in [
-        ("", "t10k", '-'),
-        ("", "t10k", '.'),
-        ("some-letters-", "test", '-'),
-    ] {
+    for (prefix, part, separator) in [("", "t10k", '-'), ("", "t10k", '.'), ("some-letters-", "test", '-')] {
         let dir = tempfile::tempdir().unwrap();
         write_set(dir.path(), prefix, part, separator);
         let dataset = data::load(dir.path(), "mnist").unwrap();
-        assert_eq!(
-            (dataset.train.len(), dataset.test.len(), dataset.classes),
-            (3, 2, 10)
-        );
+        assert_eq!((dataset.train.len(), dataset.test.len(), dataset.classes), (3, 2, 10));
         assert_eq!(dataset.train.images, images(3));
         if prefix.is_empty() {
-            assert_eq!(
-                Some(dataset.name.as_str()),
-                dir.path().file_name().unwrap().to_str()
-            );
+            assert_eq!(Some(dataset.name.as_str()), dir.path().file_name().unwrap().to_str());
         } else {
             assert_eq!(dataset.name, "some-letters");
         }
@@ -63,20 +48,8 @@ fn the_subfolder_of_the_name_wins() {
     let sub = dir.path().join("kmnist");
     std::fs::create_dir(&sub).unwrap();
     write_set(&sub, "", "t10k", '-');
-    assert_eq!(
-        data::find(dir.path(), "kmnist")
-            .unwrap()
-            .train_images
-            .parent(),
-        Some(sub.as_path())
-    );
-    assert_eq!(
-        data::find(dir.path(), "mnist")
-            .unwrap()
-            .train_images
-            .parent(),
-        Some(dir.path())
-    );
+    assert_eq!(data::find(dir.path(), "kmnist").unwrap().train_images.parent(), Some(sub.as_path()));
+    assert_eq!(data::find(dir.path(), "mnist").unwrap().train_images.parent(), Some(dir.path()));
     assert_eq!(data::load(dir.path(), "kmnist").unwrap().name, "kmnist");
 }
 
@@ -108,20 +81,14 @@ fn what_is_missing_is_named() {
     std::fs::remove_file(dir.path().join("t10k-labels-idx1-ubyte")).unwrap();
     let error = data::load(dir.path(), "mnist").unwrap_err();
     assert!(matches!(error, Error::DatasetNotFound { .. }), "{error}");
-    assert!(
-        error.to_string().contains("lacks t10k-labels-idx1-ubyte"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("lacks t10k-labels-idx1-ubyte"), "{error}");
     assert!(error.to_string().contains("warp19 data fetch"), "{error}");
 
     let absent = dir.path().join("absent");
     let error = data::open(Some(&absent), "mnist", false).unwrap_err();
     assert!(matches!(error, Error::DatasetNotFound { .. }), "{error}");
     assert!(error.to_string().contains("no such folder"), "{error}");
-    assert!(
-        !absent.exists(),
-        "a folder that was named is not fetched into"
-    );
+    assert!(!absent.exists(), "a folder that was named is not fetched into");
 }
 
 #[test]
@@ -130,25 +97,9 @@ fn counts_that_disagree_name_both_files() {
     write_set(dir.path(), "", "t10k", '-');
     idx::write_labels(&dir.path().join("train-labels-idx1-ubyte"), &[1, 2]).unwrap();
     let error = data::load(dir.path(), "mnist").unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::CountMismatch {
-                images: 3,
-                labels: 2,
-                ..
-            }
-        ),
-        "{error}"
-    );
-    assert!(
-        error.to_string().contains("train-images-idx3-ubyte"),
-        "{error}"
-    );
-    assert!(
-        error.to_string().contains("train-labels-idx1-ubyte"),
-        "{error}"
-    );
+    assert!(matches!(error, Error::CountMismatch { images: 3, labels: 2, .. }), "{error}");
+    assert!(error.to_string().contains("train-images-idx3-ubyte"), "{error}");
+    assert!(error.to_string().contains("train-labels-idx1-ubyte"), "{error}");
 }
 
 #[test]
@@ -157,23 +108,9 @@ fn classes_are_those_of_training() {
     assert_eq!(dataset.classes, 12);
     assert_eq!(dataset.train.class_counts(12)[11], 1);
     let error = Dataset::new(split(&[0, 11]), split(&[0, 12]), "x").unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::LabelOutOfRange {
-                index: 1,
-                label: 12,
-                classes: 12,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, Error::LabelOutOfRange { index: 1, label: 12, classes: 12, .. }), "{error}");
     let error = Dataset::new(split(&[0, 1]), split(&[]), "x").unwrap_err();
-    assert!(
-        error.to_string().contains("test part has no images"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("test part has no images"), "{error}");
     let mut wide = split(&[0]);
     (wide.images.height, wide.images.width) = (1, 6);
     let error = Dataset::new(split(&[0]), wide, "x").unwrap_err();
@@ -188,10 +125,7 @@ fn head_and_validation() {
     let validation = dataset.split_validation(2).unwrap();
     assert_eq!(validation.train, split(&[0, 1, 2]));
     assert_eq!(validation.test.labels, [3, 4]);
-    assert_eq!(
-        validation.test.images.image(1),
-        dataset.train.images.image(4)
-    );
+    assert_eq!(validation.test.images.image(1), dataset.train.images.image(4));
     assert_eq!(validation.classes, 10);
     for n in [0, 5, 6] {
         assert!(dataset.split_validation(n).is_err(), "{n}");
@@ -210,10 +144,7 @@ fn the_synthetic_dataset_loads_and_is_the_same_each_time() {
     assert_eq!(dataset.test.class_counts(12), [4; 12]);
     // Classes can be told apart: the nearest training image mostly has the test image's label.
     let distance = |a: &[u8], b: &[u8]| -> u64 {
-        let squares = a
-            .iter()
-            .zip(b)
-            .map(|(a, b)| u64::from(a.abs_diff(*b)).pow(2));
+        let squares = a.iter().zip(b).map(|(a, b)| u64::from(a.abs_diff(*b)).pow(2));
         squares.sum()
     };
     let right = (0..48).filter(|&i| {

@@ -84,28 +84,18 @@ fn tensor(bytes: &[u8]) -> (String, Array) {
     assert_eq!(int(bytes, 2), Some(1), "float");
     let raw = all(bytes, 9)[0].chunks_exact(4);
     let v = raw.map(|b| f64::from(f32::from_le_bytes(b.try_into().unwrap())));
-    let array = Array {
-        shape: packed(all(bytes, 1)[0]),
-        v: v.collect(),
-    };
+    let array = Array { shape: packed(all(bytes, 1)[0]), v: v.collect() };
     assert_eq!(array.shape.iter().product::<usize>(), array.v.len());
     (text(all(bytes, 8)[0]), array)
 }
 
 fn conv(x: &Array, w: &Array, b: &Array, pad: usize) -> Array {
-    let [n, c, h, width] = x.shape[..] else {
-        panic!()
-    };
+    let [n, c, h, width] = x.shape[..] else { panic!() };
     let [k, _, r, _] = w.shape[..] else { panic!() };
     let mut y = Vec::new();
-    for (image, o, i, j) in (0..n * k * h * width).map(|e| {
-        (
-            e / (k * h * width),
-            e / (h * width) % k,
-            e / width % h,
-            e % width,
-        )
-    }) {
+    for (image, o, i, j) in
+        (0..n * k * h * width).map(|e| (e / (k * h * width), e / (h * width) % k, e / width % h, e % width))
+    {
         let mut sum = b.v[o];
         for (channel, u, v) in (0..c * r * r).map(|t| (t / (r * r), t / r % r, t % r)) {
             let (p, q) = (i + u, j + v);
@@ -116,10 +106,7 @@ fn conv(x: &Array, w: &Array, b: &Array, pad: usize) -> Array {
         }
         y.push(sum);
     }
-    Array {
-        shape: vec![n, k, h, width],
-        v: y,
-    }
+    Array { shape: vec![n, k, h, width], v: y }
 }
 
 fn max_pool(x: &Array) -> Array {
@@ -130,10 +117,7 @@ fn max_pool(x: &Array) -> Array {
         let to = &mut y[(plane * oh + i / 2) * ow + j / 2];
         *to = to.max(x.v[(plane * h + i) * w + j]);
     }
-    Array {
-        shape: vec![n, c, oh, ow],
-        v: y,
-    }
+    Array { shape: vec![n, c, oh, ow], v: y }
 }
 
 /// `x w^T + b`.
@@ -146,25 +130,16 @@ fn gemm(x: &Array, w: &Array, b: &Array) -> Array {
         b.v[o] + products.map(|(a, b)| a * b).sum::<f64>()
     };
     let v = (0..n * outputs).map(|e| dot(e / outputs, e % outputs));
-    Array {
-        shape: vec![n, outputs],
-        v: v.collect(),
-    }
+    Array { shape: vec![n, outputs], v: v.collect() }
 }
 
 fn softmax(x: &Array) -> Array {
     let rows = x.v.chunks(x.shape[1]);
-    Array {
-        v: rows.flat_map(warp19::ops::loss::softmax).collect(),
-        ..x.clone()
-    }
+    Array { v: rows.flat_map(warp19::ops::loss::softmax).collect(), ..x.clone() }
 }
 
 fn map(x: &Array, f: impl Fn(f64) -> f64) -> Array {
-    Array {
-        v: x.v.iter().map(|&v| f(v)).collect(),
-        ..x.clone()
-    }
+    Array { v: x.v.iter().map(|&v| f(v)).collect(), ..x.clone() }
 }
 
 /// Runs a graph's nodes in order; all values by name at the end.
@@ -172,10 +147,7 @@ fn run(graph: &[u8], image: Array) -> HashMap<String, Array> {
     let mut values: HashMap<_, _> = all(graph, 5).into_iter().map(tensor).collect();
     values.insert("image".into(), image);
     for node in all(graph, 1) {
-        let inputs: Vec<Array> = all(node, 1)
-            .into_iter()
-            .map(|name| values[&text(name)].clone())
-            .collect();
+        let inputs: Vec<Array> = all(node, 1).into_iter().map(|name| values[&text(name)].clone()).collect();
         let attributes = all(node, 5);
         let attribute = |name: &str| attributes.iter().find(|a| text(all(a, 1)[0]) == name);
         let one = |name: &str| int(attribute(name).unwrap(), 3);
@@ -191,19 +163,13 @@ fn run(graph: &[u8], image: Array) -> HashMap<String, Array> {
                 conv(x, &inputs[1], &inputs[2], pads[0])
             }
             "MaxPool" => {
-                assert_eq!(
-                    (list("kernel_shape"), list("strides")),
-                    (vec![2, 2], vec![2, 2])
-                );
+                assert_eq!((list("kernel_shape"), list("strides")), (vec![2, 2], vec![2, 2]));
                 assert_eq!(one("ceil_mode"), Some(1));
                 max_pool(x)
             }
             "Flatten" => {
                 assert_eq!(one("axis"), Some(1));
-                Array {
-                    shape: vec![x.shape[0], x.v.len() / x.shape[0]],
-                    ..x.clone()
-                }
+                Array { shape: vec![x.shape[0], x.v.len() / x.shape[0]], ..x.clone() }
             }
             "Gemm" => {
                 assert_eq!(one("transB"), Some(1));
@@ -242,16 +208,8 @@ fn the_graph_gives_the_engines_probabilities() {
         }
         let byte = |i: usize| (i * 7919 % 256) as u8;
         let pixels: Vec<u8> = (0..n * h * w).map(byte).collect();
-        let image = Array {
-            shape: vec![n, 1, h, w],
-            v: pixels.iter().map(|&p| f64::from(p) / 255.0).collect(),
-        };
-        let images = Images {
-            count: n,
-            height: h,
-            width: w,
-            pixels,
-        };
+        let image = Array { shape: vec![n, 1, h, w], v: pixels.iter().map(|&p| f64::from(p) / 255.0).collect() };
+        let images = Images { count: n, height: h, width: w, pixels };
         let split = Split::new(images, vec![0; n], "noise").unwrap();
         let d = &mut CpuDevice::new(Some(1)).unwrap();
         let ours = evaluate(d, &config, &weights, &split, 2).unwrap();
@@ -268,10 +226,7 @@ fn the_graph_gives_the_engines_probabilities() {
         let theirs = &values["probabilities"];
         assert_eq!(theirs.shape, [n, 10]);
         let spread = theirs.v.iter().copied().fold(0.0, f64::max);
-        assert!(
-            spread > 0.15,
-            "probabilities that differ, so that an error shows"
-        );
+        assert!(spread > 0.15, "probabilities that differ, so that an error shows");
         for (a, b) in ours.probabilities.iter().zip(&theirs.v) {
             assert!((f64::from(*a) - b).abs() < 1e-5, "{recipe}: {a} {b}");
         }

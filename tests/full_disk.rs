@@ -12,18 +12,12 @@ fn in_private_mounts(script: &str, dir: &std::path::Path) -> Option<String> {
     let flags: [&[&str]; 2] = [&["--mount"], &["--user", "--map-root-user", "--mount"]];
     let allowed = flags.iter().find(|flags| {
         let mut probe = Command::new("unshare");
-        probe
-            .args(**flags)
-            .args(["sh", "-c", "mount -t tmpfs none /mnt"]);
+        probe.args(**flags).args(["sh", "-c", "mount -t tmpfs none /mnt"]);
         probe.stderr(Stdio::null());
         probe.status().is_ok_and(|s| s.success())
     })?;
     let mut command = Command::new("unshare");
-    command
-        .args(*allowed)
-        .args(["sh", "-c", script])
-        .env("WARP19", env!("CARGO_BIN_EXE_warp19"))
-        .current_dir(dir);
+    command.args(*allowed).args(["sh", "-c", script]).env("WARP19", env!("CARGO_BIN_EXE_warp19")).current_dir(dir);
     let written = run(&mut command, 0);
     Some(written.out + &written.said)
 }
@@ -62,14 +56,8 @@ fn a_full_or_read_only_disk_is_explained_and_the_old_checkpoint_stays() {
     assert!(!left.contains(".tmp"), "a temporary file is left: {said}");
     let errors: Vec<&str> = said.lines().filter(|l| l.starts_with("error:")).collect();
     assert_eq!(errors.len(), 3, "{said}");
-    assert!(
-        errors[0].contains("disk/run") && errors[0].contains("No space left"),
-        "{said}"
-    );
-    assert!(
-        errors[1].contains("Read-only") && errors[2].contains("Read-only"),
-        "{said}"
-    );
+    assert!(errors[0].contains("disk/run") && errors[0].contains("No space left"), "{said}");
+    assert!(errors[1].contains("Read-only") && errors[2].contains("Read-only"), "{said}");
 }
 
 /// Compiled kernels that do not fit are no reason to stop: one warning, and nothing half-written stays.
@@ -91,12 +79,6 @@ fn a_full_disk_for_compiled_kernels_is_a_warning() {
         return;
     };
     assert_eq!(said.matches("cannot be kept in cache").count(), 1, "{said}");
-    assert!(
-        said.contains("No space left") && said.contains("WARP19_CACHE"),
-        "{said}"
-    );
-    assert!(
-        said.contains(" 0 failed") && said.contains("left: 0"),
-        "{said}"
-    );
+    assert!(said.contains("No space left") && said.contains("WARP19_CACHE"), "{said}");
+    assert!(said.contains(" 0 failed") && said.contains("left: 0"), "{said}");
 }

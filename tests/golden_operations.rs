@@ -38,19 +38,11 @@ fn check(d: &mut CpuDevice, case: &Case, outputs: &[View]) {
         let got = download_f32(d, view).unwrap();
         assert_eq!(got.len(), want.len());
         // Inputs are of unit size and sums short, but not all of unit size: the bound's absolute part follows them.
-        let size = (want.iter().map(|v| v * v).sum::<f64>() / want.len() as f64)
-            .sqrt()
-            .max(1.0);
+        let size = (want.iter().map(|v| v * v).sum::<f64>() / want.len() as f64).sqrt().max(1.0);
         for (i, (&g, &w)) in got.iter().zip(want).enumerate() {
             let bound = f64::max(1e-5 * size, 1e-4 * w.abs());
-            let what = format!(
-                "{} {:?} result {number} element {i}",
-                case.operation, case.shape
-            );
-            assert!(
-                (f64::from(g) - w).abs() <= bound,
-                "{what}: {g}, PyTorch has {w}"
-            );
+            let what = format!("{} {:?} result {number} element {i}", case.operation, case.shape);
+            assert!((f64::from(g) - w).abs() <= bound, "{what}: {g}, PyTorch has {w}");
         }
     }
 }
@@ -73,14 +65,7 @@ fn operations_equal_pytorch() {
 }
 
 fn conv(d: &mut CpuDevice, case: &Case, s: &[usize]) {
-    let s = ConvShape {
-        n: s[0],
-        h: s[1],
-        w: s[2],
-        c: s[3],
-        k: s[4],
-        kernel: s[5],
-    };
+    let s = ConvShape { n: s[0], h: s[1], w: s[2], c: s[3], k: s[4], kernel: s[5] };
     let (x, w) = (input(d, 1, s.x_len(), 1.0), input(d, 2, s.w_len(), 1.0));
     let (b, dy) = (input(d, 3, s.k, 1.0), input(d, 4, s.y_len(), 1.0));
     let (y, dx) = (output(d, s.y_len()), output(d, s.x_len()));
@@ -92,12 +77,7 @@ fn conv(d: &mut CpuDevice, case: &Case, s: &[usize]) {
 }
 
 fn pool(d: &mut CpuDevice, case: &Case, s: &[usize]) {
-    let s = PoolShape {
-        n: s[0],
-        h: s[1],
-        w: s[2],
-        c: s[3],
-    };
+    let s = PoolShape { n: s[0], h: s[1], w: s[2], c: s[3] };
     let (x, dy) = (input(d, 1, s.x_len(), 1.0), input(d, 2, s.y_len(), 1.0));
     let (y, dx) = (output(d, s.y_len()), output(d, s.x_len()));
     let argmax = d.alloc(DType::U8, s.y_len()).unwrap();
@@ -107,19 +87,9 @@ fn pool(d: &mut CpuDevice, case: &Case, s: &[usize]) {
 }
 
 fn linear(d: &mut CpuDevice, case: &Case, s: &[usize]) {
-    let s = LinearShape {
-        n: s[0],
-        inputs: s[1],
-        outputs: s[2],
-    };
-    let (x, w) = (
-        input(d, 1, s.n * s.inputs, 1.0),
-        input(d, 2, s.inputs * s.outputs, 1.0),
-    );
-    let (b, dy) = (
-        input(d, 3, s.outputs, 1.0),
-        input(d, 4, s.n * s.outputs, 1.0),
-    );
+    let s = LinearShape { n: s[0], inputs: s[1], outputs: s[2] };
+    let (x, w) = (input(d, 1, s.n * s.inputs, 1.0), input(d, 2, s.inputs * s.outputs, 1.0));
+    let (b, dy) = (input(d, 3, s.outputs, 1.0), input(d, 4, s.n * s.outputs, 1.0));
     let (y, dx) = (output(d, s.n * s.outputs), output(d, s.n * s.inputs));
     let (dw, db) = (output(d, s.inputs * s.outputs), output(d, s.outputs));
     d.linear_forward(&s, x, w, b, y, false).unwrap();
@@ -137,12 +107,10 @@ fn loss(d: &mut CpuDevice, case: &Case, s: &[usize]) {
     let stats = d.alloc(DType::F64, 4).unwrap();
     d.zero(stats).unwrap();
     let (dz, p) = (output(d, n * classes), output(d, n * classes));
-    d.loss(LossKind::Mean, classes, z, labels, Some(dz), stats)
-        .unwrap();
+    d.loss(LossKind::Mean, classes, z, labels, Some(dz), stats).unwrap();
     d.softmax(classes, z, p).unwrap();
     let mut sums = [0.0f64; 4];
-    d.download(stats, bytemuck::cast_slice_mut(&mut sums))
-        .unwrap();
+    d.download(stats, bytemuck::cast_slice_mut(&mut sums)).unwrap();
     let sum = d.alloc(DType::F32, 1).unwrap();
     upload_f32(d, sum, &[sums[0] as f32]).unwrap();
     check(d, case, &[sum, dz, p]);
@@ -154,35 +122,17 @@ fn optimizer(d: &mut CpuDevice, case: &Case, len: usize) {
     d.zero(others[1]).unwrap();
     d.zero(others[2]).unwrap();
     let adam = case.operation == "adam";
-    let arenas = Arenas {
-        weights,
-        gradients: others[0],
-        moment1: others[1],
-        moment2: adam.then_some(others[2]),
-        ema: None,
-    };
+    let arenas =
+        Arenas { weights, gradients: others[0], moment1: others[1], moment2: adam.then_some(others[2]), ema: None };
     for step in 0..3 {
         upload_f32(d, others[0], &noise(10 + step, len)).unwrap();
-        d.set_step(StepState {
-            step: u64::from(step),
-            lr: 0.01,
-            ema_decay: 0.0,
-        })
-        .unwrap();
+        d.set_step(StepState { step: u64::from(step), lr: 0.01, ema_decay: 0.0 }).unwrap();
         if adam {
             let epsilon_kind = Epsilon::Outer;
-            let p = AdamParams {
-                beta1: 0.9,
-                beta2: 0.999,
-                epsilon: 1e-8,
-                epsilon_kind,
-            };
+            let p = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind };
             d.adam(&p, &arenas).unwrap();
         } else {
-            let p = SgdParams {
-                momentum: 0.9,
-                l2: 5e-4,
-            };
+            let p = SgdParams { momentum: 0.9, l2: 5e-4 };
             d.sgd(&p, &[(0, len)], &arenas).unwrap();
         }
     }

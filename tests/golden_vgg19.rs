@@ -40,94 +40,43 @@ fn one_training_step_equals_pytorch() {
     let net = Network::new(d, &model, golden.batch, true).unwrap();
     let gradients = net.gradients.unwrap();
     for (i, p) in net.parameters.iter().enumerate() {
-        let scale = if p.is_bias() {
-            0.1
-        } else {
-            (6.0 / p.fan_in() as f64).sqrt()
-        };
-        let values: Vec<f32> = noise(100 + i as u32, p.len)
-            .iter()
-            .map(|v| v * scale as f32)
-            .collect();
+        let scale = if p.is_bias() { 0.1 } else { (6.0 / p.fan_in() as f64).sqrt() };
+        let values: Vec<f32> = noise(100 + i as u32, p.len).iter().map(|v| v * scale as f32).collect();
         upload_f32(d, net.weights.slice(p.offset, p.len), &values).unwrap();
     }
-    let x: Vec<f32> = noise(1, golden.batch * 784)
-        .iter()
-        .map(|&v| ((f64::from(v) + 1.0) / 2.0) as f32)
-        .collect();
+    let x: Vec<f32> = noise(1, golden.batch * 784).iter().map(|&v| ((f64::from(v) + 1.0) / 2.0) as f32).collect();
     upload_f32(d, net.input, &x).unwrap();
-    let labels: Vec<u8> = (0..golden.batch)
-        .map(|i| ((3 * i + 1) % 10) as u8)
-        .collect();
+    let labels: Vec<u8> = (0..golden.batch).map(|i| ((3 * i + 1) % 10) as u8).collect();
     d.upload(net.labels, &labels).unwrap();
     let arena = net.weights.len;
-    let moments: Vec<_> = (0..2)
-        .map(|_| d.alloc(DType::F32, arena).unwrap())
-        .collect();
+    let moments: Vec<_> = (0..2).map(|_| d.alloc(DType::F32, arena).unwrap()).collect();
     let stats = d.alloc(DType::F64, 4).unwrap();
     for view in [moments[0], moments[1], stats] {
         d.zero(view).unwrap();
     }
 
-    d.set_step(StepState {
-        step: 0,
-        lr: golden.lr,
-        ema_decay: 0.0,
-    })
-    .unwrap();
+    d.set_step(StepState { step: 0, lr: golden.lr, ema_decay: 0.0 }).unwrap();
     let seed = golden.seed;
     net.forward(d, net.weights, Mode::Train { seed }).unwrap();
-    d.loss(
-        LossKind::Mean,
-        10,
-        net.logits,
-        net.labels,
-        Some(net.dlogits),
-        stats,
-    )
-    .unwrap();
+    d.loss(LossKind::Mean, 10, net.logits, net.labels, Some(net.dlogits), stats).unwrap();
     net.backward(d, seed).unwrap();
-    let adam = AdamParams {
-        beta1: 0.9,
-        beta2: 0.999,
-        epsilon: 1e-8,
-        epsilon_kind: Epsilon::Outer,
-    };
-    let arenas = Arenas {
-        weights: net.weights,
-        gradients,
-        moment1: moments[0],
-        moment2: Some(moments[1]),
-        ema: None,
-    };
+    let adam = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind: Epsilon::Outer };
+    let arenas = Arenas { weights: net.weights, gradients, moment1: moments[0], moment2: Some(moments[1]), ema: None };
     d.adam(&adam, &arenas).unwrap();
 
-    for (&got, want) in download_f32(d, net.logits)
-        .unwrap()
-        .iter()
-        .zip(&golden.logits)
-    {
+    for (&got, want) in download_f32(d, net.logits).unwrap().iter().zip(&golden.logits) {
         close("logit", f64::from(got), *want, 1.0);
     }
     let mut sums = [0.0f64; 4];
-    d.download(stats, bytemuck::cast_slice_mut(&mut sums))
-        .unwrap();
+    d.download(stats, bytemuck::cast_slice_mut(&mut sums)).unwrap();
     close("loss", sums[0] / golden.batch as f64, golden.loss, 1.0);
-    let (g, w) = (
-        download_f32(d, gradients).unwrap(),
-        download_f32(d, net.weights).unwrap(),
-    );
+    let (g, w) = (download_f32(d, gradients).unwrap(), download_f32(d, net.weights).unwrap());
     assert_eq!(net.parameters.len(), golden.parameters.len());
     for (p, want) in net.parameters.iter().zip(&golden.parameters) {
         assert_eq!(p.name, want.name);
         let g = &g[p.offset..p.offset + p.len];
         let norm = g.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt();
-        close(
-            &format!("{} gradient norm", p.name),
-            norm,
-            want.norm,
-            want.norm,
-        );
+        close(&format!("{} gradient norm", p.name), norm, want.norm, want.norm);
         // The tensor's typical gradient takes the place of one in the contract's bound.
         let typical = want.norm / (p.len as f64).sqrt();
         for (i, &at) in want.at.iter().enumerate() {
@@ -145,10 +94,7 @@ fn one_training_step_equals_pytorch() {
 /// The contract's bound for quantities of size `unit`.
 fn close(what: &str, got: f64, want: f64, unit: f64) {
     let bound = f64::max(1e-5 * unit, 1e-4 * got.abs().max(want.abs()));
-    assert!(
-        (got - want).abs() <= bound,
-        "{what}: {got}, PyTorch has {want}"
-    );
+    assert!((got - want).abs() <= bound, "{what}: {got}, PyTorch has {want}");
 }
 
 /// VGG19 for ImageNet (224x224x3, 1000 classes) runs forward and backward: a finite loss, and every parameter gets
@@ -161,33 +107,16 @@ fn vgg19_runs_on_imagenet_sizes() {
     assert_eq!(model.parameter_count(), 143_667_240);
     let net = Network::new(d, &model, 1, true).unwrap();
     let init = warp19::train::recipe::Init::He;
-    upload_f32(
-        d,
-        net.weights,
-        &warp19::train::init::weights(&model, init, 3),
-    )
-    .unwrap();
+    upload_f32(d, net.weights, &warp19::train::init::weights(&model, init, 3)).unwrap();
     upload_f32(d, net.input, &noise(5, 224 * 224 * 3)).unwrap();
     d.upload(net.labels, &[77]).unwrap();
     let stats = d.alloc(DType::F64, 4).unwrap();
     d.zero(stats).unwrap();
     net.forward(d, net.weights, Mode::Eval).unwrap();
-    d.loss(
-        LossKind::Mean,
-        1000,
-        net.logits,
-        net.labels,
-        Some(net.dlogits),
-        stats,
-    )
-    .unwrap();
+    d.loss(LossKind::Mean, 1000, net.logits, net.labels, Some(net.dlogits), stats).unwrap();
     let mut sums = [0.0f64; 4];
-    d.download(stats, bytemuck::cast_slice_mut(&mut sums))
-        .unwrap();
-    assert!(
-        sums[0] > 0.0 && sums[0].is_finite() && sums[3] == 0.0,
-        "{sums:?}"
-    );
+    d.download(stats, bytemuck::cast_slice_mut(&mut sums)).unwrap();
+    assert!(sums[0] > 0.0 && sums[0].is_finite() && sums[3] == 0.0, "{sums:?}");
     net.backward(d, 0).unwrap();
     let g = download_f32(d, net.gradients.unwrap()).unwrap();
     for p in &net.parameters {

@@ -15,12 +15,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn sample() -> Images {
-    Images {
-        count: 3,
-        height: 4,
-        width: 5,
-        pixels: (0..60).collect(),
-    }
+    Images { count: 3, height: 4, width: 5, pixels: (0..60).collect() }
 }
 
 fn images_error(bytes: &[u8]) -> Error {
@@ -59,20 +54,12 @@ fn files_are_read_raw_and_compressed_whatever_their_name() {
 
 #[test]
 fn a_count_of_zero_is_an_empty_file() {
-    assert_eq!(
-        idx::parse_labels(&[0, 0, 8, 1, 0, 0, 0, 0], Path::new("x")).unwrap(),
-        [0u8; 0]
-    );
+    assert_eq!(idx::parse_labels(&[0, 0, 8, 1, 0, 0, 0, 0], Path::new("x")).unwrap(), [0u8; 0]);
 }
 
 #[test]
 fn wrong_magic() {
-    for bytes in [
-        &b"\x89PNG\r\n\x1a\n"[..],
-        b"<html>",
-        &[0, 0, 7, 3, 0, 0, 0, 0],
-        b"ab",
-    ] {
+    for bytes in [&b"\x89PNG\r\n\x1a\n"[..], b"<html>", &[0, 0, 7, 3, 0, 0, 0, 0], b"ab"] {
         let error = images_error(bytes);
         assert!(matches!(error, Error::IdxMagic { .. }), "{error}");
         assert!(error.to_string().contains("test-file is not an IDX file"));
@@ -81,13 +68,8 @@ fn wrong_magic() {
 
 #[test]
 fn wrong_element_type() {
-    let error = images_error(&[
-        0, 0, 0x0d, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0,
-    ]);
-    assert!(
-        matches!(error, Error::IdxElementType { code: 0x0d, .. }),
-        "{error}"
-    );
+    let error = images_error(&[0, 0, 0x0d, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0]);
+    assert!(matches!(error, Error::IdxElementType { code: 0x0d, .. }), "{error}");
     assert!(error.to_string().contains("32-bit float"));
 }
 
@@ -95,29 +77,9 @@ fn wrong_element_type() {
 fn images_and_labels_exchanged() {
     let labels = idx::encode_labels(&[0; 12]).unwrap();
     let error = images_error(&labels);
-    assert!(
-        matches!(
-            error,
-            Error::IdxDimensionCount {
-                expected: 3,
-                found: 1,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, Error::IdxDimensionCount { expected: 3, found: 1, .. }), "{error}");
     let error = labels_error(&idx::encode_images(&sample()).unwrap());
-    assert!(
-        matches!(
-            error,
-            Error::IdxDimensionCount {
-                expected: 1,
-                found: 3,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, Error::IdxDimensionCount { expected: 1, found: 3, .. }), "{error}");
 }
 
 #[test]
@@ -126,10 +88,7 @@ fn every_truncation_is_named() {
     for len in 0..whole.len() {
         for bytes in [whole[..len].to_vec(), gzip(&whole[..len])] {
             let error = images_error(&bytes);
-            let Error::IdxTruncated {
-                expected, found, ..
-            } = error
-            else {
+            let Error::IdxTruncated { expected, found, .. } = error else {
                 panic!("{len} bytes: {error}");
             };
             assert_eq!(found, len as u64);
@@ -144,10 +103,7 @@ fn trailing_bytes() {
     bytes.push(0);
     for bytes in [bytes.clone(), gzip(&bytes)] {
         let error = images_error(&bytes);
-        assert!(
-            matches!(error, Error::IdxTrailing { expected: 76, .. }),
-            "{error}"
-        );
+        assert!(matches!(error, Error::IdxTrailing { expected: 76, .. }), "{error}");
     }
 }
 
@@ -156,10 +112,7 @@ fn a_cut_or_damaged_gzip_stream() {
     let packed = gzip(&idx::encode_images(&sample()).unwrap());
     for len in 2..packed.len() {
         let error = images_error(&packed[..len]);
-        assert!(
-            matches!(error, Error::IdxGzip { .. }),
-            "{len} bytes: {error}"
-        );
+        assert!(matches!(error, Error::IdxGzip { .. }), "{len} bytes: {error}");
     }
     let mut wrong_sum = packed.clone();
     let crc = packed.len() - 8;
@@ -167,10 +120,7 @@ fn a_cut_or_damaged_gzip_stream() {
     assert!(matches!(images_error(&wrong_sum), Error::IdxGzip { .. }));
     let mut garbage_after = packed;
     garbage_after.extend_from_slice(b"garbage");
-    assert!(matches!(
-        images_error(&garbage_after),
-        Error::IdxGzip { .. }
-    ));
+    assert!(matches!(images_error(&garbage_after), Error::IdxGzip { .. }));
 }
 
 #[test]
@@ -199,15 +149,9 @@ fn what_is_no_file() {
 fn the_writer_refuses_sizes_that_disagree() {
     let mut images = sample();
     images.pixels.pop();
-    assert!(matches!(
-        idx::encode_images(&images),
-        Err(Error::Shape { .. })
-    ));
+    assert!(matches!(idx::encode_images(&images), Err(Error::Shape { .. })));
     images.count = usize::MAX;
-    assert!(matches!(
-        idx::encode_images(&images),
-        Err(Error::Shape { .. })
-    ));
+    assert!(matches!(idx::encode_images(&images), Err(Error::Shape { .. })));
 }
 
 proptest! {

@@ -76,19 +76,9 @@ fn allocations_are_bounded_by_the_file() {
             raw.extend_from_slice(&data);
             let packed = gzip(&raw);
             let peak = peak_of(|| drop(idx::parse_images(&raw, name)));
-            prop_assert!(
-                peak <= raw.len() + OVERHEAD,
-                "raw {:?}: {}",
-                dimensions,
-                peak
-            );
+            prop_assert!(peak <= raw.len() + OVERHEAD, "raw {:?}: {}", dimensions, peak);
             let peak = peak_of(|| drop(idx::parse_images(&packed, name)));
-            prop_assert!(
-                peak <= 2 * raw.len() + OVERHEAD,
-                "gzip {:?}: {}",
-                dimensions,
-                peak
-            );
+            prop_assert!(peak <= 2 * raw.len() + OVERHEAD, "gzip {:?}: {}", dimensions, peak);
             Ok(())
         })
         .unwrap();

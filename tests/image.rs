@@ -16,10 +16,7 @@ fn seven(width: usize, height: usize) -> Vec<bool> {
         let stem = (0.30..0.90).contains(&y) && (x - along).abs() < 0.05;
         bar || stem
     };
-    (0..height)
-        .flat_map(|y| (0..width).map(move |x| (x as f32 / w, y as f32 / h)))
-        .map(|(x, y)| ink(x, y))
-        .collect()
+    (0..height).flat_map(|y| (0..width).map(move |x| (x as f32 / w, y as f32 / h))).map(|(x, y)| ink(x, y)).collect()
 }
 
 /// A picture to be written as PNG: samples of 8 or 16 bits a channel, or packed below.
@@ -70,13 +67,7 @@ impl Picture {
 }
 
 /// The picture of `ink` in a colour type and depth; `paper` and `pen` are greys from 0 to 1.
-fn picture(
-    ink: &[bool],
-    width: usize,
-    kind: (ColorType, BitDepth),
-    paper: f32,
-    pen: f32,
-) -> Picture {
+fn picture(ink: &[bool], width: usize, kind: (ColorType, BitDepth), paper: f32, pen: f32) -> Picture {
     let (colour, depth) = kind;
     let most = ((1u32 << depth as u32) - 1) as f32;
     let level = |grey: f32| (grey * most).round() as u16;
@@ -134,20 +125,13 @@ fn extent(digit: &[u8]) -> (usize, usize, usize, usize) {
     let column = |i: usize| (0..28).any(|j| digit[j * 28 + i] > 0);
     let rows: Vec<usize> = (0..28).filter(|&i| inked(i)).collect();
     let columns: Vec<usize> = (0..28).filter(|&i| column(i)).collect();
-    (
-        rows[0],
-        *rows.last().unwrap(),
-        columns[0],
-        *columns.last().unwrap(),
-    )
+    (rows[0], *rows.last().unwrap(), columns[0], *columns.last().unwrap())
 }
 
 fn centre(digit: &[u8]) -> (f64, f64) {
     let mass: f64 = digit.iter().map(|&v| f64::from(v)).sum();
     let along = |of: fn(usize) -> usize| {
-        let sum: f64 = (0..784)
-            .map(|i| f64::from(digit[i]) * (of(i) as f64 + 0.5))
-            .sum();
+        let sum: f64 = (0..784).map(|i| f64::from(digit[i]) * (of(i) as f64 + 0.5)).sum();
         sum / mass
     };
     (along(|i| i / 28), along(|i| i % 28))
@@ -185,10 +169,7 @@ fn a_digit_is_placed_as_mnist_places_it() {
     assert_eq!((bottom + 1 - top, right + 1 - left), (20, 20));
     // The middle of mass lies in the pixel (14, 14), as in MNIST.
     let (y, x) = centre(&digit);
-    assert!(
-        (14.0..15.0).contains(&y) && (14.0..15.0).contains(&x),
-        "{y} {x}"
-    );
+    assert!((14.0..15.0).contains(&y) && (14.0..15.0).contains(&x), "{y} {x}");
     assert_eq!(digit.iter().max(), Some(&255));
     assert_eq!(digit[0], 0);
 }
@@ -197,9 +178,8 @@ fn a_digit_is_placed_as_mnist_places_it() {
 fn the_aspect_ratio_is_kept() {
     let folder = Folder::new();
     // A bar of 10 x 100 pixels in 200 x 200: 2 x 20 in the digit.
-    let ink: Vec<bool> = (0..200 * 200)
-        .map(|i| (90..100).contains(&(i % 200)) && (20..120).contains(&(i / 200)))
-        .collect();
+    let ink: Vec<bool> =
+        (0..200 * 200).map(|i| (90..100).contains(&(i % 200)) && (20..120).contains(&(i / 200))).collect();
     let digit = folder.digit(&picture(&ink, 200, GREY8, 0.0, 1.0));
     assert_eq!(extent(&digit), (4, 23, 13, 14));
     assert!(digit.iter().all(|&v| v == 0 || v == 255));
@@ -236,13 +216,7 @@ fn a_28x28_digit_on_dark_passes_unchanged() {
         assert_eq!(folder.digit(&grey), digit);
         let wide = Picture {
             samples: digit.iter().map(|&v| u16::from(v) * 257).collect(),
-            ..picture(
-                &[false; 784],
-                28,
-                (ColorType::Grayscale, BitDepth::Sixteen),
-                0.0,
-                1.0,
-            )
+            ..picture(&[false; 784], 28, (ColorType::Grayscale, BitDepth::Sixteen), 0.0, 1.0)
         };
         assert_eq!(folder.digit(&wide), digit);
         let path = folder.path("rgb.png");
@@ -258,10 +232,7 @@ fn a_28x28_digit_on_light_is_inverted_and_placed() {
     let digit = folder.digit(&picture(&seven(28, 28), 28, GREY8, 1.0, 0.0));
     assert_eq!(digit[0], 0);
     let (y, x) = centre(&digit);
-    assert!(
-        (14.0..15.0).contains(&y) && (14.0..15.0).contains(&x),
-        "{y} {x}"
-    );
+    assert!((14.0..15.0).contains(&y) && (14.0..15.0).contains(&x), "{y} {x}");
 }
 
 #[test]
@@ -270,11 +241,7 @@ fn transparency_is_composed_whatever_the_pen() {
     let ink = seven(120, 120);
     let expected = folder.digit(&picture(&ink, 120, GREY8, 1.0, 0.0));
     let rgba = |pixel: &dyn Fn(usize, bool) -> [u16; 4]| Picture {
-        samples: ink
-            .iter()
-            .enumerate()
-            .flat_map(|(i, &is_ink)| pixel(i, is_ink))
-            .collect(),
+        samples: ink.iter().enumerate().flat_map(|(i, &is_ink)| pixel(i, is_ink)).collect(),
         ..picture(&ink, 120, (ColorType::Rgba, BitDepth::Eight), 1.0, 0.0)
     };
     // A pen of one colour on nothing; the colour under full transparency must not matter.
@@ -284,10 +251,7 @@ fn transparency_is_composed_whatever_the_pen() {
                 true => [pen, pen, pen, 255],
                 false => [under, under, under, 0],
             });
-            assert!(
-                folder.digit(&on_nothing) == expected,
-                "pen {pen} under {under}"
-            );
+            assert!(folder.digit(&on_nothing) == expected, "pen {pen} under {under}");
         }
     }
     // Opaque paper and pen with a transparent margin.
@@ -315,10 +279,7 @@ fn faint_and_coloured_pens_reach_full_ink() {
     let difference = |a: &[u8]| a.iter().zip(&expected).map(|(a, b)| a.abs_diff(*b)).max();
     assert!(difference(&faint) <= Some(1));
     let blue = Picture {
-        samples: ink
-            .iter()
-            .flat_map(|&i| if i { [20, 40, 200] } else { [250, 250, 240] })
-            .collect(),
+        samples: ink.iter().flat_map(|&i| if i { [20, 40, 200] } else { [250, 250, 240] }).collect(),
         ..picture(&ink, 120, (ColorType::Rgb, BitDepth::Eight), 1.0, 0.0)
     };
     assert!(difference(&folder.digit(&blue)) <= Some(1));
@@ -348,10 +309,7 @@ fn other_frames() {
         assert_eq!(digit.len(), height * width);
         assert!(digit.iter().any(|&v| v > 0), "{height}x{width}");
     }
-    assert!(matches!(
-        digit_from_png(&path, 0, 28),
-        Err(Error::Invalid(_))
-    ));
+    assert!(matches!(digit_from_png(&path, 0, 28), Err(Error::Invalid(_))));
 }
 
 #[test]
@@ -365,20 +323,11 @@ fn blank_pictures_are_errors() {
     }
     let clear = Picture {
         samples: vec![0; 4 * 50 * 50],
-        ..picture(
-            &[false; 2500],
-            50,
-            (ColorType::Rgba, BitDepth::Eight),
-            1.0,
-            0.0,
-        )
+        ..picture(&[false; 2500], 50, (ColorType::Rgba, BitDepth::Eight), 1.0, 0.0)
     };
     let path = folder.path("clear.png");
     clear.write(&path);
-    assert!(matches!(
-        digit_from_png(&path, 28, 28),
-        Err(Error::ImageBlank { .. })
-    ));
+    assert!(matches!(digit_from_png(&path, 28, 28), Err(Error::ImageBlank { .. })));
 }
 
 #[test]
@@ -386,12 +335,7 @@ fn damaged_files_are_errors() {
     let folder = Folder::new();
     let ink: Vec<u8> = seven(60, 60).iter().map(|&i| u8::from(i) * 255).collect();
     let whole = encode_png(60, 60, Colour::Grey, &ink).unwrap();
-    for bytes in [
-        &b""[..],
-        b"not a png",
-        &whole[..20],
-        &whole[..whole.len() / 2],
-    ] {
+    for bytes in [&b""[..], b"not a png", &whole[..20], &whole[..whole.len() / 2]] {
         let error = folder.error(bytes);
         assert!(matches!(error, Error::Png { .. }), "{error}");
         assert!(error.to_string().contains("bad.png"));
@@ -418,34 +362,19 @@ fn a_huge_picture_is_refused_by_its_header() {
     let crc = crc32(&bytes[12..29]).to_be_bytes();
     bytes[29..33].copy_from_slice(&crc);
     let error = folder.error(&bytes);
-    assert!(
-        matches!(error, Error::ImageTooLarge { width: 60_000, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, Error::ImageTooLarge { width: 60_000, .. }), "{error}");
 }
 
 /// The checksum of PNG chunks (polynomial 0xedb88320).
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |c, _| {
-            if c & 1 == 1 {
-                0xedb8_8320 ^ (c >> 1)
-            } else {
-                c >> 1
-            }
-        })
+        (0..8).fold(crc ^ u32::from(byte), |c, _| if c & 1 == 1 { 0xedb8_8320 ^ (c >> 1) } else { c >> 1 })
     })
 }
 
 #[test]
 fn the_writer_refuses_sizes_that_disagree() {
-    assert!(matches!(
-        encode_png(2, 2, Colour::Rgb, &[0; 4]),
-        Err(Error::Shape { .. })
-    ));
-    assert!(matches!(
-        encode_png(usize::MAX, 2, Colour::Grey, &[0; 4]),
-        Err(Error::Shape { .. })
-    ));
+    assert!(matches!(encode_png(2, 2, Colour::Rgb, &[0; 4]), Err(Error::Shape { .. })));
+    assert!(matches!(encode_png(usize::MAX, 2, Colour::Grey, &[0; 4]), Err(Error::Shape { .. })));
     assert!(encode_png(0, 0, Colour::Grey, &[]).is_err());
 }

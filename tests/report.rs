@@ -43,15 +43,8 @@ fn data(page: &str) -> serde_json::Value {
     serde_json::from_str(&rest[..rest.find("</script>").unwrap()]).unwrap()
 }
 
-const PICTURES: [&str; 7] = [
-    "accuracy.png",
-    "loss.png",
-    "time.png",
-    "errors.png",
-    "correct.png",
-    "confusion.png",
-    "features.png",
-];
+const PICTURES: [&str; 7] =
+    ["accuracy.png", "loss.png", "time.png", "errors.png", "correct.png", "confusion.png", "features.png"];
 
 #[test]
 fn training_ends_with_pictures_that_tell_what_evaluation_tells() {
@@ -87,14 +80,8 @@ fn training_ends_with_pictures_that_tell_what_evaluation_tells() {
             row.iter().any(|&p| p > row[label])
         })
         .collect();
-    let mut images: Vec<usize> = listed
-        .iter()
-        .map(|e| e["image"].as_u64().unwrap() as usize)
-        .collect();
-    let sureness: Vec<f64> = listed
-        .iter()
-        .map(|e| e["top"][0][1].as_f64().unwrap())
-        .collect();
+    let mut images: Vec<usize> = listed.iter().map(|e| e["image"].as_u64().unwrap() as usize).collect();
+    let sureness: Vec<f64> = listed.iter().map(|e| e["top"][0][1].as_f64().unwrap()).collect();
     assert!(sureness.is_sorted_by(|a, b| a >= b), "{sureness:?}");
     let first = images[0];
     images.sort_unstable();
@@ -127,10 +114,7 @@ fn pictures_repeat_to_the_byte_and_old_pages_go() {
     for file in PICTURES.iter().chain(&["report.html"]) {
         let bytes = |out: &str| std::fs::read(dir.join(out).join(file)).unwrap();
         assert!(bytes("a") == bytes("b"), "{file}");
-        assert!(
-            bytes("a") == bytes("run"),
-            "{file}: at the end of training and later"
-        );
+        assert!(bytes("a") == bytes("run"), "{file}: at the end of training and later");
     }
     assert!(!dir.join("b/errors-99.png").exists());
     assert!(dir.join("b/errors-of-mine.png").exists());
@@ -141,18 +125,12 @@ fn several_runs_share_the_curves() {
     let place = workplace("");
     let dir = place.path();
     trained(dir, "--out other/run --epochs 1 --seed 3");
-    ok(&mut warp19_in(
-        dir,
-        "report run other/run --data set --out both",
-    ));
+    ok(&mut warp19_in(dir, "report run other/run --data set --out both"));
     let curve = |out: &str| picture(&dir.join(out).join("accuracy.png")).2;
     assert!(curve("both") != curve("run"));
     let page = std::fs::read_to_string(dir.join("both/report.html")).unwrap();
     assert_eq!(data(&page).as_array().unwrap().len(), 2);
-    assert!(
-        page.contains("<option value=\"1\">run (2)</option>"),
-        "equal names are told apart"
-    );
+    assert!(page.contains("<option value=\"1\">run (2)</option>"), "equal names are told apart");
 }
 
 /// What is left of a run after a crash, a copy without the large files, or a stop before the first epoch's end.
@@ -187,19 +165,12 @@ fn incomplete_runs_give_what_they_have() {
     assert_eq!(data(&page), serde_json::json!([]));
     // The best epoch comes from the metrics then, and is the one of the checkpoint.
     let found = read(dir, "run").best;
-    std::fs::rename(
-        dir.join("best.safetensors"),
-        dir.join("run/best.safetensors"),
-    )
-    .unwrap();
+    std::fs::rename(dir.join("best.safetensors"), dir.join("run/best.safetensors")).unwrap();
     assert_eq!(found, read(dir, "run").best);
 
     std::fs::write(dir.join("run/best.safetensors"), "half").unwrap();
     fails(&mut report(), &["best.safetensors"]);
-    fails(
-        &mut warp19_in(dir, "report set"),
-        &["not the folder of a run"],
-    );
+    fails(&mut warp19_in(dir, "report set"), &["not the folder of a run"]);
     fails(&mut warp19_in(dir, "report nowhere"), &["no run folder"]);
     run(&mut warp19_in(dir, "report"), 2);
 
@@ -213,13 +184,7 @@ fn a_network_without_errors_gets_a_page_that_says_so() {
     let place = workplace("--limit 150");
     let dir = place.path();
     let run = read(dir, "run");
-    let answers: Vec<u8> = run
-        .tested
-        .unwrap()
-        .guesses
-        .iter()
-        .map(|g| g.answer() as u8)
-        .collect();
+    let answers: Vec<u8> = run.tested.unwrap().guesses.iter().map(|g| g.answer() as u8).collect();
     idx::write_labels(&dir.join("set/t10k-labels-idx1-ubyte"), &answers).unwrap();
     ok(&mut warp19_in(dir, "report run --data set --out out"));
     let (_, height, _) = picture(&dir.join("out/errors.png"));

@@ -13,10 +13,7 @@ fn browser() -> PathBuf {
         return path.into();
     }
     let fetched = repository().join(".cache/chromium/chromium");
-    assert!(
-        fetched.is_file(),
-        "no browser: run scripts/fetch_browser.sh, or set CHROMIUM to the path of one"
-    );
+    assert!(fetched.is_file(), "no browser: run scripts/fetch_browser.sh, or set CHROMIUM to the path of one");
     fetched
 }
 
@@ -25,10 +22,7 @@ fn the_page_works_by_mouse_and_keyboard_on_a_desk_and_on_a_phone() {
     let browser = browser();
     let dir = workplace(600, 600);
     // One epoch, so that there are errors to show, more than fit on the gallery's first page.
-    ok(&mut train(
-        dir.path(),
-        "--lr 0.001 --batch 50 --epochs 1 --out run",
-    ));
+    ok(&mut train(dir.path(), "--lr 0.001 --batch 50 --epochs 1 --out run"));
     let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report-browser");
     let said = ok(Command::new("node")
         .args(["--experimental-websocket", "--no-warnings"])

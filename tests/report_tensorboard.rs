@@ -16,11 +16,7 @@ fn crc32c(bytes: &[u8]) -> u32 {
     for &byte in bytes {
         crc ^= u32::from(byte);
         for _ in 0..8 {
-            crc = if crc & 1 == 1 {
-                crc >> 1 ^ 0x82f6_3b78
-            } else {
-                crc >> 1
-            };
+            crc = if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 };
         }
     }
     !crc
@@ -32,17 +28,9 @@ fn records(bytes: &[u8]) -> Vec<Vec<u8>> {
     let (mut at, mut out) = (0, Vec::new());
     while at < bytes.len() {
         let length = u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;
-        assert_eq!(
-            word(at + 8),
-            masked(&bytes[at..at + 8]),
-            "checksum of the length at {at}"
-        );
+        assert_eq!(word(at + 8), masked(&bytes[at..at + 8]), "checksum of the length at {at}");
         let data = &bytes[at + 12..at + 12 + length];
-        assert_eq!(
-            word(at + 12 + length),
-            masked(data),
-            "checksum of the data at {at}"
-        );
+        assert_eq!(word(at + 12 + length), masked(data), "checksum of the data at {at}");
         out.push(data.to_vec());
         at += 16 + length;
     }
@@ -89,10 +77,7 @@ fn one(fields: &[(u64, Vec<u8>)], number: u64) -> Option<&[u8]> {
 }
 
 fn only_file(dir: &Path) -> Vec<u8> {
-    let files: Vec<_> = std::fs::read_dir(dir)
-        .unwrap()
-        .map(|e| e.unwrap())
-        .collect();
+    let files: Vec<_> = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap()).collect();
     assert_eq!(files.len(), 1, "{files:?}");
     let name = files[0].file_name().to_string_lossy().into_owned();
     assert!(name.starts_with("events.out.tfevents."), "{name}");
@@ -106,10 +91,7 @@ fn event_files_hold_the_metrics_and_the_error_sheet() {
     // In two parts: the second one's file holds both.
     let first = "--lr 0.001 --batch 50 --epochs 3 --out run --steps 15 --tensorboard";
     ok(&mut train(dir, first));
-    ok(&mut warp19_in(
-        dir,
-        "train --resume run --data set --tensorboard",
-    ));
+    ok(&mut warp19_in(dir, "train --resume run --data set --tensorboard"));
 
     let records = records(&only_file(&dir.join("run/tensorboard")));
     let version = fields(&records[0]);
@@ -145,11 +127,7 @@ fn event_files_hold_the_metrics_and_the_error_sheet() {
             ("epoch", e.epoch as f64),
             ("images_per_second", e.images_per_second),
         ] {
-            assert_eq!(
-                scalars.get(&(tag.to_string(), e.step)),
-                Some(&(value as f32)),
-                "{tag}"
-            );
+            assert_eq!(scalars.get(&(tag.to_string(), e.step)), Some(&(value as f32)), "{tag}");
         }
     }
     let [(tag, step, image)] = &pictures[..] else {
@@ -168,10 +146,7 @@ fn event_files_hold_the_metrics_and_the_error_sheet() {
 /// TensorBoard's own reader finds the same.
 fn tensorboard_reads(run: &Path) {
     let packages = repository().join(".cache/tensorboard");
-    assert!(
-        packages.is_dir(),
-        "TensorBoard is missing: run scripts/fetch_tensorboard.sh"
-    );
+    assert!(packages.is_dir(), "TensorBoard is missing: run scripts/fetch_tensorboard.sh");
     let python = std::env::var("PYTHON").unwrap_or("python3".into());
     let said = ok(Command::new(python)
         .arg(repository().join("tests/report/read_events.py"))

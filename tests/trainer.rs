@@ -37,16 +37,9 @@ fn config(data: &Dataset) -> Config {
 }
 
 /// Runs from the folder's checkpoint, if there is one, and is asked to stop once `step` steps are done.
-fn run(
-    dir: &Path,
-    config: &Config,
-    stop_at: Option<u64>,
-) -> (warp19::Result<Outcome>, Vec<String>) {
+fn run(dir: &Path, config: &Config, stop_at: Option<u64>) -> (warp19::Result<Outcome>, Vec<String>) {
     let d = &mut CpuDevice::new(Some(2)).unwrap();
-    let from = dir
-        .join(LAST)
-        .exists()
-        .then(|| Checkpoint::read(&dir.join(LAST)).unwrap());
+    let from = dir.join(LAST).exists().then(|| Checkpoint::read(&dir.join(LAST)).unwrap());
     let mut trainer = Trainer::new(d, config.clone(), &dataset(), dir, from).unwrap();
     let stop = AtomicBool::new(false);
     let mut warnings = Vec::new();
@@ -68,10 +61,7 @@ fn an_interrupt_at_an_epochs_last_step_owes_no_evaluation() {
     let data = dataset();
     let config = config(&data);
     let (whole, cut) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    assert_eq!(
-        run(whole.path(), &config, None).0.unwrap(),
-        Outcome::Finished
-    );
+    assert_eq!(run(whole.path(), &config, None).0.unwrap(), Outcome::Finished);
     let stopped = run(cut.path(), &config, Some(3)).0.unwrap();
     assert_eq!(stopped, Outcome::Interrupted);
     let lines = |dir: &Path| metrics::read(&dir.join("metrics.jsonl")).unwrap();
@@ -86,10 +76,7 @@ fn an_interrupt_at_an_epochs_last_step_owes_no_evaluation() {
         assert!(bytes(whole.path()) == bytes(cut.path()), "{file}");
     }
     for (a, b) in lines(whole.path()).iter().zip(&lines(cut.path())) {
-        assert_eq!(
-            (a.step, a.train_loss, a.test_loss),
-            (b.step, b.train_loss, b.test_loss)
-        );
+        assert_eq!((a.step, a.train_loss, a.test_loss), (b.step, b.train_loss, b.test_loss));
     }
     let steps: Vec<u64> = lines(cut.path()).iter().map(|e| e.step).collect();
     assert_eq!(steps, [3, 5, 8]);
@@ -102,10 +89,7 @@ fn a_diverged_run_stops_and_its_last_checkpoint_is_finite() {
     config.recipe.lr = 1e18;
     let dir = tempfile::tempdir().unwrap();
     let error = run(dir.path(), &config, None).0.unwrap_err().to_string();
-    assert!(
-        error.contains("diverged") && error.contains("--lr"),
-        "{error}"
-    );
+    assert!(error.contains("diverged") && error.contains("--lr"), "{error}");
     // With a checkpoint after every step, one was written before the weights were lost.
     let checkpoint = Checkpoint::read(&dir.path().join(LAST)).unwrap();
     for (name, values) in &checkpoint.arenas {
@@ -120,12 +104,7 @@ fn a_diverged_run_stops_and_its_last_checkpoint_is_finite() {
 fn a_run_that_does_not_learn_is_noticed() {
     let data = dataset();
     let mut config = config(&data);
-    config.recipe = Recipe {
-        epochs: 103,
-        batch: 50,
-        lr: 1e-12,
-        ..Recipe::named(Some("article"), "vgg19").unwrap()
-    };
+    config.recipe = Recipe { epochs: 103, batch: 50, lr: 1e-12, ..Recipe::named(Some("article"), "vgg19").unwrap() };
     config.images = 50;
     let dir = tempfile::tempdir().unwrap();
     let (outcome, warnings) = run(dir.path(), &config, None);

@@ -27,35 +27,13 @@ impl Case {
         for _ in 0..3 {
             params.extend(n.to_le_bytes());
         }
-        let cfg = LaunchConfig {
-            grid: [n / tile, n / tile, 1],
-            block: [256, 1, 1],
-            dynamic_shared: 0,
-            params,
-        };
-        Case {
-            memory,
-            module,
-            profile,
-            cfg,
-            kernel,
-        }
+        let cfg = LaunchConfig { grid: [n / tile, n / tile, 1], block: [256, 1, 1], dynamic_shared: 0, params };
+        Case { memory, module, profile, cfg, kernel }
     }
 
     fn run(&self, opts: &Options) {
-        let report = launch(
-            &self.module,
-            self.kernel,
-            &self.cfg,
-            &self.memory,
-            &self.profile,
-            opts,
-            &mut |_| {},
-        );
-        assert!(
-            report.fault.is_none() && report.findings.is_empty(),
-            "{report:?}"
-        );
+        let report = launch(&self.module, self.kernel, &self.cfg, &self.memory, &self.profile, opts, &mut |_| {});
+        assert!(report.fault.is_none() && report.findings.is_empty(), "{report:?}");
     }
 }
 
@@ -67,20 +45,12 @@ fn gemm(c: &mut Criterion) {
         ("bf16 mma 1024", Case::new(bf16, "gemm_bf16", 1024, 2, 128)),
     ];
     let plain = Options::default();
-    let checked = Options {
-        mem: true,
-        init: true,
-        race: true,
-        sync: true,
-        ..Options::default()
-    };
+    let checked = Options { mem: true, init: true, race: true, sync: true, ..Options::default() };
     let mut group = c.benchmark_group("gemm");
     group.sample_size(10);
     for (name, case) in &cases {
         group.bench_function(*name, |b| b.iter(|| case.run(&plain)));
-        group.bench_function(format!("{name}, all checks"), |b| {
-            b.iter(|| case.run(&checked))
-        });
+        group.bench_function(format!("{name}, all checks"), |b| b.iter(|| case.run(&checked)));
     }
     group.finish();
 }

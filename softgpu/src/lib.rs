@@ -22,8 +22,7 @@ pub mod run;
 pub use check::{Finding, FindingKind, Source};
 pub use counters::{Counters, Executed, Occupancy, Traffic};
 pub use exec::{
-    Fault, KernelInfo, LaunchConfig, LaunchReport, LoadError, Module, Options, ParamInfo,
-    Registers, launch,
+    Fault, KernelInfo, LaunchConfig, LaunchReport, LoadError, Module, Options, ParamInfo, Registers, launch,
 };
 pub use library::{Library, LibraryError, library_path};
 pub use memory::{Allocation, Memory, MemoryError};

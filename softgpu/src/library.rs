@@ -64,12 +64,8 @@ impl Library {
     /// Errors: the file is not there or can't be loaded, or a real driver was loaded before.
     pub fn load() -> Result<Library, LibraryError> {
         let path = library_path()?;
-        let failed = |reason: String| LibraryError::Load {
-            path: path.clone(),
-            reason,
-        };
-        let name = CString::new(path.as_os_str().as_encoded_bytes())
-            .map_err(|error| failed(error.to_string()))?;
+        let failed = |reason: String| LibraryError::Load { path: path.clone(), reason };
+        let name = CString::new(path.as_os_str().as_encoded_bytes()).map_err(|error| failed(error.to_string()))?;
         // SAFETY: C strings; the handle is kept for the life of the process.
         unsafe {
             let handle = libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL);
@@ -92,10 +88,9 @@ impl Library {
                 }
             };
             Ok(Library {
-                set: std::mem::transmute::<
-                    *mut c_void,
-                    unsafe extern "C" fn(*const c_char, *const c_char) -> c_int,
-                >(symbol(c"softgpu_set")?),
+                set: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(*const c_char, *const c_char) -> c_int>(
+                    symbol(c"softgpu_set")?,
+                ),
                 take: std::mem::transmute::<
                     *mut c_void,
                     unsafe extern "C" fn(*const c_char, *mut c_char, *mut usize) -> c_int,
@@ -115,10 +110,7 @@ impl Library {
         // SAFETY: two C strings.
         match unsafe { (self.set)(a.as_ptr(), b.as_ptr()) } {
             0 => Ok(()),
-            code => Err(LibraryError::Refused {
-                what,
-                message: format!("error {code}; the log says why"),
-            }),
+            code => Err(LibraryError::Refused { what, message: format!("error {code}; the log says why") }),
         }
     }
 
@@ -150,9 +142,6 @@ impl Library {
                 return Ok(String::from_utf8_lossy(&text).into_owned());
             }
         }
-        Err(LibraryError::Refused {
-            what: what.into(),
-            message: "cuInit has not been called".into(),
-        })
+        Err(LibraryError::Refused { what: what.into(), message: "cuInit has not been called".into() })
     }
 }

@@ -141,10 +141,7 @@ impl Profile {
             found.blocks >= blocks || found.bound != Bound::Registers
         };
         let counts = (8..=248).rev().step_by(8);
-        std::iter::once(MAX_REGISTERS_PER_THREAD)
-            .chain(counts)
-            .find(fit)
-            .unwrap_or(8)
+        std::iter::once(MAX_REGISTERS_PER_THREAD).chain(counts).find(fit).unwrap_or(8)
     }
 
     /// Blocks of a kernel that one multiprocessor holds at once, and what bounds them.
@@ -154,27 +151,17 @@ impl Profile {
     /// its granularity; 0 when a single block does not fit. `registers` 0 means not known and does not bound.
     pub fn occupancy(&self, threads: u32, registers: u32, shared: u32) -> Occupancy {
         let warps_per_block = threads.div_ceil(WARP);
-        if threads == 0
-            || threads > self.max_threads_per_block
-            || shared > self.shared_per_block_optin
-        {
+        if threads == 0 || threads > self.max_threads_per_block || shared > self.shared_per_block_optin {
             return Occupancy::default();
         }
-        let mut found = Occupancy {
-            blocks: self.max_blocks_per_sm,
-            warps: 0,
-            bound: Bound::Blocks,
-        };
+        let mut found = Occupancy { blocks: self.max_blocks_per_sm, warps: 0, bound: Bound::Blocks };
         let mut limit = |blocks: u32, bound: Bound| {
             if blocks < found.blocks {
                 found.blocks = blocks;
                 found.bound = bound;
             }
         };
-        limit(
-            self.max_threads_per_sm / WARP / warps_per_block,
-            Bound::Warps,
-        );
+        limit(self.max_threads_per_sm / WARP / warps_per_block, Bound::Warps);
         if registers > 0 {
             let warps = self.registers_per_sm / Self::registers_per_warp(registers) / 4 * 4;
             limit(warps / warps_per_block, Bound::Registers);
@@ -189,12 +176,8 @@ impl Profile {
 
     /// Dynamic shared memory left to each block when `blocks` are to share a multiprocessor, bytes.
     pub fn shared_for_blocks(&self, blocks: u32, static_shared: u32) -> u32 {
-        let share =
-            self.shared_per_sm / blocks.max(1) / self.shared_granularity * self.shared_granularity;
-        share
-            .saturating_sub(self.shared_reserved)
-            .min(self.shared_per_block_optin)
-            .saturating_sub(static_shared)
+        let share = self.shared_per_sm / blocks.max(1) / self.shared_granularity * self.shared_granularity;
+        share.saturating_sub(self.shared_reserved).min(self.shared_per_block_optin).saturating_sub(static_shared)
     }
 
     /// The value of a `CUdevice_attribute`, or `None` for a number that names none.
@@ -297,9 +280,7 @@ mod tests {
     #[test]
     fn occupancy_by_hand() {
         let at = |name: &str, threads, registers, shared| {
-            let o = Profile::named(name)
-                .unwrap()
-                .occupancy(threads, registers, shared);
+            let o = Profile::named(name).unwrap().occupancy(threads, registers, shared);
             (o.blocks, o.bound)
         };
         assert_eq!(at("sm_86", 256, 32, 0), (6, Bound::Warps));

@@ -29,12 +29,7 @@ pub struct Usage {
 /// # Errors
 /// It doesn't run, or its message where it refuses the text.
 pub fn assemble(ptxas: &Path, text: &str, sm: u32) -> Result<Vec<Usage>, String> {
-    let failed = |e: std::io::Error| {
-        format!(
-            "{VARIABLE} names {}, which does not run: {e}",
-            ptxas.display()
-        )
-    };
+    let failed = |e: std::io::Error| format!("{VARIABLE} names {}, which does not run: {e}", ptxas.display());
     let mut child = Command::new(ptxas)
         .args(["-v", "-o", "/dev/null", "/dev/stdin"])
         .arg(format!("-arch=sm_{sm}"))
@@ -50,16 +45,11 @@ pub fn assemble(ptxas: &Path, text: &str, sm: u32) -> Result<Vec<Usage>, String>
         child.wait_with_output()
     })
     .map_err(failed)?;
-    let log = String::from_utf8_lossy(&output.stderr).into_owned()
-        + &String::from_utf8_lossy(&output.stdout);
+    let log = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
     if output.status.success() {
         Ok(usage(&log))
     } else {
-        Err(format!(
-            "{} refuses the text for sm_{sm}:\n{}",
-            ptxas.display(),
-            log.trim_end()
-        ))
+        Err(format!("{} refuses the text for sm_{sm}:\n{}", ptxas.display(), log.trim_end()))
     }
 }
 
@@ -71,10 +61,7 @@ pub fn usage(log: &str) -> Vec<Usage> {
     for line in log.lines() {
         if let Some((_, rest)) = line.split_once("Compiling entry function '") {
             let kernel = rest.split('\'').next().unwrap_or("").to_string();
-            found.push(Usage {
-                kernel,
-                ..Usage::default()
-            });
+            found.push(Usage { kernel, ..Usage::default() });
         }
         let Some(last) = found.last_mut() else {
             continue;

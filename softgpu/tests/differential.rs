@@ -53,28 +53,14 @@ fn on_host(source: &str, words: &[u64], folder: &Path) -> Vec<u64> {
     std::fs::write(&c, source).expect("the temporary folder can be written");
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".into());
     let output = Command::new(&compiler)
-        .args([
-            "-O1",
-            "-ffp-contract=off",
-            "-fwrapv",
-            "-fno-strict-aliasing",
-            "-w",
-            "-fPIC",
-            "-shared",
-        ])
+        .args(["-O1", "-ffp-contract=off", "-fwrapv", "-fno-strict-aliasing", "-w", "-fPIC", "-shared"])
         .arg("-o")
         .arg(&library)
         .arg(&c)
         .arg("-lm")
         .output()
-        .unwrap_or_else(|e| {
-            panic!("{compiler} does not start: {e}; install a C compiler or set CC")
-        });
-    assert!(
-        output.status.success(),
-        "{compiler}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+        .unwrap_or_else(|e| panic!("{compiler} does not start: {e}; install a C compiler or set CC"));
+    assert!(output.status.success(), "{compiler}: {}", String::from_utf8_lossy(&output.stderr));
     // SAFETY: the library was just made from the generated text; each program reads INPUTS
     // words and writes one.
     unsafe {
@@ -82,9 +68,8 @@ fn on_host(source: &str, words: &[u64], folder: &Path) -> Vec<u64> {
         let mut results = Vec::new();
         for program in 0..PROGRAMS {
             let name = format!("program_{program}");
-            let call = library
-                .get::<unsafe extern "C" fn(*const u64) -> u64>(name.as_bytes())
-                .expect("the program is there");
+            let call =
+                library.get::<unsafe extern "C" fn(*const u64) -> u64>(name.as_bytes()).expect("the program is there");
             for thread in 0..THREADS {
                 results.push(call(words[thread * INPUTS..].as_ptr()));
             }
@@ -96,15 +81,8 @@ fn on_host(source: &str, words: &[u64], folder: &Path) -> Vec<u64> {
 /// Results of softgpu, in the same order.
 fn on_softgpu(source: &str, words: &[u64], compiler: &Path) -> Vec<u64> {
     let compiler = Nvrtc::load(compiler).expect("NVRTC loads");
-    let options = [
-        "--gpu-architecture=compute_86",
-        "--fmad=false",
-        "--device-int128",
-    ]
-    .map(String::from);
-    let compiled = compiler
-        .compile(source, "programs.cu", &options)
-        .unwrap_or_else(|e| panic!("{e}"));
+    let options = ["--gpu-architecture=compute_86", "--fmad=false", "--device-int128"].map(String::from);
+    let compiled = compiler.compile(source, "programs.cu", &options).unwrap_or_else(|e| panic!("{e}"));
     let profile = Profile::named("sm_86").expect("a known profile");
     let memory = Memory::new(1 << 28);
     let module = Module::load(&compiled.ptx, &profile, &memory).unwrap_or_else(|e| panic!("{e}"));
@@ -112,19 +90,10 @@ fn on_softgpu(source: &str, words: &[u64], compiler: &Path) -> Vec<u64> {
     let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
     memory.write(input, &bytes).unwrap();
     let output = memory.alloc(THREADS as u64 * 8, "output").unwrap();
-    let options = Options {
-        mem: true,
-        init: true,
-        race: true,
-        sync: true,
-        ..Options::default()
-    };
+    let options = Options { mem: true, init: true, race: true, sync: true, ..Options::default() };
     let mut results = Vec::new();
     for program in 0..PROGRAMS {
-        let params: Vec<u8> = [input, output]
-            .iter()
-            .flat_map(|p| p.to_le_bytes())
-            .collect();
+        let params: Vec<u8> = [input, output].iter().flat_map(|p| p.to_le_bytes()).collect();
         let config = LaunchConfig {
             grid: [BLOCKS as u32, 1, 1],
             block: [(THREADS / BLOCKS) as u32, 1, 1],
@@ -132,47 +101,24 @@ fn on_softgpu(source: &str, words: &[u64], compiler: &Path) -> Vec<u64> {
             params,
         };
         let kernel = format!("kernel_{program}");
-        let report = launch(
-            &module,
-            &kernel,
-            &config,
-            &memory,
-            &profile,
-            &options,
-            &mut |_| {},
-        );
+        let report = launch(&module, &kernel, &config, &memory, &profile, &options, &mut |_| {});
         assert!(report.fault.is_none(), "{kernel}: {:?}", report.fault);
-        assert!(
-            report.findings.is_empty(),
-            "{kernel}: {:?}",
-            report.findings
-        );
+        assert!(report.findings.is_empty(), "{kernel}: {:?}", report.findings);
         let mut bytes = vec![0; THREADS * 8];
         memory.read(output, &mut bytes).unwrap();
-        results.extend(
-            bytes
-                .chunks_exact(8)
-                .map(|b| u64::from_le_bytes(b.try_into().unwrap())),
-        );
+        results.extend(bytes.chunks_exact(8).map(|b| u64::from_le_bytes(b.try_into().unwrap())));
     }
     results
 }
 
 fn differential(major: &str, library: &str, default_seed: u64) {
-    let seed = std::env::var("SOFTGPU_DIFFERENTIAL_SEED")
-        .ok()
-        .and_then(|s| s.parse().ok())
-        .unwrap_or(default_seed);
+    let seed = std::env::var("SOFTGPU_DIFFERENTIAL_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(default_seed);
     println!("differential test with NVRTC {major}: SOFTGPU_DIFFERENTIAL_SEED={seed}");
     let compiler = common::fetched(&format!("{major}/{library}"));
-    let folder = std::env::temp_dir().join(format!(
-        "softgpu-differential-{}-{major}",
-        std::process::id()
-    ));
+    let folder = std::env::temp_dir().join(format!("softgpu-differential-{}-{major}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a temporary folder");
-    let programs: Vec<String> = (0..PROGRAMS)
-        .map(|i| generator::program(seed.wrapping_mul(1000).wrapping_add(i as u64), i))
-        .collect();
+    let programs: Vec<String> =
+        (0..PROGRAMS).map(|i| generator::program(seed.wrapping_mul(1000).wrapping_add(i as u64), i)).collect();
     let words = inputs(seed);
     let host = on_host(&generator::host_source(&programs), &words, &folder);
     let device = on_softgpu(&generator::device_source(&programs), &words, &compiler);
@@ -186,11 +132,7 @@ fn differential(major: &str, library: &str, default_seed: u64) {
     }
     // A generator whose programs all give one value would test nothing.
     let different: std::collections::HashSet<&u64> = host.iter().collect();
-    assert!(
-        different.len() > PROGRAMS * 10,
-        "only {} values",
-        different.len()
-    );
+    assert!(different.len() > PROGRAMS * 10, "only {} values", different.len());
     if let Some(&(program, thread, h, d)) = wrong.first() {
         let mut programs_wrong: Vec<usize> = wrong.iter().map(|w| w.0).collect();
         programs_wrong.dedup();

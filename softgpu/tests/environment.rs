@@ -42,46 +42,27 @@ fn child() {
     println!("memory {}", result::mem_get_info().unwrap().1);
     let most = get(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
     println!("shared {most}");
-    println!(
-        "large {:?}",
-        unsafe { result::malloc_sync(17 << 20) }.map_err(|e| e.0)
-    );
+    println!("large {:?}", unsafe { result::malloc_sync(17 << 20) }.map_err(|e| e.0));
     let module = context.load_module(Ptx::from_src(TEXT)).unwrap();
     let big = module.load_function("big").unwrap();
     let registers = CUfunction_attribute::CU_FUNC_ATTRIBUTE_NUM_REGS;
     println!("registers {}", big.get_attribute(registers).unwrap());
     let attribute = CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-    println!(
-        "beyond {:?}",
-        big.set_attribute(attribute, most + 1).map_err(|e| e.0)
-    );
-    println!(
-        "within {:?}",
-        big.set_attribute(attribute, most).map_err(|e| e.0)
-    );
+    println!("beyond {:?}", big.set_attribute(attribute, most + 1).map_err(|e| e.0));
+    println!("within {:?}", big.set_attribute(attribute, most).map_err(|e| e.0));
     let stream = context.default_stream();
     let mut out = stream.alloc_zeros::<u32>(64).unwrap();
     let launch = |shared: i32| {
         let mut builder = stream.launch_builder(&big);
         builder.arg(&0u64);
-        let config = LaunchConfig {
-            grid_dim: (1, 1, 1),
-            block_dim: (32, 1, 1),
-            shared_mem_bytes: shared as u32,
-        };
-        unsafe { builder.launch(config) }
-            .map(|_| ())
-            .map_err(|e| e.0)
+        let config = LaunchConfig { grid_dim: (1, 1, 1), block_dim: (32, 1, 1), shared_mem_bytes: shared as u32 };
+        unsafe { builder.launch(config) }.map(|_| ()).map_err(|e| e.0)
     };
     println!("launch {:?} {:?}", launch(most), launch(most + 1));
     let number = module.load_function("number").unwrap();
     let mut builder = stream.launch_builder(&number);
     builder.arg(&mut out);
-    let config = LaunchConfig {
-        grid_dim: (1, 1, 1),
-        block_dim: (65, 1, 1),
-        shared_mem_bytes: 0,
-    };
+    let config = LaunchConfig { grid_dim: (1, 1, 1), block_dim: (65, 1, 1), shared_mem_bytes: 0 };
     unsafe { builder.launch(config) }.unwrap();
     println!("end {:?}", stream.synchronize().map_err(|e| e.0));
     // the large allocation is never freed
@@ -103,35 +84,18 @@ impl Answer {
 
 fn child_with(variables: &[(&str, &str)]) -> Answer {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args([
-        "--exact",
-        "child",
-        "--ignored",
-        "--nocapture",
-        "--test-threads=1",
-    ]);
+    command.args(["--exact", "child", "--ignored", "--nocapture", "--test-threads=1"]);
     for (name, _) in std::env::vars().filter(|v| v.0.starts_with("SOFTGPU_")) {
         if name != "SOFTGPU_LIBRARY" {
             command.env_remove(name);
         }
     }
     command.envs(variables.iter().copied());
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().unwrap();
+    let Output { status, stdout, stderr } = command.output().unwrap();
     let errors = String::from_utf8_lossy(&stderr).into_owned();
-    assert!(
-        status.success(),
-        "{}\n{errors}",
-        String::from_utf8_lossy(&stdout)
-    );
+    assert!(status.success(), "{}\n{errors}", String::from_utf8_lossy(&stdout));
     let text = String::from_utf8_lossy(&stdout);
-    Answer {
-        lines: text.lines().map(str::to_string).collect(),
-        errors,
-    }
+    Answer { lines: text.lines().map(str::to_string).collect(), errors }
 }
 
 /// A file that is not there yet.
@@ -155,11 +119,7 @@ fn without_any() {
     assert!(answer.of("large ").starts_with("Ok"));
     assert_eq!(answer.of("end "), "Ok(())");
     assert_eq!(answer.of("registers "), "1");
-    assert!(
-        !answer.errors.contains("warp instructions"),
-        "{}",
-        answer.errors
-    );
+    assert!(!answer.errors.contains("warp instructions"), "{}", answer.errors);
 }
 
 /// A kernel that does nothing still gets a few registers of ptxas.
@@ -176,11 +136,7 @@ fn memory_is_limited() {
     let answer = child_with(&[("SOFTGPU_MEMORY", "16M")]);
     assert_eq!(answer.of("memory "), (16u64 << 20).to_string());
     assert_eq!(answer.of("large "), "Err(CUDA_ERROR_OUT_OF_MEMORY)");
-    assert!(
-        answer.errors.contains("17825792 bytes asked for"),
-        "{}",
-        answer.errors
-    );
+    assert!(answer.errors.contains("17825792 bytes asked for"), "{}", answer.errors);
 }
 
 #[test]
@@ -199,21 +155,14 @@ fn devices_have_their_own_limits() {
         assert_eq!(answer.of("shared "), shared.to_string(), "{name}");
         assert_eq!(answer.of("beyond "), "Err(CUDA_ERROR_INVALID_VALUE)");
         assert_eq!(answer.of("within "), "Ok(())");
-        assert_eq!(
-            answer.of("launch "),
-            "Ok(()) Err(CUDA_ERROR_INVALID_VALUE)",
-            "{name}"
-        );
+        assert_eq!(answer.of("launch "), "Ok(()) Err(CUDA_ERROR_INVALID_VALUE)", "{name}");
     }
 }
 
 #[test]
 fn findings_go_to_a_file() {
     let path = file("findings.json");
-    let answer = child_with(&[
-        ("SOFTGPU_CHECK", "all"),
-        ("SOFTGPU_FINDINGS", path.to_str().unwrap()),
-    ]);
+    let answer = child_with(&[("SOFTGPU_CHECK", "all"), ("SOFTGPU_FINDINGS", path.to_str().unwrap())]);
     assert_eq!(answer.of("end "), "Ok(())");
     let findings = json(&path);
     let list = findings["findings"].as_array().unwrap();
@@ -254,12 +203,7 @@ fn counters_go_to_a_file_and_to_a_table() {
     assert_eq!(number["thread_instructions"], 6 * 65);
     assert_eq!(number["global_stores"]["bytes"], 4 * 65);
     assert_eq!(number["grid"], serde_json::json!([1, 1, 1]));
-    for words in [
-        "number",
-        "thread instructions",
-        "390",
-        "unique global bytes",
-    ] {
+    for words in ["number", "thread instructions", "390", "unique global bytes"] {
         assert!(answer.errors.contains(words), "{}", answer.errors);
     }
 }

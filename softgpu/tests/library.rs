@@ -11,23 +11,15 @@ fn found_named_and_never_in_the_way() {
     let folder = path.parent().unwrap();
     for folder in [folder, folder.parent().unwrap()] {
         for name in ["libcuda.so", "libcuda.so.1"] {
-            assert!(
-                !folder.join(name).exists(),
-                "{name} in {}",
-                folder.display()
-            );
+            assert!(!folder.join(name).exists(), "{name} in {}", folder.display());
         }
     }
     // The search alone does not find it; after loading it by its path the name does.
-    let by_name =
-        || unsafe { libc::dlopen(c"libcuda.so".as_ptr(), libc::RTLD_NOW | libc::RTLD_NOLOAD) };
+    let by_name = || unsafe { libc::dlopen(c"libcuda.so".as_ptr(), libc::RTLD_NOW | libc::RTLD_NOLOAD) };
     assert!(by_name().is_null());
     let library = Library::load().unwrap();
     assert!(!by_name().is_null());
-    assert!(
-        library.take_findings().is_err(),
-        "before cuInit there are none"
-    );
+    assert!(library.take_findings().is_err(), "before cuInit there are none");
 
     // SAFETY: the only thread that uses the environment.
     unsafe { std::env::set_var("SOFTGPU_LIBRARY", "/nowhere/libsoftgpu.so") };

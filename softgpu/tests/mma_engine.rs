@@ -7,10 +7,7 @@ struct Random(u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         self.0 >> 11
     }
 }
@@ -18,11 +15,7 @@ impl Random {
 /// A kernel of one mma: each lane reads its registers from the buffer (a, b, c in order) and
 /// writes those of d.
 fn kernel(instruction: &str, wide: bool, counts: [usize; 3], target: &str) -> String {
-    let (bytes, ty, letter) = if wide {
-        (8, "f64", "d")
-    } else {
-        (4, "b32", "r")
-    };
+    let (bytes, ty, letter) = if wide { (8, "f64", "d") } else { (4, "b32", "r") };
     let [na, nb, nc] = counts;
     let mut text = format!(
         ".version 8.0\n.target {target}\n.address_size 64\n\
@@ -34,22 +27,14 @@ fn kernel(instruction: &str, wide: bool, counts: [usize; 3], target: &str) -> St
         nc * bytes
     );
     let list = |from: usize, count: usize| {
-        let names: Vec<String> = (from..from + count)
-            .map(|i| format!("%{letter}{i}"))
-            .collect();
+        let names: Vec<String> = (from..from + count).map(|i| format!("%{letter}{i}")).collect();
         format!("{{{}}}", names.join(", "))
     };
     for i in 0..na + nb + nc {
         text += &format!("ld.global.{ty} %{letter}{i}, [%q1+{}];\n", i * bytes);
     }
     let d = na + nb + nc;
-    text += &format!(
-        "{instruction} {}, {}, {}, {};\n",
-        list(d, nc),
-        list(0, na),
-        list(na, nb),
-        list(na + nb, nc)
-    );
+    text += &format!("{instruction} {}, {}, {}, {};\n", list(d, nc), list(0, na), list(na, nb), list(na + nb, nc));
     for i in 0..nc {
         text += &format!("st.global.{ty} [%q2+{}], %{letter}{};\n", i * bytes, d + i);
     }
@@ -75,31 +60,11 @@ fn run(ptx: &str, profile: &str, wide: bool, rows: &[[u64; 32]], nc: usize) -> V
         grid: [1, 1, 1],
         block: [32, 1, 1],
         dynamic_shared: 0,
-        params: [input, output]
-            .iter()
-            .flat_map(|p| p.to_le_bytes())
-            .collect(),
+        params: [input, output].iter().flat_map(|p| p.to_le_bytes()).collect(),
     };
-    let options = Options {
-        mem: true,
-        init: true,
-        race: true,
-        sync: true,
-        ..Options::default()
-    };
-    let report = launch(
-        &module,
-        "k",
-        &config,
-        &memory,
-        &profile,
-        &options,
-        &mut |_| {},
-    );
-    assert!(
-        report.fault.is_none() && report.findings.is_empty(),
-        "{report:?}"
-    );
+    let options = Options { mem: true, init: true, race: true, sync: true, ..Options::default() };
+    let report = launch(&module, "k", &config, &memory, &profile, &options, &mut |_| {});
+    assert!(report.fault.is_none() && report.findings.is_empty(), "{report:?}");
     let mut data = vec![0; 32 * nc * bytes];
     memory.read(output, &mut data).unwrap();
     let mut d = vec![[0; 32]; nc];
@@ -117,96 +82,23 @@ fn each_shape_through_the_interpreter() {
     use Element as E;
     let mut random = Random(3);
     let cases = [
-        (
-            "m16n8k8",
-            "f32.f16.f16.f32",
-            E::F16,
-            E::F16,
-            C::F32,
-            "sm_75",
-        ),
-        (
-            "m16n8k8",
-            "f16.f16.f16.f16",
-            E::F16,
-            E::F16,
-            C::F16,
-            "sm_75",
-        ),
-        (
-            "m16n8k16",
-            "f32.f16.f16.f32",
-            E::F16,
-            E::F16,
-            C::F32,
-            "sm_86",
-        ),
-        (
-            "m16n8k16",
-            "f16.f16.f16.f16",
-            E::F16,
-            E::F16,
-            C::F16,
-            "sm_90",
-        ),
-        (
-            "m16n8k16",
-            "f32.bf16.bf16.f32",
-            E::Bf16,
-            E::Bf16,
-            C::F32,
-            "sm_86",
-        ),
-        (
-            "m16n8k16",
-            "f32.bf16.bf16.f32",
-            E::Bf16,
-            E::Bf16,
-            C::F32,
-            "sm_90",
-        ),
-        (
-            "m16n8k8",
-            "f32.bf16.bf16.f32",
-            E::Bf16,
-            E::Bf16,
-            C::F32,
-            "sm_89",
-        ),
-        (
-            "m16n8k4",
-            "f32.tf32.tf32.f32",
-            E::Tf32,
-            E::Tf32,
-            C::F32,
-            "sm_80",
-        ),
-        (
-            "m16n8k8",
-            "f32.tf32.tf32.f32",
-            E::Tf32,
-            E::Tf32,
-            C::F32,
-            "sm_86",
-        ),
+        ("m16n8k8", "f32.f16.f16.f32", E::F16, E::F16, C::F32, "sm_75"),
+        ("m16n8k8", "f16.f16.f16.f16", E::F16, E::F16, C::F16, "sm_75"),
+        ("m16n8k16", "f32.f16.f16.f32", E::F16, E::F16, C::F32, "sm_86"),
+        ("m16n8k16", "f16.f16.f16.f16", E::F16, E::F16, C::F16, "sm_90"),
+        ("m16n8k16", "f32.bf16.bf16.f32", E::Bf16, E::Bf16, C::F32, "sm_86"),
+        ("m16n8k16", "f32.bf16.bf16.f32", E::Bf16, E::Bf16, C::F32, "sm_90"),
+        ("m16n8k8", "f32.bf16.bf16.f32", E::Bf16, E::Bf16, C::F32, "sm_89"),
+        ("m16n8k4", "f32.tf32.tf32.f32", E::Tf32, E::Tf32, C::F32, "sm_80"),
+        ("m16n8k8", "f32.tf32.tf32.f32", E::Tf32, E::Tf32, C::F32, "sm_86"),
         ("m8n8k4", "f64.f64.f64.f64", E::F64, E::F64, C::F64, "sm_80"),
-        (
-            "m16n8k16",
-            "f64.f64.f64.f64",
-            E::F64,
-            E::F64,
-            C::F64,
-            "sm_90",
-        ),
+        ("m16n8k16", "f64.f64.f64.f64", E::F64, E::F64, C::F64, "sm_90"),
         ("m8n8k16", "s32.s8.s8.s32", E::S8, E::S8, C::S32, "sm_75"),
         ("m16n8k16", "s32.u8.s8.s32", E::U8, E::S8, C::S32, "sm_86"),
         ("m16n8k32", "s32.s8.u8.s32", E::S8, E::U8, C::S32, "sm_86"),
     ];
     for (shape, types, a, b, c, profile) in cases {
-        let size: Vec<usize> = shape
-            .split(['m', 'n', 'k'])
-            .filter_map(|x| x.parse().ok())
-            .collect();
+        let size: Vec<usize> = shape.split(['m', 'n', 'k']).filter_map(|x| x.parse().ok()).collect();
         let sm = profile[3..].parse().unwrap();
         for saturate in [false, true] {
             if saturate && c != C::S32 {
@@ -249,9 +141,8 @@ fn each_shape_through_the_interpreter() {
                 mma::execute_f64(&op, ra, rb, rc, &mut d);
                 d
             } else {
-                let narrow = |rows: &[[u64; 32]]| -> Vec<[u32; 32]> {
-                    rows.iter().map(|r| r.map(|x| x as u32)).collect()
-                };
+                let narrow =
+                    |rows: &[[u64; 32]]| -> Vec<[u32; 32]> { rows.iter().map(|r| r.map(|x| x as u32)).collect() };
                 let mut d = vec![[0; 32]; counts[2]];
                 mma::execute_slow(&op, &narrow(ra), &narrow(rb), &narrow(rc), &mut d);
                 d.iter().map(|r| r.map(u64::from)).collect()
@@ -267,18 +158,9 @@ fn what_the_device_lacks_is_refused() {
     let memory = Memory::new(1 << 24);
     let name = "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32";
     let ptx = kernel(name, false, [4, 2, 4], "sm_75");
-    let error = Module::load(&ptx, &profile("sm_75"), &memory)
-        .err()
-        .expect("a refusal");
+    let error = Module::load(&ptx, &profile("sm_75"), &memory).err().expect("a refusal");
     assert!(error.message.contains("Turing"), "{error}");
-    let bad = kernel(
-        "mma.sync.aligned.m16n8k16.row.col.satfinite.f32.bf16.bf16.f32",
-        false,
-        [4, 2, 4],
-        "sm_80",
-    );
-    let error = Module::load(&bad, &profile("sm_86"), &memory)
-        .err()
-        .expect("a refusal");
+    let bad = kernel("mma.sync.aligned.m16n8k16.row.col.satfinite.f32.bf16.bf16.f32", false, [4, 2, 4], "sm_80");
+    let error = Module::load(&bad, &profile("sm_86"), &memory).err().expect("a refusal");
     assert!(error.message.contains("satfinite"), "{error}");
 }

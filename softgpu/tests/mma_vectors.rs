@@ -1,8 +1,6 @@
 //! `mma.sync` against Microsoft's MMA-Sim, bit for bit, and the fast path against the model.
 
-use softgpu::numerics::mma::{
-    self, Accumulator, Architecture, Element, Operation, fragment, model,
-};
+use softgpu::numerics::mma::{self, Accumulator, Architecture, Element, Operation, fragment, model};
 
 const VECTORS: &[u8] = include_bytes!("vectors/mma_vectors.bin");
 
@@ -18,10 +16,7 @@ fn element(name: &str) -> Element {
 
 fn operation(architecture: &str, name: &str) -> Operation {
     let parts: Vec<&str> = name.split('.').collect();
-    let size: Vec<usize> = parts[0]
-        .split(['m', 'n', 'k'])
-        .filter_map(|x| x.parse().ok())
-        .collect();
+    let size: Vec<usize> = parts[0].split(['m', 'n', 'k']).filter_map(|x| x.parse().ok()).collect();
     Operation {
         m: size[0],
         n: size[1],
@@ -87,10 +82,7 @@ fn model_has_the_bits_of_mma_sim() {
             let d = model::multiply(&op, &a, &b, &c);
             for i in 0..d.len() {
                 // MMA-Sim runs f64 on the host, whose NaN bits are the host's: any NaN will do.
-                if op.c == Accumulator::F64
-                    && f64::from_bits(d[i]).is_nan()
-                    && f64::from_bits(expected[i]).is_nan()
-                {
+                if op.c == Accumulator::F64 && f64::from_bits(d[i]).is_nan() && f64::from_bits(expected[i]).is_nan() {
                     continue;
                 }
                 assert_eq!(
@@ -136,9 +128,8 @@ fn register(random: &mut Random, element: Element, kind: u64) -> u32 {
         let field = if r >> 20 & 7 == 0 { 0 } else { field };
         let fraction = if r >> 24 & 7 == 0 { 0 } else { r >> 30 };
         let sign = r >> 29 & 1;
-        (sign << (exponent_bits + fraction_bits)
-            | field << fraction_bits
-            | fraction & ((1 << fraction_bits) - 1)) as u32
+        (sign << (exponent_bits + fraction_bits) | field << fraction_bits | fraction & ((1 << fraction_bits) - 1))
+            as u32
     };
     match element {
         Element::F16 => one(random, 5, 10) | one(random, 5, 10) << 16,
@@ -159,11 +150,7 @@ fn fast_tiles_have_the_bits_of_the_model() {
         (Element::Tf32, 4),
         (Element::Tf32, 8),
     ] {
-        for architecture in [
-            Architecture::Turing,
-            Architecture::Ampere,
-            Architecture::Hopper,
-        ] {
+        for architecture in [Architecture::Turing, Architecture::Ampere, Architecture::Hopper] {
             let op = Operation {
                 m: 16,
                 n: 8,
@@ -178,18 +165,12 @@ fn fast_tiles_have_the_bits_of_the_model() {
             for round in 0..120 {
                 let kind = round % 6;
                 let mut rows = |count: usize, e: Element, kind| -> Vec<[u32; 32]> {
-                    (0..count)
-                        .map(|_| std::array::from_fn(|_| register(&mut random, e, kind)))
-                        .collect()
+                    (0..count).map(|_| std::array::from_fn(|_| register(&mut random, e, kind))).collect()
                 };
                 let a = rows(op.a_registers(), element, kind);
                 let b = rows(op.b_registers(), element, kind);
                 // An accumulator of its own difficulty; zero in every fourth tile.
-                let c = if round % 4 == 3 {
-                    vec![[0; 32]; 4]
-                } else {
-                    rows(4, Element::Tf32, round / 6 % 6)
-                };
+                let c = if round % 4 == 3 { vec![[0; 32]; 4] } else { rows(4, Element::Tf32, round / 6 % 6) };
                 let mut d = vec![[0; 32]; 4];
                 let mut expected = vec![[0; 32]; 4];
                 assert!(mma::fast::execute(&op, &a, &b, &c, &mut d));
@@ -223,10 +204,7 @@ fn integers_are_exact_and_saturate_on_request() {
     let mut d = vec![[0; 32]; 4];
     mma::execute(&op, &a, &b, &c, &mut d);
     assert_eq!(d, vec![[0x8000_0000; 32]; 4]);
-    let wrapping = Operation {
-        saturate: false,
-        ..op
-    };
+    let wrapping = Operation { saturate: false, ..op };
     mma::execute(&wrapping, &a, &b, &c, &mut d);
     let sum = (0x8000_0010u32 as i32).wrapping_add(32 * -128 * 255);
     assert_eq!(d, vec![[sum as u32; 32]; 4]);
@@ -246,16 +224,8 @@ fn fragments_cover_each_element_once() {
             Element::S8 => Accumulator::S32,
             _ => Accumulator::F32,
         };
-        let op = Operation {
-            m,
-            n: 8,
-            k,
-            a: element,
-            b: element,
-            c,
-            saturate: false,
-            architecture: Architecture::Hopper,
-        };
+        let op =
+            Operation { m, n: 8, k, a: element, b: element, c, saturate: false, architecture: Architecture::Hopper };
         let per = 32 / element.bits().min(32);
         // Registers full of ones fill the whole matrix, and no more registers exist.
         let tile = fragment::gather_a(&op, |_, _| !0);
@@ -280,10 +250,7 @@ fn shapes_are_refused_by_name_and_architecture() {
         architecture: Architecture::Turing,
     };
     let message = op.check().unwrap_err();
-    assert!(
-        message.contains("Turing") && message.contains("Ampere"),
-        "{message}"
-    );
+    assert!(message.contains("Turing") && message.contains("Ampere"), "{message}");
     let message = Operation { k: 32, ..op }.check().unwrap_err();
     assert!(message.contains("m16n8k32"), "{message}");
 }

@@ -74,24 +74,9 @@ fn arithmetic<T: Float>(f: Format, seed: u64) {
         for (ours, theirs) in MODES {
             let name = |op| format!("{op} {a:#x} {b:#x} {c:#x} {ours:?} {f:?}");
             let bits = |v: T| v.to_bits() as u64;
-            same(
-                &name("add"),
-                soft::add(a, b, f, ours),
-                bits(x.add_r(y, theirs).value),
-                f,
-            );
-            same(
-                &name("mul"),
-                soft::mul(a, b, f, ours),
-                bits(x.mul_r(y, theirs).value),
-                f,
-            );
-            same(
-                &name("div"),
-                soft::div(a, b, f, ours),
-                bits(x.div_r(y, theirs).value),
-                f,
-            );
+            same(&name("add"), soft::add(a, b, f, ours), bits(x.add_r(y, theirs).value), f);
+            same(&name("mul"), soft::mul(a, b, f, ours), bits(x.mul_r(y, theirs).value), f);
+            same(&name("div"), soft::div(a, b, f, ours), bits(x.div_r(y, theirs).value), f);
             let want = bits(x.mul_add_r(y, z, theirs).value);
             same(&name("fma"), soft::fma(a, b, c, f, ours), want, f);
             let (a32, b32, c32) = (a as u32, b as u32, c as u32);
@@ -101,26 +86,10 @@ fn arithmetic<T: Float>(f: Format, seed: u64) {
                     same(&name(op), ours.to_bits() as u64, bits(theirs), f);
                 };
                 let m = ours;
-                check(
-                    "f32 add",
-                    float::add_f32(p, q, m, false, false),
-                    x.add_r(y, theirs).value,
-                );
-                check(
-                    "f32 sub",
-                    float::sub_f32(p, q, m, false, false),
-                    x.sub_r(y, theirs).value,
-                );
-                check(
-                    "f32 mul",
-                    float::mul_f32(p, q, m, false, false),
-                    x.mul_r(y, theirs).value,
-                );
-                check(
-                    "f32 div",
-                    float::div_f32(p, q, m, false),
-                    x.div_r(y, theirs).value,
-                );
+                check("f32 add", float::add_f32(p, q, m, false, false), x.add_r(y, theirs).value);
+                check("f32 sub", float::sub_f32(p, q, m, false, false), x.sub_r(y, theirs).value);
+                check("f32 mul", float::mul_f32(p, q, m, false, false), x.mul_r(y, theirs).value);
+                check("f32 div", float::div_f32(p, q, m, false), x.div_r(y, theirs).value);
                 let fma = float::fma_f32(p, q, r, m, false, false);
                 check("f32 fma", fma, x.mul_add_r(y, z, theirs).value);
             }
@@ -132,23 +101,10 @@ fn arithmetic<T: Float>(f: Format, seed: u64) {
             if f == F16 || f == BF16 {
                 let h = if f == F16 { Half::F16 } else { Half::Bf16 };
                 let [p, q, r] = [a as u16, b as u16, c as u16];
-                let check =
-                    |op, ours: u16, theirs: T| same(&name(op), ours as u64, bits(theirs), f);
-                check(
-                    "half add",
-                    half::add(p, q, h, ours),
-                    x.add_r(y, theirs).value,
-                );
-                check(
-                    "half mul",
-                    half::mul(p, q, h, ours),
-                    x.mul_r(y, theirs).value,
-                );
-                check(
-                    "half fma",
-                    half::fma(p, q, r, h, ours),
-                    x.mul_add_r(y, z, theirs).value,
-                );
+                let check = |op, ours: u16, theirs: T| same(&name(op), ours as u64, bits(theirs), f);
+                check("half add", half::add(p, q, h, ours), x.add_r(y, theirs).value);
+                check("half mul", half::mul(p, q, h, ours), x.mul_r(y, theirs).value);
+                check("half fma", half::fma(p, q, r, h, ours), x.mul_add_r(y, z, theirs).value);
             }
         }
     }
@@ -182,12 +138,7 @@ fn conversion<A: FloatConvert<B>, B: Float>(from: Format, to: Format) {
             let mut loses = false;
             let value = A::from_bits(a as u128).convert_r(theirs, &mut loses).value;
             let name = format!("{a:#x} {from:?} to {to:?} {ours:?}");
-            same(
-                &name,
-                soft::convert(a, from, to, ours),
-                value.to_bits() as u64,
-                to,
-            );
+            same(&name, soft::convert(a, from, to, ours), value.to_bits() as u64, to);
         }
     }
 }
@@ -209,15 +160,9 @@ fn conversions() {
 fn quick_conversions_are_the_same() {
     for bits in 0..=u16::MAX {
         let x = half::f16_to_f32(bits);
-        assert_eq!(
-            x.to_bits() as u64,
-            soft::convert(bits as u64, F16, F32, Rounding::Zero)
-        );
+        assert_eq!(x.to_bits() as u64, soft::convert(bits as u64, F16, F32, Rounding::Zero));
         let y = half::bf16_to_f32(bits);
-        assert_eq!(
-            y.to_bits() as u64,
-            soft::convert(bits as u64, BF16, F32, Rounding::Zero)
-        );
+        assert_eq!(y.to_bits() as u64, soft::convert(bits as u64, BF16, F32, Rounding::Zero));
     }
     let mut random = Random(9);
     let nearest = Rounding::NearestEven;
@@ -230,16 +175,8 @@ fn quick_conversions_are_the_same() {
             (near + (1 << 12) + i / 0x7c00 % 3).saturating_sub(1)
         };
         let x = f32::from_bits(a as u32);
-        assert_eq!(
-            half::f32_to_f16(x) as u64,
-            soft::convert(a, F32, F16, nearest),
-            "{a:#x}"
-        );
-        assert_eq!(
-            half::f32_to_bf16(x) as u64,
-            soft::convert(a, F32, BF16, nearest),
-            "{a:#x}"
-        );
+        assert_eq!(half::f32_to_f16(x) as u64, soft::convert(a, F32, F16, nearest), "{a:#x}");
+        assert_eq!(half::f32_to_bf16(x) as u64, soft::convert(a, F32, BF16, nearest), "{a:#x}");
     }
 }
 
@@ -280,11 +217,7 @@ fn eight_bit_formats_round_trip() {
             if high.is_finite() {
                 let even = bits + (bits & 1);
                 let middle = (low + high) / 2.0;
-                assert_eq!(
-                    f32_to_f8_satfinite(middle, format),
-                    even,
-                    "{format:?} {middle}"
-                );
+                assert_eq!(f32_to_f8_satfinite(middle, format), even, "{format:?} {middle}");
             }
         }
     }

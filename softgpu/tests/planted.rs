@@ -1,8 +1,6 @@
 //! Mistakes planted on purpose are found and their place is named; their corrected twins are clean.
 
-use softgpu::{
-    Finding, FindingKind, LaunchConfig, LaunchReport, Memory, Module, Options, Profile, launch,
-};
+use softgpu::{Finding, FindingKind, LaunchConfig, LaunchReport, Memory, Module, Options, Profile, launch};
 
 const SOURCE: &str = include_str!("kernels/planted.cu");
 const PTX: &str = include_str!("kernels/planted.ptx");
@@ -27,11 +25,7 @@ impl Device {
         let memory = Memory::new(64 << 20);
         let profile = Profile::named("sm_86").unwrap();
         let module = Module::load(PTX, &profile, &memory).unwrap_or_else(|e| panic!("{e}"));
-        Device {
-            memory,
-            module,
-            profile,
-        }
+        Device { memory, module, profile }
     }
 
     fn arguments(&self, args: &[Arg]) -> (Vec<u8>, Vec<u64>) {
@@ -57,42 +51,14 @@ impl Device {
         (params, buffers)
     }
 
-    fn run(
-        &self,
-        kernel: &str,
-        grid: u32,
-        block: u32,
-        params: Vec<u8>,
-        opts: &Options,
-    ) -> LaunchReport {
-        let cfg = LaunchConfig {
-            grid: [grid, 1, 1],
-            block: [block, 1, 1],
-            dynamic_shared: 0,
-            params,
-        };
-        launch(
-            &self.module,
-            kernel,
-            &cfg,
-            &self.memory,
-            &self.profile,
-            opts,
-            &mut |_| {},
-        )
+    fn run(&self, kernel: &str, grid: u32, block: u32, params: Vec<u8>, opts: &Options) -> LaunchReport {
+        let cfg = LaunchConfig { grid: [grid, 1, 1], block: [block, 1, 1], dynamic_shared: 0, params };
+        launch(&self.module, kernel, &cfg, &self.memory, &self.profile, opts, &mut |_| {})
     }
 }
 
 fn all(seed: u64, threads: usize) -> Options {
-    Options {
-        mem: true,
-        init: true,
-        race: true,
-        sync: true,
-        seed,
-        threads,
-        ..Options::default()
-    }
+    Options { mem: true, init: true, race: true, sync: true, seed, threads, ..Options::default() }
 }
 
 /// The line whose comment is a mark.
@@ -109,24 +75,11 @@ fn caught(kernel: &str, kind: FindingKind, grid: u32, block: u32, args: fn() -> 
 }
 
 /// The same where the two sides of the hazard are different threads: whichever comes second is named.
-fn caught_on_either_side(
-    kernel: &str,
-    kind: FindingKind,
-    grid: u32,
-    block: u32,
-    args: fn() -> Vec<Arg>,
-) {
+fn caught_on_either_side(kernel: &str, kind: FindingKind, grid: u32, block: u32, args: fn() -> Vec<Arg>) {
     caught_on(kernel, kind, grid, block, args, true);
 }
 
-fn caught_on(
-    kernel: &str,
-    kind: FindingKind,
-    grid: u32,
-    block: u32,
-    args: fn() -> Vec<Arg>,
-    either: bool,
-) {
+fn caught_on(kernel: &str, kind: FindingKind, grid: u32, block: u32, args: fn() -> Vec<Arg>, either: bool) {
     let bug = marked(&format!("BUG {kernel}")).expect("a marked line");
     let also = marked(&format!("ALSO {kernel}"));
     for (seed, threads) in [(0, 1), (0, 2), (1, 1), (2, 2), (12345, 2)] {
@@ -139,222 +92,118 @@ fn caught_on(
             let other = either && also.is_some_and(|n| line(f) == at(n));
             f.kind == kind && (line(f) == at(bug) || other)
         });
-        let hit =
-            hit.unwrap_or_else(|| panic!("seed {seed}: no {kind:?} at line {bug}: {report:#?}"));
+        let hit = hit.unwrap_or_else(|| panic!("seed {seed}: no {kind:?} at line {bug}: {report:#?}"));
         assert_eq!(hit.kernel, kernel);
         assert!(hit.count >= 1 && hit.ptx_line > 0 && !hit.message.is_empty());
         for f in &report.findings {
             let known = line(f) == at(bug) || also.is_some_and(|n| line(f) == at(n));
-            assert!(
-                known && (f.kind == kind || also.is_some()),
-                "seed {seed}: {report:#?}"
-            );
+            assert!(known && (f.kind == kind || also.is_some()), "seed {seed}: {report:#?}");
         }
 
         let twin = format!("{kernel}_fixed");
         let (params, _) = device.arguments(&args());
         let report = device.run(&twin, grid, block, params, &all(seed, threads));
-        assert!(
-            report.fault.is_none() && report.findings.is_empty(),
-            "{twin}, seed {seed}: {report:#?}"
-        );
+        assert!(report.fault.is_none() && report.findings.is_empty(), "{twin}, seed {seed}: {report:#?}");
     }
 }
 
 #[test]
 fn out_of_bounds_by_one() {
-    caught("out_of_bounds", FindingKind::OutOfBounds, 2, 64, || {
-        vec![Fresh(400), Number(100)]
-    });
+    caught("out_of_bounds", FindingKind::OutOfBounds, 2, 64, || vec![Fresh(400), Number(100)]);
     let device = Device::new();
     let (params, buffers) = device.arguments(&[Fresh(400), Number(100)]);
     let report = device.run("out_of_bounds", 2, 64, params, &all(0, 1));
     let f = &report.findings[0];
-    assert_eq!(
-        (f.block, f.thread, f.address),
-        ([1, 0, 0], [36, 0, 0], buffers[0] + 400)
-    );
+    assert_eq!((f.block, f.thread, f.address), ([1, 0, 0], [36, 0, 0], buffers[0] + 400));
     assert_eq!((f.space, f.bytes, f.count), ("global", 4, 1));
-    assert!(
-        f.allocation.contains("0 bytes past the end of argument 0"),
-        "{}",
-        f.allocation
-    );
+    assert!(f.allocation.contains("0 bytes past the end of argument 0"), "{}", f.allocation);
 }
 
 #[test]
 fn misaligned_vector_access() {
-    caught("misaligned", FindingKind::Misaligned, 1, 16, || {
-        vec![Zeros(512), Fresh(512)]
-    });
+    caught("misaligned", FindingKind::Misaligned, 1, 16, || vec![Zeros(512), Fresh(512)]);
 }
 
 #[test]
 fn uninitialised_shared_read() {
-    caught(
-        "uninitialised_shared",
-        FindingKind::Uninitialised,
-        1,
-        64,
-        || vec![Fresh(256)],
-    );
+    caught("uninitialised_shared", FindingKind::Uninitialised, 1, 64, || vec![Fresh(256)]);
 }
 
 #[test]
 fn uninitialised_global_read() {
-    caught(
-        "uninitialised_global",
-        FindingKind::Uninitialised,
-        1,
-        32,
-        || vec![Half(256), Fresh(128)],
-    );
+    caught("uninitialised_global", FindingKind::Uninitialised, 1, 32, || vec![Half(256), Fresh(128)]);
 }
 
 #[test]
 fn uninitialised_local_read() {
-    caught(
-        "uninitialised_local",
-        FindingKind::Uninitialised,
-        1,
-        32,
-        || vec![Fresh(128), Number(5)],
-    );
+    caught("uninitialised_local", FindingKind::Uninitialised, 1, 32, || vec![Fresh(128), Number(5)]);
 }
 
 #[test]
 fn missing_barrier_between_write_and_read() {
-    caught(
-        "missing_barrier_write_read",
-        FindingKind::SharedRace,
-        1,
-        64,
-        || vec![Fresh(256)],
-    );
+    caught("missing_barrier_write_read", FindingKind::SharedRace, 1, 64, || vec![Fresh(256)]);
 }
 
 #[test]
 fn missing_barrier_between_read_and_write() {
-    caught(
-        "missing_barrier_read_write",
-        FindingKind::SharedRace,
-        1,
-        64,
-        || vec![Fresh(256)],
-    );
+    caught("missing_barrier_read_write", FindingKind::SharedRace, 1, 64, || vec![Fresh(256)]);
 }
 
 #[test]
 fn missing_syncwarp() {
-    caught("missing_syncwarp", FindingKind::SharedRace, 1, 32, || {
-        vec![Fresh(128)]
-    });
+    caught("missing_syncwarp", FindingKind::SharedRace, 1, 32, || vec![Fresh(128)]);
 }
 
 #[test]
 fn missing_wait_for_an_asynchronous_copy() {
-    caught(
-        "missing_copy_wait",
-        FindingKind::AsyncCopyHazard,
-        1,
-        64,
-        || vec![Zeros(1024), Fresh(1024)],
-    );
+    caught("missing_copy_wait", FindingKind::AsyncCopyHazard, 1, 64, || vec![Zeros(1024), Fresh(1024)]);
 }
 
 #[test]
 fn divergent_barrier() {
-    caught(
-        "divergent_barrier",
-        FindingKind::DivergentBarrier,
-        1,
-        64,
-        || vec![Zeros(256)],
-    );
+    caught("divergent_barrier", FindingKind::DivergentBarrier, 1, 64, || vec![Zeros(256)]);
 }
 
 #[test]
 fn missing_participant_of_a_shuffle() {
-    caught(
-        "missing_participant",
-        FindingKind::MissingParticipant,
-        1,
-        32,
-        || vec![Fresh(128)],
-    );
+    caught("missing_participant", FindingKind::MissingParticipant, 1, 32, || vec![Fresh(128)]);
 }
 
 #[test]
 fn two_blocks_write_one_word() {
-    caught(
-        "two_blocks_one_word",
-        FindingKind::GlobalRace,
-        8,
-        32,
-        || vec![Fresh(64)],
-    );
+    caught("two_blocks_one_word", FindingKind::GlobalRace, 8, 32, || vec![Fresh(64)]);
 }
 
 #[test]
 fn last_block_reduces() {
-    caught("missing_fence", FindingKind::GlobalRace, 16, 64, || {
-        vec![Fresh(64), Zeros(4), Fresh(4)]
-    });
+    caught("missing_fence", FindingKind::GlobalRace, 16, 64, || vec![Fresh(64), Zeros(4), Fresh(4)]);
 }
 
 #[test]
 fn two_blocks_write_one_byte() {
-    caught(
-        "two_blocks_one_byte",
-        FindingKind::GlobalRace,
-        6,
-        32,
-        || vec![Fresh(64)],
-    );
+    caught("two_blocks_one_byte", FindingKind::GlobalRace, 6, 32, || vec![Fresh(64)]);
 }
 
 #[test]
 fn one_reader_of_several_is_not_waited_for() {
-    caught_on_either_side(
-        "reader_without_release",
-        FindingKind::GlobalRace,
-        9,
-        32,
-        || vec![Zeros(4), Zeros(4), Fresh(64)],
-    );
+    caught_on_either_side("reader_without_release", FindingKind::GlobalRace, 9, 32, || {
+        vec![Zeros(4), Zeros(4), Fresh(64)]
+    });
 }
 
 #[test]
 fn missing_wait_for_an_mbarrier() {
-    caught_on_either_side(
-        "missing_mbarrier_wait",
-        FindingKind::SharedRace,
-        1,
-        64,
-        || vec![Fresh(256)],
-    );
+    caught_on_either_side("missing_mbarrier_wait", FindingKind::SharedRace, 1, 64, || vec![Fresh(256)]);
 }
 
 #[test]
 fn arrival_before_the_last_read() {
-    caught_on_either_side(
-        "mbarrier_arrive_too_early",
-        FindingKind::SharedRace,
-        1,
-        64,
-        || vec![Zeros(128), Fresh(256)],
-    );
+    caught_on_either_side("mbarrier_arrive_too_early", FindingKind::SharedRace, 1, 64, || vec![Zeros(128), Fresh(256)]);
 }
 
 #[test]
 fn missing_wait_for_a_copy_that_arrives_at_an_mbarrier() {
-    caught(
-        "missing_mbarrier_copy_wait",
-        FindingKind::AsyncCopyHazard,
-        1,
-        64,
-        || vec![Zeros(256), Fresh(256)],
-    );
+    caught("missing_mbarrier_copy_wait", FindingKind::AsyncCopyHazard, 1, 64, || vec![Zeros(256), Fresh(256)]);
 }
 
 #[test]
@@ -363,30 +212,15 @@ fn an_mbarrier_before_its_init() {
     for (seed, threads) in [(0, 1), (1, 1), (2, 2), (12345, 2)] {
         let device = Device::new();
         let (params, _) = device.arguments(&[Fresh(256)]);
-        let report = device.run(
-            "mbarrier_used_before_init",
-            1,
-            64,
-            params,
-            &all(seed, threads),
-        );
+        let report = device.run("mbarrier_used_before_init", 1, 64, params, &all(seed, threads));
         let hit = report.findings.iter().any(|f| {
             matches!(f.kind, FindingKind::SharedRace | FindingKind::BarrierMisuse)
                 && f.source.as_ref().map(|s| s.line) == line
         });
         assert!(hit, "seed {seed}: {report:#?}");
         let (params, _) = device.arguments(&[Fresh(256)]);
-        let report = device.run(
-            "mbarrier_used_before_init_fixed",
-            1,
-            64,
-            params,
-            &all(seed, threads),
-        );
-        assert!(
-            report.fault.is_none() && report.findings.is_empty(),
-            "{report:#?}"
-        );
+        let report = device.run("mbarrier_used_before_init_fixed", 1, 64, params, &all(seed, threads));
+        assert!(report.fault.is_none() && report.findings.is_empty(), "{report:#?}");
     }
 }
 
@@ -395,32 +229,16 @@ fn an_mbarrier_before_its_init() {
 fn pipelines_over_mbarriers_are_right_and_clean() {
     const TILES: usize = 9;
     const BLOCKS: usize = 3;
-    let input: Vec<f32> = (0..BLOCKS * TILES * 32)
-        .map(|n| (n * n % 1009) as f32)
-        .collect();
+    let input: Vec<f32> = (0..BLOCKS * TILES * 32).map(|n| (n * n % 1009) as f32).collect();
     let bytes: Vec<u8> = input.iter().flat_map(|v| v.to_le_bytes()).collect();
     for (seed, threads) in [(0, 1), (0, 2), (1, 1), (2, 2), (3, 1), (4, 2), (12345, 2)] {
         let device = Device::new();
-        let args = [
-            Fresh(bytes.len() as u64),
-            Fresh(2 * bytes.len() as u64),
-            Number(TILES as i32),
-        ];
+        let args = [Fresh(bytes.len() as u64), Fresh(2 * bytes.len() as u64), Number(TILES as i32)];
         let (params, buffers) = device.arguments(&args);
         device.memory.write(buffers[0], &bytes).unwrap();
-        for opts in [
-            all(seed, threads),
-            Options {
-                seed,
-                threads,
-                ..Options::default()
-            },
-        ] {
+        for opts in [all(seed, threads), Options { seed, threads, ..Options::default() }] {
             let report = device.run("pipeline", BLOCKS as u32, 96, params.clone(), &opts);
-            assert!(
-                report.fault.is_none() && report.findings.is_empty(),
-                "seed {seed}: {report:#?}"
-            );
+            assert!(report.fault.is_none() && report.findings.is_empty(), "seed {seed}: {report:#?}");
             let mut out = vec![0; 2 * bytes.len()];
             device.memory.read(buffers[1], &mut out).unwrap();
             for (n, v) in out.chunks_exact(4).enumerate() {
@@ -433,10 +251,7 @@ fn pipelines_over_mbarriers_are_right_and_clean() {
 
         let (params, buffers) = device.arguments(&[Fresh(96 * 4)]);
         let report = device.run("token_barrier", 1, 96, params, &all(seed, threads));
-        assert!(
-            report.fault.is_none() && report.findings.is_empty(),
-            "seed {seed}: {report:#?}"
-        );
+        assert!(report.fault.is_none() && report.findings.is_empty(), "seed {seed}: {report:#?}");
         let mut out = vec![0; 96 * 4];
         device.memory.read(buffers[0], &mut out).unwrap();
         for (n, v) in out.chunks_exact(4).enumerate() {
@@ -465,10 +280,7 @@ fn use_after_free() {
     let report = device.run("use_after_free", 1, 32, params, &all(0, 1));
     assert_eq!(report.findings.len(), 1, "{report:#?}");
     assert_eq!(report.findings[0].kind, FindingKind::UseAfterFree);
-    assert_eq!(
-        report.findings[0].source.as_ref().unwrap().line,
-        marked("BUG use_after_free").unwrap()
-    );
+    assert_eq!(report.findings[0].source.as_ref().unwrap().line, marked("BUG use_after_free").unwrap());
     assert_eq!(report.findings[0].count, 32);
 }
 
@@ -479,32 +291,19 @@ fn blocks_that_wait_for_each_other_are_resident_together() {
         let args = [Zeros(4), Fresh(20 * 32 * 4), Fresh(20 * 32 * 4)];
         let (params, buffers) = device.arguments(&args);
         let report = device.run("grid_barrier", 20, 32, params, &all(seed, threads));
-        assert!(
-            report.fault.is_none() && report.findings.is_empty(),
-            "seed {seed}: {report:#?}"
-        );
+        assert!(report.fault.is_none() && report.findings.is_empty(), "seed {seed}: {report:#?}");
         let mut out = vec![0; 20 * 32 * 4];
         device.memory.read(buffers[2], &mut out).unwrap();
         for (n, v) in out.chunks(4).enumerate() {
             let want = ((n / 32 + 1) % 20) as f32;
-            assert_eq!(
-                f32::from_le_bytes(v.try_into().unwrap()),
-                want,
-                "element {n}"
-            );
+            assert_eq!(f32::from_le_bytes(v.try_into().unwrap()), want, "element {n}");
         }
     }
 }
 
 #[test]
 fn a_barrier_over_the_grid_is_left_out_once() {
-    caught(
-        "missing_grid_barrier",
-        FindingKind::GlobalRace,
-        6,
-        64,
-        || vec![Fresh(6 * 64 * 4), Fresh(6 * 64 * 4)],
-    );
+    caught("missing_grid_barrier", FindingKind::GlobalRace, 6, 64, || vec![Fresh(6 * 64 * 4), Fresh(6 * 64 * 4)]);
 }
 
 #[test]
@@ -521,16 +320,7 @@ fn lanes_of_a_warp_may_wait_for_each_other() {
     for seed in [0, 3] {
         let device = Device::new();
         let (params, buffers) = device.arguments(&[Zeros(4), Zeros(4)]);
-        let report = device.run(
-            "lock_in_warp",
-            2,
-            64,
-            params,
-            &Options {
-                seed,
-                ..Options::default()
-            },
-        );
+        let report = device.run("lock_in_warp", 2, 64, params, &Options { seed, ..Options::default() });
         assert!(report.fault.is_none(), "{report:#?}");
         let mut sum = [0; 4];
         device.memory.read(buffers[1], &mut sum).unwrap();
@@ -542,13 +332,7 @@ fn lanes_of_a_warp_may_wait_for_each_other() {
 fn findings_can_end_the_launch() {
     let device = Device::new();
     let (params, _) = device.arguments(&[Fresh(400), Number(100)]);
-    let opts = Options {
-        abort_on_finding: true,
-        ..all(0, 1)
-    };
+    let opts = Options { abort_on_finding: true, ..all(0, 1) };
     let report = device.run("out_of_bounds", 2, 64, params, &opts);
-    assert!(
-        matches!(report.fault, Some(softgpu::Fault::Aborted(_))),
-        "{report:#?}"
-    );
+    assert!(matches!(report.fault, Some(softgpu::Fault::Aborted(_))), "{report:#?}");
 }

@@ -64,10 +64,7 @@ impl Drop for Folder {
 
 /// A version 1 .npy file of float32.
 fn npy(values: &[f32]) -> Vec<u8> {
-    let header = format!(
-        "{{'descr': '<f4', 'fortran_order': False, 'shape': ({},), }}\n",
-        values.len()
-    );
+    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({},), }}\n", values.len());
     let mut file = b"\x93NUMPY\x01\x00".to_vec();
     file.extend((header.len() as u16).to_le_bytes());
     file.extend(header.as_bytes());
@@ -77,17 +74,11 @@ fn npy(values: &[f32]) -> Vec<u8> {
 
 fn floats(path: &str, count: usize) -> Vec<f32> {
     let file = std::fs::read(path).unwrap_or_else(|e| panic!("{path}: {e}"));
-    file[file.len() - 4 * count..]
-        .chunks_exact(4)
-        .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
-        .collect()
+    file[file.len() - 4 * count..].chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
 }
 
 fn run(words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_softgpu-run"))
-        .args(words)
-        .output()
-        .expect("the command starts")
+    Command::new(env!("CARGO_BIN_EXE_softgpu-run")).args(words).output().expect("the command starts")
 }
 
 fn code(output: &Output) -> i32 {
@@ -136,12 +127,10 @@ fn a_clean_kernel() {
     assert_eq!(floats(&out, 100), want);
     let header = std::fs::read(&out).unwrap();
     assert!(String::from_utf8_lossy(&header).contains("'shape': (10, 10)"));
-    let found: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(&findings).unwrap()).unwrap();
+    let found: serde_json::Value = serde_json::from_slice(&std::fs::read(&findings).unwrap()).unwrap();
     assert_eq!(found["findings"].as_array().map(Vec::len), Some(0));
     assert_eq!(found["beyond"], 0);
-    let counted: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(&counters).unwrap()).unwrap();
+    let counted: serde_json::Value = serde_json::from_slice(&std::fs::read(&counters).unwrap()).unwrap();
     assert!(counted.is_object(), "{counted}");
 }
 
@@ -202,8 +191,7 @@ fn a_finding_is_told_and_exits_with_3() {
     let output = run(&all.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(code(&output), 3, "{}", error(&output));
     assert!(error(&output).contains("OutOfBounds"), "{}", error(&output));
-    let found: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(&findings).unwrap()).unwrap();
+    let found: serde_json::Value = serde_json::from_slice(&std::fs::read(&findings).unwrap()).unwrap();
     let first = &found["findings"][0];
     assert_eq!(first["kind"], "out_of_bounds");
     assert_eq!(first["block"], serde_json::json!([1, 0, 0]));
@@ -229,10 +217,7 @@ fn refusals_exit_with_1() {
         (try_it(&bad, "scale", &[]), "mull"),
         (try_it(&good, "skale", &[]), "scale"),
         (try_it(&f.path("none.ptx"), "scale", &[]), "cannot read"),
-        (
-            try_it(&good, "scale", &["--smem", "200000"]),
-            "shared memory",
-        ),
+        (try_it(&good, "scale", &["--smem", "200000"]), "shared memory"),
     ] {
         assert_eq!(code(&output), 1, "{part}: {}", error(&output));
         assert!(error(&output).contains(part), "{part}: {}", error(&output));
@@ -247,42 +232,13 @@ fn wrong_usage_exits_with_2() {
         &[],
         &[&ptx],
         &[&ptx, "--kernel", "scale", "--grid", "0", "--block", "1"],
-        &[
-            &ptx, "--kernel", "scale", "--grid", "1,1,1,1", "--block", "1",
-        ],
-        &[
-            &ptx,
-            "--kernel",
-            "scale",
-            "--grid",
-            "1",
-            "--block",
-            "1",
-            "--profile",
-            "sm_42",
-        ],
-        &[
-            &ptx, "--kernel", "scale", "--grid", "1", "--block", "1", "--check", "rice",
-        ],
-        &[
-            &ptx, "--kernel", "scale", "--grid", "1", "--block", "1", "--", "i31:4",
-        ],
-        &[
-            &ptx, "--kernel", "scale", "--grid", "1", "--block", "1", "--", "u32:1",
-        ],
-        &[
-            &ptx, "--kernel", "scale", "--grid", "1", "--block", "1", "--", "u64:0", "u64:0",
-            "f64:0", "u32:1",
-        ],
-        &[
-            "scale.txt",
-            "--kernel",
-            "scale",
-            "--grid",
-            "1",
-            "--block",
-            "1",
-        ],
+        &[&ptx, "--kernel", "scale", "--grid", "1,1,1,1", "--block", "1"],
+        &[&ptx, "--kernel", "scale", "--grid", "1", "--block", "1", "--profile", "sm_42"],
+        &[&ptx, "--kernel", "scale", "--grid", "1", "--block", "1", "--check", "rice"],
+        &[&ptx, "--kernel", "scale", "--grid", "1", "--block", "1", "--", "i31:4"],
+        &[&ptx, "--kernel", "scale", "--grid", "1", "--block", "1", "--", "u32:1"],
+        &[&ptx, "--kernel", "scale", "--grid", "1", "--block", "1", "--", "u64:0", "u64:0", "f64:0", "u32:1"],
+        &["scale.txt", "--kernel", "scale", "--grid", "1", "--block", "1"],
     ];
     for words in cases {
         let output = run(words);
@@ -313,10 +269,7 @@ fn a_cu_file_is_compiled_by_both_nvrtc() {
     let f = Folder::new("cu");
     let cu = f.write("tell.cu", CU.as_bytes());
     let pair = f.write("pair.bin", &[3, 0, 0, 0, 0, 0, 0, 0x40]);
-    for (major, library) in [
-        ("12", "nvidia/cuda_nvrtc/lib/libnvrtc.so.12"),
-        ("13", "nvidia/cu13/lib/libnvrtc.so.13"),
-    ] {
+    for (major, library) in [("12", "nvidia/cuda_nvrtc/lib/libnvrtc.so.12"), ("13", "nvidia/cu13/lib/libnvrtc.so.13")] {
         let with = |words: &[&str]| {
             Command::new(env!("CARGO_BIN_EXE_softgpu-run"))
                 .env("WARP19_NVRTC", fetched(&format!("{major}/{library}")))
@@ -375,9 +328,7 @@ fn a_cu_file_is_compiled_by_both_nvrtc() {
         ]);
         assert_eq!(code(&output), 0, "{}", error(&output));
 
-        let output = with(&[
-            &cu, "--kernel", "tell", "--grid", "1", "--block", "1", "--", "u64:0", "u64:0", "i32:0",
-        ]);
+        let output = with(&[&cu, "--kernel", "tell", "--grid", "1", "--block", "1", "--", "u64:0", "u64:0", "i32:0"]);
         assert_eq!(code(&output), 1);
         assert!(error(&output).contains("FACTOR"), "{}", error(&output));
     }
@@ -393,11 +344,7 @@ fn a_missing_nvrtc_is_said_with_the_command_that_brings_it() {
         .output()
         .unwrap();
     assert_eq!(code(&output), 1);
-    assert!(
-        error(&output).contains("pip install nvidia-cuda-nvrtc"),
-        "{}",
-        error(&output)
-    );
+    assert!(error(&output).contains("pip install nvidia-cuda-nvrtc"), "{}", error(&output));
 }
 
 /// NVRTC tells the registers of a .cu file, ptxas those of a .ptx file; without it they are counted.
@@ -448,18 +395,9 @@ fn registers_are_those_of_the_compiler() {
     let ptxas = fetched("ptxas/nvidia/cu13/bin/ptxas");
     assert_eq!(registers(&ptx, "512", &[], Some(&ptxas)), Ok((own, true)));
     let (code, message) = registers(&ptx, "512", &[], Some(Path::new("/none"))).unwrap_err();
-    assert!(
-        code == 1 && message.contains("SOFTGPU_PTXAS names /none"),
-        "{message}"
-    );
+    assert!(code == 1 && message.contains("SOFTGPU_PTXAS names /none"), "{message}");
     // what ptxas refuses, no card runs
-    let wrong = folder.write(
-        "wrong.ptx",
-        compiled.ptx.replace("ret;", "ret; foo;").as_bytes(),
-    );
+    let wrong = folder.write("wrong.ptx", compiled.ptx.replace("ret;", "ret; foo;").as_bytes());
     let (code, message) = registers(&wrong, "512", &[], Some(&ptxas)).unwrap_err();
-    assert!(
-        code == 1 && message.contains("refuses the text for sm_86"),
-        "{message}"
-    );
+    assert!(code == 1 && message.contains("refuses the text for sm_86"), "{message}");
 }

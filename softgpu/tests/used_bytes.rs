@@ -22,28 +22,12 @@ fn kernel(space: &str, pragma: &str) -> String {
 fn findings(space: &str, pragma: &str) -> Vec<FindingKind> {
     let profile = Profile::named("sm_86").expect("a known profile");
     let memory = Memory::new(1 << 24);
-    let module =
-        Module::load(&kernel(space, pragma), &profile, &memory).unwrap_or_else(|e| panic!("{e}"));
+    let module = Module::load(&kernel(space, pragma), &profile, &memory).unwrap_or_else(|e| panic!("{e}"));
     let buffer = memory.alloc(16, "buffer").expect("room");
-    let config = LaunchConfig {
-        grid: [1, 1, 1],
-        block: [1, 1, 1],
-        dynamic_shared: 0,
-        params: buffer.to_le_bytes().to_vec(),
-    };
-    let options = Options {
-        init: true,
-        ..Options::default()
-    };
-    let report = launch(
-        &module,
-        "k",
-        &config,
-        &memory,
-        &profile,
-        &options,
-        &mut |_| {},
-    );
+    let config =
+        LaunchConfig { grid: [1, 1, 1], block: [1, 1, 1], dynamic_shared: 0, params: buffer.to_le_bytes().to_vec() };
+    let options = Options { init: true, ..Options::default() };
+    let report = launch(&module, "k", &config, &memory, &profile, &options, &mut |_| {});
     assert!(report.fault.is_none(), "{:?}", report.fault);
     report.findings.iter().map(|f| f.kind).collect()
 }
@@ -52,27 +36,15 @@ fn findings(space: &str, pragma: &str) -> Vec<FindingKind> {
 fn bytes_that_are_not_used_may_be_unwritten() {
     for space in ["global", "local", "shared"] {
         let clean: [FindingKind; 0] = [];
-        assert_eq!(
-            findings(space, ".pragma \"used_bytes_mask 4095\";"),
-            clean,
-            "{space}"
-        );
-        assert_eq!(
-            findings(space, ".pragma \"used_bytes_mask 0xfff\";"),
-            clean,
-            "{space}"
-        );
+        assert_eq!(findings(space, ".pragma \"used_bytes_mask 4095\";"), clean, "{space}");
+        assert_eq!(findings(space, ".pragma \"used_bytes_mask 0xfff\";"), clean, "{space}");
     }
 }
 
 #[test]
 fn bytes_that_are_used_may_not() {
     for space in ["global", "local", "shared"] {
-        for pragma in [
-            "",
-            ".pragma \"used_bytes_mask 8191\";",
-            ".pragma \"nounroll\";",
-        ] {
+        for pragma in ["", ".pragma \"used_bytes_mask 8191\";", ".pragma \"nounroll\";"] {
             let found = findings(space, pragma);
             assert_eq!(found, [FindingKind::Uninitialised], "{space} {pragma}");
         }

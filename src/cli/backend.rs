@@ -25,11 +25,7 @@ enum Choice {
 }
 
 fn parse(name: &str) -> Result<Choice> {
-    let unknown = || {
-        Error::Invalid(format!(
-            "unknown device '{name}'; known are auto, cpu, cuda, cuda:N and softgpu"
-        ))
-    };
+    let unknown = || Error::Invalid(format!("unknown device '{name}'; known are auto, cpu, cuda, cuda:N and softgpu"));
     Ok(match name {
         "auto" => Choice::Auto,
         "cpu" => Choice::Cpu,
@@ -68,9 +64,7 @@ impl Opened {
         let Some(library) = device.softgpu else {
             return Ok(None);
         };
-        let text = library
-            .take_findings()
-            .map_err(|e| Error::Device(e.to_string()))?;
+        let text = library.take_findings().map_err(|e| Error::Device(e.to_string()))?;
         let value = serde_json::from_str(&text)
             .map_err(|e| Error::Device(format!("softgpu's findings cannot be read: {e}")))?;
         Ok(Some(value))
@@ -124,14 +118,8 @@ mod tests {
 
     #[test]
     fn device_names() {
-        assert_eq!(
-            parse("cuda:3").unwrap(),
-            Choice::Cuda(driver::Which::Cuda(3))
-        );
-        assert_eq!(
-            parse("softgpu").unwrap(),
-            Choice::Cuda(driver::Which::Softgpu)
-        );
+        assert_eq!(parse("cuda:3").unwrap(), Choice::Cuda(driver::Which::Cuda(3)));
+        assert_eq!(parse("softgpu").unwrap(), Choice::Cuda(driver::Which::Softgpu));
         for bad in ["gpu", "cuda:", "cuda:-1", "cuda:x", ""] {
             assert!(parse(bad).is_err(), "{bad}");
         }

@@ -21,10 +21,7 @@ pub fn run(args: &Args) -> Result<()> {
     line("cpu", CpuDevice::new(None)?.describe());
     match driver::count() {
         Err(e) => line("cuda", format!("none: {e}")),
-        Ok(0) => line(
-            "cuda",
-            "the driver is there and has no device (CUDA_VISIBLE_DEVICES may hide some)".into(),
-        ),
+        Ok(0) => line("cuda", "the driver is there and has no device (CUDA_VISIBLE_DEVICES may hide some)".into()),
         Ok(n) => {
             for ordinal in 0..n {
                 line(&format!("cuda:{ordinal}"), device(ordinal));
@@ -35,13 +32,8 @@ pub fn run(args: &Args) -> Result<()> {
     for nvrtc in &search.found {
         let (major, minor) = nvrtc.version;
         let (first, last) = (nvrtc.architectures.first(), nvrtc.architectures.last());
-        let range = first
-            .zip(last)
-            .map_or(String::new(), |(a, b)| format!(", sm_{a} to sm_{b}"));
-        line(
-            "nvrtc",
-            format!("{major}.{minor}{range} ({})", nvrtc.path.display()),
-        );
+        let range = first.zip(last).map_or(String::new(), |(a, b)| format!(", sm_{a} to sm_{b}"));
+        line("nvrtc", format!("{major}.{minor}{range} ({})", nvrtc.path.display()));
     }
     if search.found.is_empty() {
         line("nvrtc", format!("none found. {}", find::remedy(86)));
@@ -56,17 +48,10 @@ pub fn run(args: &Args) -> Result<()> {
         Err(e) => line("softgpu", format!("none: {e}")),
     }
     let cache = compiler::cache_folder();
-    line(
-        "cache",
-        cache.map_or("none: neither WARP19_CACHE nor HOME is set".into(), |p| {
-            p.display().to_string()
-        }),
-    );
+    line("cache", cache.map_or("none: neither WARP19_CACHE nor HOME is set".into(), |p| p.display().to_string()));
     line(
         "nvdisasm",
-        sass::nvdisasm().map_or("none (only `kernels report` uses it)".into(), |p| {
-            p.display().to_string()
-        }),
+        sass::nvdisasm().map_or("none (only `kernels report` uses it)".into(), |p| p.display().to_string()),
     );
     super::print(&text)
 }

@@ -54,11 +54,7 @@ pub fn run(args: &Args) -> Result<()> {
 /// `confusion[true class][predicted class]`.
 fn confusion(result: &Evaluation, labels: &[u8]) -> Vec<Vec<usize>> {
     let mut confusion = vec![vec![0; result.classes]; result.classes];
-    for (p, &label) in result
-        .probabilities
-        .chunks_exact(result.classes)
-        .zip(labels)
-    {
+    for (p, &label) in result.probabilities.chunks_exact(result.classes).zip(labels) {
         confusion[usize::from(label)][argmax(p)] += 1;
     }
     confusion
@@ -115,12 +111,7 @@ fn text(result: &Evaluation, confusion: &[Vec<usize>]) -> String {
     out += "\n class  precision   recall   images\n";
     for class in 0..result.classes {
         let (precision, recall, count) = class_figures(confusion, class);
-        let _ = writeln!(
-            out,
-            "{class:>6} {:>9.2} % {:>6.2} % {count:>8}",
-            100.0 * precision,
-            100.0 * recall
-        );
+        let _ = writeln!(out, "{class:>6} {:>9.2} % {:>6.2} % {count:>8}", 100.0 * precision, 100.0 * recall);
     }
     out
 }

@@ -45,11 +45,9 @@ pub fn run(command: &Command) -> Result<()> {
 /// `sm_86` as 86.
 fn architecture(name: &str) -> Result<u32> {
     let number = name.strip_prefix("sm_").unwrap_or(name).parse().ok();
-    number.filter(|n| (50..1000).contains(n)).ok_or_else(|| {
-        Error::Invalid(format!(
-            "unknown architecture '{name}'; give it as sm_86, sm_90, ..."
-        ))
-    })
+    number
+        .filter(|n| (50..1000).contains(n))
+        .ok_or_else(|| Error::Invalid(format!("unknown architecture '{name}'; give it as sm_86, sm_90, ...")))
 }
 
 fn report(args: &Report) -> Result<()> {
@@ -61,9 +59,7 @@ fn report(args: &Report) -> Result<()> {
         let profile = softgpu::Profile::named(&format!("sm_{sm}"));
         for unit in Unit::all() {
             let compiled = report::compile(&nvrtc, sm, unit)?;
-            let mixes = tool
-                .as_ref()
-                .and_then(|t| sass::disassemble(t, &compiled.cubin).ok());
+            let mixes = tool.as_ref().and_then(|t| sass::disassemble(t, &compiled.cubin).ok());
             for usage in &compiled.usage {
                 let threads = unit.threads(&usage.kernel) as u32;
                 let occupancy = profile.as_ref().map(|p| {
@@ -90,21 +86,11 @@ fn report(args: &Report) -> Result<()> {
     );
     for r in &rows {
         let (u, loop_) = (&r["usage"], &r["main_loop"]);
-        let mut mix: Vec<(&String, u64)> = loop_
-            .as_object()
-            .into_iter()
-            .flatten()
-            .map(|(n, c)| (n, c.as_u64().unwrap_or(0)))
-            .collect();
+        let mut mix: Vec<(&String, u64)> =
+            loop_.as_object().into_iter().flatten().map(|(n, c)| (n, c.as_u64().unwrap_or(0))).collect();
         mix.sort_by_key(|(_, c)| std::cmp::Reverse(*c));
-        let names: Vec<String> = mix
-            .iter()
-            .take(4)
-            .map(|(n, c)| format!("{c} {n}"))
-            .collect();
-        let share = r["ffma_share"]
-            .as_f64()
-            .map_or(String::new(), |s| format!("{:.1} % FFMA: ", 100.0 * s));
+        let names: Vec<String> = mix.iter().take(4).map(|(n, c)| format!("{c} {n}")).collect();
+        let share = r["ffma_share"].as_f64().map_or(String::new(), |s| format!("{:.1} % FFMA: ", 100.0 * s));
         writeln!(
             text,
             "{:<7} {:<20} {:<32} {:>7} {:>6} {:>7} {:>6} {:>6} {:>6} {:>6}  {share}{}",
@@ -116,12 +102,8 @@ fn report(args: &Report) -> Result<()> {
             u["shared"].to_string(),
             (u["spill_stores"].as_u64().unwrap_or(0) + u["spill_loads"].as_u64().unwrap_or(0)),
             u["stack"].to_string(),
-            r["occupancy"]["warps"]
-                .as_u64()
-                .map_or("-".into(), |w| w.to_string()),
-            r["instructions"]
-                .as_u64()
-                .map_or("-".into(), |w| w.to_string()),
+            r["occupancy"]["warps"].as_u64().map_or("-".into(), |w| w.to_string()),
+            r["instructions"].as_u64().map_or("-".into(), |w| w.to_string()),
             names.join(", ")
         )
         .expect("a string takes all");
@@ -164,11 +146,7 @@ fn dump(args: &Dump) -> Result<()> {
         "units": units,
     });
     write("kernels.json".into(), format!("{all:#}\n").as_bytes())?;
-    super::print(&format!(
-        "{} units for sm_{sm} in {}\n",
-        units.len(),
-        args.out.display()
-    ))
+    super::print(&format!("{} units for sm_{sm} in {}\n", units.len(), args.out.display()))
 }
 
 fn ptx(nvrtc: &Nvrtc, sm: u32, unit: Unit) -> Result<Vec<u8>> {
@@ -179,9 +157,9 @@ fn ptx(nvrtc: &Nvrtc, sm: u32, unit: Unit) -> Result<Vec<u8>> {
 /// What a kernel's dynamic shared memory holds, for those that use it.
 fn dynamic_shared(kernel: &str) -> Value {
     match kernel {
-        "conv_direct_forward" => json!(
-            "4 (kernel^2 c k + k + (rows + kernel - 1) (w + kernel - 1) c) bytes, rows = DIRECT_ROWS"
-        ),
+        "conv_direct_forward" => {
+            json!("4 (kernel^2 c k + k + (rows + kernel - 1) (w + kernel - 1) c) bytes, rows = DIRECT_ROWS")
+        }
         "gather" => {
             json!("8 bytes for each control point of the block's rows; 0 without the elastic field")
         }
@@ -199,13 +177,9 @@ fn flat(file: &str) -> Result<String> {
             return Ok(());
         }
         seen.push(file.into());
-        let text = source::text(file)
-            .ok_or_else(|| Error::Device(format!("kernels/{file} is not embedded")))?;
+        let text = source::text(file).ok_or_else(|| Error::Device(format!("kernels/{file} is not embedded")))?;
         for line in text.lines() {
-            match line
-                .strip_prefix("#include \"")
-                .and_then(|l| l.strip_suffix('"'))
-            {
+            match line.strip_prefix("#include \"").and_then(|l| l.strip_suffix('"')) {
                 Some(header) => add(header, out, seen)?,
                 None if line == "#pragma once" => {}
                 None => {

@@ -89,9 +89,7 @@ fn print_json(value: &serde_json::Value) -> Result<()> {
 fn print(text: &str) -> Result<()> {
     use std::io::{ErrorKind, Write};
     match std::io::stdout().write_all(text.as_bytes()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
-            Err(crate::Error::io("write", "standard output", e))
-        }
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(crate::Error::io("write", "standard output", e)),
         _ => Ok(()),
     }
 }

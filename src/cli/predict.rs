@@ -34,12 +34,7 @@ pub fn run(args: &Args) -> Result<()> {
     for path in &args.images {
         pixels.extend(digit_from_png(path, h, w)?);
     }
-    let images = Images {
-        count: args.images.len(),
-        height: h,
-        width: w,
-        pixels,
-    };
+    let images = Images { count: args.images.len(), height: h, width: w, pixels };
     // The labels are not known; the loss and the count that come of these zeros are not shown.
     let split = Split::new(images, vec![0; args.images.len()], "pictures")?;
     let mut device = args.backend.open()?;
@@ -58,15 +53,8 @@ pub fn run(args: &Args) -> Result<()> {
             let _ = write!(text, "  {class} {:.2} %", 100.0 * row[class]);
         }
         text.push('\n');
-        let top: Vec<_> = order
-            .iter()
-            .map(|&c| serde_json::json!({"class": c, "probability": row[c]}))
-            .collect();
+        let top: Vec<_> = order.iter().map(|&c| serde_json::json!({"class": c, "probability": row[c]})).collect();
         list.push(serde_json::json!({"image": path, "class": order[0], "top": top}));
     }
-    if args.json {
-        super::print_json(&serde_json::Value::Array(list))
-    } else {
-        super::print(&text)
-    }
+    if args.json { super::print_json(&serde_json::Value::Array(list)) } else { super::print(&text) }
 }

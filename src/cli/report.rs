@@ -28,20 +28,12 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 /// Reads the runs and writes their pictures to `out`.
-pub fn write(
-    runs: &[PathBuf],
-    out: &Path,
-    data: Option<&Path>,
-    backend: &Backend,
-) -> Result<Vec<PathBuf>> {
+pub fn write(runs: &[PathBuf], out: &Path, data: Option<&Path>, backend: &Backend) -> Result<Vec<PathBuf>> {
     let mut read = Vec::new();
     for dir in runs {
         let run = Run::read(dir, data, &mut || backend.open())?;
         if run.tested.is_none() {
-            eprintln!(
-                "warning: {} has no checkpoint: its curves are drawn, its digits cannot be",
-                dir.display()
-            );
+            eprintln!("warning: {} has no checkpoint: its curves are drawn, its digits cannot be", dir.display());
         }
         read.push(run);
     }

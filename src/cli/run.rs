@@ -25,11 +25,7 @@ pub fn open(dir: &Path, which: Which) -> Result<Checkpoint> {
         )));
     }
     let (best, last) = (dir.join(BEST), dir.join(LAST));
-    let path = if which == Which::Best && best.exists() {
-        best
-    } else {
-        last
-    };
+    let path = if which == Which::Best && best.exists() { best } else { last };
     if !path.exists() {
         return Err(Error::Invalid(format!(
             "{} has no {}; it is not the folder of a run, or the run was stopped before its first checkpoint",

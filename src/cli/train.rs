@@ -133,10 +133,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         "device": device.describe(),
         "config": trainer.config,
     });
-    atomic::write(
-        &dir.join("config.json"),
-        format!("{description:#}\n").as_bytes(),
-    )?;
+    atomic::write(&dir.join("config.json"), format!("{description:#}\n").as_bytes())?;
     let c = &trainer.config;
     eprintln!(
         "{} on {}: {} images, recipe {}, batch {}, {} epochs, seed {}; {}",
@@ -155,12 +152,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         true => Some(Events::create(&dir, &trainer.epochs)?),
         false => None,
     };
-    let outcome = trainer.run(
-        device.as_mut(),
-        args.steps,
-        Duration::from_secs(args.save_every),
-        &stop,
-        &mut |event| {
+    let outcome =
+        trainer.run(device.as_mut(), args.steps, Duration::from_secs(args.save_every), &stop, &mut |event| {
             let written = match (&event, &mut events) {
                 (Event::Epoch(line, _), Some(events)) => events.epoch(line),
                 _ => Ok(()),
@@ -169,8 +162,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             if let Err(e) = written {
                 screen.show(Event::Warning(format!("nothing for TensorBoard: {e}")));
             }
-        },
-    )?;
+        })?;
     screen.close();
     match outcome {
         Outcome::Interrupted => {
@@ -213,9 +205,7 @@ fn configure(args: &Args, name: &str, dataset: &data::Dataset) -> Result<Config>
     recipe.lr = args.lr.unwrap_or(recipe.lr);
     recipe.check()?;
     if args.limit == Some(0) {
-        return Err(Error::Invalid(
-            "--limit 0 leaves no images to train on".into(),
-        ));
+        return Err(Error::Invalid("--limit 0 leaves no images to train on".into()));
     }
     if args.validation > 0 {
         dataset.split_validation(args.validation)?;
@@ -288,30 +278,18 @@ struct Screen {
 
 impl Screen {
     fn new(terminal: bool, epochs: u64) -> Screen {
-        Screen {
-            bar: None,
-            terminal,
-            epochs,
-        }
+        Screen { bar: None, terminal, epochs }
     }
 
     fn show(&mut self, event: Event) {
         match event {
-            Event::Progress {
-                epoch,
-                done,
-                steps,
-                loss,
-                accuracy,
-                images_per_second,
-            } if self.terminal => {
+            Event::Progress { epoch, done, steps, loss, accuracy, images_per_second } if self.terminal => {
                 let epochs = self.epochs;
                 let bar = self.bar.get_or_insert_with(|| {
                     let style = "epoch {prefix} [{bar:30}] {pos}/{len} {msg} {eta} left";
                     let style = ProgressStyle::with_template(style).expect("a valid template");
                     let bar = ProgressBar::new(steps).with_style(style.progress_chars("=> "));
-                    bar.with_prefix(format!("{epoch}/{epochs}"))
-                        .with_position(done)
+                    bar.with_prefix(format!("{epoch}/{epochs}")).with_position(done)
                 });
                 bar.set_position(done);
                 bar.set_message(format!(
@@ -376,10 +354,7 @@ fn timestamp() -> String {
     let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
     let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
     let mp = (5 * doy + 2) / 153;
-    let (day, month) = (
-        doy - (153 * mp + 2) / 5 + 1,
-        if mp < 10 { mp + 3 } else { mp - 9 },
-    );
+    let (day, month) = (doy - (153 * mp + 2) / 5 + 1, if mp < 10 { mp + 3 } else { mp - 9 });
     let year = yoe + era * 400 + u64::from(month <= 2);
     let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
     format!("{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}")

@@ -32,10 +32,7 @@ pub fn run(args: &Args) -> Result<()> {
         .filter(|c| args.only.is_empty() || args.only.iter().any(|o| o == c.operation()))
         .collect();
     if chosen.is_empty() {
-        return Err(Error::Invalid(format!(
-            "no cases of {}",
-            args.only.join(", ")
-        )));
+        return Err(Error::Invalid(format!("no cases of {}", args.only.join(", "))));
     }
     let mut opened = args.backend.open_kind()?;
     let device = opened.device();
@@ -49,14 +46,8 @@ pub fn run(args: &Args) -> Result<()> {
     let findings = opened.softgpu_findings()?;
     let timings = match &mut opened {
         Opened::Cuda(d) => {
-            let batch = args
-                .timing
-                .unwrap_or(if d.softgpu.is_some() { 0 } else { 64 });
-            if batch > 0 {
-                timing::timings(d, batch)?
-            } else {
-                Vec::new()
-            }
+            let batch = args.timing.unwrap_or(if d.softgpu.is_some() { 0 } else { 64 });
+            if batch > 0 { timing::timings(d, batch)? } else { Vec::new() }
         }
         Opened::Cpu(_) => Vec::new(),
     };
@@ -68,10 +59,7 @@ pub fn run(args: &Args) -> Result<()> {
         }))?;
     } else {
         super::print(&table(&results, args.all))?;
-        super::print(&format!(
-            "{} comparisons, {failed} failed, {seconds:.1} s\n",
-            results.len()
-        ))?;
+        super::print(&format!("{} comparisons, {failed} failed, {seconds:.1} s\n", results.len()))?;
         super::print(&timing_table(&timings))?;
         if let Some(findings) = &findings {
             super::print(&format!("softgpu: {} finding(s)\n", count(findings)))?;
@@ -79,11 +67,9 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let found = findings.as_ref().map_or(0, count);
     if failed > 0 || found > 0 {
-        let detail = results.iter().find_map(|r| {
-            r.failure
-                .as_ref()
-                .map(|f| format!("; the first: {} {}: {f}", r.operation, r.shape))
-        });
+        let detail = results
+            .iter()
+            .find_map(|r| r.failure.as_ref().map(|f| format!("; the first: {} {}: {f}", r.operation, r.shape)));
         return Err(Error::Device(format!(
             "{failed} of {} comparisons failed, {found} finding(s) of softgpu{}",
             results.len(),
@@ -111,11 +97,7 @@ fn timing_table(timings: &[Timing]) -> String {
         let rate = |work: u64| work as f64 / t.seconds.max(1e-9);
         let arithmetic = match t.flops {
             0 => format!("{:>9} {:>7}", "", ""),
-            flops => format!(
-                "{:>9.2} {:>6.1}%",
-                rate(flops) / 1e12,
-                100.0 * t.share_of_flops
-            ),
+            flops => format!("{:>9.2} {:>6.1}%", rate(flops) / 1e12, 100.0 * t.share_of_flops),
         };
         writeln!(
             text,
@@ -150,10 +132,7 @@ fn table(results: &[Comparison], all: bool) -> String {
         "NMSE"
     );
     for r in rows {
-        let verdict = r
-            .failure
-            .as_ref()
-            .map_or(String::new(), |f| format!("  FAILED: {f}"));
+        let verdict = r.failure.as_ref().map_or(String::new(), |f| format!("  FAILED: {f}"));
         writeln!(
             text,
             "{:<30} {:<28} {:>10.2e} {:>8.1}% {:>9.1e}{verdict}",
@@ -169,9 +148,5 @@ fn table(results: &[Comparison], all: bool) -> String {
 }
 
 fn badness(r: &Comparison) -> f64 {
-    if r.failure.is_some() {
-        f64::INFINITY
-    } else {
-        r.share_of_bound
-    }
+    if r.failure.is_some() { f64::INFINITY } else { r.share_of_bound }
 }

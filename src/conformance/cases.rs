@@ -47,14 +47,7 @@ impl Case {
 }
 
 fn conv(n: usize, h: usize, w: usize, c: usize, k: usize, kernel: usize) -> Case {
-    Case::Conv(ConvShape {
-        n,
-        h,
-        w,
-        c,
-        k,
-        kernel,
-    })
+    Case::Conv(ConvShape { n, h, w, c, k, kernel })
 }
 
 fn linear(n: usize, inputs: usize, outputs: usize) -> Case {
@@ -131,30 +124,17 @@ pub fn all() -> Vec<Case> {
         pool(3, 5, 2, 3),
         pool(1, 1, 9, 17),
     ]);
-    cases
-        .extend([(1, 0.5), (3, 0.5), (4096, 0.5), (10_007, 0.3)].map(|(n, p)| Case::Dropout(n, p)));
+    cases.extend([(1, 0.5), (3, 0.5), (4096, 0.5), (10_007, 0.3)].map(|(n, p)| Case::Dropout(n, p)));
     for kind in [LossKind::Mean, LossKind::SummedClipped] {
         for (rows, classes) in [(64, 10), (1, 2), (37, 1000), (17, 33), (16, 47)] {
-            cases.push(Case::Loss {
-                kind,
-                rows,
-                classes,
-            });
+            cases.push(Case::Loss { kind, rows, classes });
         }
     }
     for epsilon_kind in [Epsilon::Outer, Epsilon::Hat] {
-        let p = AdamParams {
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            epsilon_kind,
-        };
+        let p = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind };
         cases.extend([64, 4160, 300_032].map(|len| Case::Adam(p, len)));
     }
-    let p = SgdParams {
-        momentum: 0.9,
-        l2: 5e-4,
-    };
+    let p = SgdParams { momentum: 0.9, l2: 5e-4 };
     cases.extend([64, 4160, 300_032].map(|len| Case::Sgd(p, len)));
     cases.extend(gathers());
     cases.extend([1, 1001].map(Case::Memory));
@@ -162,58 +142,16 @@ pub fn all() -> Vec<Case> {
 }
 
 fn gathers() -> Vec<Case> {
-    let plain = Gather {
-        n: 5,
-        h: 28,
-        w: 28,
-        c: 1,
-        mean: 0.1307,
-        std: 0.3081,
-        seed: 7,
-        augment: None,
-    };
-    let affine = Augment {
-        degrees: 12.0,
-        scale: 0.1,
-        shear: 0.15,
-        shift: 2.0,
-        elastic: 0.0,
-        spacing: 8,
-    };
-    let elastic = Augment {
-        elastic: 2.0,
-        ..affine
-    };
+    let plain = Gather { n: 5, h: 28, w: 28, c: 1, mean: 0.1307, std: 0.3081, seed: 7, augment: None };
+    let affine = Augment { degrees: 12.0, scale: 0.1, shear: 0.15, shift: 2.0, elastic: 0.0, spacing: 8 };
+    let elastic = Augment { elastic: 2.0, ..affine };
     // Far outside the image, and control points closer together than pixels of a strip.
-    let wild = Augment {
-        degrees: 180.0,
-        scale: 0.5,
-        shear: 1.0,
-        shift: 40.0,
-        elastic: 9.0,
-        spacing: 3,
-    };
+    let wild = Augment { degrees: 180.0, scale: 0.5, shear: 1.0, shift: 40.0, elastic: 9.0, spacing: 3 };
     vec![
         Case::Gather(plain),
-        Case::Gather(Gather {
-            augment: Some(affine),
-            ..plain
-        }),
-        Case::Gather(Gather {
-            augment: Some(elastic),
-            ..plain
-        }),
-        Case::Gather(Gather {
-            augment: Some(wild),
-            ..plain
-        }),
-        Case::Gather(Gather {
-            n: 3,
-            h: 17,
-            w: 5,
-            c: 3,
-            augment: Some(elastic),
-            ..plain
-        }),
+        Case::Gather(Gather { augment: Some(affine), ..plain }),
+        Case::Gather(Gather { augment: Some(elastic), ..plain }),
+        Case::Gather(Gather { augment: Some(wild), ..plain }),
+        Case::Gather(Gather { n: 3, h: 17, w: 5, c: 3, augment: Some(elastic), ..plain }),
     ]
 }

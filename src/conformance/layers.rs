@@ -34,10 +34,7 @@ pub fn convolution(d: &mut dyn Device, s: &ConvShape) -> Result<Vec<Comparison>>
     let layer = Layer {
         name: "conv",
         sizes: *s,
-        shape: format!(
-            "{}x{}x{}x{} -> {}, {}x{}",
-            s.n, s.h, s.w, s.c, s.k, s.kernel, s.kernel
-        ),
+        shape: format!("{}x{}x{}x{} -> {}, {}x{}", s.n, s.h, s.w, s.c, s.k, s.kernel, s.kernel),
         flops: s.flops(),
         x: s.x_len(),
         w: s.w_len(),
@@ -78,11 +75,7 @@ pub fn fully_connected(d: &mut dyn Device, s: &LinearShape) -> Result<Vec<Compar
 impl<'d, S> Layer<'d, S> {
     /// Without and with the ReLU or its mask; at large sizes with it alone, as training has it: the sums are the same.
     fn variants(&self) -> &'static [bool] {
-        if self.flops > 20_000_000 {
-            &[true]
-        } else {
-            &[false, true]
-        }
+        if self.flops > 20_000_000 { &[true] } else { &[false, true] }
     }
 
     /// Runs all three operations.

@@ -41,18 +41,10 @@ const GUARD: usize = 64;
 
 /// `len` numbers, uniform in `[-scale, scale]`, from a fixed stream.
 pub fn values(seed: u64, len: usize, scale: f32) -> Vec<f32> {
-    let stream = Stream {
-        seed,
-        purpose: Purpose::Init,
-        step: 0,
-    };
+    let stream = Stream { seed, purpose: Purpose::Init, step: 0 };
     let mut out = Vec::with_capacity(len + 3);
     for i in 0..len.div_ceil(4) {
-        out.extend(
-            stream
-                .block(i as u32, 0)
-                .map(|w| (2.0 * uniform(w) - 1.0) * scale),
-        );
+        out.extend(stream.block(i as u32, 0).map(|w| (2.0 * uniform(w) - 1.0) * scale));
     }
     out.truncate(len);
     out
@@ -96,20 +88,11 @@ impl Output {
         let mut all = vec![f32::NAN; v.len() + 2 * GUARD];
         all[GUARD..GUARD + v.len()].copy_from_slice(v);
         let whole = put(d, &all)?;
-        Ok(Output {
-            whole,
-            view: whole.slice(GUARD, v.len()),
-        })
+        Ok(Output { whole, view: whole.slice(GUARD, v.len()) })
     }
 
     /// Compares with the reference.
-    fn compare(
-        &self,
-        d: &mut dyn Device,
-        operation: &str,
-        shape: &str,
-        expected: &[f64],
-    ) -> Result<Comparison> {
+    fn compare(&self, d: &mut dyn Device, operation: &str, shape: &str, expected: &[f64]) -> Result<Comparison> {
         let all = download_f32(d, self.whole)?;
         let (before, rest) = all.split_at(GUARD);
         let (got, after) = rest.split_at(self.view.len);
@@ -160,11 +143,7 @@ pub fn compare(operation: &str, shape: &str, got: &[f32], expected: &[f64]) -> C
 fn compare_bytes(operation: &str, shape: &str, got: &[u8], expected: &[u8]) -> Comparison {
     let mut result = compare(operation, shape, &[], &[]);
     if let Some(i) = (0..got.len().max(expected.len())).find(|&i| got.get(i) != expected.get(i)) {
-        result.failure = Some(format!(
-            "byte {i} is {:?}, not {:?}",
-            got.get(i),
-            expected.get(i)
-        ));
+        result.failure = Some(format!("byte {i} is {:?}, not {:?}", got.get(i), expected.get(i)));
         result.max_error = f64::INFINITY;
     }
     result

@@ -1,8 +1,6 @@
 //! Running one case.
 
-use super::{
-    Case, Comparison, Output, compare, compare_bytes, layers, put, put_bytes, values, wide,
-};
+use super::{Case, Comparison, Output, compare, compare_bytes, layers, put, put_bytes, values, wide};
 use crate::device::{Arenas, DType, Device, Dropout, StepState, download_f32};
 use crate::error::Result;
 use crate::ops::batch::{self, Gather};
@@ -12,17 +10,9 @@ use crate::ops::optimizer::{self, AdamParams, SgdParams};
 use crate::ops::pool::{self, PoolShape};
 
 /// The step all cases run at: beyond 32 bits, so that both halves of the counter count.
-const STATE: StepState = StepState {
-    step: 5_000_000_123,
-    lr: 0.01,
-    ema_decay: 0.9,
-};
+const STATE: StepState = StepState { step: 5_000_000_123, lr: 0.01, ema_decay: 0.9 };
 /// The step of the optimisers' cases, where bias corrections still matter.
-const OPTIMIZER_STEP: StepState = StepState {
-    step: 4,
-    lr: 0.01,
-    ema_decay: 0.9,
-};
+const OPTIMIZER_STEP: StepState = StepState { step: 4, lr: 0.01, ema_decay: 0.9 };
 
 /// Runs a case on a device and compares every result.
 ///
@@ -35,11 +25,7 @@ pub fn run(d: &mut dyn Device, case: &Case) -> Result<Vec<Comparison>> {
         Case::Linear(s) => layers::fully_connected(d, s),
         Case::Pool(s) => pooling(d, s),
         Case::Dropout(len, p) => dropping(d, *len, *p),
-        Case::Loss {
-            kind,
-            rows,
-            classes,
-        } => losses(d, *kind, *rows, *classes),
+        Case::Loss { kind, rows, classes } => losses(d, *kind, *rows, *classes),
         Case::Adam(p, len) => adam(d, p, *len),
         Case::Sgd(p, len) => sgd(d, p, *len),
         Case::Gather(g) => gather(d, g),
@@ -50,10 +36,7 @@ pub fn run(d: &mut dyn Device, case: &Case) -> Result<Vec<Comparison>> {
 fn pooling(d: &mut dyn Device, s: &PoolShape) -> Result<Vec<Comparison>> {
     let shape = format!("{}x{}x{}x{}", s.n, s.h, s.w, s.c);
     // Few distinct values, so that ties are common.
-    let x: Vec<f32> = values(1, s.x_len(), 2.0)
-        .iter()
-        .map(|v| v.round())
-        .collect();
+    let x: Vec<f32> = values(1, s.x_len(), 2.0).iter().map(|v| v.round()).collect();
     let dy = values(2, s.y_len(), 1.0);
     let (vx, vdy) = (put(d, &x)?, put(d, &dy)?);
     let argmax = put_bytes(d, &vec![0xff; s.y_len()])?;
@@ -63,12 +46,7 @@ fn pooling(d: &mut dyn Device, s: &PoolShape) -> Result<Vec<Comparison>> {
     let mut out = vec![y.compare(d, "pool_forward", &shape, &want)?];
     let mut got = vec![0; s.y_len()];
     d.download(argmax, &mut got)?;
-    out.push(compare_bytes(
-        "pool_forward argmax",
-        &shape,
-        &got,
-        &positions,
-    ));
+    out.push(compare_bytes("pool_forward argmax", &shape, &got, &positions));
     let dx = Output::new(d, s.x_len())?;
     let positions_on_device = put_bytes(d, &positions)?;
     d.pool_backward(s, vdy, positions_on_device, dx.view)?;
@@ -81,44 +59,25 @@ fn dropping(d: &mut dyn Device, len: usize, p: f32) -> Result<Vec<Comparison>> {
     let x = values(1, len, 1.0);
     let mut out = Vec::new();
     for layer in [0, 2] {
-        let spec = Dropout {
-            seed: 0x1234_5678_9abc_def0,
-            layer,
-            p,
-        };
+        let spec = Dropout { seed: 0x1234_5678_9abc_def0, layer, p };
         let y = Output::holding(d, &x)?;
         d.dropout(&spec, y.view)?;
         let mut want = wide(&x);
         dropout::apply(&spec, STATE.step, &mut want);
-        out.push(y.compare(
-            d,
-            &format!("dropout layer {layer}"),
-            &format!("{len}, p {p}"),
-            &want,
-        )?);
+        out.push(y.compare(d, &format!("dropout layer {layer}"), &format!("{len}, p {p}"), &want)?);
     }
     Ok(out)
 }
 
-fn losses(
-    d: &mut dyn Device,
-    kind: LossKind,
-    rows: usize,
-    classes: usize,
-) -> Result<Vec<Comparison>> {
+fn losses(d: &mut dyn Device, kind: LossKind, rows: usize, classes: usize) -> Result<Vec<Comparison>> {
     let shape = format!("{rows}x{classes} {kind:?}");
     // Wide enough for some probabilities below the clip, and ties of the largest.
     let logits: Vec<f32> = values(1, rows * classes, 60.0)
         .chunks(classes)
         .enumerate()
-        .flat_map(|(row, z)| {
-            z.iter()
-                .map(move |v| if row % 2 == 0 { v.round() } else { v / 20.0 })
-        })
+        .flat_map(|(row, z)| z.iter().map(move |v| if row % 2 == 0 { v.round() } else { v / 20.0 }))
         .collect();
-    let labels: Vec<u8> = (0..rows)
-        .map(|i| (i * 7 % classes.min(256)) as u8)
-        .collect();
+    let labels: Vec<u8> = (0..rows).map(|i| (i * 7 % classes.min(256)) as u8).collect();
     let (vz, vl) = (put(d, &logits)?, put_bytes(d, &labels)?);
     let dz = Output::new(d, rows * classes)?;
     let stats = d.alloc(DType::F64, 4)?;
@@ -131,19 +90,11 @@ fn losses(
     let mut got = [0.0f64; 4];
     d.download(stats, bytemuck::cast_slice_mut(&mut got))?;
     let n = rows as f64;
-    let want = [
-        10.0 + 2.0 * sum,
-        20.0 + 2.0 * correct as f64,
-        30.0 + 2.0 * n,
-        40.0,
-    ];
+    let want = [10.0 + 2.0 * sum, 20.0 + 2.0 * correct as f64, 30.0 + 2.0 * n, 40.0];
     out.push(compare("loss stats", &shape, &got.map(|v| v as f32), &want));
     let p = Output::new(d, rows * classes)?;
     d.softmax(classes, vz, p.view)?;
-    let want: Vec<f64> = wide(&logits)
-        .chunks(classes)
-        .flat_map(loss::softmax)
-        .collect();
+    let want: Vec<f64> = wide(&logits).chunks(classes).flat_map(loss::softmax).collect();
     out.push(p.compare(d, "softmax", &shape, &want)?);
     Ok(out)
 }
@@ -163,11 +114,7 @@ struct Optimizing {
 }
 
 fn optimizing(d: &mut dyn Device, len: usize) -> Result<Optimizing> {
-    let (w, g, m) = (
-        values(1, len, 1.0),
-        values(2, len, 1.0),
-        values(3, len, 0.5),
-    );
+    let (w, g, m) = (values(1, len, 1.0), values(2, len, 1.0), values(3, len, 0.5));
     let v: Vec<f32> = values(4, len, 0.5).iter().map(|v| v * v).collect();
     let ema = values(5, len, 1.0);
     let vg = put(d, &g)?;
@@ -215,14 +162,7 @@ fn sgd(d: &mut dyn Device, p: &SgdParams, len: usize) -> Result<Vec<Comparison>>
     o.arenas.moment2 = None;
     let decayed = [(3, 10), (13, 5), (len / 2, 7)];
     d.sgd(p, &decayed, &o.arenas)?;
-    optimizer::sgd(
-        p,
-        &decayed,
-        f64::from(OPTIMIZER_STEP.lr),
-        &mut o.w64,
-        &o.g64,
-        &mut o.m64,
-    );
+    optimizer::sgd(p, &decayed, f64::from(OPTIMIZER_STEP.lr), &mut o.w64, &o.g64, &mut o.m64);
     optimizer::ema(f64::from(OPTIMIZER_STEP.ema_decay), &mut o.ema64, &o.w64);
     Ok(vec![
         o.w.compare(d, "sgd weights", &shape, &o.w64)?,
@@ -233,17 +173,11 @@ fn sgd(d: &mut dyn Device, p: &SgdParams, len: usize) -> Result<Vec<Comparison>>
 }
 
 fn gather(d: &mut dyn Device, g: &Gather) -> Result<Vec<Comparison>> {
-    let kind = g.augment.map_or(
-        "plain",
-        |a| if a.elastic > 0.0 { "elastic" } else { "affine" },
-    );
+    let kind = g.augment.map_or("plain", |a| if a.elastic > 0.0 { "elastic" } else { "affine" });
     let shape = format!("{}x{}x{}x{} {kind}", g.n, g.h, g.w, g.c);
     let images = 11;
     let len = g.h * g.w * g.c;
-    let pixels: Vec<u8> = values(1, images * len, 255.0)
-        .iter()
-        .map(|v| v.abs() as u8)
-        .collect();
+    let pixels: Vec<u8> = values(1, images * len, 255.0).iter().map(|v| v.abs() as u8).collect();
     let labels: Vec<u8> = (0..images).map(|i| (i * 3 % 10) as u8).collect();
     let indices: Vec<u32> = (0..g.n).map(|i| (i * 4 % images) as u32).collect();
     let (vp, vl) = (put_bytes(d, &pixels)?, put_bytes(d, &labels)?);
@@ -277,11 +211,6 @@ fn memory(d: &mut dyn Device, len: usize) -> Result<Vec<Comparison>> {
     }
     out.push(recorded.compare(d, "record", &len.to_string(), &wide(&v))?);
     let again = download_f32(d, from)?;
-    out.push(compare(
-        "the source of a copy",
-        &len.to_string(),
-        &again,
-        &wide(&v),
-    ));
+    out.push(compare("the source of a copy", &len.to_string(), &again, &wide(&v)));
     Ok(out)
 }

@@ -74,10 +74,7 @@ impl Strided {
     /// # Safety
     /// The start must lie inside the same allocation.
     pub unsafe fn offset(self, rows: usize, columns: usize) -> Strided {
-        Strided {
-            at: unsafe { self.at.add(rows * self.row + columns * self.column) },
-            ..self
-        }
+        Strided { at: unsafe { self.at.add(rows * self.row + columns * self.column) }, ..self }
     }
 }
 
@@ -210,11 +207,7 @@ impl Tile {
             for (r, line) in acc.iter().enumerate() {
                 for (v, x) in line.iter().enumerate() {
                     let at = self.c.add(r * self.c_stride + 16 * v);
-                    let sum = if self.accumulate {
-                        _mm512_add_ps(*x, _mm512_maskz_loadu_ps(mask(v), at))
-                    } else {
-                        *x
-                    };
+                    let sum = if self.accumulate { _mm512_add_ps(*x, _mm512_maskz_loadu_ps(mask(v), at)) } else { *x };
                     _mm512_mask_storeu_ps(at, mask(v), sum);
                 }
             }
@@ -287,39 +280,20 @@ mod tests {
         let a: Vec<f32> = (0..m * k + 1).map(value).collect();
         let b: Vec<f32> = (0..k * n + 1).map(|i| value(i + 5)).collect();
         let start: Vec<f32> = (0..m * n).map(|i| value(i + 9)).collect();
-        let mut c = if accumulate {
-            start.clone()
-        } else {
-            vec![f32::NAN; m * n]
-        };
+        let mut c = if accumulate { start.clone() } else { vec![f32::NAN; m * n] };
         let (row, column) = if transposed { (1, m) } else { (k, 1) };
         let at = a.as_ptr();
         unsafe {
-            gemm(
-                (m, n, k),
-                Strided { at, row, column },
-                b.as_ptr(),
-                n,
-                c.as_mut_ptr(),
-                n,
-                accumulate,
-            );
+            gemm((m, n, k), Strided { at, row, column }, b.as_ptr(), n, c.as_mut_ptr(), n, accumulate);
         }
         for i in 0..m {
             for j in 0..n {
-                let mut sum = if accumulate {
-                    f64::from(start[i * n + j])
-                } else {
-                    0.0
-                };
+                let mut sum = if accumulate { f64::from(start[i * n + j]) } else { 0.0 };
                 for p in 0..k {
                     sum += f64::from(a[i * row + p * column]) * f64::from(b[p * n + j]);
                 }
                 let got = f64::from(c[i * n + j]);
-                assert!(
-                    (got - sum).abs() <= 1e-5,
-                    "{m}x{n}x{k} at {i},{j}: {got} {sum}"
-                );
+                assert!((got - sum).abs() <= 1e-5, "{m}x{n}x{k} at {i},{j}: {got} {sum}");
             }
         }
     }

@@ -13,21 +13,9 @@ pub fn forward(s: &LinearShape, x: &[f32], w: &[f32], bias: &[f32], y: &mut [f32
     for_each(s.outputs.div_ceil(panel), |task| {
         let o = task * panel;
         let columns = panel.min(s.outputs - o);
-        let a = Strided {
-            at: x.as_ptr(),
-            row: s.inputs,
-            column: 1,
-        };
+        let a = Strided { at: x.as_ptr(), row: s.inputs, column: 1 };
         unsafe {
-            gemm(
-                (s.n, columns, s.inputs),
-                a,
-                w.as_ptr().add(o),
-                s.outputs,
-                out.add(o),
-                s.outputs,
-                false,
-            );
+            gemm((s.n, columns, s.inputs), a, w.as_ptr().add(o), s.outputs, out.add(o), s.outputs, false);
         }
         for n in 0..s.n {
             let at = n * s.outputs;
@@ -60,23 +48,9 @@ pub fn backward_data(
     for_each(s.inputs.div_ceil(ROWS), |task| {
         let i0 = task * ROWS;
         let rows = ROWS.min(s.inputs - i0);
-        let a = Strided {
-            at: w[i0 * s.outputs..].as_ptr(),
-            row: s.outputs,
-            column: 1,
-        };
+        let a = Strided { at: w[i0 * s.outputs..].as_ptr(), row: s.outputs, column: 1 };
         let tile = columns.add(i0 * s.n);
-        unsafe {
-            gemm(
-                (rows, s.n, s.outputs),
-                a,
-                dy_t.as_ptr(),
-                s.n,
-                tile,
-                s.n,
-                false,
-            )
-        };
+        unsafe { gemm((rows, s.n, s.outputs), a, dy_t.as_ptr(), s.n, tile, s.n, false) };
         for n in 0..s.n {
             for i in 0..rows {
                 let at = n * s.inputs + i0 + i;
@@ -89,36 +63,15 @@ pub fn backward_data(
 }
 
 /// `dw = x^T dy` and the bias gradient.
-pub fn backward_weight(
-    s: &LinearShape,
-    x: &[f32],
-    dy: &[f32],
-    dw: &mut [f32],
-    db: &mut [f32],
-    scratch: &mut Vec<f32>,
-) {
+pub fn backward_weight(s: &LinearShape, x: &[f32], dy: &[f32], dw: &mut [f32], db: &mut [f32], scratch: &mut Vec<f32>) {
     column_sums(dy, s.outputs, db, scratch);
     let out = Shared(dw.as_mut_ptr());
     const ROWS: usize = 96;
     for_each(s.inputs.div_ceil(ROWS), |task| {
         let i0 = task * ROWS;
         let rows = ROWS.min(s.inputs - i0);
-        let a = Strided {
-            at: x[i0..].as_ptr(),
-            row: 1,
-            column: s.inputs,
-        };
-        unsafe {
-            gemm(
-                (rows, s.outputs, s.n),
-                a,
-                dy.as_ptr(),
-                s.outputs,
-                out.add(i0 * s.outputs),
-                s.outputs,
-                false,
-            )
-        };
+        let a = Strided { at: x[i0..].as_ptr(), row: 1, column: s.inputs };
+        unsafe { gemm((rows, s.outputs, s.n), a, dy.as_ptr(), s.outputs, out.add(i0 * s.outputs), s.outputs, false) };
     });
 }
 

@@ -51,21 +51,13 @@ impl Memory {
             unsafe { libc::madvise(at.cast(), bytes, libc::MADV_HUGEPAGE) };
         }
         self.buffers.push(Buffer { at, layout });
-        Ok(View {
-            buffer: self.buffers.len() - 1,
-            dtype,
-            offset: 0,
-            len,
-        })
+        Ok(View { buffer: self.buffers.len() - 1, dtype, offset: 0, len })
     }
 
     fn address(&self, v: View) -> Result<*mut u8> {
         let missing = || Error::Device(format!("no memory behind {v:?}"));
         let buffer = self.buffers.get(v.buffer).ok_or_else(missing)?;
-        let (start, end) = (
-            v.offset * v.dtype.size(),
-            (v.offset + v.len) * v.dtype.size(),
-        );
+        let (start, end) = (v.offset * v.dtype.size(), (v.offset + v.len) * v.dtype.size());
         if end > buffer.layout.size() {
             return Err(missing());
         }
@@ -95,11 +87,7 @@ impl Memory {
 
     /// Copies between two views of one type and length.
     pub fn copy(&mut self, src: View, dst: View) -> Result<()> {
-        self.check(
-            "copy",
-            &[("source", src, src.dtype, src.len)],
-            &[("destination", dst, src.dtype, src.len)],
-        )?;
+        self.check("copy", &[("source", src, src.dtype, src.len)], &[("destination", dst, src.dtype, src.len)])?;
         let from: &[u8] = self.bytes(src)?;
         // Safety: checked not to overlap; the detour ends the borrow.
         let from = unsafe { std::slice::from_raw_parts(from.as_ptr(), from.len()) };

@@ -24,10 +24,7 @@ pub fn gather(
         ("labels", labels, U8, labels.len),
         ("indices", indices, U32, g.n),
     ];
-    let writes = [
-        ("x", x, F32, g.n * g.h * g.w * g.c),
-        ("batch labels", labels_out, U8, g.n),
-    ];
+    let writes = [("x", x, F32, g.n * g.h * g.w * g.c), ("batch labels", labels_out, U8, g.n)];
     d.memory.check("gather", &reads, &writes)?;
     if !pointwise::supports(g) {
         return Err(Error::Invalid(format!(
@@ -40,17 +37,13 @@ pub fn gather(
         let (pixels, labels) = (m.read::<u8>(pixels), m.read::<u8>(labels));
         let indices = m.read::<u32>(indices);
         if let Some(&bad) = indices.iter().find(|&&i| i as usize >= labels.len()) {
-            return Err(Error::Invalid(format!(
-                "gather: image {bad} of a dataset of {}",
-                labels.len()
-            )));
+            return Err(Error::Invalid(format!("gather: image {bad} of a dataset of {}", labels.len())));
         }
         let (x, out) = (m.write(x), m.write::<u8>(labels_out));
         for (o, &i) in out.iter_mut().zip(indices) {
             *o = labels[i as usize];
         }
-        d.pool
-            .install(|| pointwise::gather(g, step, pixels, indices, x));
+        d.pool.install(|| pointwise::gather(g, step, pixels, indices, x));
     }
     Ok(())
 }
@@ -66,10 +59,7 @@ pub fn loss(
     stats: View,
 ) -> Result<()> {
     let len = labels.len * classes;
-    let reads = [
-        ("logits", logits, F32, len),
-        ("labels", labels, U8, labels.len),
-    ];
+    let reads = [("logits", logits, F32, len), ("labels", labels, U8, labels.len)];
     let mut writes = vec![("stats", stats, F64, 4)];
     writes.extend(dlogits.map(|v| ("dlogits", v, F32, len)));
     d.memory.check("loss", &reads, &writes)?;
@@ -104,15 +94,13 @@ pub fn adam(d: &mut CpuDevice, p: &AdamParams, a: &Arenas) -> Result<()> {
         ("second moment", moment2, F32, len),
     ];
     writes.extend(a.ema.map(|v| ("moving average", v, F32, len)));
-    d.memory
-        .check("adam", &[("gradients", a.gradients, F32, len)], &writes)?;
+    d.memory.check("adam", &[("gradients", a.gradients, F32, len)], &writes)?;
     let (m, s) = (&d.memory, d.state);
     unsafe {
         let (w, g) = (m.write(a.weights), m.read(a.gradients));
         let (m1, m2) = (m.write(a.moment1), m.write(moment2));
         let ema = a.ema.map(|v| m.write(v));
-        d.pool
-            .install(|| pointwise::adam(p, s.step, s.lr, s.ema_decay, w, g, m1, m2, ema));
+        d.pool.install(|| pointwise::adam(p, s.step, s.lr, s.ema_decay, w, g, m1, m2, ema));
     }
     Ok(())
 }
@@ -120,19 +108,14 @@ pub fn adam(d: &mut CpuDevice, p: &AdamParams, a: &Arenas) -> Result<()> {
 /// One momentum SGD step over the arenas.
 pub fn sgd(d: &mut CpuDevice, p: &SgdParams, decayed: &[(usize, usize)], a: &Arenas) -> Result<()> {
     let len = a.weights.len;
-    let mut writes = vec![
-        ("weights", a.weights, F32, len),
-        ("velocity", a.moment1, F32, len),
-    ];
+    let mut writes = vec![("weights", a.weights, F32, len), ("velocity", a.moment1, F32, len)];
     writes.extend(a.ema.map(|v| ("moving average", v, F32, len)));
-    d.memory
-        .check("sgd", &[("gradients", a.gradients, F32, len)], &writes)?;
+    d.memory.check("sgd", &[("gradients", a.gradients, F32, len)], &writes)?;
     let (m, s) = (&d.memory, d.state);
     unsafe {
         let (w, g, u) = (m.write(a.weights), m.read(a.gradients), m.write(a.moment1));
         let ema = a.ema.map(|v| m.write(v));
-        d.pool
-            .install(|| pointwise::sgd(p, decayed, s.lr, s.ema_decay, w, g, u, ema));
+        d.pool.install(|| pointwise::sgd(p, decayed, s.lr, s.ema_decay, w, g, u, ema));
     }
     Ok(())
 }

@@ -88,14 +88,7 @@ pub fn softmax(classes: usize, logits: &[f32], probabilities: &mut [f32]) {
 }
 
 /// Softmax cross-entropy; see [`crate::ops::loss`]. `scratch` takes the probabilities where no gradient is wanted.
-pub fn loss(
-    kind: LossKind,
-    classes: usize,
-    logits: &[f32],
-    labels: &[u8],
-    dlogits: &mut [f32],
-    stats: &mut [f64],
-) {
+pub fn loss(kind: LossKind, classes: usize, logits: &[f32], labels: &[u8], dlogits: &mut [f32], stats: &mut [f64]) {
     let n = labels.len() as f32;
     for (row, &label) in labels.iter().enumerate() {
         let label = usize::from(label);
@@ -134,14 +127,7 @@ struct AdamStep {
 }
 
 #[inline(always)]
-fn adam_chunk(
-    s: AdamStep,
-    w: &mut [f32],
-    g: &[f32],
-    m: &mut [f32],
-    v: &mut [f32],
-    ema: Option<&mut [f32]>,
-) {
+fn adam_chunk(s: AdamStep, w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], ema: Option<&mut [f32]>) {
     let (c1, c2) = (1.0 - s.b1, 1.0 - s.b2);
     for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
         *m = s.b1 * *m + c1 * g;
@@ -163,14 +149,7 @@ fn average_chunk(decay: f32, ema: &mut [f32], w: &[f32]) {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
-fn adam_chunk_avx512(
-    s: AdamStep,
-    w: &mut [f32],
-    g: &[f32],
-    m: &mut [f32],
-    v: &mut [f32],
-    ema: Option<&mut [f32]>,
-) {
+fn adam_chunk_avx512(s: AdamStep, w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], ema: Option<&mut [f32]>) {
     adam_chunk(s, w, g, m, v, ema);
 }
 
@@ -329,15 +308,12 @@ fn bilinear(g: &Gather, image: &[u8], y: f64, x: f64, c: usize) -> f32 {
             0.0
         }
     };
-    (1.0 - fy) * ((1.0 - fx) * at(0.0, 0.0) + fx * at(0.0, 1.0))
-        + fy * ((1.0 - fx) * at(1.0, 0.0) + fx * at(1.0, 1.0))
+    (1.0 - fy) * ((1.0 - fx) * at(0.0, 0.0) + fx * at(0.0, 1.0)) + fy * ((1.0 - fx) * at(1.0, 0.0) + fx * at(1.0, 1.0))
 }
 
 /// Whether a deformation fits the fixed-size field of this backend.
 pub fn supports(g: &Gather) -> bool {
-    g.augment.as_ref().is_none_or(|a| {
-        a.spacing > 0
-            && a.control_points(g.h) <= MAX_CONTROLS
-            && a.control_points(g.w) <= MAX_CONTROLS
-    })
+    g.augment
+        .as_ref()
+        .is_none_or(|a| a.spacing > 0 && a.control_points(g.h) <= MAX_CONTROLS && a.control_points(g.w) <= MAX_CONTROLS)
 }

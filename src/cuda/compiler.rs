@@ -33,11 +33,7 @@ pub struct Code {
 
 /// The folder for compiled kernels: `WARP19_CACHE`, else `$XDG_CACHE_HOME/warp19`, else `~/.cache/warp19`.
 pub fn cache_folder() -> Option<PathBuf> {
-    let variable = |name: &str| {
-        std::env::var_os(name)
-            .filter(|v| !v.is_empty())
-            .map(PathBuf::from)
-    };
+    let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     variable("WARP19_CACHE")
         .or_else(|| variable("XDG_CACHE_HOME").map(|p| p.join("warp19")))
         .or_else(|| variable("HOME").map(|p| p.join(".cache/warp19")))
@@ -46,12 +42,7 @@ pub fn cache_folder() -> Option<PathBuf> {
 impl Compiler {
     /// A compiler with the user's cache folder.
     pub fn new(nvrtc: Nvrtc, target: Target) -> Compiler {
-        Compiler {
-            nvrtc,
-            target,
-            cache: cache_folder(),
-            cache_trouble: None,
-        }
+        Compiler { nvrtc, target, cache: cache_folder(), cache_trouble: None }
     }
 
     /// NVRTC's options for a unit, the target's included.
@@ -75,10 +66,7 @@ impl Compiler {
             add(&option);
         }
         add(&format!("{:?}", self.nvrtc.version));
-        let key: String = hash.finalize()[..16]
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect();
+        let key: String = hash.finalize()[..16].iter().map(|b| format!("{b:02x}")).collect();
         let kind = match self.target {
             Target::Cubin(sm) => format!("sm_{sm}.cubin"),
             Target::Ptx(sm) => format!("compute_{sm}.ptx"),
@@ -94,16 +82,9 @@ impl Compiler {
     pub fn compile(&mut self, unit: Unit) -> Result<Code> {
         let file = self.cache_file(unit);
         if let Some(bytes) = file.as_ref().and_then(read) {
-            return Ok(Code {
-                bytes,
-                cached: true,
-                log: String::new(),
-            });
+            return Ok(Code { bytes, cached: true, log: String::new() });
         }
-        let output = self
-            .nvrtc
-            .compile(unit.file(), self.target, &unit.options())
-            .map_err(Error::Device)?;
+        let output = self.nvrtc.compile(unit.file(), self.target, &unit.options()).map_err(Error::Device)?;
         if let Some(file) = file
             && let Err(e) = write(&file, &output.code)
             && self.cache_trouble.is_none()
@@ -116,11 +97,7 @@ impl Compiler {
             eprintln!("warning: {trouble}");
             self.cache_trouble = Some(trouble);
         }
-        Ok(Code {
-            bytes: output.code,
-            cached: false,
-            log: output.log,
-        })
+        Ok(Code { bytes: output.code, cached: false, log: output.log })
     }
 
     /// Forgets a unit's cached code, because the driver refused it.

@@ -79,9 +79,7 @@ impl CudaDevice {
             flush: None,
             counters,
             mode: Mode::Run,
-            tile: std::env::var("WARP19_TILE")
-                .ok()
-                .and_then(|t| t.parse().ok()),
+            tile: std::env::var("WARP19_TILE").ok().and_then(|t| t.parse().ok()),
             winograd: match std::env::var("WARP19_WINOGRAD").as_deref() {
                 Ok("0") => Some(false),
                 Ok("1") => Some(true),
@@ -91,11 +89,7 @@ impl CudaDevice {
             ranges: Vec::new(),
         };
         device.zero(counters)?;
-        device.set_step(StepState {
-            step: 0,
-            lr: 0.0,
-            ema_decay: 0.0,
-        })?;
+        device.set_step(StepState { step: 0, lr: 0.0, ema_decay: 0.0 })?;
         Ok(device)
     }
 
@@ -124,13 +118,7 @@ impl CudaDevice {
         &self.launcher.compiler
     }
 
-    pub(super) fn launch(
-        &mut self,
-        unit: Unit,
-        kernel: &'static str,
-        grid: Grid,
-        args: &[Arg],
-    ) -> Result<()> {
+    pub(super) fn launch(&mut self, unit: Unit, kernel: &'static str, grid: Grid, args: &[Arg]) -> Result<()> {
         if self.mode == Mode::Prepare {
             return self.launcher.function(unit, kernel).map(|_| ());
         }
@@ -141,26 +129,18 @@ impl CudaDevice {
     /// the one they were made with.
     pub(super) fn workspace(&mut self, floats: usize) -> Result<u64> {
         if floats > self.workspace.len {
-            self.workspace = self
-                .memory
-                .alloc(DType::F32, floats.next_multiple_of(1 << 18))?;
+            self.workspace = self.memory.alloc(DType::F32, floats.next_multiple_of(1 << 18))?;
         }
         self.memory.address(self.workspace)
     }
 
     fn bytes(&self, what: &str, view: View, host: usize) -> Result<u64> {
         expect_bytes(what, view, host)?;
-        self.launcher
-            .context
-            .bind_to_thread()
-            .map_err(|e| failed("cannot use the CUDA context", &e))?;
+        self.launcher.context.bind_to_thread().map_err(|e| failed("cannot use the CUDA context", &e))?;
         self.memory.address(view)
     }
 
-    fn capture(
-        &mut self,
-        body: &mut dyn FnMut(&mut dyn Device) -> Result<()>,
-    ) -> Result<Recording> {
+    fn capture(&mut self, body: &mut dyn FnMut(&mut dyn Device) -> Result<()>) -> Result<Recording> {
         self.mode = Mode::Prepare;
         let prepared = body(self);
         self.mode = Mode::Run;
@@ -227,15 +207,8 @@ impl CudaDevice {
 
     pub(super) fn copy_bytes(&mut self, src: View, dst: View) -> Result<()> {
         let bytes = src.len * src.dtype.size();
-        self.memory.check(
-            "copy",
-            &[("source", src, src.dtype, dst.len)],
-            &[("target", dst, src.dtype, src.len)],
-        )?;
-        let (from, to) = (
-            self.bytes("copy", src, bytes)?,
-            self.bytes("copy", dst, bytes)?,
-        );
+        self.memory.check("copy", &[("source", src, src.dtype, dst.len)], &[("target", dst, src.dtype, src.len)])?;
+        let (from, to) = (self.bytes("copy", src, bytes)?, self.bytes("copy", dst, bytes)?);
         if bytes == 0 || self.mode == Mode::Prepare {
             return Ok(());
         }
@@ -245,10 +218,7 @@ impl CudaDevice {
     }
 
     pub(super) fn wait(&mut self) -> Result<()> {
-        self.launcher
-            .stream
-            .synchronize()
-            .map_err(|e| failed("a kernel failed on the device", &e))
+        self.launcher.stream.synchronize().map_err(|e| failed("a kernel failed on the device", &e))
     }
 
     pub(super) fn write_step(&mut self, state: StepState) -> Result<()> {
@@ -274,9 +244,6 @@ impl CudaDevice {
         }
         let recording = &self.recordings[name];
         self.launcher.launches += recording.launches;
-        recording
-            .graph
-            .launch()
-            .map_err(|e| failed("cannot launch a graph", &e))
+        recording.graph.launch().map_err(|e| failed("cannot launch a graph", &e))
     }
 }

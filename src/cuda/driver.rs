@@ -42,10 +42,7 @@ impl Properties {
     }
     /// float32 operations a second at the reported clock, a multiply-add as 2.
     pub fn peak_flops(&self) -> f64 {
-        2.0 * f64::from(self.lanes())
-            * f64::from(self.multiprocessors)
-            * f64::from(self.clock_khz)
-            * 1e3
+        2.0 * f64::from(self.lanes()) * f64::from(self.multiprocessors) * f64::from(self.clock_khz) * 1e3
     }
     /// Bytes a second at the reported memory clock; two transfers a clock.
     pub fn peak_bandwidth(&self) -> f64 {
@@ -80,25 +77,15 @@ pub fn count() -> Result<usize> {
                 .into(),
         ));
     }
-    let count = CudaContext::device_count().map_err(|e| {
-        failed(
-            "the CUDA driver does not start (is its kernel module loaded? try nvidia-smi)",
-            &e,
-        )
-    })?;
+    let count = CudaContext::device_count()
+        .map_err(|e| failed("the CUDA driver does not start (is its kernel module loaded? try nvidia-smi)", &e))?;
     Ok(count.max(0) as usize)
 }
 
 /// An error of the driver with what was attempted.
 pub fn failed(what: &str, error: &DriverError) -> Error {
-    let text = error
-        .error_string()
-        .ok()
-        .map(|t| t.to_string_lossy().into_owned());
-    let name = error
-        .error_name()
-        .ok()
-        .map(|t| t.to_string_lossy().into_owned());
+    let text = error.error_string().ok().map(|t| t.to_string_lossy().into_owned());
+    let name = error.error_name().ok().map(|t| t.to_string_lossy().into_owned());
     Error::Device(format!(
         "{what}: {} ({})",
         text.unwrap_or_else(|| "unknown error".into()),
@@ -113,8 +100,7 @@ pub fn failed(what: &str, error: &DriverError) -> Error {
 pub fn open(which: Which) -> Result<Driver> {
     let (ordinal, softgpu) = match which {
         Which::Softgpu => {
-            let library = softgpu::Library::load()
-                .map_err(|e| Error::Device(format!("--device softgpu: {e}")))?;
+            let library = softgpu::Library::load().map_err(|e| Error::Device(format!("--device softgpu: {e}")))?;
             (0, Some(library))
         }
         Which::Cuda(ordinal) => {
@@ -128,19 +114,12 @@ pub fn open(which: Which) -> Result<Driver> {
             (ordinal, None)
         }
     };
-    let context =
-        CudaContext::new(ordinal).map_err(|e| failed("cannot open the CUDA device", &e))?;
+    let context = CudaContext::new(ordinal).map_err(|e| failed("cannot open the CUDA device", &e))?;
     // Safety: everything runs on one stream, in order; no events between streams are needed.
     unsafe { context.disable_event_tracking() };
-    let properties =
-        properties(&context).map_err(|e| failed("cannot read the device's attributes", &e))?;
+    let properties = properties(&context).map_err(|e| failed("cannot read the device's attributes", &e))?;
     let compiler = compiler(&properties, softgpu.is_some())?;
-    Ok(Driver {
-        context,
-        properties,
-        compiler,
-        softgpu,
-    })
+    Ok(Driver { context, properties, compiler, softgpu })
 }
 
 fn properties(context: &CudaContext) -> std::result::Result<Properties, DriverError> {
@@ -162,11 +141,8 @@ fn properties(context: &CudaContext) -> std::result::Result<Properties, DriverEr
 }
 
 fn compiler(properties: &Properties, softgpu: bool) -> Result<Compiler> {
-    let nvrtc =
-        find::find(properties.sm, Some(properties.driver_version)).map_err(Error::Device)?;
-    let target = nvrtc
-        .target(properties.sm)
-        .ok_or_else(|| Error::Device(find::remedy(properties.sm)))?;
+    let nvrtc = find::find(properties.sm, Some(properties.driver_version)).map_err(Error::Device)?;
+    let target = nvrtc.target(properties.sm).ok_or_else(|| Error::Device(find::remedy(properties.sm)))?;
     let target = match target {
         Target::Cubin(sm) if softgpu => Target::Ptx(sm),
         target => target,

@@ -25,33 +25,18 @@ pub struct Search {
 
 /// The command that installs an NVRTC which knows the compute capability (times ten).
 pub fn remedy(sm: u32) -> String {
-    let package = if sm >= 110 {
-        "nvidia-cuda-nvrtc"
-    } else {
-        "nvidia-cuda-nvrtc-cu12"
-    };
-    format!(
-        "`pip install {package}` brings one (no GPU or toolkit is needed for it), or name the library in {SETTING}"
-    )
+    let package = if sm >= 110 { "nvidia-cuda-nvrtc" } else { "nvidia-cuda-nvrtc-cu12" };
+    format!("`pip install {package}` brings one (no GPU or toolkit is needed for it), or name the library in {SETTING}")
 }
 
 /// Looks everywhere.
 pub fn search() -> Search {
-    let mut search = Search {
-        found: Vec::new(),
-        missed: Vec::new(),
-    };
+    let mut search = Search { found: Vec::new(), missed: Vec::new() };
     if let Some(value) = std::env::var_os(SETTING).filter(|v| !v.is_empty()) {
         let path = PathBuf::from(value);
-        let files = if path.is_dir() {
-            libraries_in(&path)
-        } else {
-            vec![path.clone()]
-        };
+        let files = if path.is_dir() { libraries_in(&path) } else { vec![path.clone()] };
         if files.is_empty() {
-            search
-                .missed
-                .push(format!("{SETTING}: no libnvrtc.so in {}", path.display()));
+            search.missed.push(format!("{SETTING}: no libnvrtc.so in {}", path.display()));
         }
         search.load(SETTING, files);
         return search;
@@ -60,17 +45,13 @@ pub fn search() -> Search {
     for name in ["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"] {
         match Nvrtc::load(Path::new(name)) {
             Ok(nvrtc) => search.add(nvrtc),
-            Err(_) => search
-                .missed
-                .push(format!("system: {name} is not known to the loader")),
+            Err(_) => search.missed.push(format!("system: {name} is not known to the loader")),
         }
     }
     for Place { kind, path } in places() {
         let files = libraries_in(&path);
         if files.is_empty() {
-            search
-                .missed
-                .push(format!("{kind}: no libnvrtc.so in {}", path.display()));
+            search.missed.push(format!("{kind}: no libnvrtc.so in {}", path.display()));
         }
         search.load(kind, files);
     }
@@ -87,19 +68,14 @@ pub fn find(sm: u32, driver: Option<i32>) -> Result<Nvrtc, String> {
     let Search { mut found, missed } = search();
     let known = |n: &Nvrtc| driver.is_none_or(|d| n.version.0 <= d / 1000);
     let rank = |n: &Nvrtc| (!known(n), !n.architectures.contains(&sm));
-    let usable = (0..found.len())
-        .filter(|&i| found[i].target(sm).is_some())
-        .min_by_key(|&i| rank(&found[i]));
+    let usable = (0..found.len()).filter(|&i| found[i].target(sm).is_some()).min_by_key(|&i| rank(&found[i]));
     if let Some(at) = usable {
         return Ok(found.swap_remove(at));
     }
     let unfit = found.iter().map(|n| {
         let (major, minor) = n.version;
         let from = n.architectures.first().copied().unwrap_or(0);
-        format!(
-            "{} is version {major}.{minor}, which begins at sm_{from}",
-            n.path.display()
-        )
+        format!("{} is version {major}.{minor}, which begins at sm_{from}", n.path.display())
     });
     let looked: Vec<String> = unfit.chain(missed).collect();
     Err(format!(
@@ -153,11 +129,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 pub fn places() -> Vec<Place> {
     let mut places = Vec::new();
     let mut add = |kind, path: PathBuf| places.push(Place { kind, path });
-    let variable = |name: &str| {
-        std::env::var_os(name)
-            .filter(|v| !v.is_empty())
-            .map(PathBuf::from)
-    };
+    let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     if let Some(root) = variable("WARP19_NVRTC_DIR") {
         wheels_by_major("WARP19_NVRTC_DIR", &root, &mut add);
     }

@@ -6,9 +6,7 @@ use super::plan::Divisor;
 use super::units::{SGD_RANGES, Unit};
 use crate::error::Result;
 use cudarc::driver::sys::CUfunction_attribute_enum as FunctionAttribute;
-use cudarc::driver::{
-    CudaContext, CudaFunction, CudaStream, DeviceRepr, LaunchConfig, PushKernelArg,
-};
+use cudarc::driver::{CudaContext, CudaFunction, CudaStream, DeviceRepr, LaunchConfig, PushKernelArg};
 use cudarc::nvrtc::Ptx;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -81,11 +79,7 @@ pub struct Grid {
 impl Grid {
     /// `blocks` blocks, one part, no dynamic shared memory.
     pub fn of(blocks: usize) -> Grid {
-        Grid {
-            blocks,
-            parts: 1,
-            shared: 0,
-        }
+        Grid { blocks, parts: 1, shared: 0 }
     }
 }
 
@@ -101,10 +95,7 @@ pub struct Launcher {
 
 impl Launcher {
     pub fn new(driver: Driver) -> Result<Launcher> {
-        let stream = driver
-            .context
-            .new_stream()
-            .map_err(|e| failed("cannot create a stream", &e))?;
+        let stream = driver.context.new_stream().map_err(|e| failed("cannot create a stream", &e))?;
         Ok(Launcher {
             context: driver.context,
             stream,
@@ -145,33 +136,20 @@ impl Launcher {
             )
         })?;
         for (name, _) in unit.kernels() {
-            let f = module
-                .load_function(name)
-                .map_err(|e| failed(&format!("kernel {name} is missing"), &e))?;
+            let f = module.load_function(name).map_err(|e| failed(&format!("kernel {name} is missing"), &e))?;
             self.functions.insert((unit, name), f);
         }
         Ok(self.functions[&(unit, kernel)].clone())
     }
 
     /// Launches a kernel.
-    pub fn launch(
-        &mut self,
-        unit: Unit,
-        kernel: &'static str,
-        grid: Grid,
-        args: &[Arg],
-    ) -> Result<()> {
+    pub fn launch(&mut self, unit: Unit, kernel: &'static str, grid: Grid, args: &[Arg]) -> Result<()> {
         let function = self.function(unit, kernel)?;
         if grid.shared > 48 << 10 {
             let attribute = FunctionAttribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
             function
                 .set_attribute(attribute, grid.shared as i32)
-                .map_err(|e| {
-                    failed(
-                        &format!("{kernel} needs {} bytes of shared memory", grid.shared),
-                        &e,
-                    )
-                })?;
+                .map_err(|e| failed(&format!("{kernel} needs {} bytes of shared memory", grid.shared), &e))?;
         }
         let config = LaunchConfig {
             grid_dim: (grid.blocks as u32, 1, grid.parts as u32),
@@ -192,15 +170,8 @@ impl Launcher {
             };
         }
         // Safety: the callers in `operations` pass what the kernel declares, for views whose sizes were checked.
-        unsafe { builder.launch(config) }.map_err(|e| {
-            failed(
-                &format!(
-                    "cannot launch {kernel} with {} blocks",
-                    grid.blocks * grid.parts
-                ),
-                &e,
-            )
-        })?;
+        unsafe { builder.launch(config) }
+            .map_err(|e| failed(&format!("cannot launch {kernel} with {} blocks", grid.blocks * grid.parts), &e))?;
         self.launches += 1;
         Ok(())
     }

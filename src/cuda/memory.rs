@@ -30,18 +30,13 @@ impl Drop for Memory {
 
 impl Memory {
     pub fn new(context: Arc<CudaContext>) -> Memory {
-        Memory {
-            context,
-            buffers: Vec::new(),
-        }
+        Memory { context, buffers: Vec::new() }
     }
 
     /// New memory, uninitialised.
     pub fn alloc(&mut self, dtype: DType, len: usize) -> Result<View> {
         let bytes = len.max(1).saturating_mul(dtype.size());
-        self.context
-            .bind_to_thread()
-            .map_err(|e| failed("cannot use the CUDA context", &e))?;
+        self.context.bind_to_thread().map_err(|e| failed("cannot use the CUDA context", &e))?;
         // Safety: the memory is written before it is read, or the checks of softgpu say otherwise.
         let address = unsafe { result::malloc_sync(bytes) }.map_err(|e| {
             if e.0 != cudarc::driver::sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY {
@@ -58,12 +53,7 @@ impl Memory {
             ))
         })?;
         self.buffers.push(Buffer { address, bytes });
-        Ok(View {
-            buffer: self.buffers.len() - 1,
-            dtype,
-            offset: 0,
-            len,
-        })
+        Ok(View { buffer: self.buffers.len() - 1, dtype, offset: 0, len })
     }
 
     /// Device address of a view's first element.

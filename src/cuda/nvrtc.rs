@@ -69,19 +69,11 @@ impl Nvrtc {
     pub fn load(path: &Path) -> Result<Nvrtc, String> {
         // Safety: loading runs the library's initialisers; NVRTC's have no precondition.
         let library = unsafe { Library::new(path) }.map_err(|e| e.to_string())?;
-        let mut nvrtc = Nvrtc {
-            library,
-            path: path.into(),
-            version: (0, 0),
-            architectures: Vec::new(),
-        };
+        let mut nvrtc = Nvrtc { library, path: path.into(), version: (0, 0), architectures: Vec::new() };
         let (mut major, mut minor, mut count) = (0, 0, 0);
         // Safety: signatures as in nvrtc.h of every release since 11.2.
         unsafe {
-            nvrtc.check(
-                nvrtc.symbol::<Version>("nvrtcVersion")?(&mut major, &mut minor),
-                "nvrtcVersion",
-            )?;
+            nvrtc.check(nvrtc.symbol::<Version>("nvrtcVersion")?(&mut major, &mut minor), "nvrtcVersion")?;
             let name = "nvrtcGetNumSupportedArchs";
             nvrtc.check(nvrtc.symbol::<CountArchs>(name)?(&mut count), name)?;
             let mut list = vec![0; count.max(0) as usize];
@@ -108,12 +100,7 @@ impl Nvrtc {
     ///
     /// # Errors
     /// NVRTC's log as it is, with file and line.
-    pub fn compile(
-        &self,
-        file: &str,
-        target: Target,
-        options: &[String],
-    ) -> Result<Output, String> {
+    pub fn compile(&self, file: &str, target: Target, options: &[String]) -> Result<Output, String> {
         let text = source::text(file).ok_or_else(|| format!("kernels/{file} is not embedded"))?;
         let c = |s: &str| CString::new(s).map_err(|_| format!("{file}: a zero byte"));
         let (text, name) = (c(text)?, c(&format!("kernels/{file}"))?);
@@ -123,10 +110,8 @@ impl Nvrtc {
             names.push(c(n)?);
             texts.push(c(t)?);
         }
-        let words = std::iter::once(&target.option())
-            .chain(options)
-            .map(|o| c(o))
-            .collect::<Result<Vec<CString>, String>>()?;
+        let words =
+            std::iter::once(&target.option()).chain(options).map(|o| c(o)).collect::<Result<Vec<CString>, String>>()?;
         let pointers = |v: &[CString]| v.iter().map(|s| s.as_ptr()).collect::<Vec<_>>();
         let (texts, names, words) = (pointers(&texts), pointers(&names), pointers(&words));
         let mut program = std::ptr::null_mut();
@@ -141,15 +126,9 @@ impl Nvrtc {
                 names.as_ptr(),
             );
             self.check(status, "nvrtcCreateProgram")?;
-            let status = self.symbol::<Compile>("nvrtcCompileProgram")?(
-                program,
-                words.len() as c_int,
-                words.as_ptr(),
-            );
+            let status = self.symbol::<Compile>("nvrtcCompileProgram")?(program, words.len() as c_int, words.as_ptr());
             let log = self.bytes(program, "nvrtcGetProgramLogSize", "nvrtcGetProgramLog");
-            let log = String::from_utf8_lossy(&log.unwrap_or_default())
-                .trim()
-                .to_string();
+            let log = String::from_utf8_lossy(&log.unwrap_or_default()).trim().to_string();
             let result = if status == 0 {
                 match target {
                     Target::Cubin(_) => self.bytes(program, "nvrtcGetCUBINSize", "nvrtcGetCUBIN"),
@@ -181,10 +160,7 @@ impl Nvrtc {
         unsafe {
             self.check(self.symbol::<Size>(size)?(program, &mut length), size)?;
             let mut buffer = vec![0u8; length.max(1)];
-            self.check(
-                self.symbol::<Get>(get)?(program, buffer.as_mut_ptr().cast()),
-                get,
-            )?;
+            self.check(self.symbol::<Get>(get)?(program, buffer.as_mut_ptr().cast()), get)?;
             buffer.truncate(length);
             if get == "nvrtcGetProgramLog" && buffer.last() == Some(&0) {
                 buffer.pop();

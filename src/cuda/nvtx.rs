@@ -30,8 +30,7 @@ type Push = unsafe extern "C" fn(*const c_char) -> c_int;
 type Pop = unsafe extern "C" fn() -> c_int;
 
 /// What the profiler writes to.
-static SLOTS: [[Slot; ROOM]; MODULES] =
-    [const { [const { AtomicPtr::new(null_mut()) }; ROOM] }; MODULES];
+static SLOTS: [[Slot; ROOM]; MODULES] = [const { [const { AtomicPtr::new(null_mut()) }; ROOM] }; MODULES];
 
 /// An array of pointers to slots for each module.
 static TABLES: OnceLock<[[SlotAddress; ROOM]; MODULES]> = OnceLock::new();
@@ -56,16 +55,8 @@ struct Version {
     set_injection_version: extern "C" fn(u32),
 }
 
-static CALLBACKS: Callbacks = Callbacks {
-    size: size_of::<Callbacks>(),
-    get_module,
-};
-static VERSION: Version = Version {
-    size: size_of::<Version>(),
-    version: 3,
-    reserved: 0,
-    set_injection_version,
-};
+static CALLBACKS: Callbacks = Callbacks { size: size_of::<Callbacks>(), get_module };
+static VERSION: Version = Version { size: size_of::<Version>(), version: 3, reserved: 0, set_injection_version };
 
 extern "C" fn set_injection_version(_: u32) {}
 
@@ -77,11 +68,7 @@ extern "C" fn get_export_table(id: u32) -> *const c_void {
     }
 }
 
-extern "C" fn get_module(
-    module: c_int,
-    table: *mut *const SlotAddress,
-    size: *mut c_uint,
-) -> c_int {
+extern "C" fn get_module(module: c_int, table: *mut *const SlotAddress, size: *mut c_uint) -> c_int {
     let Some(at) = usize::try_from(module).ok().and_then(|m| m.checked_sub(1)) else {
         return 0;
     };
@@ -92,8 +79,7 @@ extern "C" fn get_module(
         true => SlotAddress(&raw const SLOTS[m][f]),
         false => SlotAddress(null()),
     };
-    let tables =
-        TABLES.get_or_init(|| std::array::from_fn(|m| std::array::from_fn(|f| address(m, f))));
+    let tables = TABLES.get_or_init(|| std::array::from_fn(|m| std::array::from_fn(|f| address(m, f))));
     // Safety: null, or places for the answer, as the interface says.
     unsafe {
         if !table.is_null() {
@@ -114,9 +100,7 @@ fn attach() {
         // Safety: what the profiler itself put into the variable, called as its interface says.
         unsafe {
             let library = Library::new(path).ok()?;
-            let initialize = *library
-                .get::<Initialize>(b"InitializeInjectionNvtx2")
-                .ok()?;
+            let initialize = *library.get::<Initialize>(b"InitializeInjectionNvtx2").ok()?;
             if initialize(get_export_table) == 0 {
                 for slot in SLOTS.iter().flatten() {
                     slot.store(null_mut(), Ordering::Release);

@@ -58,13 +58,7 @@ impl Product {
         let tiles = self.inner.div_ceil(TILE_K).div_ceil(p.parts);
         let multiplications = t.m * t.n * TILE_K * tiles;
         let blocks = self.blocks(p.tile);
-        cycles(
-            blocks,
-            p.parts,
-            multiplications,
-            EFFICIENCY[p.tile],
-            t.m * t.n,
-        )
+        cycles(blocks, p.parts, multiplications, EFFICIENCY[p.tile], t.m * t.n)
     }
 
     /// The tile and the parts; `wanted` is a tile to take where it can be.
@@ -75,19 +69,14 @@ impl Product {
             None if self.vector => vec![0, 1, 2],
             None => vec![3],
         };
-        let mut best = Plan {
-            tile: tiles[0],
-            parts: 1,
-        };
+        let mut best = Plan { tile: tiles[0], parts: 1 };
         for tile in tiles.iter().copied() {
             for parts in PARTS {
                 let inner = self.inner.div_ceil(TILE_K);
                 let blocks = self.blocks(tile);
                 let floats = blocks * parts * TILES[tile].m * TILES[tile].n;
                 let fits = parts == 1
-                    || (inner >= parts * TILES_OF_A_PART
-                        && floats <= WORKSPACE_FLOATS
-                        && blocks <= COUNTERS);
+                    || (inner >= parts * TILES_OF_A_PART && floats <= WORKSPACE_FLOATS && blocks <= COUNTERS);
                 let plan = Plan { tile, parts };
                 if fits && self.cycles(plan) < self.cycles(best) {
                     best = plan;
@@ -99,13 +88,7 @@ impl Product {
 }
 
 /// Cycles of `blocks` blocks in `parts` parts, each doing so many multiply-adds and storing so many floats.
-fn cycles(
-    blocks: usize,
-    parts: usize,
-    multiplications: usize,
-    efficiency: f64,
-    stored: usize,
-) -> f64 {
+fn cycles(blocks: usize, parts: usize, multiplications: usize, efficiency: f64, stored: usize) -> f64 {
     let each = (blocks * parts).div_ceil(MULTIPROCESSORS);
     let work = (each * multiplications) as f64 / 128.0 / efficiency;
     // Filling the first tile and storing the result overlap with nothing; those of later blocks do with one another.
@@ -139,13 +122,7 @@ pub fn winograd(s: &ConvShape, backward: bool, wanted: Option<bool>) -> Option<u
     let floats = 4 * WINOGRAD_TILES * WINOGRAD_COLUMNS;
     let cost = |parts: usize| {
         let step = 16 * WINOGRAD_TILES * WINOGRAD_COLUMNS * WINOGRAD_STEP;
-        cycles(
-            blocks,
-            parts,
-            step * steps.div_ceil(parts),
-            WINOGRAD_EFFICIENCY,
-            floats,
-        )
+        cycles(blocks, parts, step * steps.div_ceil(parts), WINOGRAD_EFFICIENCY, floats)
     };
     let fits = |&parts: &usize| {
         parts == 1
@@ -153,10 +130,7 @@ pub fn winograd(s: &ConvShape, backward: bool, wanted: Option<bool>) -> Option<u
                 && blocks * parts * floats <= WORKSPACE_FLOATS
                 && blocks <= COUNTERS)
     };
-    let parts = PARTS
-        .into_iter()
-        .filter(fits)
-        .min_by(|&a, &b| cost(a).total_cmp(&cost(b)))?;
+    let parts = PARTS.into_iter().filter(fits).min_by(|&a, &b| cost(a).total_cmp(&cost(b)))?;
     // Taps inside the image, on average: 3 rows, but 2 at each edge.
     let alive = (3 * s.h - 2) * (3 * s.w - 2) * inputs.next_multiple_of(TILE_K) / (s.h * s.w);
     let product = Product {
@@ -174,11 +148,7 @@ pub fn winograd(s: &ConvShape, backward: bool, wanted: Option<bool>) -> Option<u
 /// Images numbered together in a convolution's rows (`kernels/conv.cu`): all, up to 128, on maps small enough for
 /// padding to matter; else image by image.
 pub fn group(images: usize, h: usize, w: usize) -> usize {
-    if h * w <= 14 * 14 {
-        images.clamp(1, 128)
-    } else {
-        1
-    }
+    if h * w <= 14 * 14 { images.clamp(1, 128) } else { 1 }
 }
 
 /// A number to divide by, as `Divisor` of `kernels/common.cuh`: `q = x multiplier >> shift`, exact for x < 2^31.
@@ -196,11 +166,7 @@ impl Divisor {
         let d = divisor.max(1) as u64;
         let log = u64::BITS - (d - 1).leading_zeros();
         let shift = 31 + log;
-        Divisor {
-            divisor: d as u32,
-            multiplier: (1u64 << shift).div_ceil(d) as u32,
-            shift,
-        }
+        Divisor { divisor: d as u32, multiplier: (1u64 << shift).div_ceil(d) as u32, shift }
     }
 }
 
@@ -210,28 +176,11 @@ mod tests {
 
     #[test]
     fn divisors_are_exact() {
-        for d in [
-            1usize,
-            2,
-            3,
-            5,
-            7,
-            10,
-            28,
-            64,
-            100,
-            641,
-            6700417,
-            (1 << 31) - 1,
-        ] {
+        for d in [1usize, 2, 3, 5, 7, 10, 28, 64, 100, 641, 6700417, (1 << 31) - 1] {
             let by = Divisor::new(d);
             let numbers = (0..2000u64).chain((0..64).flat_map(|i| {
                 let near = (1u64 << 31) / d as u64 * d as u64;
-                [
-                    (1u64 << 31) - 1 - i,
-                    near.saturating_sub(i),
-                    (i * 48_611_773) % (1 << 31),
-                ]
+                [(1u64 << 31) - 1 - i, near.saturating_sub(i), (i * 48_611_773) % (1 << 31)]
             }));
             for x in numbers.filter(|&x| x < 1 << 31) {
                 let q = (x * u64::from(by.multiplier)) >> by.shift;
@@ -271,38 +220,14 @@ mod tests {
     #[test]
     fn plans_fill_the_device_and_stay_in_the_workspace() {
         // The 2x2 maps of VGG19 at batch 64: 8 blocks of 128x128 would leave most of a device idle.
-        let p = Product {
-            count: 1,
-            rows: 256,
-            columns: 512,
-            inner: 4608,
-            sums: false,
-            vector: true,
-        };
+        let p = Product { count: 1, rows: 256, columns: 512, inner: 4608, sums: false, vector: true };
         let plan = p.plan(None);
-        assert!(
-            p.blocks(plan.tile) * plan.parts >= MULTIPROCESSORS / 2,
-            "{plan:?}"
-        );
+        assert!(p.blocks(plan.tile) * plan.parts >= MULTIPROCESSORS / 2, "{plan:?}");
         // A large product needs no parts and takes the widest tile.
-        let p = Product {
-            count: 1,
-            rows: 50_176,
-            columns: 128,
-            inner: 1152,
-            sums: false,
-            vector: true,
-        };
+        let p = Product { count: 1, rows: 50_176, columns: 128, inner: 1152, sums: false, vector: true };
         assert_eq!(p.plan(None), Plan { tile: 0, parts: 1 });
         // Rows that are not multiples of 16 bytes take the scalar tile.
-        let p = Product {
-            count: 1,
-            rows: 64,
-            columns: 10,
-            inner: 1000,
-            sums: false,
-            vector: false,
-        };
+        let p = Product { count: 1, rows: 64, columns: 10, inner: 1000, sums: false, vector: false };
         assert_eq!(p.plan(None).tile, 3);
     }
 }

@@ -39,13 +39,6 @@ pub fn compile(nvrtc: &Nvrtc, sm: u32, unit: Unit) -> Result<Compiled> {
     let target = Target::Cubin(sm);
     let mut verbose = unit.options();
     verbose.push("--ptxas-options=-v".into());
-    let Output { code, log } = nvrtc
-        .compile(unit.file(), target, &verbose)
-        .map_err(Error::Device)?;
-    Ok(Compiled {
-        unit,
-        options: unit.options_for(target),
-        cubin: code,
-        usage: ptxas::usage(&log),
-    })
+    let Output { code, log } = nvrtc.compile(unit.file(), target, &verbose).map_err(Error::Device)?;
+    Ok(Compiled { unit, options: unit.options_for(target), cubin: code, usage: ptxas::usage(&log) })
 }

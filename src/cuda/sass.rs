@@ -30,40 +30,21 @@ impl Mix {
 
 /// Where `nvdisasm` is: `WARP19_NVDISASM`, the `PATH`, a toolkit, or beside a pip package of it.
 pub fn nvdisasm() -> Option<PathBuf> {
-    let variable = |name: &str| {
-        std::env::var_os(name)
-            .filter(|v| !v.is_empty())
-            .map(PathBuf::from)
-    };
+    let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     if let Some(path) = variable("WARP19_NVDISASM") {
         return path.is_file().then_some(path);
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    folders.extend(
-        ["CUDA_HOME", "CUDA_PATH"]
-            .into_iter()
-            .filter_map(variable)
-            .map(|r| r.join("bin")),
-    );
+    folders.extend(["CUDA_HOME", "CUDA_PATH"].into_iter().filter_map(variable).map(|r| r.join("bin")));
     folders.push("/usr/local/cuda/bin".into());
     // scripts/fetch_nvrtc.sh leaves it there.
     let caches = std::env::current_dir().unwrap_or_default();
-    let caches = caches
-        .ancestors()
-        .map(|a| a.join(".cache/nvrtc"))
-        .chain(variable("WARP19_NVRTC_DIR"));
+    let caches = caches.ancestors().map(|a| a.join(".cache/nvrtc")).chain(variable("WARP19_NVRTC_DIR"));
     folders.extend(caches.map(|c| c.join("tools/nvidia/cu13/bin")));
     // .../nvidia/cu13/lib has the libraries, .../nvidia/cu13/bin the tools.
-    folders.extend(
-        super::find::places()
-            .into_iter()
-            .map(|p| p.path.join("../bin")),
-    );
-    folders
-        .into_iter()
-        .map(|f| f.join("nvdisasm"))
-        .find(|f| f.is_file())
+    folders.extend(super::find::places().into_iter().map(|p| p.path.join("../bin")));
+    folders.into_iter().map(|f| f.join("nvdisasm")).find(|f| f.is_file())
 }
 
 /// Disassembles a cubin.
@@ -77,9 +58,7 @@ pub fn disassemble(tool: &Path, cubin: &[u8]) -> Result<Vec<Mix>> {
     let output = Command::new(tool).arg("-c").arg(file.path()).output();
     let output = output.map_err(|e| failed(e.to_string()))?;
     if !output.status.success() {
-        return Err(failed(
-            String::from_utf8_lossy(&output.stderr).trim().to_string(),
-        ));
+        return Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_string()));
     }
     Ok(parse(&String::from_utf8_lossy(&output.stdout)))
 }
@@ -91,11 +70,7 @@ fn parse(text: &str) -> Vec<Mix> {
     for line in text.lines().chain([".text.:"]) {
         let word = line.trim();
         if let Some(name) = line.strip_prefix(".text.") {
-            let next = (
-                name.trim_end_matches(':').to_string(),
-                Vec::new(),
-                BTreeMap::new(),
-            );
+            let next = (name.trim_end_matches(':').to_string(), Vec::new(), BTreeMap::new());
             if let Some((name, instructions, labels)) = kernel.replace(next) {
                 out.push(mix(name, &instructions, &labels));
             }
@@ -134,11 +109,7 @@ fn mix(kernel: String, instructions: &[String], labels: &BTreeMap<String, usize>
             best = (share, counts);
         }
     }
-    Mix {
-        kernel,
-        instructions: instructions.len(),
-        main_loop: best.1,
-    }
+    Mix { kernel, instructions: instructions.len(), main_loop: best.1 }
 }
 
 #[cfg(test)]
@@ -155,9 +126,6 @@ mod tests {
         let got = parse(text);
         assert_eq!((got[0].kernel.as_str(), got[0].instructions), ("f", 6));
         let want = [("BRA", 1), ("FFMA", 1), ("LDS", 1)];
-        assert_eq!(
-            got[0].main_loop,
-            want.map(|(n, c)| (n.to_string(), c)).into()
-        );
+        assert_eq!(got[0].main_loop, want.map(|(n, c)| (n.to_string(), c)).into());
     }
 }

@@ -39,18 +39,12 @@ impl CudaDevice {
     ///
     /// # Errors
     /// Those of the body and of the driver.
-    pub fn seconds_of(
-        &mut self,
-        body: &mut dyn FnMut(&mut CudaDevice) -> Result<()>,
-    ) -> Result<f64> {
+    pub fn seconds_of(&mut self, body: &mut dyn FnMut(&mut CudaDevice) -> Result<()>) -> Result<f64> {
         let fault = |e| failed("cannot time on the device", &e);
         if self.flush.is_none() {
             let attribute = Attribute::CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE;
             let cache = self.launcher.context.attribute(attribute).map_err(fault)?;
-            self.flush = Some(
-                self.memory
-                    .alloc(DType::U8, 2 * cache.max(1 << 20) as usize)?,
-            );
+            self.flush = Some(self.memory.alloc(DType::U8, 2 * cache.max(1 << 20) as usize)?);
         }
         if let Some(view) = self.flush {
             self.zero(view)?;
@@ -119,95 +113,48 @@ fn elapsed(start: &CudaEvent, end: &CudaEvent) -> std::result::Result<f32, Drive
 pub fn timings(d: &mut CudaDevice, batch: usize) -> Result<Vec<Timing>> {
     let mut out = Vec::new();
     let size = 64 * batch.clamp(1, 64);
-    let s = Sizes {
-        m: size,
-        n: size,
-        k: size,
-    };
+    let s = Sizes { m: size, n: size, k: size };
     let len = size * size;
     let (a, b, c) = (filled(d, len)?, filled(d, len)?, filled(d, len)?);
     let work = (2 * (size as u64).pow(3), 12 * (size as u64).pow(2));
-    for (name, kind) in [
-        ("gemm_nn", Gemm::Nn),
-        ("gemm_nt", Gemm::Nt),
-        ("gemm_tn", Gemm::Tn),
-    ] {
+    for (name, kind) in [("gemm_nn", Gemm::Nn), ("gemm_nt", Gemm::Nt), ("gemm_tn", Gemm::Tn)] {
         let what = (name, format!("{size}x{size}x{size}"));
         out.push(d.time(what, work, &mut |d| d.gemm(kind, s, a, b, c, false))?);
     }
-    for (size, c, k) in [
-        (28, 1, 64),
-        (28, 64, 64),
-        (14, 128, 128),
-        (7, 256, 256),
-        (4, 512, 512),
-        (2, 512, 512),
-    ] {
-        let s = ConvShape {
-            n: batch,
-            h: size,
-            w: size,
-            c,
-            k,
-            kernel: 3,
-        };
+    for (size, c, k) in [(28, 1, 64), (28, 64, 64), (14, 128, 128), (7, 256, 256), (4, 512, 512), (2, 512, 512)] {
+        let s = ConvShape { n: batch, h: size, w: size, c, k, kernel: 3 };
         let (x, w, b) = (filled(d, s.x_len())?, filled(d, s.w_len())?, filled(d, k)?);
         let (y, dx) = (filled(d, s.y_len())?, filled(d, s.x_len())?);
         let (dw, db) = (filled(d, s.w_len())?, filled(d, k)?);
         let shape = || format!("{batch}x{size}x{size}x{c} -> {k}");
         let work = (s.flops(), s.bytes());
-        out.push(d.time(("conv_forward", shape()), work, &mut |d| {
-            d.conv_forward(&s, x, w, b, y, true)
-        })?);
+        out.push(d.time(("conv_forward", shape()), work, &mut |d| d.conv_forward(&s, x, w, b, y, true))?);
         if c > 1 {
-            out.push(d.time(("conv_backward_data", shape()), work, &mut |d| {
-                d.conv_backward_data(&s, y, w, dx, Some(x))
-            })?);
+            out.push(
+                d.time(("conv_backward_data", shape()), work, &mut |d| d.conv_backward_data(&s, y, w, dx, Some(x)))?,
+            );
         }
-        out.push(d.time(("conv_backward_weight", shape()), work, &mut |d| {
-            d.conv_backward_weight(&s, x, y, dw, db)
-        })?);
+        out.push(d.time(("conv_backward_weight", shape()), work, &mut |d| d.conv_backward_weight(&s, x, y, dw, db))?);
     }
-    let s = LinearShape {
-        n: batch,
-        inputs: 4096,
-        outputs: 4096,
-    };
+    let s = LinearShape { n: batch, inputs: 4096, outputs: 4096 };
     let (x, w) = (filled(d, batch * 4096)?, filled(d, 4096 * 4096)?);
     let (b, y) = (filled(d, 4096)?, filled(d, batch * 4096)?);
     let bytes = 4 * (x.len + w.len + b.len + y.len) as u64;
     let what = ("linear_forward", format!("{batch}x4096 -> 4096"));
-    out.push(d.time(what, (s.flops(), bytes), &mut |d| {
-        d.linear_forward(&s, x, w, b, y, true)
-    })?);
+    out.push(d.time(what, (s.flops(), bytes), &mut |d| d.linear_forward(&s, x, w, b, y, true))?);
     out.extend(memory_bound(d, batch)?);
     Ok(out)
 }
 
 fn memory_bound(d: &mut CudaDevice, batch: usize) -> Result<Vec<Timing>> {
     let mut out = Vec::new();
-    let p = PoolShape {
-        n: batch,
-        h: 28,
-        w: 28,
-        c: 64,
-    };
+    let p = PoolShape { n: batch, h: 28, w: 28, c: 64 };
     let (x, y) = (filled(d, p.x_len())?, filled(d, p.y_len())?);
     let argmax = d.alloc(DType::U8, p.y_len())?;
     let shape = || format!("{batch}x28x28x64");
-    out.push(d.time(("pool_forward", shape()), (0, p.bytes()), &mut |d| {
-        d.pool_forward(&p, x, y, argmax)
-    })?);
-    out.push(
-        d.time(("pool_backward", shape()), (0, p.bytes()), &mut |d| {
-            d.pool_backward(&p, y, argmax, x)
-        })?,
-    );
-    let spec = Dropout {
-        seed: 1,
-        layer: 0,
-        p: 0.5,
-    };
+    out.push(d.time(("pool_forward", shape()), (0, p.bytes()), &mut |d| d.pool_forward(&p, x, y, argmax))?);
+    out.push(d.time(("pool_backward", shape()), (0, p.bytes()), &mut |d| d.pool_backward(&p, y, argmax, x))?);
+    let spec = Dropout { seed: 1, layer: 0, p: 0.5 };
     let what = ("dropout", x.len.to_string());
     out.push(d.time(what, (0, 8 * x.len as u64), &mut |d| d.dropout(&spec, x))?);
     // As many parameters as VGG19 has, at batch 64; fewer at small batches, where softgpu is what runs.
@@ -219,12 +166,7 @@ fn memory_bound(d: &mut CudaDevice, batch: usize) -> Result<Vec<Timing>> {
         moment2: Some(zeros(d, len)?),
         ema: Some(filled(d, len)?),
     };
-    let adam = AdamParams {
-        beta1: 0.9,
-        beta2: 0.999,
-        epsilon: 1e-8,
-        epsilon_kind: Epsilon::Outer,
-    };
+    let adam = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind: Epsilon::Outer };
     let what = ("adam and average", len.to_string());
     out.push(d.time(what, (0, 36 * len as u64), &mut |d| d.adam(&adam, &arenas))?);
     Ok(out)

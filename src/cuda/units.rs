@@ -28,22 +28,12 @@ impl Tile {
 }
 
 const fn tile(m: usize, n: usize, thread_m: usize, thread_n: usize, vector: usize) -> Tile {
-    Tile {
-        m,
-        n,
-        thread_m,
-        thread_n,
-        vector,
-    }
+    Tile { m, n, thread_m, thread_n, vector }
 }
 
 /// The tiles, the widest first; the last takes rows of any length.
-pub const TILES: [Tile; 4] = [
-    tile(128, 128, 8, 8, 4),
-    tile(128, 64, 8, 8, 4),
-    tile(64, 64, 8, 4, 4),
-    tile(64, 64, 8, 4, 1),
-];
+pub const TILES: [Tile; 4] =
+    [tile(128, 128, 8, 8, 4), tile(128, 64, 8, 8, 4), tile(64, 64, 8, 4, 4), tile(64, 64, 8, 4, 1)];
 
 /// Threads of a block, by kernel.
 pub const REDUCE_THREADS: usize = 256;
@@ -129,22 +119,14 @@ impl Unit {
 
     /// Kernels and their threads a block.
     pub fn kernels(self) -> Vec<(&'static str, usize)> {
-        let all = |names: &[&'static str], threads| {
-            names.iter().map(|&n| (n, threads)).collect::<Vec<_>>()
-        };
+        let all = |names: &[&'static str], threads| names.iter().map(|&n| (n, threads)).collect::<Vec<_>>();
         match self {
             Unit::Gemm(t) => {
                 let mut k = all(&["gemm_nn", "gemm_nt", "gemm_tn"], TILES[t].threads());
-                k.extend([
-                    ("reduce_parts", REDUCE_THREADS),
-                    ("gemm_naive", NAIVE_THREADS),
-                ]);
+                k.extend([("reduce_parts", REDUCE_THREADS), ("gemm_naive", NAIVE_THREADS)]);
                 k
             }
-            Unit::Conv(t) => all(
-                &["conv_forward", "conv_backward_data", "conv_backward_weight"],
-                TILES[t].threads(),
-            ),
+            Unit::Conv(t) => all(&["conv_forward", "conv_backward_data", "conv_backward_weight"], TILES[t].threads()),
             Unit::ConvDirect => all(
                 &[
                     "conv_direct_forward",
@@ -154,10 +136,7 @@ impl Unit {
                 ],
                 DIRECT_THREADS,
             ),
-            Unit::ConvWinograd => all(
-                &["conv_forward_winograd", "conv_backward_data_winograd"],
-                WINOGRAD_THREADS,
-            ),
+            Unit::ConvWinograd => all(&["conv_forward_winograd", "conv_backward_data_winograd"], WINOGRAD_THREADS),
             Unit::Pool { .. } => all(&["pool_forward", "pool_backward"], POOL_THREADS),
             Unit::Dropout => all(&["dropout"], DROPOUT_THREADS),
             Unit::Loss => all(&["softmax_cross_entropy", "softmax"], LOSS_THREADS),

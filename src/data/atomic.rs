@@ -24,10 +24,7 @@ pub fn sweep(dir: &Path) {
 /// Writes `path` through a temporary file in the same folder: written, synced, renamed. A failure
 /// at any point (full disk, no permission, a kill) leaves what was at `path` as it was.
 pub fn write(path: &Path, contents: &[u8]) -> Result<()> {
-    write_with(path, &mut |file| {
-        file.write_all(contents)
-            .map_err(|e| Error::io("write", path, e))
-    })
+    write_with(path, &mut |file| file.write_all(contents).map_err(|e| Error::io("write", path, e)))
 }
 
 /// As [`write`], the contents coming piece by piece from `fill`, whose own errors are passed on.
@@ -42,15 +39,10 @@ pub fn write_with(path: &Path, fill: &mut dyn FnMut(&mut dyn Write) -> Result<()
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    let mut file = builder
-        .tempfile_in(&folder)
-        .map_err(|e| Error::io("create a file in", &folder, e))?;
+    let mut file = builder.tempfile_in(&folder).map_err(|e| Error::io("create a file in", &folder, e))?;
     fill(file.as_file_mut())?;
-    file.as_file()
-        .sync_all()
-        .map_err(|e| Error::io("write", path, e))?;
-    file.persist(path)
-        .map_err(|e| Error::io("write", path, e.error))?;
+    file.as_file().sync_all().map_err(|e| Error::io("write", path, e))?;
+    file.persist(path).map_err(|e| Error::io("write", path, e.error))?;
     sync_folder(&folder);
     Ok(())
 }

@@ -50,11 +50,7 @@ impl Split {
     /// Joins images and labels; `what` names them in the error when their counts differ.
     pub fn new(images: Images, labels: Vec<u8>, what: &str) -> Result<Split> {
         if images.count != labels.len() {
-            return Err(Error::CountMismatch {
-                what: what.to_string(),
-                images: images.count,
-                labels: labels.len(),
-            });
+            return Err(Error::CountMismatch { what: what.to_string(), images: images.count, labels: labels.len() });
         }
         Ok(Split { images, labels })
     }
@@ -84,10 +80,7 @@ impl Split {
     }
 
     fn range(&self, start: usize, end: usize) -> Split {
-        Split {
-            images: self.images.range(start, end),
-            labels: self.labels[start..end].to_vec(),
-        }
+        Split { images: self.images.range(start, end), labels: self.labels[start..end].to_vec() }
     }
 }
 
@@ -133,12 +126,7 @@ impl Dataset {
                 classes,
             });
         }
-        Ok(Dataset {
-            train,
-            test,
-            classes,
-            name: name.to_string(),
-        })
+        Ok(Dataset { train, test, classes, name: name.to_string() })
     }
 
     /// A dataset whose test part is the last `n` training images, taken out of the training part:

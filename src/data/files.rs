@@ -50,11 +50,7 @@ pub fn find(dir: &Path, name: &str) -> Result<DatasetFiles> {
     } else {
         format!("{} (there is no such folder)", dir.display())
     };
-    let looked = if incomplete.is_empty() {
-        looked
-    } else {
-        format!("{looked}: {}", incomplete.join(", "))
-    };
+    let looked = if incomplete.is_empty() { looked } else { format!("{looked}: {}", incomplete.join(", ")) };
     Err(Error::DatasetNotFound {
         name: name.to_string(),
         looked,
@@ -126,9 +122,7 @@ fn prefixes(names: &[String]) -> Vec<String> {
     for part in ["train", "t10k", "test"] {
         for kind in ["images", "labels"] {
             for spelling in spellings(part, kind) {
-                let before = names
-                    .iter()
-                    .filter_map(|n| n.strip_suffix(spelling.as_str()));
+                let before = names.iter().filter_map(|n| n.strip_suffix(spelling.as_str()));
                 let whole = before.filter(|p| p.is_empty() || p.ends_with('-'));
                 found.extend(whole.map(str::to_string));
             }
@@ -140,26 +134,16 @@ fn prefixes(names: &[String]) -> Vec<String> {
 }
 
 /// The four files with one prefix, or the name of the first that is missing.
-fn complete_set(
-    folder: &Path,
-    names: &[String],
-    prefix: &str,
-) -> std::result::Result<DatasetFiles, String> {
+fn complete_set(folder: &Path, names: &[String], prefix: &str) -> std::result::Result<DatasetFiles, String> {
     let pick = |parts: &[&str], kind: &str| {
-        let mut candidates = parts
-            .iter()
-            .flat_map(|part| spellings(part, kind))
-            .map(|spelling| format!("{prefix}{spelling}"));
+        let mut candidates =
+            parts.iter().flat_map(|part| spellings(part, kind)).map(|spelling| format!("{prefix}{spelling}"));
         let found = candidates.find(|candidate| names.contains(candidate));
-        found
-            .map(|file| folder.join(file))
-            .ok_or_else(|| format!("{prefix}{}", spellings(parts[0], kind)[0]))
+        found.map(|file| folder.join(file)).ok_or_else(|| format!("{prefix}{}", spellings(parts[0], kind)[0]))
     };
     let folder_name = || {
         let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
-        let name = absolute
-            .file_name()
-            .map(|n| n.to_string_lossy().into_owned());
+        let name = absolute.file_name().map(|n| n.to_string_lossy().into_owned());
         name.unwrap_or_else(|| "dataset".to_string())
     };
     Ok(DatasetFiles {
@@ -176,11 +160,7 @@ fn complete_set(
 }
 
 /// One of the complete sets of a folder.
-fn choose(
-    folder: &Path,
-    name: &str,
-    mut complete: Vec<(&str, DatasetFiles)>,
-) -> Result<DatasetFiles> {
+fn choose(folder: &Path, name: &str, mut complete: Vec<(&str, DatasetFiles)>) -> Result<DatasetFiles> {
     let wanted = [format!("{name}-"), String::new()];
     for prefix in &wanted {
         if let Some(index) = complete.iter().position(|(p, _)| p == prefix) {

@@ -106,12 +106,7 @@ pub fn is_gzip(bytes: &[u8]) -> bool {
 }
 
 fn images_of(dimensions: &[u32], pixels: Vec<u8>) -> Images {
-    Images {
-        count: dimensions[0] as usize,
-        height: dimensions[1] as usize,
-        width: dimensions[2] as usize,
-        pixels,
-    }
+    Images { count: dimensions[0] as usize, height: dimensions[1] as usize, width: dimensions[2] as usize, pixels }
 }
 
 fn read_file(path: &Path, role: Role) -> Result<(Vec<u32>, Vec<u8>)> {
@@ -126,12 +121,7 @@ fn read_file(path: &Path, role: Role) -> Result<(Vec<u32>, Vec<u8>)> {
 }
 
 /// Reads a raw or compressed IDX stream of `file_len` bytes.
-fn read(
-    mut source: impl std::io::BufRead,
-    file_len: u64,
-    path: &Path,
-    role: Role,
-) -> Result<(Vec<u32>, Vec<u8>)> {
+fn read(mut source: impl std::io::BufRead, file_len: u64, path: &Path, role: Role) -> Result<(Vec<u32>, Vec<u8>)> {
     let start = source.fill_buf().map_err(|e| Error::io("read", path, e))?;
     if is_gzip(start) {
         read_gzip(MultiGzDecoder::new(source), file_len, path, role)
@@ -140,12 +130,7 @@ fn read(
     }
 }
 
-fn read_raw(
-    mut source: impl Read,
-    file_len: u64,
-    path: &Path,
-    role: Role,
-) -> Result<(Vec<u32>, Vec<u8>)> {
+fn read_raw(mut source: impl Read, file_len: u64, path: &Path, role: Role) -> Result<(Vec<u32>, Vec<u8>)> {
     let io = |e| Error::io("read", path, e);
     let dimensions = read_header(&mut source, path, role)?.map_err(io)?;
     let elements = element_count(&dimensions, path)?;
@@ -154,10 +139,7 @@ fn read_raw(
         return Err(truncated(path, expected, file_len));
     }
     if file_len > expected {
-        return Err(Error::IdxTrailing {
-            path: path.to_path_buf(),
-            expected,
-        });
+        return Err(Error::IdxTrailing { path: path.to_path_buf(), expected });
     }
     let mut data = Vec::new();
     reserve(&mut data, elements, path)?;
@@ -170,16 +152,8 @@ fn read_raw(
     Ok((dimensions, data))
 }
 
-fn read_gzip(
-    mut source: impl Read,
-    file_len: u64,
-    path: &Path,
-    role: Role,
-) -> Result<(Vec<u32>, Vec<u8>)> {
-    let damaged = |source: std::io::Error| Error::IdxGzip {
-        path: path.to_path_buf(),
-        source,
-    };
+fn read_gzip(mut source: impl Read, file_len: u64, path: &Path, role: Role) -> Result<(Vec<u32>, Vec<u8>)> {
+    let damaged = |source: std::io::Error| Error::IdxGzip { path: path.to_path_buf(), source };
     let dimensions = read_header(&mut source, path, role)?.map_err(damaged)?;
     let elements = element_count(&dimensions, path)?;
     let expected = header_len(role) + elements;
@@ -192,11 +166,7 @@ fn read_gzip(
     loop {
         let have = data.len() as u64;
         reserve(&mut data, size - have, path)?;
-        source
-            .by_ref()
-            .take(size - have)
-            .read_to_end(&mut data)
-            .map_err(damaged)?;
+        source.by_ref().take(size - have).read_to_end(&mut data).map_err(damaged)?;
         if (data.len() as u64) < size {
             let found = header_len(role) + data.len() as u64;
             return Err(truncated(path, expected, found));
@@ -208,10 +178,7 @@ fn read_gzip(
     }
     // Reading on to the end also makes the decoder check the stream's own checksum.
     if source.read(&mut [0]).map_err(damaged)? != 0 {
-        return Err(Error::IdxTrailing {
-            path: path.to_path_buf(),
-            expected,
-        });
+        return Err(Error::IdxTrailing { path: path.to_path_buf(), expected });
     }
     Ok((dimensions, data))
 }
@@ -222,11 +189,7 @@ fn header_len(role: Role) -> u64 {
 
 /// Reads and checks the header. The inner result is for failures of the stream, which raw and
 /// compressed files name differently.
-fn read_header(
-    source: &mut impl Read,
-    path: &Path,
-    role: Role,
-) -> Result<std::io::Result<Vec<u32>>> {
+fn read_header(source: &mut impl Read, path: &Path, role: Role) -> Result<std::io::Result<Vec<u32>>> {
     let mut header = Vec::new();
     if let Err(e) = source.take(header_len(role)).read_to_end(&mut header) {
         return Ok(Err(e));
@@ -236,11 +199,7 @@ fn read_header(
         return Err(truncated(path, header_len(role), header.len() as u64));
     }
     let magic_ok = header.len() >= 4 && header[..2] == [0, 0];
-    let Some(element) = (if magic_ok {
-        element_name(header[2])
-    } else {
-        None
-    }) else {
+    let Some(element) = (if magic_ok { element_name(header[2]) } else { None }) else {
         header.truncate(4);
         return Err(Error::IdxMagic {
             path: path_buf,
@@ -250,11 +209,7 @@ fn read_header(
         });
     };
     if header[2] != TYPE_U8 {
-        return Err(Error::IdxElementType {
-            path: path_buf,
-            code: header[2],
-            name: element,
-        });
+        return Err(Error::IdxElementType { path: path_buf, code: header[2], name: element });
     }
     if header[3] != role.dimensions() {
         return Err(Error::IdxDimensionCount {
@@ -286,11 +241,7 @@ fn element_name(code: u8) -> Option<&'static str> {
 
 /// The product of the dimensions, checked.
 fn element_count(dimensions: &[u32], path: &Path) -> Result<u64> {
-    let invalid = |problem| Error::IdxDimensions {
-        path: path.to_path_buf(),
-        dimensions: dimensions.to_vec(),
-        problem,
-    };
+    let invalid = |problem| Error::IdxDimensions { path: path.to_path_buf(), dimensions: dimensions.to_vec(), problem };
     // A count of zero is an empty file; an image of no pixels is nonsense.
     if dimensions[1..].contains(&0) {
         return Err(invalid("make images without a pixel"));
@@ -308,11 +259,7 @@ fn reserve(data: &mut Vec<u8>, more: u64, path: &Path) -> Result<()> {
 }
 
 fn truncated(path: &Path, expected: u64, found: u64) -> Error {
-    Error::IdxTruncated {
-        path: path.to_path_buf(),
-        expected,
-        found,
-    }
+    Error::IdxTruncated { path: path.to_path_buf(), expected, found }
 }
 
 fn encode(dimensions: &[usize], data: &[u8]) -> Result<Vec<u8>> {
@@ -321,9 +268,7 @@ fn encode(dimensions: &[usize], data: &[u8]) -> Result<Vec<u8>> {
         expected: "sizes below 2^32 whose product is the number of bytes".to_string(),
         found,
     };
-    let product = dimensions
-        .iter()
-        .try_fold(1usize, |product, &size| product.checked_mul(size));
+    let product = dimensions.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
     if product != Some(data.len()) {
         return Err(invalid(format!("{} bytes", data.len())));
     }
@@ -331,9 +276,7 @@ fn encode(dimensions: &[usize], data: &[u8]) -> Result<Vec<u8>> {
     bytes.extend_from_slice(&[0, 0, TYPE_U8, dimensions.len() as u8]);
     for &size in dimensions {
         let size = u32::try_from(size).map_err(|_| invalid(format!("a size of {size}")))?;
-        bytes
-            .write_u32::<BigEndian>(size)
-            .map_err(|e| Error::io("write", "memory", e))?;
+        bytes.write_u32::<BigEndian>(size).map_err(|e| Error::io("write", "memory", e))?;
     }
     bytes.extend_from_slice(data);
     Ok(bytes)

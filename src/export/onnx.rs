@@ -34,8 +34,7 @@ pub fn write(path: &Path, config: &Config, weights: &[f32]) -> Result<()> {
     }
     atomic::write_with(path, &mut |file| {
         for piece in message.pieces() {
-            file.write_all(piece)
-                .map_err(|e| Error::io("write", path, e))?;
+            file.write_all(piece).map_err(|e| Error::io("write", path, e))?;
         }
         Ok(())
     })
@@ -47,10 +46,7 @@ fn model(config: &Config, weights: &[f32]) -> Result<Message> {
         .int(1, IR_VERSION)
         .string(2, "warp19")
         .string(3, env!("CARGO_PKG_VERSION"))
-        .string(
-            6,
-            "Input: grey images, light ink on dark ground, pixels scaled to [0, 1].",
-        )
+        .string(6, "Input: grey images, light ink on dark ground, pixels scaled to [0, 1].")
         .message(7, graph(config, &config.model()?, weights))
         .message(8, set))
 }
@@ -69,10 +65,7 @@ impl Graph {
         for input in more {
             node = node.string(1, input);
         }
-        node = node
-            .string(2, output)
-            .string(3, &format!("{operator}_{}", self.nodes))
-            .string(4, operator);
+        node = node.string(2, output).string(3, &format!("{operator}_{}", self.nodes)).string(4, operator);
         for attribute in attributes {
             node = node.message(5, attribute);
         }
@@ -90,20 +83,12 @@ impl Graph {
     fn initializer(&mut self, tensor: Tensor) {
         let dims: Vec<u64> = tensor.shape.iter().map(|&d| d as u64).collect();
         let bytes = tensor.values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        let proto = Message::default()
-            .ints(1, &dims)
-            .int(2, FLOAT)
-            .string(8, &tensor.name)
-            .bytes(9, bytes);
+        let proto = Message::default().ints(1, &dims).int(2, FLOAT).string(8, &tensor.name).bytes(9, bytes);
         self.add(5, proto);
     }
 
     fn scalar(&mut self, name: &str, value: f32) {
-        self.initializer(Tensor {
-            name: name.into(),
-            shape: Vec::new(),
-            values: vec![value],
-        });
+        self.initializer(Tensor { name: name.into(), shape: Vec::new(), values: vec![value] });
     }
 
     fn add(&mut self, field: u32, value: Message) {
@@ -118,18 +103,11 @@ fn int(name: &str, value: u64) -> Message {
 
 /// An attribute that is a list of integers (`AttributeProto.INTS`).
 fn ints(name: &str, values: &[u64]) -> Message {
-    Message::default()
-        .string(1, name)
-        .ints(8, values)
-        .int(20, 7)
+    Message::default().string(1, name).ints(8, values).int(20, 7)
 }
 
 fn graph(config: &Config, model: &Model, weights: &[f32]) -> Message {
-    let mut g = Graph {
-        message: Message::default(),
-        at: "image".into(),
-        nodes: 0,
-    };
+    let mut g = Graph { message: Message::default(), at: "image".into(), nodes: 0 };
     g.scalar("mean", config.recipe.mean);
     g.scalar("std", config.recipe.std);
     g.step("Sub", &["mean"], vec![]);

@@ -40,23 +40,13 @@ pub fn tensors(model: &Model, arena: &[f32]) -> Vec<Tensor> {
     let mut out = Vec::new();
     let mut add = |layer: &str, shape: Vec<usize>, weight: Vec<f32>, bias: &[f32]| {
         let outputs = shape[0];
-        for (kind, shape, values) in [
-            ("weight", shape, weight),
-            ("bias", vec![outputs], bias.to_vec()),
-        ] {
-            out.push(Tensor {
-                name: format!("{layer}.{kind}"),
-                shape,
-                values,
-            });
+        for (kind, shape, values) in [("weight", shape, weight), ("bias", vec![outputs], bias.to_vec())] {
+            out.push(Tensor { name: format!("{layer}.{kind}"), shape, values });
         }
     };
     for (index, (_, layer)) in model.layers.iter().enumerate() {
-        let own: Vec<&[f32]> = parameters
-            .iter()
-            .filter(|p| p.layer == index)
-            .map(|p| &arena[p.offset..p.offset + p.len])
-            .collect();
+        let own: Vec<&[f32]> =
+            parameters.iter().filter(|p| p.layer == index).map(|p| &arena[p.offset..p.offset + p.len]).collect();
         let from = shapes[index].0;
         match *layer {
             Layer::Conv { kernel, out: k } => {

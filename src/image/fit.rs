@@ -29,11 +29,7 @@ pub fn border_median(picture: &Grey) -> f32 {
 pub fn ink(picture: &Grey, background: f32) -> Grey {
     let sign = if background >= 0.5 { -1.0 } else { 1.0 };
     let values = picture.values.iter().map(|v| sign * (v - background));
-    stretched(Grey {
-        height: picture.height,
-        width: picture.width,
-        values: values.collect(),
-    })
+    stretched(Grey { height: picture.height, width: picture.width, values: values.collect() })
 }
 
 /// Crops to the ink, scales it into the box, and places it with its centre of mass in the
@@ -44,11 +40,7 @@ pub fn place(ink: &Grey, height: usize, width: usize) -> Option<Grey> {
     let box_width = (width * BOX.0 / BOX.1).max(1);
     let scale = (box_height as f32 / cut.height as f32).min(box_width as f32 / cut.width as f32);
     let scaled = |size: usize, most: usize| ((size as f32 * scale).round() as usize).clamp(1, most);
-    let digit = resize(
-        &cut,
-        scaled(cut.height, box_height),
-        scaled(cut.width, box_width),
-    );
+    let digit = resize(&cut, scaled(cut.height, box_height), scaled(cut.width, box_width));
     // Thin strokes in a large picture become faint when they are scaled down.
     let digit = stretched(digit);
 
@@ -61,11 +53,7 @@ pub fn place(ink: &Grey, height: usize, width: usize) -> Option<Grey> {
         let row = &digit.values[y * digit.width..(y + 1) * digit.width];
         frame[start..start + digit.width].copy_from_slice(row);
     }
-    Some(Grey {
-        height,
-        width,
-        values: frame,
-    })
+    Some(Grey { height, width, values: frame })
 }
 
 /// Divides by the greatest value, and drops what is below the floor.
@@ -95,17 +83,8 @@ fn crop(ink: &Grey) -> Option<Grey> {
         return None;
     }
     let rows = ink.values.chunks_exact(ink.width);
-    let values = rows
-        .skip(top)
-        .take(bottom + 1 - top)
-        .flat_map(|row| &row[left..=right])
-        .copied()
-        .collect();
-    Some(Grey {
-        height: bottom + 1 - top,
-        width: right + 1 - left,
-        values,
-    })
+    let values = rows.skip(top).take(bottom + 1 - top).flat_map(|row| &row[left..=right]).copied().collect();
+    Some(Grey { height: bottom + 1 - top, width: right + 1 - left, values })
 }
 
 /// Scales both ways: averages over the area that an output pixel covers when it shrinks, and
@@ -125,11 +104,7 @@ fn resize(picture: &Grey, height: usize, width: usize) -> Grey {
             values.push(column.sum());
         }
     }
-    Grey {
-        height,
-        width,
-        values,
-    }
+    Grey { height, width, values }
 }
 
 /// For each of `to` output positions, the input positions of `from` and their weights, of sum 1.

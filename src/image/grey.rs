@@ -18,23 +18,13 @@ const OWN_BACKGROUND_RANGE: f32 = 0.4;
 /// Reads a PNG as grey, composed on its background.
 pub fn read(path: &Path) -> Result<Grey> {
     let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
-    let damaged = |e: png::DecodingError| Error::Png {
-        path: path.to_path_buf(),
-        cause: e.to_string(),
-    };
-    let limits = Limits {
-        bytes: DECODER_BYTES,
-    };
+    let damaged = |e: png::DecodingError| Error::Png { path: path.to_path_buf(), cause: e.to_string() };
+    let limits = Limits { bytes: DECODER_BYTES };
     let mut decoder = Decoder::new_with_limits(BufReader::new(file), limits);
     let header = decoder.read_header_info().map_err(damaged)?;
     let (width, height) = (header.width, header.height);
     if u64::from(width) * u64::from(height) > MAX_MEGAPIXELS << 20 {
-        return Err(Error::ImageTooLarge {
-            path: path.to_path_buf(),
-            width,
-            height,
-            limit: MAX_MEGAPIXELS,
-        });
+        return Err(Error::ImageTooLarge { path: path.to_path_buf(), width, height, limit: MAX_MEGAPIXELS });
     }
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
@@ -49,20 +39,14 @@ pub fn read(path: &Path) -> Result<Grey> {
     let info = reader.next_frame(&mut bytes).map_err(damaged)?;
     debug_assert_eq!(info.bit_depth, BitDepth::Eight);
     bytes.truncate(info.buffer_size());
-    Ok(Grey {
-        height: info.height as usize,
-        width: info.width as usize,
-        values: to_grey(&bytes, info.color_type),
-    })
+    Ok(Grey { height: info.height as usize, width: info.width as usize, values: to_grey(&bytes, info.color_type) })
 }
 
 fn to_grey(bytes: &[u8], colour: ColorType) -> Vec<f32> {
     match colour {
         ColorType::Grayscale => bytes.iter().map(|&v| unit(v)).collect(),
         ColorType::Rgb => bytes.chunks_exact(3).map(luma).collect(),
-        ColorType::GrayscaleAlpha => {
-            compose(bytes.chunks_exact(2).map(|p| (unit(p[0]), unit(p[1]))))
-        }
+        ColorType::GrayscaleAlpha => compose(bytes.chunks_exact(2).map(|p| (unit(p[0]), unit(p[1])))),
         ColorType::Rgba => compose(bytes.chunks_exact(4).map(|p| (luma(p), unit(p[3])))),
         // EXPAND has turned palettes into RGB or RGBA.
         ColorType::Indexed => Vec::new(),
@@ -86,11 +70,7 @@ fn luma(rgb: &[u8]) -> f32 {
 /// (the median) goes on behind it. Where it is all of about one grey, that is the ink, and the
 /// background is the opposite.
 fn compose(pixels: impl Iterator<Item = (f32, f32)> + Clone) -> Vec<f32> {
-    let mut visible: Vec<f32> = pixels
-        .clone()
-        .filter(|&(_, alpha)| alpha >= 0.5)
-        .map(|(grey, _)| grey)
-        .collect();
+    let mut visible: Vec<f32> = pixels.clone().filter(|&(_, alpha)| alpha >= 0.5).map(|(grey, _)| grey).collect();
     let background = if visible.is_empty() {
         1.0
     } else {
@@ -104,7 +84,5 @@ fn compose(pixels: impl Iterator<Item = (f32, f32)> + Clone) -> Vec<f32> {
             (false, false) => 1.0,
         }
     };
-    pixels
-        .map(|(grey, alpha)| alpha * grey + (1.0 - alpha) * background)
-        .collect()
+    pixels.map(|(grey, alpha)| alpha * grey + (1.0 - alpha) * background).collect()
 }

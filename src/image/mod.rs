@@ -30,25 +30,19 @@ use std::path::Path;
 /// [`Error::ImageBlank`], [`Error::Invalid`] for a frame of no pixels.
 pub fn digit_from_png(path: &Path, height: usize, width: usize) -> Result<Vec<u8>> {
     if height == 0 || width == 0 {
-        return Err(Error::Invalid(format!(
-            "a digit cannot be fitted to {height}x{width} pixels"
-        )));
+        return Err(Error::Invalid(format!("a digit cannot be fitted to {height}x{width} pixels")));
     }
     let picture = grey::read(path)?;
     let background = fit::border_median(&picture);
     let range = picture.range();
     if range.1 - range.0 < fit::LEAST_CONTRAST {
-        return Err(Error::ImageBlank {
-            path: path.to_path_buf(),
-        });
+        return Err(Error::ImageBlank { path: path.to_path_buf() });
     }
     if (picture.height, picture.width) == (height, width) && background < 0.5 {
         return Ok(picture.values.iter().map(|&v| to_byte(v)).collect());
     }
     let ink = fit::ink(&picture, background);
-    let digit = fit::place(&ink, height, width).ok_or_else(|| Error::ImageBlank {
-        path: path.to_path_buf(),
-    })?;
+    let digit = fit::place(&ink, height, width).ok_or_else(|| Error::ImageBlank { path: path.to_path_buf() })?;
     Ok(digit.values.iter().map(|&v| to_byte(v)).collect())
 }
 

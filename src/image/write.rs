@@ -15,13 +15,7 @@ pub enum Colour {
 
 /// Writes a PNG file of 8 bits a channel, atomically. Errors: [`Error::Io`], and [`Error::Shape`]
 /// where the number of bytes is not that of the size.
-pub fn write_png(
-    path: &Path,
-    width: usize,
-    height: usize,
-    colour: Colour,
-    pixels: &[u8],
-) -> Result<()> {
+pub fn write_png(path: &Path, width: usize, height: usize, colour: Colour, pixels: &[u8]) -> Result<()> {
     atomic::write(path, &encode_png(width, height, colour, pixels)?)
 }
 
@@ -32,9 +26,7 @@ pub fn encode_png(width: usize, height: usize, colour: Colour, pixels: &[u8]) ->
         Colour::Rgb => (3, png::ColorType::Rgb),
     };
     let sizes = [width, height].map(u32::try_from);
-    let expected = width
-        .checked_mul(height)
-        .and_then(|n| n.checked_mul(channels));
+    let expected = width.checked_mul(height).and_then(|n| n.checked_mul(channels));
     let ([Ok(w), Ok(h)], true) = (sizes, expected == Some(pixels.len())) else {
         return Err(Error::Shape {
             what: format!("bytes of a {width}x{height} picture of {channels} channel(s)"),
@@ -52,8 +44,6 @@ pub fn encode_png(width: usize, height: usize, colour: Colour, pixels: &[u8]) ->
             writer.write_image_data(pixels)?;
             writer.finish()
         })
-        .map_err(|e| {
-            Error::Invalid(format!("cannot make a PNG of {width}x{height} pixels: {e}"))
-        })?;
+        .map_err(|e| Error::Invalid(format!("cannot make a PNG of {width}x{height} pixels: {e}")))?;
     Ok(bytes)
 }

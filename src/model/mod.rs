@@ -49,11 +49,7 @@ impl std::str::FromStr for Shape {
     fn from_str(s: &str) -> Result<Shape> {
         let sizes: Option<Vec<usize>> = s.split('x').map(|p| p.parse().ok()).collect();
         match sizes.as_deref() {
-            Some(&[h, w, c])
-                if (1..=4096).contains(&h)
-                    && (1..=4096).contains(&w)
-                    && (1..=4096).contains(&c) =>
-            {
+            Some(&[h, w, c]) if (1..=4096).contains(&h) && (1..=4096).contains(&w) && (1..=4096).contains(&c) => {
                 Ok(Shape { h, w, c })
             }
             _ => Err(Error::Invalid(format!(
@@ -111,11 +107,7 @@ impl Model {
                 let from = at;
                 at = match *layer {
                     Layer::Conv { out, .. } => Shape { c: out, ..at },
-                    Layer::Pool => Shape {
-                        h: at.h.div_ceil(2),
-                        w: at.w.div_ceil(2),
-                        c: at.c,
-                    },
+                    Layer::Pool => Shape { h: at.h.div_ceil(2), w: at.w.div_ceil(2), c: at.c },
                     Layer::Linear { out, .. } => Shape { h: 1, w: 1, c: out },
                     Layer::Dropout { .. } => at,
                 };
@@ -128,8 +120,7 @@ impl Model {
     pub fn parameters(&self) -> Vec<Parameter> {
         let mut out = Vec::new();
         let mut offset = 0;
-        for (index, ((name, layer), (from, _))) in self.layers.iter().zip(self.shapes()).enumerate()
-        {
+        for (index, ((name, layer), (from, _))) in self.layers.iter().zip(self.shapes()).enumerate() {
             let (weight, bias) = match *layer {
                 Layer::Conv { kernel, out } => (vec![kernel, kernel, from.c, out], out),
                 Layer::Linear { out, .. } => (vec![from.len(), out], out),
@@ -137,13 +128,7 @@ impl Model {
             };
             for (kind, shape) in [("weight", weight), ("bias", vec![bias])] {
                 let len = shape.iter().product();
-                out.push(Parameter {
-                    name: format!("{name}.{kind}"),
-                    shape,
-                    offset,
-                    len,
-                    layer: index,
-                });
+                out.push(Parameter { name: format!("{name}.{kind}"), shape, offset, len, layer: index });
                 offset += usize::next_multiple_of(len, ARENA_ALIGN);
             }
         }
@@ -152,9 +137,7 @@ impl Model {
 
     /// Elements of a parameter arena, the gaps of alignment included.
     pub fn arena_len(&self) -> usize {
-        self.parameters()
-            .last()
-            .map_or(0, |p| p.offset + p.len.next_multiple_of(ARENA_ALIGN))
+        self.parameters().last().map_or(0, |p| p.offset + p.len.next_multiple_of(ARENA_ALIGN))
     }
 
     /// Number of parameters.

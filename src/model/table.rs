@@ -27,32 +27,19 @@ pub struct Row {
 /// The table of a model.
 pub fn rows(model: &Model) -> Vec<Row> {
     let layers = model.layers.iter().zip(model.shapes());
-    layers
-        .map(|((name, layer), (from, to))| row(name, layer, from, to))
-        .collect()
+    layers.map(|((name, layer), (from, to))| row(name, layer, from, to)).collect()
 }
 
 fn row(name: &str, layer: &Layer, from: Shape, to: Shape) -> Row {
     let (h, w, c) = (from.h, from.w, from.c);
     let (kernel, inputs, weights, biases, flops) = match *layer {
         Layer::Conv { kernel, out: k } => {
-            let s = ConvShape {
-                n: 1,
-                h,
-                w,
-                c,
-                k,
-                kernel,
-            };
+            let s = ConvShape { n: 1, h, w, c, k, kernel };
             (format!("{kernel}x{kernel}"), c, s.w_len(), k, s.flops())
         }
         Layer::Linear { out: outputs, .. } => {
             let inputs = from.len();
-            let s = LinearShape {
-                n: 1,
-                inputs,
-                outputs,
-            };
+            let s = LinearShape { n: 1, inputs, outputs };
             (String::new(), inputs, inputs * outputs, outputs, s.flops())
         }
         Layer::Pool => {

@@ -12,19 +12,14 @@ pub const NAMES: [&str; 4] = ["vgg19", "vgg16-4pool", "deep-mnist", "deep-mnist-
 /// An unknown name, with the known ones; fewer than 2 or more than 65,536 classes.
 pub fn build(name: &str, input: Shape, classes: usize) -> Result<Model> {
     if !(2..=65_536).contains(&classes) {
-        return Err(Error::Invalid(format!(
-            "{classes} classes: a classifier needs between 2 and 65536"
-        )));
+        return Err(Error::Invalid(format!("{classes} classes: a classifier needs between 2 and 65536")));
     }
     match name {
         "vgg19" => Ok(vgg(name, &[2, 2, 4, 4, 4], input, classes)),
         "vgg16-4pool" => Ok(vgg(name, &[2, 2, 3, 3], input, classes)),
         "deep-mnist" => Ok(deep_mnist(name, 1024, input, classes)),
         "deep-mnist-sgd" => Ok(deep_mnist(name, 512, input, classes)),
-        _ => Err(Error::Invalid(format!(
-            "unknown model '{name}'; known are {}",
-            NAMES.join(", ")
-        ))),
+        _ => Err(Error::Invalid(format!("unknown model '{name}'; known are {}", NAMES.join(", ")))),
     }
 }
 
@@ -41,18 +36,9 @@ fn vgg(name: &str, convs: &[usize], input: Shape, classes: usize) -> Model {
         }
         layers.push((format!("pool{}", block + 1), Layer::Pool));
     }
-    let hidden: &[usize] = if classes == 1000 {
-        &[4096, 4096]
-    } else {
-        &[4096, 4096, 1000]
-    };
+    let hidden: &[usize] = if classes == 1000 { &[4096, 4096] } else { &[4096, 4096, 1000] };
     fully_connected(&mut layers, hidden, classes);
-    Model {
-        name: name.into(),
-        input,
-        classes,
-        layers,
-    }
+    Model { name: name.into(), input, classes, layers }
 }
 
 /// TensorFlow's "Deep MNIST for Experts" (1024 hidden units) and `convolutional.py` (512).
@@ -63,12 +49,7 @@ fn deep_mnist(name: &str, hidden: usize, input: Shape, classes: usize) -> Model 
         layers.push((format!("pool{}", i + 1), Layer::Pool));
     }
     fully_connected(&mut layers, &[hidden], classes);
-    Model {
-        name: name.into(),
-        input,
-        classes,
-        layers,
-    }
+    Model { name: name.into(), input, classes, layers }
 }
 
 /// Hidden layers with ReLU and dropout 0.5, then the output layer.
@@ -77,10 +58,7 @@ fn fully_connected(layers: &mut Vec<(String, Layer)>, hidden: &[usize], classes:
         layers.push((format!("fc{}", i + 1), Layer::Linear { out, relu: true }));
         layers.push((format!("dropout{}", i + 1), Layer::Dropout { p: 0.5 }));
     }
-    let output = Layer::Linear {
-        out: classes,
-        relu: false,
-    };
+    let output = Layer::Linear { out: classes, relu: false };
     layers.push((format!("fc{}", hidden.len() + 1), output));
 }
 
@@ -102,9 +80,6 @@ mod tests {
         assert_eq!((weights - 10_000, total), (42_988_096, 43_012_802));
         assert_eq!(weights_and_total("vgg19", "224x224x3", 1000).1, 143_667_240);
         assert_eq!(weights_and_total("deep-mnist", "28x28x1", 10).1, 3_274_634);
-        assert_eq!(
-            weights_and_total("deep-mnist-sgd", "28x28x1", 10).1,
-            1_663_370
-        );
+        assert_eq!(weights_and_total("deep-mnist-sgd", "28x28x1", 10).1, 1_663_370);
     }
 }

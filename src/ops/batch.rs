@@ -68,11 +68,7 @@ fn symmetric(word: u32, range: f32) -> f32 {
 
 impl Gather {
     fn stream(&self, step: u64) -> Stream {
-        Stream {
-            seed: self.seed,
-            purpose: Purpose::Augment,
-            step,
-        }
+        Stream { seed: self.seed, purpose: Purpose::Augment, step }
     }
 
     /// The affine part of image `n`'s deformation at a step.
@@ -83,12 +79,7 @@ impl Gather {
         let inverse = 1.0 / (1.0 + symmetric(scale, a.scale));
         let shear = symmetric(shear, a.shear);
         Warp {
-            matrix: [
-                cos * inverse,
-                (cos * shear - sin) * inverse,
-                sin * inverse,
-                (sin * shear + cos) * inverse,
-            ],
+            matrix: [cos * inverse, (cos * shear - sin) * inverse, sin * inverse, (sin * shear + cos) * inverse],
             shift: [symmetric(shift_x, a.shift), symmetric(shift_y, a.shift)],
         }
     }
@@ -97,10 +88,7 @@ impl Gather {
     pub fn control(&self, a: &Augment, step: u64, n: u32, k: u32) -> [f32; 2] {
         let words = self.stream(step).block(n, 2 + k / 2);
         let at = 2 * (k as usize % 2);
-        [
-            symmetric(words[at], a.elastic),
-            symmetric(words[at + 1], a.elastic),
-        ]
+        [symmetric(words[at], a.elastic), symmetric(words[at + 1], a.elastic)]
     }
 }
 
@@ -108,12 +96,7 @@ impl Gather {
 pub fn bspline(t: f32) -> [f32; 4] {
     let (t2, t3) = (t * t, t * t * t);
     let s = 1.0 - t;
-    [
-        s * s * s / 6.0,
-        (3.0 * t3 - 6.0 * t2 + 4.0) / 6.0,
-        (-3.0 * t3 + 3.0 * t2 + 3.0 * t + 1.0) / 6.0,
-        t3 / 6.0,
-    ]
+    [s * s * s / 6.0, (3.0 * t3 - 6.0 * t2 + 4.0) / 6.0, (-3.0 * t3 + 3.0 * t2 + 3.0 * t + 1.0) / 6.0, t3 / 6.0]
 }
 
 /// Reference: one batch in f64. `pixels` are all images' bytes, NHWC; `indices` choose the batch.
@@ -167,12 +150,7 @@ fn bilinear(g: &Gather, image: &[u8], y: f64, x: f64, c: usize) -> f64 {
     let at = |dy: f64, dx: f64| {
         let (i, j) = (y0 + dy, x0 + dx);
         let inside = i >= 0.0 && j >= 0.0 && i < g.h as f64 && j < g.w as f64;
-        if inside {
-            f64::from(image[(i as usize * g.w + j as usize) * g.c + c])
-        } else {
-            0.0
-        }
+        if inside { f64::from(image[(i as usize * g.w + j as usize) * g.c + c]) } else { 0.0 }
     };
-    (1.0 - fy) * ((1.0 - fx) * at(0.0, 0.0) + fx * at(0.0, 1.0))
-        + fy * ((1.0 - fx) * at(1.0, 0.0) + fx * at(1.0, 1.0))
+    (1.0 - fy) * ((1.0 - fx) * at(0.0, 0.0) + fx * at(0.0, 1.0)) + fy * ((1.0 - fx) * at(1.0, 0.0) + fx * at(1.0, 1.0))
 }

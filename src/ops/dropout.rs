@@ -8,14 +8,8 @@ use crate::device::Dropout;
 
 /// The four keep flags of elements `4 block .. 4 block + 4`.
 pub fn keep4(d: &Dropout, step: u64, block: u32) -> [bool; 4] {
-    let stream = Stream {
-        seed: d.seed,
-        purpose: Purpose::Dropout,
-        step,
-    };
-    stream
-        .block(block, d.layer)
-        .map(|word| uniform(word) >= d.p)
+    let stream = Stream { seed: d.seed, purpose: Purpose::Dropout, step };
+    stream.block(block, d.layer).map(|word| uniform(word) >= d.p)
 }
 
 /// Reference, in place; forward and backward are the same.

@@ -26,12 +26,7 @@ pub fn softmax(z: &[f64]) -> Vec<f64> {
 }
 
 /// Reference: sum of the losses, number of correct rows (first maximum wins), and the gradient of the logits.
-pub fn forward_backward(
-    kind: LossKind,
-    classes: usize,
-    logits: &[f64],
-    labels: &[u8],
-) -> (f64, usize, Vec<f64>) {
+pub fn forward_backward(kind: LossKind, classes: usize, logits: &[f64], labels: &[u8]) -> (f64, usize, Vec<f64>) {
     let n = labels.len();
     let (mut sum, mut correct) = (0.0, 0);
     let mut d = Vec::with_capacity(logits.len());

@@ -49,15 +49,7 @@ pub fn adam_factors(p: &AdamParams, step: u64, lr: f64) -> (f64, f64) {
 }
 
 /// Reference Adam step in place.
-pub fn adam(
-    p: &AdamParams,
-    step: u64,
-    lr: f64,
-    w: &mut [f64],
-    g: &[f64],
-    m: &mut [f64],
-    v: &mut [f64],
-) {
+pub fn adam(p: &AdamParams, step: u64, lr: f64, w: &mut [f64], g: &[f64], m: &mut [f64], v: &mut [f64]) {
     let (rate, root_scale) = adam_factors(p, step, lr);
     let (b1, b2) = (f64::from(p.beta1), f64::from(p.beta2));
     for i in 0..w.len() {
@@ -68,14 +60,7 @@ pub fn adam(
 }
 
 /// Reference momentum SGD step in place; L2 applies where `decayed` says.
-pub fn sgd(
-    p: &SgdParams,
-    decayed: &[(usize, usize)],
-    lr: f64,
-    w: &mut [f64],
-    g: &[f64],
-    u: &mut [f64],
-) {
+pub fn sgd(p: &SgdParams, decayed: &[(usize, usize)], lr: f64, w: &mut [f64], g: &[f64], u: &mut [f64]) {
     for i in 0..w.len() {
         let penalised = decayed.iter().any(|&(o, l)| (o..o + l).contains(&i));
         let l2 = if penalised { f64::from(p.l2) } else { 0.0 };

@@ -13,10 +13,7 @@ pub fn nice_step(low: f64, high: f64, count: usize) -> f64 {
     let raw = ((high - low) / count.max(1) as f64).max(1e-12);
     let power = 10f64.powf(raw.log10().floor());
     let nice = [1.0, 2.0, 2.5, 5.0, 10.0];
-    nice.into_iter()
-        .map(|n| n * power)
-        .find(|&s| s >= raw * (1.0 - 1e-9))
-        .unwrap_or(10.0 * power)
+    nice.into_iter().map(|n| n * power).find(|&s| s >= raw * (1.0 - 1e-9)).unwrap_or(10.0 * power)
 }
 
 /// Whole numbers only, at least one apart.
@@ -31,11 +28,7 @@ pub fn whole_ticks(low: f64, high: f64, count: usize) -> Vec<f64> {
 /// 1, 2, 5 times powers of ten, or powers alone where these are many.
 pub fn log_ticks(low: f64, high: f64) -> Vec<f64> {
     let decades = (high / low).log10();
-    let marks: &[f64] = if decades > 4.0 {
-        &[1.0]
-    } else {
-        &[1.0, 2.0, 5.0]
-    };
+    let marks: &[f64] = if decades > 4.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
     let mut ticks = Vec::new();
     for power in low.log10().floor() as i32..=high.log10().ceil() as i32 {
         ticks.extend(marks.iter().map(|m| m * 10f64.powi(power)));
@@ -87,10 +80,7 @@ impl Frame {
         } else {
             share(y, self.y)
         };
-        (
-            self.left + share(x, self.x) as f32 * self.width,
-            self.bottom() - v as f32 * self.height,
-        )
+        (self.left + share(x, self.x) as f32 * self.width, self.bottom() - v as f32 * self.height)
     }
 
     /// The parts of a line inside the frame's height, in picture coordinates.
@@ -156,14 +146,8 @@ mod tests {
         let texts: Vec<String> = ticks.iter().map(|&t| label(t, 0.2)).collect();
         assert_eq!(texts, ["99.0", "99.2", "99.4", "99.6"]);
         assert_eq!(whole_ticks(0.5, 3.5, 8), [1.0, 2.0, 3.0]);
-        assert_eq!(
-            whole_ticks(1.0, 500.0, 6),
-            [100.0, 200.0, 300.0, 400.0, 500.0]
-        );
-        assert_eq!(
-            log_ticks(0.009, 2.5),
-            [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0]
-        );
+        assert_eq!(whole_ticks(1.0, 500.0, 6), [100.0, 200.0, 300.0, 400.0, 500.0]);
+        assert_eq!(log_ticks(0.009, 2.5), [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0]);
         assert_eq!(log_ticks(1e-6, 1.0).len(), 7);
         assert_eq!(label(99.2, 0.2), "99.2");
         assert_eq!(label(0.25, 0.25), "0.25");
@@ -172,26 +156,11 @@ mod tests {
 
     #[test]
     fn a_line_is_cut_at_the_frame() {
-        let frame = Frame {
-            left: 0.0,
-            top: 0.0,
-            width: 100.0,
-            height: 100.0,
-            x: (0.0, 4.0),
-            y: (0.0, 10.0),
-            log: false,
-        };
+        let frame =
+            Frame { left: 0.0, top: 0.0, width: 100.0, height: 100.0, x: (0.0, 4.0), y: (0.0, 10.0), log: false };
         // Below, inside, inside, below again.
         let parts = frame.clip(&[(0.0, -10.0), (1.0, 10.0), (2.0, 5.0), (3.0, -5.0)]);
-        assert_eq!(
-            parts,
-            [vec![
-                (12.5, 100.0),
-                (25.0, 0.0),
-                (50.0, 50.0),
-                (62.5, 100.0)
-            ]]
-        );
+        assert_eq!(parts, [vec![(12.5, 100.0), (25.0, 0.0), (50.0, 50.0), (62.5, 100.0)]]);
         assert!(frame.clip(&[(0.0, -1.0), (1.0, -2.0)]).is_empty());
         assert_eq!(frame.clip(&[(0.0, -10.0), (4.0, 20.0)])[0].len(), 2);
     }

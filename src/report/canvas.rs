@@ -37,26 +37,16 @@ impl Canvas {
     /// A size of zero, or beyond what a picture may have.
     pub fn new(width: usize, height: usize, theme: Theme) -> Result<Canvas> {
         let sizes = [width, height].map(|n| u32::try_from(n).unwrap_or(0));
-        let pixmap = Pixmap::new(sizes[0], sizes[1]).ok_or_else(|| {
-            Error::Invalid(format!(
-                "a picture of {width}x{height} pixels cannot be drawn"
-            ))
-        })?;
+        let pixmap = Pixmap::new(sizes[0], sizes[1])
+            .ok_or_else(|| Error::Invalid(format!("a picture of {width}x{height} pixels cannot be drawn")))?;
         let font = |bytes| {
-            FontRef::try_from_slice(bytes).map_err(|e| {
-                Error::Invalid(format!("the font of the pictures cannot be read: {e}"))
-            })
+            FontRef::try_from_slice(bytes)
+                .map_err(|e| Error::Invalid(format!("the font of the pictures cannot be read: {e}")))
         };
-        let mut canvas = Canvas {
-            theme,
-            pixmap,
-            regular: font(notosans::REGULAR_TTF)?,
-            bold: font(notosans::BOLD_TTF)?,
-        };
+        let mut canvas =
+            Canvas { theme, pixmap, regular: font(notosans::REGULAR_TTF)?, bold: font(notosans::BOLD_TTF)? };
         let [r, g, b] = theme.background;
-        canvas
-            .pixmap
-            .fill(tiny_skia::Color::from_rgba8(r, g, b, 255));
+        canvas.pixmap.fill(tiny_skia::Color::from_rgba8(r, g, b, 255));
         Ok(canvas)
     }
 
@@ -70,12 +60,7 @@ impl Canvas {
 
     /// The finished picture as the bytes of a PNG file.
     pub fn png(&self) -> Result<Vec<u8>> {
-        let pixels: Vec<u8> = self
-            .pixmap
-            .data()
-            .chunks_exact(4)
-            .flat_map(|p| [p[0], p[1], p[2]])
-            .collect();
+        let pixels: Vec<u8> = self.pixmap.data().chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect();
         let (w, h) = (self.pixmap.width(), self.pixmap.height());
         encode_png(w as usize, h as usize, Colour::Rgb, &pixels)
     }
@@ -84,8 +69,7 @@ impl Canvas {
     pub fn rect(&mut self, x: f32, y: f32, w: f32, h: f32, colour: Rgb) {
         if let Some(rect) = Rect::from_xywh(x, y, w, h) {
             let paint = paint(colour);
-            self.pixmap
-                .fill_rect(rect, &paint, Transform::identity(), None);
+            self.pixmap.fill_rect(rect, &paint, Transform::identity(), None);
         }
     }
 
@@ -108,8 +92,7 @@ impl Canvas {
             dash: StrokeDash::new(dash.iter().map(|d| d * width).collect(), 0.0),
             ..Stroke::default()
         };
-        self.pixmap
-            .stroke_path(&path, &paint(colour), &stroke, Transform::identity(), None);
+        self.pixmap.stroke_path(&path, &paint(colour), &stroke, Transform::identity(), None);
     }
 
     /// A run's marker of radius `r`, filled, with a rim of the background.
@@ -143,13 +126,7 @@ impl Canvas {
     }
 
     fn fill(&mut self, path: &Path, colour: Rgb) {
-        self.pixmap.fill_path(
-            path,
-            &paint(colour),
-            FillRule::Winding,
-            Transform::identity(),
-            None,
-        );
+        self.pixmap.fill_path(path, &paint(colour), FillRule::Winding, Transform::identity(), None);
     }
 
     /// Square pixels of `side`, one a value; `colour` says which.
@@ -172,9 +149,7 @@ impl Canvas {
 
     /// A grey image as ink on the background, enlarged `scale` times.
     pub fn digit(&mut self, at: (f32, f32), scale: usize, width: usize, pixels: &[u8]) {
-        let Theme {
-            background, ink, ..
-        } = self.theme;
+        let Theme { background, ink, .. } = self.theme;
         let values: Vec<f32> = pixels.iter().map(|&p| f32::from(p)).collect();
         let colour = |v: f32| mix(background, ink, f64::from(v) / 255.0);
         self.cells(at, scale, width, &values, &colour);
@@ -260,11 +235,7 @@ impl Canvas {
             let bounds = outlined.px_bounds();
             outlined.draw(|gx, gy, cover| {
                 let (dx, dy) = (bounds.min.x + gx as f32, bounds.min.y + gy as f32);
-                let (x, y) = if upwards {
-                    (base + dy, start - dx - 1.0)
-                } else {
-                    (start + dx, base + dy)
-                };
+                let (x, y) = if upwards { (base + dy, start - dx - 1.0) } else { (start + dx, base + dy) };
                 self.blend(x, y, kind.colour, cover);
             });
         }
@@ -309,12 +280,7 @@ fn outline(marker: Marker, x: f32, y: f32, r: f32) -> Option<Path> {
         Marker::Circle => return PathBuilder::from_circle(x, y, r),
         Marker::Square => {
             let s = 0.88 * r;
-            vec![
-                (x - s, y - s),
-                (x + s, y - s),
-                (x + s, y + s),
-                (x - s, y + s),
-            ]
+            vec![(x - s, y - s), (x + s, y - s), (x + s, y + s), (x - s, y + s)]
         }
         Marker::Triangle => {
             let s = 1.2 * r;

@@ -14,18 +14,10 @@ pub struct Size {
 }
 
 /// For files and wide screens.
-pub const WIDE: Size = Size {
-    width: 1200,
-    height: 800,
-    em: 18.0,
-};
+pub const WIDE: Size = Size { width: 1200, height: 800, em: 18.0 };
 
 /// For a phone, at two pixels a CSS pixel.
-pub const NARROW: Size = Size {
-    width: 720,
-    height: 760,
-    em: 25.0,
-};
+pub const NARROW: Size = Size { width: 720, height: 760, em: 25.0 };
 
 /// A line through epochs.
 pub struct Line {
@@ -94,18 +86,11 @@ pub fn draw(chart: &Chart, size: Size, theme: Theme) -> Result<Canvas> {
     if chart.panels.is_empty() {
         let (w, h) = (canvas.width(), canvas.height());
         let at = (w / 2.0, (y + h) / 2.0);
-        canvas.text(
-            at,
-            kind(1.2 * em, false, theme.muted),
-            Align::Centre,
-            "no epoch is over yet",
-        );
+        canvas.text(at, kind(1.2 * em, false, theme.muted), Align::Centre, "no epoch is over yet");
         return Ok(canvas);
     }
     let labels = chart.panels.iter().flat_map(|p| &p.ticks);
-    let widest = labels
-        .map(|(_, text)| canvas.text_width(small, text))
-        .fold(0.0, f32::max);
+    let widest = labels.map(|(_, text)| canvas.text_width(small, text)).fold(0.0, f32::max);
     let left = margin + 1.6 * em + widest + 0.5 * em;
     let (top, bottom) = (y + 0.9 * em, canvas.height() - 3.4 * em);
     let gap = 1.7 * em;
@@ -133,11 +118,7 @@ pub fn draw(chart: &Chart, size: Size, theme: Theme) -> Result<Canvas> {
 /// Returns where it ends.
 fn legend(canvas: &mut Canvas, chart: &Chart, em: f32, top: f32) -> f32 {
     let theme = canvas.theme;
-    let kind = Type {
-        size: em,
-        bold: false,
-        colour: theme.ink,
-    };
+    let kind = Type { size: em, bold: false, colour: theme.ink };
     let margin = 1.5 * em;
     let sample = 2.6 * em;
     let right = canvas.width() - margin;
@@ -149,24 +130,14 @@ fn legend(canvas: &mut Canvas, chart: &Chart, em: f32, top: f32) -> f32 {
             (x, y) = (margin, y + 1.5 * em);
         }
         let middle = y - 0.35 * em;
-        stroke(
-            canvas,
-            &[(x, middle), (x + sample, middle)],
-            entry.style,
-            entry.thin,
-            em,
-        );
+        stroke(canvas, &[(x, middle), (x + sample, middle)], entry.style, entry.thin, em);
         if !entry.thin {
             canvas.marker(entry.style, x + sample / 2.0, middle, 0.34 * em);
         }
         canvas.text((x + sample + 0.6 * em, y), kind, Align::Left, &text);
         x += width + 1.8 * em;
     }
-    if chart.entries.is_empty() {
-        top
-    } else {
-        y + 0.4 * em
-    }
+    if chart.entries.is_empty() { top } else { y + 0.4 * em }
 }
 
 fn stroke(canvas: &mut Canvas, points: &[(f32, f32)], style: Style, thin: bool, em: f32) {
@@ -176,11 +147,7 @@ fn stroke(canvas: &mut Canvas, points: &[(f32, f32)], style: Style, thin: bool, 
 
 fn draw_panel(canvas: &mut Canvas, panel: &Panel, frame: &Frame, em: f32, margin: f32) {
     let theme = canvas.theme;
-    let small = Type {
-        size: em,
-        bold: false,
-        colour: theme.muted,
-    };
+    let small = Type { size: em, bold: false, colour: theme.muted };
     for (value, text) in &panel.ticks {
         let (_, y) = frame.at((frame.x.0, *value));
         canvas.rect(frame.left, y.round(), frame.width, 1.0, theme.grid);
@@ -218,11 +185,7 @@ fn draw_marks(canvas: &mut Canvas, panel: &Panel, frame: &Frame, em: f32) {
         taken.push([x - 0.7 * em, y - 0.7 * em, x + 0.7 * em, y + 0.7 * em]);
     }
     for mark in panel.marks.iter().filter(|m| !m.text.is_empty()) {
-        let kind = Type {
-            size: em,
-            bold: true,
-            colour: mark.style.colour,
-        };
+        let kind = Type { size: em, bold: true, colour: mark.style.colour };
         let (x, y) = frame.at(mark.at);
         let half = canvas.text_width(kind, &mark.text) / 2.0;
         let within = |x: f32| x.clamp(frame.left + half + 4.0, frame.right() - half);
@@ -240,9 +203,7 @@ fn draw_marks(canvas: &mut Canvas, panel: &Panel, frame: &Frame, em: f32) {
                 && area[2] <= frame.right() + 1.0
                 && area[1] >= frame.top - 0.9 * em
                 && area[3] <= frame.bottom();
-            let free = taken
-                .iter()
-                .all(|t| area[2] < t[0] || area[0] > t[2] || area[3] < t[1] || area[1] > t[3]);
+            let free = taken.iter().all(|t| area[2] < t[0] || area[0] > t[2] || area[3] < t[1] || area[1] > t[3]);
             if inside && free {
                 let (w, h) = (area[2] - area[0], area[3] - area[1]);
                 canvas.rect(area[0], area[1], w, h, canvas.theme.background);
@@ -256,11 +217,7 @@ fn draw_marks(canvas: &mut Canvas, panel: &Panel, frame: &Frame, em: f32) {
 
 fn epochs_axis(canvas: &mut Canvas, frame: &Frame, em: f32) {
     let theme = canvas.theme;
-    let small = Type {
-        size: em,
-        bold: false,
-        colour: theme.muted,
-    };
+    let small = Type { size: em, bold: false, colour: theme.muted };
     let count = (frame.width / (4.0 * em)) as usize;
     for value in whole_ticks(frame.x.0, frame.x.1, count.min(12)) {
         let (x, _) = frame.at((value, frame.y.0));

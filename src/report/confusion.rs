@@ -36,12 +36,7 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
     canvas.text((24.0, 82.0), small, Align::Left, &origin);
 
     let middle = matrix / 2.0;
-    canvas.text(
-        (left + middle, top - 44.0),
-        small,
-        Align::Centre,
-        "the network's answer",
-    );
+    canvas.text((left + middle, top - 44.0), small, Align::Centre, "the network's answer");
     canvas.text_upwards((46.0, top + middle), small, "true class");
     let most = off_diagonal(&table).max().unwrap_or(0).max(1) as f64;
     let label = kind(font, true, LIGHT.ink);
@@ -50,12 +45,7 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
         let base = y + side / 2.0 + 0.36 * font;
         canvas.text((left - 14.0, base), label, Align::Right, &i.to_string());
         let x = left + side * i as f32;
-        canvas.text(
-            (x + side / 2.0, top - 12.0),
-            label,
-            Align::Centre,
-            &i.to_string(),
-        );
+        canvas.text((x + side / 2.0, top - 12.0), label, Align::Centre, &i.to_string());
         for (j, &n) in row.iter().enumerate() {
             let x = left + side * j as f32;
             let share = (n as f64 / most).sqrt();
@@ -76,43 +66,23 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
             canvas.text((x + side / 2.0, base), number, Align::Centre, &text);
         }
         let all: usize = row.iter().sum();
-        let share = if all == 0 {
-            "-".into()
-        } else {
-            percent_of(row[i], all)
-        };
+        let share = if all == 0 { "-".into() } else { percent_of(row[i], all) };
         let edge = kind(font, false, LIGHT.muted);
         canvas.text((left + matrix + 14.0, base), edge, Align::Left, &share);
     }
     let edge = kind(font, false, LIGHT.muted);
-    canvas.text(
-        (left + matrix + 14.0, top - 12.0),
-        edge,
-        Align::Left,
-        "recall",
-    );
+    canvas.text((left + matrix + 14.0, top - 12.0), edge, Align::Left, "recall");
     precision(&mut canvas, &table, (left, top + matrix), side, font);
     Ok(canvas)
 }
 
 fn off_diagonal(table: &[Vec<usize>]) -> impl Iterator<Item = usize> + '_ {
     let cells = table.iter().enumerate();
-    cells.flat_map(|(i, row)| {
-        row.iter()
-            .enumerate()
-            .filter(move |(j, _)| *j != i)
-            .map(|(_, n)| *n)
-    })
+    cells.flat_map(|(i, row)| row.iter().enumerate().filter(move |(j, _)| *j != i).map(|(_, n)| *n))
 }
 
 /// The row below the matrix: which share of the answers of a class were right, as whole and tenth percents.
-fn precision(
-    canvas: &mut Canvas,
-    table: &[Vec<usize>],
-    (left, y): (f32, f32),
-    side: f32,
-    font: f32,
-) {
+fn precision(canvas: &mut Canvas, table: &[Vec<usize>], (left, y): (f32, f32), side: f32, font: f32) {
     let mut kind = kind(font, false, LIGHT.muted);
     let texts: Vec<String> = (0..table.len())
         .map(|j| {
@@ -124,12 +94,7 @@ fn precision(
             }
         })
         .collect();
-    let widest = |canvas: &Canvas, kind| {
-        texts
-            .iter()
-            .map(|t| canvas.text_width(kind, t))
-            .fold(0.0, f32::max)
-    };
+    let widest = |canvas: &Canvas, kind| texts.iter().map(|t| canvas.text_width(kind, t)).fold(0.0, f32::max);
     while widest(canvas, kind) > side - 3.0 && kind.size > 9.0 {
         kind.size -= 1.0;
     }

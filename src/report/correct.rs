@@ -15,10 +15,7 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
     let rows = pairs.len().div_ceil(COLUMNS);
     let top = TOP - 20.0;
     let height = top + rows as f32 * ROW + 4.0;
-    let title = format!(
-        "{}: the surest and the least sure right answer of each class",
-        run.config.model
-    );
+    let title = format!("{}: the surest and the least sure right answer of each class", run.config.model);
     let mut canvas = sheet::new(height, &title, &sheet::origin(run, tested))?;
     for (class, (most, least)) in pairs.iter().enumerate() {
         let (x, y) = sheet::cell(class, ROW);
@@ -33,41 +30,22 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
     Ok(canvas)
 }
 
-fn draw_guess(
-    canvas: &mut Canvas,
-    (x, y): (f32, f32),
-    tested: &Tested,
-    guess: Option<&Guess>,
-    what: &str,
-) {
+fn draw_guess(canvas: &mut Canvas, (x, y): (f32, f32), tested: &Tested, guess: Option<&Guess>, what: &str) {
     let images = &tested.test.images;
     let small = kind(15.0, false, LIGHT.muted);
     let scale = sheet::enlarge(images.height, images.width);
-    let (w, h) = (
-        (scale * images.width) as f32,
-        (scale * images.height) as f32,
-    );
+    let (w, h) = ((scale * images.width) as f32, (scale * images.height) as f32);
     let Some(guess) = guess else {
         let side = DIGIT as f32;
         canvas.frame(x, y, side, side, LIGHT.grid);
-        canvas.text(
-            (x + side / 2.0, y + side / 2.0 + 5.0),
-            small,
-            Align::Centre,
-            "none",
-        );
+        canvas.text((x + side / 2.0, y + side / 2.0 + 5.0), small, Align::Centre, "none");
         return;
     };
     canvas.digit((x, y), scale, images.width, images.image(guess.image));
     canvas.frame(x - 1.0, y - 1.0, w + 2.0, h + 2.0, LIGHT.grid);
     let number = kind(16.0, true, LIGHT.ink);
     canvas.text((x, y + h + 20.0), small, Align::Left, what);
-    canvas.text(
-        (x, y + h + 40.0),
-        number,
-        Align::Left,
-        &percent(f64::from(guess.sureness())),
-    );
+    canvas.text((x, y + h + 40.0), number, Align::Left, &percent(f64::from(guess.sureness())));
     // The rival, where it comes into sight at all.
     if let Some(&(class, p)) = guess.top.get(1)
         && p >= 0.001

@@ -8,11 +8,7 @@ use crate::train::metrics::Epoch;
 
 /// The curves of a report, each with its file's name.
 pub fn all(runs: &[Run], theme: &Theme) -> [(&'static str, Chart); 3] {
-    [
-        ("accuracy", accuracy(runs, theme)),
-        ("loss", loss(runs, theme)),
-        ("time", time(runs, theme)),
-    ]
+    [("accuracy", accuracy(runs, theme)), ("loss", loss(runs, theme)), ("time", time(runs, theme))]
 }
 
 fn points(run: &Run, value: &dyn Fn(&Epoch) -> f64) -> Vec<(f64, f64)> {
@@ -29,29 +25,16 @@ fn epochs(runs: &[Run]) -> (f64, f64) {
 }
 
 fn lines(runs: &[Run], theme: &Theme, thin: bool, value: &dyn Fn(&Epoch) -> f64) -> Vec<Line> {
-    let line = |(i, run): (usize, &Run)| Line {
-        points: points(run, value),
-        style: theme.run(i),
-        thin,
-    };
+    let line = |(i, run): (usize, &Run)| Line { points: points(run, value), style: theme.run(i), thin };
     let lines = runs.iter().enumerate().map(line);
     lines.filter(|l| !l.points.is_empty()).collect()
 }
 
-fn marks(
-    runs: &[Run],
-    theme: &Theme,
-    value: &dyn Fn(&Epoch) -> f64,
-    text: &dyn Fn(&Epoch) -> String,
-) -> Vec<Mark> {
+fn marks(runs: &[Run], theme: &Theme, value: &dyn Fn(&Epoch) -> f64, text: &dyn Fn(&Epoch) -> String) -> Vec<Mark> {
     let mut marks = Vec::new();
     for (i, run) in runs.iter().enumerate() {
         if let Some(best) = run.best_epoch() {
-            marks.push(Mark {
-                at: (best.epoch as f64, value(best)),
-                text: text(best),
-                style: theme.run(i),
-            });
+            marks.push(Mark { at: (best.epoch as f64, value(best)), text: text(best), style: theme.run(i) });
         }
     }
     marks
@@ -78,10 +61,7 @@ fn panel(label: &str, y: (f64, f64), share: f32, lines: Vec<Line>, marks: Vec<Ma
         label: label.into(),
         y,
         log: false,
-        ticks: ticks
-            .into_iter()
-            .map(|t| (t, self::label(t, step)))
-            .collect(),
+        ticks: ticks.into_iter().map(|t| (t, self::label(t, step))).collect(),
         lines,
         marks,
     }
@@ -109,32 +89,20 @@ fn accuracy(runs: &[Run], theme: &Theme) -> Chart {
     let Some(lowest) = all.iter().copied().reduce(f64::min) else {
         return chart;
     };
-    let tops: Vec<f64> = runs
-        .iter()
-        .filter_map(|r| r.epochs.iter().map(percent).reduce(f64::max))
-        .collect();
+    let tops: Vec<f64> = runs.iter().filter_map(|r| r.epochs.iter().map(percent).reduce(f64::max)).collect();
     let high = tops.iter().copied().fold(f64::MIN, f64::max);
     // A run far below the others would flatten what tells these apart: it is seen in the lower panel.
     let near = tops.iter().copied().filter(|t| *t >= high - NEAR);
     let low_best = near.fold(high, f64::min);
-    let span = 0.5f64
-        .max(2.5 * (high - low_best))
-        .max(1.5 * (100.0 - high));
+    let span = 0.5f64.max(2.5 * (high - low_best)).max(1.5 * (100.0 - high));
     let floor = (low_best - span).max(0.0);
-    let (lines, marks) = (
-        || lines(runs, theme, false, &percent),
-        marks(runs, theme, &percent, &text),
-    );
+    let (lines, marks) = (|| lines(runs, theme, false, &percent), marks(runs, theme, &percent, &text));
     // A little below, the one panel reaches down; further, a second one shows the rest.
     let cut = high - lowest > 2.0 * (high - floor);
     let low = if cut { floor } else { lowest };
     // Room above for the star and its words.
     let room = 0.12 * (high - low).max(0.1);
-    let bottom = if cut {
-        low
-    } else {
-        (low - 0.5 * room).max(0.0)
-    };
+    let bottom = if cut { low } else { (low - 0.5 * room).max(0.0) };
     let zoomed = (bottom, high + room);
     if cut {
         let (above, below) = marks.into_iter().partition(|m: &Mark| m.at.1 >= bottom);
@@ -143,9 +111,7 @@ fn accuracy(runs: &[Run], theme: &Theme) -> Chart {
         let lower = panel("all, %", all, 0.3, lines(), below);
         chart.panels.extend([upper, lower]);
     } else {
-        chart
-            .panels
-            .push(panel("accuracy, %", zoomed, 1.0, lines(), marks));
+        chart.panels.push(panel("accuracy, %", zoomed, 1.0, lines(), marks));
     }
     chart
 }
@@ -158,8 +124,9 @@ fn loss(runs: &[Run], theme: &Theme) -> Chart {
     let train = |e: &Epoch| e.train_loss.max(LEAST);
     let mut chart = Chart {
         title: "Loss".into(),
-        subtitle: "mean cross-entropy, log scale; thick: test images, thin: training images as trained on; star: best epoch"
-            .into(),
+        subtitle:
+            "mean cross-entropy, log scale; thick: test images, thin: training images as trained on; star: best epoch"
+                .into(),
         entries: entries(runs, theme, &|run| {
             let last = run.epochs.last()?;
             Some(format!("last {:.4} test, {:.4} training", last.test_loss, last.train_loss))
@@ -175,11 +142,7 @@ fn loss(runs: &[Run], theme: &Theme) -> Chart {
     };
     let (low, high) = (low / 1.15, high * 1.15);
     let ticks = log_ticks(low, high).into_iter().map(|t| {
-        let text = if t < 1e-4 {
-            format!("{t:e}")
-        } else {
-            format!("{t}")
-        };
+        let text = if t < 1e-4 { format!("{t:e}") } else { format!("{t}") };
         (t, text)
     });
     chart.panels.push(Panel {
@@ -196,11 +159,7 @@ fn loss(runs: &[Run], theme: &Theme) -> Chart {
 
 /// Time since the start, evaluations included.
 fn time(runs: &[Run], theme: &Theme) -> Chart {
-    let longest = runs
-        .iter()
-        .flat_map(|r| &r.epochs)
-        .map(|e| e.seconds)
-        .fold(0.0, f64::max);
+    let longest = runs.iter().flat_map(|r| &r.epochs).map(|e| e.seconds).fold(0.0, f64::max);
     let (unit, name) = match longest {
         s if s >= 2.0 * 3600.0 => (3600.0, "hours"),
         s if s >= 180.0 => (60.0, "minutes"),
@@ -209,9 +168,7 @@ fn time(runs: &[Run], theme: &Theme) -> Chart {
     let elapsed = |e: &Epoch| e.seconds / unit;
     let mut chart = Chart {
         title: "Time".into(),
-        subtitle:
-            "since the start of training, evaluations included; a star marks each run's best epoch"
-                .into(),
+        subtitle: "since the start of training, evaluations included; a star marks each run's best epoch".into(),
         entries: entries(runs, theme, &|run| {
             let last = run.epochs.last()?;
             let each = last.seconds / last.epoch as f64;

@@ -43,20 +43,10 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Vec<Canvas>> {
     Ok(out)
 }
 
-fn start(
-    run: &Run,
-    tested: &Tested,
-    height: f32,
-    shown: usize,
-    page: Option<(usize, usize)>,
-) -> Result<Canvas> {
+fn start(run: &Run, tested: &Tested, height: f32, shown: usize, page: Option<(usize, usize)>) -> Result<Canvas> {
     let errors = tested.errors.len();
     let all = thousands(tested.guesses.len());
-    let title = format!(
-        "{}, {} in {all}",
-        sheet::accuracy(run, tested),
-        count(errors, "error", "errors")
-    );
+    let title = format!("{}, {} in {all}", sheet::accuracy(run, tested), count(errors, "error", "errors"));
     let mut subtitle = sheet::origin(run, tested);
     if shown > 0 {
         subtitle += "; the surest wrong answer first";
@@ -69,10 +59,7 @@ fn start(
     }
     let mut canvas = sheet::new(height, &title, &subtitle)?;
     if shown > 0 {
-        let doubts = tested
-            .errors
-            .iter()
-            .any(|g| doubt(run, tested, g).is_some());
+        let doubts = tested.errors.iter().any(|g| doubt(run, tested, g).is_some());
         legend(&mut canvas, doubts);
     }
     Ok(canvas)
@@ -82,11 +69,7 @@ fn legend(canvas: &mut Canvas, doubts: bool) {
     let small = kind(16.0, false, LIGHT.ink);
     let mut x = MARGIN;
     let (y, side) = (122.0, 13.0);
-    let entries = [
-        (LIGHT.wrong, "the answer"),
-        (LIGHT.truth, "the true class"),
-        (LIGHT.faint, "other classes"),
-    ];
+    let entries = [(LIGHT.wrong, "the answer"), (LIGHT.truth, "the true class"), (LIGHT.faint, "other classes")];
     for (colour, text) in entries {
         canvas.rect(x, y - side + 1.0, side, side, colour);
         canvas.text((x + side + 8.0, y), small, Align::Left, text);
@@ -120,10 +103,7 @@ fn colour_of(guess: &Guess, class: usize) -> Rgb {
 fn draw_guess(canvas: &mut Canvas, (x, y): (f32, f32), run: &Run, tested: &Tested, guess: &Guess) {
     let images = &tested.test.images;
     let scale = sheet::enlarge(images.height, images.width);
-    let (w, h) = (
-        (scale * images.width) as f32,
-        (scale * images.height) as f32,
-    );
+    let (w, h) = ((scale * images.width) as f32, (scale * images.height) as f32);
     canvas.digit((x, y), scale, images.width, images.image(guess.image));
     canvas.frame(x - 1.0, y - 1.0, w + 2.0, h + 2.0, LIGHT.grid);
     let below = (x + w / 2.0, y + h + 22.0);
@@ -135,10 +115,7 @@ fn draw_guess(canvas: &mut Canvas, (x, y): (f32, f32), run: &Run, tested: &Teste
             corner(canvas, x + w - 18.0, y, 18.0);
             let small = kind(15.0, false, LIGHT.muted);
             let more = format!("  people: {seen}");
-            let (a, b) = (
-                canvas.text_width(bold, &label),
-                canvas.text_width(small, &more),
-            );
+            let (a, b) = (canvas.text_width(bold, &label), canvas.text_width(small, &more));
             let left = below.0 - (a + b) / 2.0;
             canvas.text((left, below.1), bold, Align::Left, &label);
             canvas.text((left + a, below.1), small, Align::Left, &more);
@@ -154,12 +131,7 @@ fn draw_guess(canvas: &mut Canvas, (x, y): (f32, f32), run: &Run, tested: &Teste
         let name = kind(16.0, strong, ink);
         canvas.text((left, y + 13.0), name, Align::Left, &class.to_string());
         let number = kind(15.0, false, LIGHT.ink);
-        canvas.text(
-            (left + 32.0, y + 13.0),
-            number,
-            Align::Left,
-            &percent(f64::from(p)),
-        );
+        canvas.text((left + 32.0, y + 13.0), number, Align::Left, &percent(f64::from(p)));
         canvas.rect(left, y + 17.0, room, 5.0, LIGHT.grid);
         canvas.rect(left, y + 17.0, (room * p).max(1.0), 5.0, colour);
     }
@@ -175,8 +147,6 @@ pub fn file_name(index: usize) -> String {
 
 /// Whether a file is a page of an earlier report.
 pub fn is_page(name: &str) -> bool {
-    let number = name
-        .strip_prefix("errors-")
-        .and_then(|n| n.strip_suffix(".png"));
+    let number = name.strip_prefix("errors-").and_then(|n| n.strip_suffix(".png"));
     number.is_some_and(|n| n.parse::<usize>().is_ok())
 }

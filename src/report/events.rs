@@ -81,16 +81,10 @@ impl Events {
             Some(u32::from_be_bytes(bytes).into())
         };
         let (Some(width), Some(height)) = (side(16), side(20)) else {
-            return Err(Error::Invalid(format!(
-                "{tag}: these bytes are no PNG file"
-            )));
+            return Err(Error::Invalid(format!("{tag}: these bytes are no PNG file")));
         };
         // Colour space 3: red, green, blue.
-        let image = Message::default()
-            .int(1, height)
-            .int(2, width)
-            .int(3, 3)
-            .bytes(4, png.to_vec());
+        let image = Message::default().int(1, height).int(2, width).int(3, 3).bytes(4, png.to_vec());
         let value = Message::default().string(1, tag).message(4, image);
         self.append(event(step).message(5, Message::default().message(1, value)))
     }
@@ -103,9 +97,7 @@ impl Events {
         record.extend(&data);
         record.extend(masked_crc(&data).to_le_bytes());
         // One write a record: a reader never sees half of a small one.
-        self.file
-            .write_all(&record)
-            .map_err(|e| Error::io("write", &self.path, e))
+        self.file.write_all(&record).map_err(|e| Error::io("write", &self.path, e))
     }
 }
 
@@ -114,9 +106,7 @@ fn event(step: u64) -> Message {
 }
 
 fn now() -> f64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0.0, |d| d.as_secs_f64())
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64())
 }
 
 /// CRC-32C (Castagnoli), turned and shifted so that a record that holds checksums has another one.

@@ -21,14 +21,7 @@ const MAPS: usize = 11;
 
 /// Dark blue over grey to yellow, even in brightness and safe for colour-blind readers: stops of cividis (Nunez,
 /// Anderton, Renslow, 2018).
-const HEAT: [Rgb; 6] = [
-    [0, 32, 77],
-    [40, 67, 110],
-    [96, 100, 112],
-    [148, 139, 119],
-    [203, 183, 102],
-    [255, 234, 70],
-];
+const HEAT: [Rgb; 6] = [[0, 32, 77], [40, 67, 110], [96, 100, 112], [148, 139, 119], [203, 183, 102], [255, 234, 70]];
 
 fn heat(share: f32) -> Rgb {
     let at = f64::from(share.clamp(0.0, 1.0)) * (HEAT.len() - 1) as f64;
@@ -55,22 +48,10 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
     // As high as the filters beside it, with its caption.
     let scale = ((above as usize - 32) / images.width.max(images.height)).max(1);
     canvas.text((MARGIN, top - 18.0), head, Align::Left, "The digit");
-    canvas.digit(
-        (MARGIN, top),
-        scale,
-        images.width,
-        images.image(tested.shown),
-    );
-    let (w, h) = (
-        (scale * images.width) as f32,
-        (scale * images.height) as f32,
-    );
+    canvas.digit((MARGIN, top), scale, images.width, images.image(tested.shown));
+    let (w, h) = ((scale * images.width) as f32, (scale * images.height) as f32);
     canvas.frame(MARGIN - 1.0, top - 1.0, w + 2.0, h + 2.0, LIGHT.grid);
-    let answer = format!(
-        "read as {}, {}",
-        guess.answer(),
-        percent(f64::from(guess.sureness()))
-    );
+    let answer = format!("read as {}, {}", guess.answer(), percent(f64::from(guess.sureness())));
     canvas.text((MARGIN, top + h + 24.0), small, Align::Left, &answer);
 
     if let Some((parameter, values)) = filters {
@@ -81,12 +62,7 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
         let text = format!("The first layer's {count} filters, {kh}x{kw}");
         canvas.text((left, top - 18.0), head, Align::Left, &text);
         let x = left + canvas.text_width(head, &text) + 18.0;
-        canvas.text(
-            (x, top - 18.0),
-            small,
-            Align::Left,
-            "blue: ink counts for it, orange: against it",
-        );
+        canvas.text((x, top - 18.0), small, Align::Left, "blue: ink counts for it, orange: against it");
         let largest = values.iter().fold(1e-20f32, |m, v| m.max(v.abs()));
         let side = (FILTER / kh.max(kw)).max(1);
         for filter in 0..count {
@@ -113,11 +89,7 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
 }
 
 fn signed(share: f32) -> Rgb {
-    let end = if share < 0.0 {
-        LIGHT.wrong
-    } else {
-        LIGHT.truth
-    };
+    let end = if share < 0.0 { LIGHT.wrong } else { LIGHT.truth };
     mix(LIGHT.background, end, f64::from(share.abs()).sqrt())
 }
 
@@ -132,15 +104,7 @@ fn block_ends<'a>(model: &Model, tested: &'a Tested) -> Vec<&'a Activation> {
 
 fn draw_block(canvas: &mut Canvas, number: usize, activation: &Activation, y: f32) {
     let shape = activation.shape;
-    let channel = |c: usize| -> Vec<f32> {
-        activation
-            .values
-            .iter()
-            .skip(c)
-            .step_by(shape.c)
-            .copied()
-            .collect()
-    };
+    let channel = |c: usize| -> Vec<f32> { activation.values.iter().skip(c).step_by(shape.c).copied().collect() };
     let peak = |c: usize| channel(c).into_iter().fold(0.0, f32::max);
     let mut order: Vec<(usize, f32)> = (0..shape.c).map(|c| (c, peak(c))).collect();
     order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -165,11 +129,6 @@ fn draw_block(canvas: &mut Canvas, number: usize, activation: &Activation, y: f3
         let values: Vec<f32> = channel(*c).into_iter().map(|v| v / largest).collect();
         canvas.cells((x, y + 14.0), scale, shape.w, &values, &heat);
         let note = kind(14.0, false, LIGHT.muted);
-        canvas.text(
-            (x, y + 14.0 + MAP as f32 + 18.0),
-            note,
-            Align::Left,
-            &c.to_string(),
-        );
+        canvas.text((x, y + 14.0 + MAP as f32 + 18.0), note, Align::Left, &c.to_string());
     }
 }

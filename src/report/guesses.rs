@@ -41,18 +41,9 @@ pub fn all(evaluation: &Evaluation, labels: &[u8]) -> Vec<Guess> {
             let mut order: Vec<usize> = (0..row.len()).collect();
             // Equal probabilities in the order of classes, the counted answer before all.
             let answer = argmax(row);
-            order.sort_by(|&a, &b| {
-                row[b]
-                    .total_cmp(&row[a])
-                    .then((b == answer).cmp(&(a == answer)))
-                    .then(a.cmp(&b))
-            });
+            order.sort_by(|&a, &b| row[b].total_cmp(&row[a]).then((b == answer).cmp(&(a == answer))).then(a.cmp(&b)));
             order.truncate(SHOWN);
-            Guess {
-                image,
-                label: usize::from(label),
-                top: order.into_iter().map(|c| (c, row[c])).collect(),
-            }
+            Guess { image, label: usize::from(label), top: order.into_iter().map(|c| (c, row[c])).collect() }
         })
         .collect()
 }
@@ -60,11 +51,7 @@ pub fn all(evaluation: &Evaluation, labels: &[u8]) -> Vec<Guess> {
 /// The wrong answers, the surest first.
 pub fn errors(guesses: &[Guess]) -> Vec<Guess> {
     let mut errors: Vec<Guess> = guesses.iter().filter(|g| !g.is_right()).cloned().collect();
-    errors.sort_by(|a, b| {
-        b.sureness()
-            .total_cmp(&a.sureness())
-            .then(a.image.cmp(&b.image))
-    });
+    errors.sort_by(|a, b| b.sureness().total_cmp(&a.sureness()).then(a.image.cmp(&b.image)));
     errors
 }
 
@@ -74,10 +61,7 @@ pub fn surest(guesses: &[Guess], classes: usize) -> Vec<(Option<Guess>, Option<G
     let second = |g: &Guess| g.top.get(1).map_or(0.0, |t| t.1);
     (0..classes)
         .map(|class| {
-            let mut right: Vec<&Guess> = guesses
-                .iter()
-                .filter(|g| g.label == class && g.is_right())
-                .collect();
+            let mut right: Vec<&Guess> = guesses.iter().filter(|g| g.label == class && g.is_right()).collect();
             right.sort_by(|a, b| {
                 let sure = b.sureness().total_cmp(&a.sureness());
                 let rival = second(a).total_cmp(&second(b));

@@ -13,10 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 
 /// The page as text.
 pub fn page(runs: &[Run]) -> Result<String> {
-    let tested: Vec<(&Run, &Tested)> = runs
-        .iter()
-        .filter_map(|r| Some((r, r.tested.as_ref()?)))
-        .collect();
+    let tested: Vec<(&Run, &Tested)> = runs.iter().filter_map(|r| Some((r, r.tested.as_ref()?))).collect();
     let mut body = parts::header(runs, tested.first().copied());
     body += "<main>\n";
     body += &parts::runs_table(runs)?;
@@ -27,10 +24,8 @@ pub fn page(runs: &[Run]) -> Result<String> {
         body += &parts::gallery(&tested);
         body += &parts::class_table(run, first);
         let (name, label) = (&run.config.model, escape(&run.label));
-        let sheets = [
-            ("Right answers", correct::draw(run, first)?),
-            ("Inside the network", features::draw(run, first)?),
-        ];
+        let sheets =
+            [("Right answers", correct::draw(run, first)?), ("Inside the network", features::draw(run, first)?)];
         for (title, sheet) in sheets {
             let source = data_url(&sheet.png()?);
             body += &format!(
@@ -42,16 +37,11 @@ pub fn page(runs: &[Run]) -> Result<String> {
     let mut data = Vec::new();
     for (index, (run, tested)) in tested.iter().enumerate() {
         let (value, sprite) = parts::gallery_data(run, tested, index)?;
-        styles += &format!(
-            ".sprite-{index} {{ background-image: url({}); }}\n",
-            data_url(&sprite)
-        );
+        styles += &format!(".sprite-{index} {{ background-image: url({}); }}\n", data_url(&sprite));
         data.push(value);
     }
     // "<" cannot end the script element early when it is written as an escape.
-    let data = serde_json::Value::Array(data)
-        .to_string()
-        .replace('<', "\\u003c");
+    let data = serde_json::Value::Array(data).to_string().replace('<', "\\u003c");
     let script = include_str!("page/report.js");
     Ok(format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -70,17 +60,9 @@ fn title(runs: &[Run], tested: Option<(&Run, &Tested)>) -> String {
             let right = t.guesses.len() - t.errors.len();
             // A space that does not break: the sign stays with its number on a phone.
             let share = percent_of(right, t.guesses.len()).replace(' ', "\u{a0}");
-            format!(
-                "{} on {}: {share}",
-                escape(&run.config.model),
-                escape(&run.config.dataset)
-            )
+            format!("{} on {}: {share}", escape(&run.config.model), escape(&run.config.dataset))
         }
-        None => format!(
-            "{} on {}",
-            escape(&runs[0].config.model),
-            escape(&runs[0].config.dataset)
-        ),
+        None => format!("{} on {}", escape(&runs[0].config.model), escape(&runs[0].config.dataset)),
     }
 }
 
@@ -97,10 +79,7 @@ fn curves_section(runs: &[Run]) -> Result<String> {
         let size = if index == 0 { WIDE } else { NARROW };
         let mut sources = String::new();
         if index == 0 {
-            for (theme, media) in [
-                (DARK, format!("{narrow} and {dark}")),
-                (LIGHT, narrow.into()),
-            ] {
+            for (theme, media) in [(DARK, format!("{narrow} and {dark}")), (LIGHT, narrow.into())] {
                 sources += &format!(
                     "<source media=\"{media}\" srcset=\"{}\" width=\"{}\" height=\"{}\">\n",
                     picture(theme, index, NARROW)?,

@@ -31,14 +31,7 @@ pub const LIGHT: Theme = Theme {
     truth: [0, 114, 178],
     wrong: [213, 94, 0],
     doubt: [178, 86, 141],
-    runs: [
-        [0, 114, 178],
-        [213, 94, 0],
-        [0, 140, 102],
-        [178, 86, 141],
-        [40, 44, 52],
-        [178, 122, 0],
-    ],
+    runs: [[0, 114, 178], [213, 94, 0], [0, 140, 102], [178, 86, 141], [40, 44, 52], [178, 122, 0]],
 };
 
 pub const DARK: Theme = Theme {
@@ -50,14 +43,7 @@ pub const DARK: Theme = Theme {
     truth: [86, 180, 233],
     wrong: [255, 148, 77],
     doubt: [229, 151, 197],
-    runs: [
-        [86, 180, 233],
-        [255, 148, 77],
-        [46, 204, 160],
-        [229, 151, 197],
-        [236, 238, 241],
-        [240, 200, 70],
-    ],
+    runs: [[86, 180, 233], [255, 148, 77], [46, 204, 160], [229, 151, 197], [236, 238, 241], [240, 200, 70]],
 };
 
 /// The shape that marks a run's points.
@@ -79,12 +65,7 @@ pub struct Style {
 }
 
 const DASHES: [&[f32]; 4] = [&[], &[6.0, 2.5], &[1.5, 2.0], &[7.0, 2.0, 1.5, 2.0]];
-const MARKERS: [Marker; 4] = [
-    Marker::Circle,
-    Marker::Square,
-    Marker::Triangle,
-    Marker::Diamond,
-];
+const MARKERS: [Marker; 4] = [Marker::Circle, Marker::Square, Marker::Triangle, Marker::Diamond];
 
 impl Theme {
     /// The style of run `index`. Twelve runs in a row differ from each other.
@@ -100,7 +81,5 @@ impl Theme {
 /// The colour `share` of the way from `a` to `b`.
 pub fn mix(a: Rgb, b: Rgb, share: f64) -> Rgb {
     let share = share.clamp(0.0, 1.0);
-    std::array::from_fn(|i| {
-        (f64::from(a[i]) + (f64::from(b[i]) - f64::from(a[i])) * share).round() as u8
-    })
+    std::array::from_fn(|i| (f64::from(a[i]) + (f64::from(b[i]) - f64::from(a[i])) * share).round() as u8)
 }

@@ -49,11 +49,7 @@ impl Run {
     /// # Errors
     /// No folder; neither a checkpoint nor a configuration in it; damaged files; a dataset that is missing or not the
     /// run's.
-    pub fn read(
-        dir: &Path,
-        data: Option<&Path>,
-        open: &mut dyn FnMut() -> Result<Box<dyn Device>>,
-    ) -> Result<Run> {
+    pub fn read(dir: &Path, data: Option<&Path>, open: &mut dyn FnMut() -> Result<Box<dyn Device>>) -> Result<Run> {
         if !dir.is_dir() {
             return Err(Error::Invalid(format!(
                 "there is no run folder {}; `warp19 train` makes one under runs/ and says its name at the end",
@@ -82,23 +78,11 @@ impl Run {
             best = best_of(&epochs);
         }
         let tested = match &checkpoint {
-            Some(c) => Some(test(
-                c,
-                path == Some(&dir.join(BEST)),
-                data,
-                open()?.as_mut(),
-            )?),
+            Some(c) => Some(test(c, path == Some(&dir.join(BEST)), data, open()?.as_mut())?),
             None => None,
         };
         let name = dir.file_name().map(|n| n.to_string_lossy().into_owned());
-        Ok(Run {
-            label: name.unwrap_or_else(|| dir.display().to_string()),
-            config,
-            device,
-            epochs,
-            best,
-            tested,
-        })
+        Ok(Run { label: name.unwrap_or_else(|| dir.display().to_string()), config, device, epochs, best, tested })
     }
 
     /// The metrics of the best epoch.
@@ -119,11 +103,7 @@ fn best_of(epochs: &[Epoch]) -> Option<Best> {
         let (accuracy, loss) = figures(e);
         if best.is_none_or(|b| (accuracy, -loss) > (b.accuracy, -b.loss)) {
             let epoch = e.epoch;
-            best = Some(Best {
-                epoch,
-                accuracy,
-                loss,
-            });
+            best = Some(Best { epoch, accuracy, loss });
         }
     }
     best
@@ -151,12 +131,7 @@ fn description(dir: &Path) -> Result<Option<(Config, String)>> {
     Ok(Some((read.config, read.device)))
 }
 
-fn test(
-    checkpoint: &Checkpoint,
-    is_best: bool,
-    data: Option<&Path>,
-    device: &mut dyn Device,
-) -> Result<Tested> {
+fn test(checkpoint: &Checkpoint, is_best: bool, data: Option<&Path>, device: &mut dyn Device) -> Result<Tested> {
     let mut config = checkpoint.meta.config.clone();
     let dataset = data::open(data, &config.dataset, false)?;
     // Only the test images matter here.

@@ -38,10 +38,7 @@ pub fn new(height: f32, title: &str, subtitle: &str) -> Result<Canvas> {
 /// Upper left corner of cell `index` in rows of [`COLUMNS`], `height` apart.
 pub fn cell(index: usize, height: f32) -> (f32, f32) {
     let (row, column) = (index / COLUMNS, index % COLUMNS);
-    (
-        MARGIN + column as f32 * (CELL + GAP),
-        TOP + row as f32 * height,
-    )
+    (MARGIN + column as f32 * (CELL + GAP), TOP + row as f32 * height)
 }
 
 /// Pixels a digit's pixel is enlarged to, so that it fills [`DIGIT`] as well as a whole number can.
@@ -63,8 +60,5 @@ pub fn origin(run: &Run, tested: &Tested) -> String {
         Some(epoch) => format!("epoch {epoch} of {}", recipe.epochs),
         None => format!("after {} steps", tested.step),
     };
-    format!(
-        "{when}, recipe {}, dataset {}",
-        recipe.name, run.config.dataset
-    )
+    format!("{when}, recipe {}, dataset {}", recipe.name, run.config.dataset)
 }

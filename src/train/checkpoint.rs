@@ -54,29 +54,17 @@ pub struct Meta {
 impl Meta {
     /// For a checkpoint about to be written.
     pub fn new(step: u64, config: Config, best: Option<Best>, stats: [f64; 4]) -> Meta {
-        Meta {
-            format: FORMAT,
-            step,
-            config,
-            best,
-            stats,
-        }
+        Meta { format: FORMAT, step, config, best, stats }
     }
 
     fn check(&self) -> Result<()> {
         if self.format != FORMAT {
-            return Err(Error::Invalid(format!(
-                "its format is {}, this program reads {FORMAT}",
-                self.format
-            )));
+            return Err(Error::Invalid(format!("its format is {}, this program reads {FORMAT}", self.format)));
         }
         self.config.check()?;
         let total = self.config.total_steps();
         if self.step > total {
-            return Err(Error::Invalid(format!(
-                "it is {} steps into a run of {total}",
-                self.step
-            )));
+            return Err(Error::Invalid(format!("it is {} steps into a run of {total}", self.step)));
         }
         Ok(())
     }
@@ -208,8 +196,8 @@ impl Checkpoint {
         let bad = |what: &str| Error::Invalid(what.into());
         let text = header.metadata().as_ref().and_then(|m| m.get(KEY));
         let text = text.ok_or_else(|| bad("it is not a warp19 checkpoint"))?;
-        let meta: Meta = serde_json::from_str(text)
-            .map_err(|e| Error::Invalid(format!("its description is damaged ({e})")))?;
+        let meta: Meta =
+            serde_json::from_str(text).map_err(|e| Error::Invalid(format!("its description is damaged ({e})")))?;
         meta.check()?;
         let parameters = meta.config.model()?.parameters();
         let arenas = arenas_of(&header, &parameters)?;
@@ -234,14 +222,10 @@ fn cut_off(e: std::io::Error) -> Error {
 fn read_header(source: &mut dyn Read, length: u64) -> Result<Metadata> {
     let bad = |why: String| Error::Invalid(format!("it is no intact safetensors file ({why})"));
     let mut size = [0; 8];
-    source
-        .read_exact(&mut size)
-        .map_err(|_| bad("it is too short".into()))?;
+    source.read_exact(&mut size).map_err(|_| bad("it is too short".into()))?;
     let size = u64::from_le_bytes(size);
     if size > LARGEST_HEADER || size > length.saturating_sub(8) {
-        return Err(bad(format!(
-            "it declares a header of {size} bytes in a file of {length}"
-        )));
+        return Err(bad(format!("it declares a header of {size} bytes in a file of {length}")));
     }
     let mut bytes = vec![0; size as usize];
     source.read_exact(&mut bytes).map_err(cut_off)?;
@@ -264,11 +248,8 @@ fn arenas_of(header: &Metadata, parameters: &[Parameter]) -> Result<Vec<&'static
     let mut expect = |name: &str, dtype: Dtype, shape: &[usize]| {
         let found = names.next().unwrap_or_default();
         let info = header.info(&found).filter(|_| found == name);
-        let info = info.ok_or_else(|| {
-            Error::Invalid(format!(
-                "its network needs the tensor {name} where it has '{found}'"
-            ))
-        })?;
+        let info =
+            info.ok_or_else(|| Error::Invalid(format!("its network needs the tensor {name} where it has '{found}'")))?;
         if info.dtype != dtype || info.shape != shape {
             return Err(Error::Invalid(format!(
                 "tensor {name} is {:?} {:?}, its network needs {dtype:?} {shape:?}",
@@ -296,12 +277,7 @@ fn arenas_of(header: &Metadata, parameters: &[Parameter]) -> Result<Vec<&'static
 }
 
 /// One arena from the source, whose header has been checked: the file is at least as long as the arena without gaps.
-fn read_arena(
-    arena: &str,
-    parameters: &[Parameter],
-    source: &mut dyn Read,
-    hash: &mut Sha256,
-) -> Result<Vec<f32>> {
+fn read_arena(arena: &str, parameters: &[Parameter], source: &mut dyn Read, hash: &mut Sha256) -> Result<Vec<f32>> {
     let end = parameters.last().map_or(0, |p| p.offset + p.len);
     let mut out = vec![0.0f32; end.next_multiple_of(ARENA_ALIGN)];
     for p in parameters {

@@ -21,11 +21,7 @@ impl Resident {
         device.upload(pixels, &split.images.pixels)?;
         let labels = device.alloc(DType::U8, split.labels.len())?;
         device.upload(labels, &split.labels)?;
-        Ok(Resident {
-            pixels,
-            labels,
-            count: split.len(),
-        })
+        Ok(Resident { pixels, labels, count: split.len() })
     }
 }
 
@@ -83,15 +79,7 @@ pub fn evaluate(
     upload_f32(device, network.weights, weights)?;
     let buffers = EvaluationBuffers::new(device, &network)?;
     let data = Resident::new(device, split)?;
-    run_evaluation(
-        device,
-        config,
-        &network,
-        network.weights,
-        &data,
-        &buffers,
-        "eval",
-    )
+    run_evaluation(device, config, &network, network.weights, &data, &buffers, "eval")
 }
 
 /// One layer's output for one image.
@@ -157,9 +145,7 @@ pub(super) fn run_evaluation(
         device.upload(to.indices, bytemuck::cast_slice(&indices))?;
         device.record(name, &mut |d| {
             let (x, labels) = (network.input, network.labels);
-            ranged(d, "batch", |d| {
-                d.gather(&gather, data.pixels, data.labels, to.indices, x, labels)
-            })?;
+            ranged(d, "batch", |d| d.gather(&gather, data.pixels, data.labels, to.indices, x, labels))?;
             network.forward(d, weights, Mode::Eval)?;
             d.softmax(classes, network.logits, to.probabilities)
         })?;
@@ -170,12 +156,7 @@ pub(super) fn run_evaluation(
         probabilities.extend(download_f32(device, here)?);
     }
     let [sum, correct, ..] = read_stats(device, to.stats)?;
-    Ok(Evaluation {
-        loss: sum / data.count as f64,
-        correct: correct as usize,
-        probabilities,
-        classes,
-    })
+    Ok(Evaluation { loss: sum / data.count as f64, correct: correct as usize, probabilities, classes })
 }
 
 pub(super) fn read_stats(device: &mut dyn Device, view: View) -> Result<[f64; 4]> {

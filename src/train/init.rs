@@ -9,11 +9,7 @@ pub fn weights(model: &Model, init: Init, seed: u64) -> Vec<f32> {
     let mut arena = vec![0.0; model.arena_len()];
     for (number, p) in model.parameters().iter().enumerate() {
         let out = &mut arena[p.offset..p.offset + p.len];
-        let stream = Stream {
-            seed,
-            purpose: Purpose::Init,
-            step: number as u64,
-        };
+        let stream = Stream { seed, purpose: Purpose::Init, step: number as u64 };
         fill(p, init, &stream, out);
     }
     arena
@@ -50,9 +46,7 @@ fn fill(p: &Parameter, init: Init, stream: &Stream, out: &mut [f32]) {
 fn normals(stream: &Stream, index: u32, draw: u32) -> [f64; 2] {
     let [a, b, c, d] = stream.block(index, draw);
     // 53-bit uniforms in (0, 1]: the logarithm needs u > 0.
-    let unit = |hi: u32, lo: u32| {
-        ((((u64::from(hi) << 32) | u64::from(lo)) >> 11) as f64 + 1.0) / (1u64 << 53) as f64
-    };
+    let unit = |hi: u32, lo: u32| ((((u64::from(hi) << 32) | u64::from(lo)) >> 11) as f64 + 1.0) / (1u64 << 53) as f64;
     let radius = (-2.0 * unit(a, b).ln()).sqrt();
     let (sin, cos) = (std::f64::consts::TAU * unit(c, d)).sin_cos();
     [radius * cos, radius * sin]
@@ -62,10 +56,7 @@ fn normals(stream: &Stream, index: u32, draw: u32) -> [f64; 2] {
 fn truncated(stream: &Stream, index: u32) -> f64 {
     let mut draw = 0;
     loop {
-        if let Some(v) = normals(stream, index, draw)
-            .into_iter()
-            .find(|v| v.abs() <= 2.0)
-        {
+        if let Some(v) = normals(stream, index, draw).into_iter().find(|v| v.abs() <= 2.0) {
             return v;
         }
         draw += 1;

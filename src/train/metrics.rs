@@ -49,11 +49,7 @@ pub fn read(path: &Path) -> Result<Vec<Epoch>> {
             Ok(epoch) => epochs.push(epoch),
             Err(_) if i + 1 == lines.len() && !text.ends_with('\n') => {}
             Err(e) => {
-                return Err(Error::Invalid(format!(
-                    "{} line {}: {e}",
-                    path.display(),
-                    i + 1
-                )));
+                return Err(Error::Invalid(format!("{} line {}: {e}", path.display(), i + 1)));
             }
         }
     }

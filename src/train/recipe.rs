@@ -78,12 +78,7 @@ pub struct Recipe {
     pub ema: Option<f64>,
 }
 
-const ADAM: AdamParams = AdamParams {
-    beta1: 0.9,
-    beta2: 0.999,
-    epsilon: 1e-8,
-    epsilon_kind: Epsilon::Outer,
-};
+const ADAM: AdamParams = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind: Epsilon::Outer };
 
 impl Recipe {
     /// The names that [`Recipe::named`] knows.
@@ -96,15 +91,12 @@ impl Recipe {
     pub fn named(name: Option<&str>, model: &str) -> Result<Recipe> {
         match (name, model) {
             (Some("robust"), _) | (None, "vgg19" | "vgg16-4pool") => Ok(Recipe::robust()),
-            (Some("article"), "deep-mnist-sgd") | (None, "deep-mnist-sgd") => {
-                Ok(Recipe::convolutional())
-            }
+            (Some("article"), "deep-mnist-sgd") | (None, "deep-mnist-sgd") => Ok(Recipe::convolutional()),
             (Some("article"), "deep-mnist") | (None, "deep-mnist") => Ok(Recipe::deep_mnist()),
             (Some("article"), _) | (None, _) => Ok(Recipe::article()),
-            (Some(other), _) => Err(Error::Invalid(format!(
-                "unknown recipe '{other}'; known are {}",
-                Recipe::NAMES.join(" and ")
-            ))),
+            (Some(other), _) => {
+                Err(Error::Invalid(format!("unknown recipe '{other}'; known are {}", Recipe::NAMES.join(" and "))))
+            }
         }
     }
 
@@ -123,14 +115,7 @@ impl Recipe {
             dropout: vec![0.5, 0.5],
             mean: 0.1307,
             std: 0.3081,
-            augment: Some(Augment {
-                degrees: 12.0,
-                scale: 0.1,
-                shear: 0.15,
-                shift: 2.0,
-                elastic: 2.0,
-                spacing: 7,
-            }),
+            augment: Some(Augment { degrees: 12.0, scale: 0.1, shear: 0.15, shift: 2.0, elastic: 2.0, spacing: 7 }),
             ema: Some(0.998),
         }
     }
@@ -143,15 +128,9 @@ impl Recipe {
             batch: 64,
             lr: 5e-5,
             schedule: Schedule::Constant,
-            optimizer: Optimizer::Adam(AdamParams {
-                epsilon_kind: Epsilon::Hat,
-                ..ADAM
-            }),
+            optimizer: Optimizer::Adam(AdamParams { epsilon_kind: Epsilon::Hat, ..ADAM }),
             loss: LossKind::SummedClipped,
-            init: Init::TruncatedNormal {
-                std: 0.01,
-                bias: Bias::LikeWeights,
-            },
+            init: Init::TruncatedNormal { std: 0.01, bias: Bias::LikeWeights },
             dropout: vec![0.5; 3],
             mean: 0.0,
             std: 1.0,
@@ -167,10 +146,7 @@ impl Recipe {
             batch: 50,
             lr: 1e-3,
             loss: LossKind::Mean,
-            init: Init::TruncatedNormal {
-                std: 0.1,
-                bias: Bias::Constant(0.1),
-            },
+            init: Init::TruncatedNormal { std: 0.1, bias: Bias::Constant(0.1) },
             dropout: vec![0.5],
             ..Recipe::article()
         }
@@ -183,14 +159,8 @@ impl Recipe {
             batch: 64,
             lr: 0.01,
             schedule: Schedule::Staircase { factor: 0.95 },
-            optimizer: Optimizer::Sgd(SgdParams {
-                momentum: 0.9,
-                l2: 5e-4,
-            }),
-            init: Init::TruncatedNormal {
-                std: 0.1,
-                bias: Bias::ConstantAfterFirst(0.1),
-            },
+            optimizer: Optimizer::Sgd(SgdParams { momentum: 0.9, l2: 5e-4 }),
+            init: Init::TruncatedNormal { std: 0.1, bias: Bias::ConstantAfterFirst(0.1) },
             mean: 0.5,
             ..Recipe::deep_mnist()
         }
@@ -207,11 +177,7 @@ impl Recipe {
                 let warmup = warmup_epochs.min(end / 2.0);
                 // The middle of the step, so that neither the first nor the last has a rate of zero.
                 let middle = epoch + 0.5 * self.batch as f64 / images as f64;
-                if middle < warmup {
-                    middle / warmup
-                } else {
-                    ((end - middle) / (end - warmup)).max(0.0)
-                }
+                if middle < warmup { middle / warmup } else { ((end - middle) / (end - warmup)).max(0.0) }
             }
         };
         (f64::from(self.lr) * factor) as f32
@@ -220,17 +186,13 @@ impl Recipe {
     /// Decay of the moving average at a step.
     pub fn ema_at(&self, step: u64) -> f32 {
         let t = step as f64;
-        self.ema
-            .map_or(0.0, |limit| limit.min((1.0 + t) / (10.0 + t)) as f32)
+        self.ema.map_or(0.0, |limit| limit.min((1.0 + t) / (10.0 + t)) as f32)
     }
 
     /// An error if a constant makes no sense.
     pub fn check(&self) -> Result<()> {
         if self.batch == 0 || self.batch > 65_536 {
-            return Err(Error::Invalid(format!(
-                "batch {}: it must be between 1 and 65536",
-                self.batch
-            )));
+            return Err(Error::Invalid(format!("batch {}: it must be between 1 and 65536", self.batch)));
         }
         if !(self.lr.is_finite() && self.lr > 0.0) {
             return Err(Error::Invalid(format!(
@@ -239,10 +201,7 @@ impl Recipe {
             )));
         }
         if self.epochs == 0 || self.epochs > 1_000_000 {
-            return Err(Error::Invalid(format!(
-                "{} epochs: it must be between 1 and 1000000",
-                self.epochs
-            )));
+            return Err(Error::Invalid(format!("{} epochs: it must be between 1 and 1000000", self.epochs)));
         }
         Ok(())
     }

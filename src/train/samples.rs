@@ -16,20 +16,13 @@ pub struct Samples {
 impl Samples {
     /// The stream over `images` images (at least one).
     pub fn new(seed: u64, images: usize) -> Samples {
-        Samples {
-            seed,
-            images,
-            epoch: 0,
-            order: permutation(seed, 0, images),
-        }
+        Samples { seed, images, epoch: 0, order: permutation(seed, 0, images) }
     }
 
     /// Image numbers of a step.
     pub fn batch(&mut self, step: u64, batch: usize) -> Vec<u32> {
         let start = step * batch as u64;
-        (start..start + batch as u64)
-            .map(|position| self.at(position))
-            .collect()
+        (start..start + batch as u64).map(|position| self.at(position)).collect()
     }
 
     fn at(&mut self, position: u64) -> u32 {
@@ -49,11 +42,7 @@ pub fn steps_after(epochs: u64, images: usize, batch: usize) -> u64 {
 
 /// Fisher-Yates, drawing by multiplication (Lemire, arXiv 1805.10941, without rejection: the bias is below n / 2^64).
 fn permutation(seed: u64, epoch: u64, n: usize) -> Vec<u32> {
-    let stream = Stream {
-        seed,
-        purpose: Purpose::Shuffle,
-        step: epoch,
-    };
+    let stream = Stream { seed, purpose: Purpose::Shuffle, step: epoch };
     let mut order: Vec<u32> = (0..n as u32).collect();
     for i in (1..n).rev() {
         let [a, b, ..] = stream.block(i as u32, 0);

@@ -41,9 +41,7 @@ pub struct Written {
 
 /// Runs a command that must end with that exit code.
 pub fn run(command: &mut Command, code: i32) -> Written {
-    let output = command
-        .output()
-        .unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
     ended(command, output, code)
 }
 
@@ -52,11 +50,7 @@ pub fn ended(command: &Command, output: Output, code: i32) -> Written {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (out, said) = (text(&output.stdout), text(&output.stderr));
     let status = output.status;
-    assert_eq!(
-        status.code(),
-        Some(code),
-        "{command:?}, {status}: {said}{out}"
-    );
+    assert_eq!(status.code(), Some(code), "{command:?}, {status}: {said}{out}");
     assert!(!said.contains("panicked"), "{command:?}: {said}");
     Written { out, said }
 }
@@ -76,10 +70,7 @@ pub fn json(command: &mut Command) -> serde_json::Value {
 pub fn fails(command: &mut Command, parts: &[&str]) -> String {
     let said = run(command, 1).said;
     for part in parts {
-        assert!(
-            said.contains(part),
-            "{command:?}: '{part}' is not in: {said}"
-        );
+        assert!(said.contains(part), "{command:?}: '{part}' is not in: {said}");
     }
     said
 }

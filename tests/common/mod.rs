@@ -18,14 +18,9 @@ pub fn repository() -> &'static Path {
 /// # Panics
 /// If it is not there; `scripts/fetch_nvrtc.sh` brings it.
 pub fn nvrtc(major: &str) -> PathBuf {
-    let root = std::env::var_os("WARP19_NVRTC_DIR")
-        .map_or_else(|| repository().join(".cache/nvrtc"), PathBuf::from);
+    let root = std::env::var_os("WARP19_NVRTC_DIR").map_or_else(|| repository().join(".cache/nvrtc"), PathBuf::from);
     let package = if major == "12" { "cuda_nvrtc" } else { "cu13" };
     let folder = root.join(major).join("nvidia").join(package).join("lib");
-    assert!(
-        folder.is_dir(),
-        "NVRTC {major} is not in {}: run scripts/fetch_nvrtc.sh",
-        root.display()
-    );
+    assert!(folder.is_dir(), "NVRTC {major} is not in {}: run scripts/fetch_nvrtc.sh", root.display());
     folder
 }

@@ -37,12 +37,7 @@ pub fn split(count: usize, seed: u64) -> (Images, Vec<u8>) {
         labels.push(class as u8);
         draw(class, &mut random, &mut pixels);
     }
-    let images = Images {
-        count,
-        height: SIZE,
-        width: SIZE,
-        pixels,
-    };
+    let images = Images { count, height: SIZE, width: SIZE, pixels };
     (images, labels)
 }
 
@@ -96,10 +91,7 @@ fn draw(class: usize, random: &mut SplitMix, pixels: &mut Vec<u8>) {
     for y in 0..SIZE {
         for x in 0..SIZE {
             let at = [(x as f32 + 0.5 - cx) / half, (y as f32 + 0.5 - cy) / half];
-            let nearest = strokes
-                .iter()
-                .map(|stroke| distance(at, stroke))
-                .fold(f32::INFINITY, f32::min);
+            let nearest = strokes.iter().map(|stroke| distance(at, stroke)).fold(f32::INFINITY, f32::min);
             let cover = (width + 0.5 - nearest * half).clamp(0.0, 1.0);
             pixels.push((cover * brightness).round() as u8);
         }

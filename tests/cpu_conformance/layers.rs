@@ -39,14 +39,7 @@ fn convolutions() {
         (67, 3, 3, 8, 33, 3),
     ]);
     for (n, h, w, c, k, kernel) in shapes {
-        let s = ConvShape {
-            n,
-            h,
-            w,
-            c,
-            k,
-            kernel,
-        };
+        let s = ConvShape { n, h, w, c, k, kernel };
         let d = &mut CpuDevice::new(None).unwrap();
         let x = values(1, s.x_len(), 1.0);
         let scale = (3.0 / (kernel * kernel * c) as f32).sqrt();
@@ -86,15 +79,9 @@ fn convolutions() {
 
 #[test]
 fn fully_connected_layers() {
-    for (n, inputs, outputs) in [
-        (4, 512, 4096),
-        (3, 4096, 1000),
-        (64, 1000, 10),
-        (1, 1, 1),
-        (7, 13, 3),
-        (65, 97, 129),
-        (2, 64, 65),
-    ] {
+    for (n, inputs, outputs) in
+        [(4, 512, 4096), (3, 4096, 1000), (64, 1000, 10), (1, 1, 1), (7, 13, 3), (65, 97, 129), (2, 64, 65)]
+    {
         let s = LinearShape { n, inputs, outputs };
         let d = &mut CpuDevice::new(None).unwrap();
         let x = values(1, n * inputs, 1.0);
@@ -105,12 +92,7 @@ fn fully_connected_layers() {
         let (vx, vw, vb, vdy) = (put(d, &x), put(d, &w), put(d, &b), put(d, &dy));
         let y = output(d, n * outputs);
         d.linear_forward(&s, vx, vw, vb, y.1, false).unwrap();
-        compare(
-            d,
-            y,
-            &linear::forward(&s, &x64, &w64, &wide(&b)),
-            &format!("{s:?} forward"),
-        );
+        compare(d, y, &linear::forward(&s, &x64, &w64, &wide(&b)), &format!("{s:?} forward"));
         let dx = output(d, n * inputs);
         d.linear_backward_data(&s, vdy, vw, dx.1, Some(vx)).unwrap();
         let mut want = linear::backward_data(&s, &dy64, &w64);
@@ -126,20 +108,11 @@ fn fully_connected_layers() {
 
 #[test]
 fn pools() {
-    for (n, h, w, c) in [
-        (2, 28, 28, 64),
-        (2, 7, 7, 256),
-        (1, 1, 1, 1),
-        (3, 5, 2, 3),
-        (1, 1, 9, 17),
-    ] {
+    for (n, h, w, c) in [(2, 28, 28, 64), (2, 7, 7, 256), (1, 1, 1, 1), (3, 5, 2, 3), (1, 1, 9, 17)] {
         let s = PoolShape { n, h, w, c };
         let d = &mut CpuDevice::new(None).unwrap();
         // Few distinct values, so that ties are common.
-        let x: Vec<f32> = values(1, s.x_len(), 2.0)
-            .iter()
-            .map(|v| v.round())
-            .collect();
+        let x: Vec<f32> = values(1, s.x_len(), 2.0).iter().map(|v| v.round()).collect();
         let dy = values(2, s.y_len(), 1.0);
         let (vx, vdy) = (put(d, &x), put(d, &dy));
         let argmax = d.alloc(DType::U8, s.y_len()).unwrap();
@@ -152,11 +125,6 @@ fn pools() {
         assert_eq!(got, positions, "{s:?}");
         let dx = output(d, s.x_len());
         d.pool_backward(&s, vdy, argmax, dx.1).unwrap();
-        compare(
-            d,
-            dx,
-            &pool::backward(&s, &wide(&dy), &positions),
-            &format!("{s:?} backward"),
-        );
+        compare(d, dx, &pool::backward(&s, &wide(&dy), &positions), &format!("{s:?} backward"));
     }
 }

@@ -29,13 +29,7 @@ fn output(d: &mut CpuDevice, len: usize) -> (View, View) {
 /// Within the bounds of the conformance suite, and the guards untouched.
 fn compare(d: &mut CpuDevice, (whole, view): (View, View), expected: &[f64], what: &str) {
     let all = download_f32(d, whole).unwrap();
-    assert!(
-        all[..16]
-            .iter()
-            .chain(&all[16 + view.len..])
-            .all(|v| v.is_nan()),
-        "{what}: wrote outside its output"
-    );
+    assert!(all[..16].iter().chain(&all[16 + view.len..]).all(|v| v.is_nan()), "{what}: wrote outside its output");
     let compared = conformance::compare(what, "", &all[16..16 + view.len], expected);
     assert!(compared.failure.is_none(), "{what}: {compared:?}");
 }
@@ -43,32 +37,17 @@ fn compare(d: &mut CpuDevice, (whole, view): (View, View), expected: &[f64], wha
 #[test]
 fn wrong_sizes_and_overlaps_are_errors() {
     let d = &mut CpuDevice::new(None).unwrap();
-    let s = ConvShape {
-        n: 1,
-        h: 4,
-        w: 4,
-        c: 2,
-        k: 3,
-        kernel: 3,
-    };
+    let s = ConvShape { n: 1, h: 4, w: 4, c: 2, k: 3, kernel: 3 };
     let (x, w) = (put(d, &vec![0.0; s.x_len()]), put(d, &vec![0.0; s.w_len()]));
     let (b, y) = (put(d, &[0.0; 3]), put(d, &vec![0.0; s.y_len() + 1]));
-    let error = d
-        .conv_forward(&s, x, w, b, y, true)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("conv_forward: y") && error.contains("48"),
-        "{error}"
-    );
+    let error = d.conv_forward(&s, x, w, b, y, true).unwrap_err().to_string();
+    assert!(error.contains("conv_forward: y") && error.contains("48"), "{error}");
     let both = put(d, &[0.0; 100]);
     let error = d.copy(both.slice(0, 60), both.slice(40, 60)).unwrap_err();
     assert!(error.to_string().contains("overlaps"), "{error}");
     let labels = d.alloc(DType::U8, 1).unwrap();
     d.upload(labels, &[12]).unwrap();
     let (z, stats) = (put(d, &[0.0; 10]), d.alloc(DType::F64, 4).unwrap());
-    let error = d
-        .loss(LossKind::Mean, 10, z, labels, None, stats)
-        .unwrap_err();
+    let error = d.loss(LossKind::Mean, 10, z, labels, None, stats).unwrap_err();
     assert!(error.to_string().contains("label 12"), "{error}");
 }

@@ -16,11 +16,7 @@ fn finite_differences(x: &[f64], gradient: &[f64], f: impl Fn(&[f64]) -> f64, wh
         down[i] -= h;
         let slope = (f(&up) - f(&down)) / (2.0 * h);
         let bound = 1e-7 * (1.0 + slope.abs());
-        assert!(
-            (slope - gradient[i]).abs() <= bound,
-            "{what} {i}: {} against {slope}",
-            gradient[i]
-        );
+        assert!((slope - gradient[i]).abs() <= bound, "{what} {i}: {} against {slope}", gradient[i]);
     }
 }
 
@@ -43,49 +39,23 @@ fn layer(
 
 #[test]
 fn reference_gradients_match_finite_differences() {
-    let s = ConvShape {
-        n: 2,
-        h: 4,
-        w: 3,
-        c: 3,
-        k: 2,
-        kernel: 3,
-    };
-    let (x, w) = (
-        wide(&values(1, s.x_len(), 1.0)),
-        wide(&values(2, s.w_len(), 1.0)),
-    );
+    let s = ConvShape { n: 2, h: 4, w: 3, c: 3, k: 2, kernel: 3 };
+    let (x, w) = (wide(&values(1, s.x_len(), 1.0)), wide(&values(2, s.w_len(), 1.0)));
     let (b, r) = (wide(&values(3, s.k, 1.0)), wide(&values(4, s.y_len(), 1.0)));
     let (dw, db) = conv::backward_weight(&s, &x, &r);
     let dx = conv::backward_data(&s, &r, &w);
-    layer("conv", [&x, &w, &b, &r], [&dx, &dw, &db], |x, w, b| {
-        conv::forward(&s, x, w, b)
-    });
+    layer("conv", [&x, &w, &b, &r], [&dx, &dw, &db], |x, w, b| conv::forward(&s, x, w, b));
 
-    let s = LinearShape {
-        n: 3,
-        inputs: 5,
-        outputs: 4,
-    };
+    let s = LinearShape { n: 3, inputs: 5, outputs: 4 };
     let (x, w) = (wide(&values(1, 15, 1.0)), wide(&values(2, 20, 1.0)));
     let (b, r) = (wide(&values(3, 4, 1.0)), wide(&values(4, 12, 1.0)));
     let (dw, db) = linear::backward_weight(&s, &x, &r);
     let dx = linear::backward_data(&s, &r, &w);
-    layer("linear", [&x, &w, &b, &r], [&dx, &dw, &db], |x, w, b| {
-        linear::forward(&s, x, w, b)
-    });
+    layer("linear", [&x, &w, &b, &r], [&dx, &dw, &db], |x, w, b| linear::forward(&s, x, w, b));
 
     // Random reals have no ties, and 1e-5 does not change which of them is the largest.
-    let s = PoolShape {
-        n: 1,
-        h: 5,
-        w: 4,
-        c: 3,
-    };
-    let (x, r) = (
-        wide(&values(5, s.x_len(), 1.0)),
-        wide(&values(6, s.y_len(), 1.0)),
-    );
+    let s = PoolShape { n: 1, h: 5, w: 4, c: 3 };
+    let (x, r) = (wide(&values(5, s.x_len(), 1.0)), wide(&values(6, s.y_len(), 1.0)));
     let dx = pool::backward(&s, &r, &pool::forward(&s, &x).1);
     finite_differences(&x, &dx, |x| dot(&pool::forward(&s, x).0, &r), "pool dx");
 

@@ -11,70 +11,33 @@ use warp19::ops::optimizer::{self, AdamParams, Epsilon, SgdParams};
 
 #[test]
 fn batches_are_gathered_and_deformed_as_the_reference_does() {
-    let augment = Augment {
-        degrees: 12.0,
-        scale: 0.1,
-        shear: 0.15,
-        shift: 2.0,
-        elastic: 2.0,
-        spacing: 7,
-    };
-    let plain = Augment {
-        elastic: 0.0,
-        ..augment
-    };
-    for (h, w, c, augment) in [
-        (28, 28, 1, None),
-        (28, 28, 1, Some(plain)),
-        (28, 28, 1, Some(augment)),
-        (9, 13, 3, Some(augment)),
-    ] {
+    let augment = Augment { degrees: 12.0, scale: 0.1, shear: 0.15, shift: 2.0, elastic: 2.0, spacing: 7 };
+    let plain = Augment { elastic: 0.0, ..augment };
+    for (h, w, c, augment) in
+        [(28, 28, 1, None), (28, 28, 1, Some(plain)), (28, 28, 1, Some(augment)), (9, 13, 3, Some(augment))]
+    {
         let d = &mut CpuDevice::new(None).unwrap();
         let (images, n) = (20, 6);
         // A smooth picture: where a source coordinate lies on a pixel, rounding may choose either neighbour, and
         // bilinear interpolation is continuous there.
-        let pixels: Vec<u8> = (0..images * h * w * c)
-            .map(|i| (127.0 + 120.0 * (i as f64 * 0.013).sin()) as u8)
-            .collect();
+        let pixels: Vec<u8> =
+            (0..images * h * w * c).map(|i| (127.0 + 120.0 * (i as f64 * 0.013).sin()) as u8).collect();
         let labels: Vec<u8> = (0..images as u8).collect();
         let indices = [3u32, 0, 19, 3, 7, 11];
-        let g = Gather {
-            n,
-            h,
-            w,
-            c,
-            mean: 0.13,
-            std: 0.3,
-            seed: 5,
-            augment,
-        };
-        let (vp, vl) = (
-            d.alloc(DType::U8, pixels.len()).unwrap(),
-            d.alloc(DType::U8, images).unwrap(),
-        );
-        let (vi, vo) = (
-            d.alloc(DType::U32, n).unwrap(),
-            d.alloc(DType::U8, n).unwrap(),
-        );
+        let g = Gather { n, h, w, c, mean: 0.13, std: 0.3, seed: 5, augment };
+        let (vp, vl) = (d.alloc(DType::U8, pixels.len()).unwrap(), d.alloc(DType::U8, images).unwrap());
+        let (vi, vo) = (d.alloc(DType::U32, n).unwrap(), d.alloc(DType::U8, n).unwrap());
         d.upload(vp, &pixels).unwrap();
         d.upload(vl, &labels).unwrap();
         d.upload(vi, bytemuck::cast_slice(&indices)).unwrap();
-        d.set_step(StepState {
-            step: 77,
-            lr: 0.0,
-            ema_decay: 0.0,
-        })
-        .unwrap();
+        d.set_step(StepState { step: 77, lr: 0.0, ema_decay: 0.0 }).unwrap();
         let x = output(d, n * h * w * c);
         d.gather(&g, vp, vl, vi, x.1, vo).unwrap();
         let want = batch::gather(&g, 77, &pixels, &indices);
         let all = download_f32(d, x.0).unwrap();
         for (i, (got, want)) in all[16..].iter().zip(&want).enumerate() {
             // A float32 coordinate near 28 is off by up to 4e-6 pixels, and a pixel's slope is up to 3.3 a pixel.
-            assert!(
-                (f64::from(*got) - want).abs() <= 5e-5,
-                "{g:?} {i}: {got} {want}"
-            );
+            assert!((f64::from(*got) - want).abs() <= 5e-5, "{g:?} {i}: {got} {want}");
         }
         let mut got = vec![0u8; n];
         d.download(vo, &mut got).unwrap();
@@ -86,17 +49,8 @@ fn batches_are_gathered_and_deformed_as_the_reference_does() {
 fn dropout_draws_the_reference_mask() {
     for len in [1, 5, 4096 * 17 + 3] {
         let d = &mut CpuDevice::new(None).unwrap();
-        let spec = Dropout {
-            seed: 11,
-            layer: 2,
-            p: 0.3,
-        };
-        d.set_step(StepState {
-            step: (1 << 33) + 5,
-            lr: 0.0,
-            ema_decay: 0.0,
-        })
-        .unwrap();
+        let spec = Dropout { seed: 11, layer: 2, p: 0.3 };
+        d.set_step(StepState { step: (1 << 33) + 5, lr: 0.0, ema_decay: 0.0 }).unwrap();
         let x = values(1, len, 1.0);
         let view = put(d, &x);
         d.dropout(&spec, view).unwrap();
@@ -115,18 +69,13 @@ fn dropout_draws_the_reference_mask() {
 
 #[test]
 fn loss_and_softmax() {
-    for (kind, classes, n) in [
-        (LossKind::Mean, 10, 64),
-        (LossKind::Mean, 1, 3),
-        (LossKind::Mean, 1000, 2),
-        (LossKind::SummedClipped, 10, 7),
-    ] {
+    for (kind, classes, n) in
+        [(LossKind::Mean, 10, 64), (LossKind::Mean, 1, 3), (LossKind::Mean, 1000, 2), (LossKind::SummedClipped, 10, 7)]
+    {
         let d = &mut CpuDevice::new(None).unwrap();
         let mut z = values(1, n * classes, 5.0);
         z[0] = 80.0; // beyond the clip's 1e-20 for any other class
-        let labels: Vec<u8> = (0..n)
-            .map(|i| ((i * 7 + 1) % classes.min(256)) as u8)
-            .collect();
+        let labels: Vec<u8> = (0..n).map(|i| ((i * 7 + 1) % classes.min(256)) as u8).collect();
         let vz = put(d, &z);
         let vl = d.alloc(DType::U8, n).unwrap();
         d.upload(vl, &labels).unwrap();
@@ -139,12 +88,8 @@ fn loss_and_softmax() {
         let (sum, correct, want) = loss::forward_backward(kind, classes, &wide(&z), &labels);
         compare(d, dz, &want, "dlogits");
         let mut got = [0.0f64; 4];
-        d.download(stats, bytemuck::cast_slice_mut(&mut got))
-            .unwrap();
-        assert!(
-            (got[0] - 2.0 * sum).abs() <= 1e-5 * sum.abs().max(1.0),
-            "{got:?} {sum}"
-        );
+        d.download(stats, bytemuck::cast_slice_mut(&mut got)).unwrap();
+        assert!((got[0] - 2.0 * sum).abs() <= 1e-5 * sum.abs().max(1.0), "{got:?} {sum}");
         assert_eq!(got[1..], [2.0 * correct as f64, 2.0 * n as f64, 0.0]);
         let p = output(d, z.len());
         d.softmax(classes, vz, p.1).unwrap();
@@ -164,8 +109,7 @@ fn a_nan_logit_is_counted() {
     d.zero(stats).unwrap();
     d.loss(LossKind::Mean, 10, vz, vl, None, stats).unwrap();
     let mut got = [0.0f64; 4];
-    d.download(stats, bytemuck::cast_slice_mut(&mut got))
-        .unwrap();
+    d.download(stats, bytemuck::cast_slice_mut(&mut got)).unwrap();
     assert_eq!(got[3], 1.0);
 }
 
@@ -192,29 +136,16 @@ fn optimisers_follow_the_reference_for_several_steps() {
         for step in 0..3 {
             let g = values(10 + step, len, 1.0);
             upload_f32(d, views[1], &g).unwrap();
-            d.set_step(StepState {
-                step,
-                lr: 0.01,
-                ema_decay: 0.9,
-            })
-            .unwrap();
+            d.set_step(StepState { step, lr: 0.01, ema_decay: 0.9 }).unwrap();
             let (lr, decay) = (f64::from(0.01f32), f64::from(0.9f32));
             match kind {
                 Some(epsilon_kind) => {
-                    let p = AdamParams {
-                        beta1: 0.9,
-                        beta2: 0.999,
-                        epsilon: 1e-8,
-                        epsilon_kind,
-                    };
+                    let p = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind };
                     d.adam(&p, &arenas).unwrap();
                     optimizer::adam(&p, step, lr, &mut w64, &wide(&g), &mut m, &mut v);
                 }
                 None => {
-                    let p = SgdParams {
-                        momentum: 0.9,
-                        l2: 5e-2,
-                    };
+                    let p = SgdParams { momentum: 0.9, l2: 5e-2 };
                     d.sgd(&p, &decayed, &arenas).unwrap();
                     optimizer::sgd(&p, &decayed, lr, &mut w64, &wide(&g), &mut m);
                 }

@@ -10,9 +10,7 @@ use warp19::data::known::{KnownDataset, known};
 
 fn failure(dataset: &KnownDataset, dir: &Path) -> (Vec<String>, String) {
     match fetch_from(dataset, dir, &options()).unwrap_err() {
-        Error::FetchFailed {
-            attempts, advice, ..
-        } => (attempts, advice),
+        Error::FetchFailed { attempts, advice, .. } => (attempts, advice),
         error => panic!("{error}"),
     }
 }
@@ -56,11 +54,7 @@ fn wrong_counts_are_found_where_no_sum_is_known() {
     }
     dataset.files[0].count = 21;
     let (attempts, _) = failure(&dataset, dir.path());
-    assert!(
-        attempts[1].contains("expected 21 images of 28x28, got 20"),
-        "{}",
-        attempts[1]
-    );
+    assert!(attempts[1].contains("expected 21 images of 28x28, got 20"), "{}", attempts[1]);
 }
 
 #[test]
@@ -78,11 +72,7 @@ fn the_sum_of_the_compressed_file_is_checked() {
     dataset.files[2].gz_sha256 = Some("0".repeat(64));
     let dir = tempfile::tempdir().unwrap();
     let (attempts, _) = failure(&dataset, dir.path());
-    assert!(
-        attempts[1].contains("t10k-images-idx3-ubyte.gz has SHA-256"),
-        "{}",
-        attempts[1]
-    );
+    assert!(attempts[1].contains("t10k-images-idx3-ubyte.gz has SHA-256"), "{}", attempts[1]);
 }
 
 #[test]
@@ -95,11 +85,7 @@ fn the_datasets_that_are_known() {
         assert_eq!(dataset.files[3].raw_len(), 10_008);
         assert!(dataset.mirrors[0].starts_with("https://"));
         for file in &dataset.files {
-            let sum = file
-                .raw_sha256
-                .as_ref()
-                .or(file.gz_sha256.as_ref())
-                .unwrap();
+            let sum = file.raw_sha256.as_ref().or(file.gz_sha256.as_ref()).unwrap();
             assert_eq!(sum.len(), 64);
         }
     }

@@ -13,12 +13,7 @@ fn files_that_are_there_are_never_replaced() {
     std::fs::create_dir(&folder).unwrap();
     let own = folder.join("t10k-labels.idx1-ubyte");
     std::fs::write(&own, b"somebody's own").unwrap();
-    let error = fetch_from(
-        &dataset(vec![server.address.clone()]),
-        dir.path(),
-        &options(),
-    )
-    .unwrap_err();
+    let error = fetch_from(&dataset(vec![server.address.clone()]), dir.path(), &options()).unwrap_err();
     assert!(matches!(error, Error::FetchWouldReplace { .. }), "{error}");
     assert!(error.to_string().contains("t10k-labels.idx1-ubyte"));
     assert_eq!(std::fs::read(&own).unwrap(), b"somebody's own");
@@ -56,11 +51,7 @@ fn a_folder_that_cannot_be_written_is_said_before_anything_is_fetched() {
     permissions.set_readonly(true);
     std::fs::set_permissions(&locked, permissions).unwrap();
     let super_user = std::fs::write(locked.join("probe"), b"").is_ok();
-    let target = if super_user {
-        Path::new("/sys")
-    } else {
-        locked.as_path()
-    };
+    let target = if super_user { Path::new("/sys") } else { locked.as_path() };
     let error = fetch_from(&dataset, target, &options()).unwrap_err();
     assert!(matches!(error, Error::Io { .. }), "{error}");
     assert_eq!(server.requests(), 0);

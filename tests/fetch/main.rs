@@ -23,9 +23,7 @@ use warp19::data::{Images, idx};
 static PROGRAMS: Mutex<()> = Mutex::new(());
 
 fn programs() -> std::sync::MutexGuard<'static, ()> {
-    PROGRAMS
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
+    PROGRAMS.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -35,10 +33,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect()
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// The raw files of a small dataset, in the order of [`dataset`].
@@ -51,22 +46,10 @@ fn raw_files() -> [(&'static str, Vec<u8>); 4] {
     };
     let labels = |count: usize| (0..count).map(|i| (i % 10) as u8).collect::<Vec<u8>>();
     [
-        (
-            "train-images-idx3-ubyte",
-            idx::encode_images(&images(20)).unwrap(),
-        ),
-        (
-            "train-labels-idx1-ubyte",
-            idx::encode_labels(&labels(20)).unwrap(),
-        ),
-        (
-            "t10k-images-idx3-ubyte",
-            idx::encode_images(&images(10)).unwrap(),
-        ),
-        (
-            "t10k-labels-idx1-ubyte",
-            idx::encode_labels(&labels(10)).unwrap(),
-        ),
+        ("train-images-idx3-ubyte", idx::encode_images(&images(20)).unwrap()),
+        ("train-labels-idx1-ubyte", idx::encode_labels(&labels(20)).unwrap()),
+        ("t10k-images-idx3-ubyte", idx::encode_images(&images(10)).unwrap()),
+        ("t10k-labels-idx1-ubyte", idx::encode_labels(&labels(10)).unwrap()),
     ]
 }
 
@@ -79,29 +62,18 @@ fn dataset(mirrors: Vec<String>) -> KnownDataset {
         raw_sha256: Some(hex(&raw)),
         gz_sha256: None,
     };
-    KnownDataset {
-        name: "tiny".to_string(),
-        files: raw_files().map(file).to_vec(),
-        mirrors,
-        npm_package: None,
-    }
+    KnownDataset { name: "tiny".to_string(), files: raw_files().map(file).to_vec(), mirrors, npm_package: None }
 }
 
 fn options() -> Options {
-    Options {
-        connect_timeout: Duration::from_secs(2),
-        read_timeout: Duration::from_millis(500),
-        ..Options::default()
-    }
+    Options { connect_timeout: Duration::from_secs(2), read_timeout: Duration::from_millis(500), ..Options::default() }
 }
 
 fn listing(dir: &Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(dir) else {
         return Vec::new();
     };
-    let mut names: Vec<String> = entries
-        .map(|e| e.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -110,10 +82,5 @@ fn assert_complete(dir: &Path) {
     for (name, raw) in raw_files() {
         assert!(std::fs::read(dir.join(name)).unwrap() == raw, "{name}");
     }
-    assert_eq!(
-        listing(dir).len(),
-        4,
-        "temporary files are left: {:?}",
-        listing(dir)
-    );
+    assert_eq!(listing(dir).len(), 4, "temporary files are left: {:?}", listing(dir));
 }

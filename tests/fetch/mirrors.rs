@@ -21,10 +21,7 @@ fn a_mirror_gives_all_and_is_asked_once_a_file() {
     assert_eq!(server.requests(), 4);
 
     let loaded = data::load(dir.path(), "tiny").unwrap();
-    assert_eq!(
-        (loaded.train.len(), loaded.test.len(), loaded.classes),
-        (20, 10, 10)
-    );
+    assert_eq!((loaded.train.len(), loaded.test.len(), loaded.classes), (20, 10, 10));
 }
 
 #[test]
@@ -46,10 +43,7 @@ fn the_next_mirror_goes_on_where_one_fails() {
     broken.answer(name, Answer::Cut(gzip(raw), 10));
     let mirrors = vec![dead_address(), broken.address.clone(), good.address.clone()];
     let fetched = fetch_from(&dataset(mirrors), dir.path(), &options()).unwrap();
-    assert_eq!(
-        fetched.sources,
-        [broken.address.clone(), good.address.clone()]
-    );
+    assert_eq!(fetched.sources, [broken.address.clone(), good.address.clone()]);
     assert_complete(&fetched.dir);
     // The first file came from the broken mirror and is not fetched twice.
     assert_eq!((broken.requests(), good.requests()), (2, 3));
@@ -69,15 +63,9 @@ fn a_failed_fetch_lists_every_source_and_keeps_what_came() {
     let mirrors = [&dead, &server.address, &silent.address, &missing.address];
     let mut dataset = dataset(mirrors.map(String::clone).to_vec());
     dataset.npm_package = Some("some-package".to_string());
-    let options = Options {
-        npm: "/nonexistent/npm".into(),
-        ..options()
-    };
+    let options = Options { npm: "/nonexistent/npm".into(), ..options() };
     let error = fetch_from(&dataset, dir.path(), &options).unwrap_err();
-    let Error::FetchFailed {
-        attempts, advice, ..
-    } = &error
-    else {
+    let Error::FetchFailed { attempts, advice, .. } = &error else {
         panic!("{error}");
     };
     assert_eq!(attempts.len(), 6, "{attempts:#?}");
@@ -86,22 +74,10 @@ fn a_failed_fetch_lists_every_source_and_keeps_what_came() {
         assert!(attempt.starts_with(mirror.as_str()), "{attempt}");
     }
     assert!(attempts[1].contains("refused"), "{}", attempts[1]);
-    assert!(
-        attempts[2].contains("broke off after 30 bytes"),
-        "{}",
-        attempts[2]
-    );
-    assert!(
-        attempts[3].contains("broke off after 0 bytes"),
-        "{}",
-        attempts[3]
-    );
+    assert!(attempts[2].contains("broke off after 30 bytes"), "{}", attempts[2]);
+    assert!(attempts[3].contains("broke off after 0 bytes"), "{}", attempts[3]);
     assert!(attempts[4].contains("404"), "{}", attempts[4]);
-    assert!(
-        attempts[5].contains("npm is not installed"),
-        "{}",
-        attempts[5]
-    );
+    assert!(attempts[5].contains("npm is not installed"), "{}", attempts[5]);
     assert!(advice.contains("--data") && advice.contains("HTTPS_PROXY"));
     let message = error.to_string();
     assert!(!message.contains('\n') && attempts.iter().all(|a| message.contains(a)));

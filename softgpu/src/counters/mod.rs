@@ -36,11 +36,7 @@ impl Traffic {
 
     /// Ideal over moved; 1 when nothing moved.
     pub fn efficiency(&self) -> f64 {
-        if self.moved == 0 {
-            1.0
-        } else {
-            self.ideal as f64 / self.moved as f64
-        }
+        if self.moved == 0 { 1.0 } else { self.ideal as f64 / self.moved as f64 }
     }
 }
 
@@ -143,36 +139,15 @@ impl Counters {
         let mut line = |name: &str, value: String| {
             let _ = writeln!(t, "  {name:<28}{value}");
         };
-        line(
-            "launches",
-            format!(
-                "{} (last: grid {gx}x{gy}x{gz}, block {bx}x{by}x{bz})",
-                self.launches
-            ),
-        );
+        line("launches", format!("{} (last: grid {gx}x{gy}x{gz}, block {bx}x{by}x{bz})", self.launches));
         line("warp instructions", self.warp_instructions.to_string());
         line("thread instructions", self.thread_instructions.to_string());
-        line(
-            "active lanes",
-            format!("{:.1} %", 100.0 * self.lane_efficiency()),
-        );
+        line("active lanes", format!("{:.1} %", 100.0 * self.lane_efficiency()));
         for (class, e) in &self.by_class {
-            line(
-                &format!("  {class}"),
-                format!("{} warps, {} threads", e.warps, e.threads),
-            );
+            line(&format!("  {class}"), format!("{} warps, {} threads", e.warps, e.threads));
         }
-        line(
-            "flops f32 / f64 / half",
-            format!(
-                "{} / {} / {}",
-                self.flops_f32, self.flops_f64, self.flops_half
-            ),
-        );
-        line(
-            "tensor multiply-adds",
-            self.tensor_multiply_adds.to_string(),
-        );
+        line("flops f32 / f64 / half", format!("{} / {} / {}", self.flops_f32, self.flops_f64, self.flops_half));
+        line("tensor multiply-adds", self.tensor_multiply_adds.to_string());
         for (name, traffic, unit) in [
             ("global loads", &self.global_loads, "sectors"),
             ("global stores", &self.global_stores, "sectors"),
@@ -192,22 +167,10 @@ impl Counters {
             );
         }
         line("unique global bytes", self.unique_global_bytes.to_string());
-        line(
-            "atomics global / shared",
-            format!("{} / {}", self.global_atomics, self.shared_atomics),
-        );
+        line("atomics global / shared", format!("{} / {}", self.global_atomics, self.shared_atomics));
         line("barriers (warps)", self.barriers.to_string());
-        line(
-            "local bytes read / written",
-            format!("{} / {}", self.local_bytes_read, self.local_bytes_written),
-        );
-        line(
-            "shared memory",
-            format!(
-                "{} static, {} dynamic bytes",
-                self.static_shared, self.dynamic_shared
-            ),
-        );
+        line("local bytes read / written", format!("{} / {}", self.local_bytes_read, self.local_bytes_written));
+        line("shared memory", format!("{} static, {} dynamic bytes", self.static_shared, self.dynamic_shared));
         line(
             "occupancy (theoretical)",
             format!(
@@ -216,11 +179,7 @@ impl Counters {
                 self.occupancy.blocks_per_sm,
                 self.occupancy.warps_per_sm,
                 self.occupancy.limited_by,
-                if self.registers_known {
-                    ""
-                } else {
-                    "at least "
-                },
+                if self.registers_known { "" } else { "at least " },
                 self.registers
             ),
         );

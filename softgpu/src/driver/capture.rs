@@ -80,10 +80,7 @@ impl State {
     pub fn not_captured(&mut self, stream: Handle, message: &str) -> Answer {
         if let Some(capture) = self.capture_of(stream)? {
             self.captures.get_mut(&capture).expect("live").invalid = true;
-            return refuse(
-                NOT_SUPPORTED,
-                format!("{message}; the capture is now invalid"),
-            );
+            return refuse(NOT_SUPPORTED, format!("{message}; the capture is now invalid"));
         }
         Ok(())
     }
@@ -106,12 +103,8 @@ impl State {
         if stream != self.contexts[&context].legacy {
             return Ok(());
         }
-        let blocking: Vec<Handle> = self
-            .streams
-            .values()
-            .filter(|s| s.context == context && s.blocking)
-            .filter_map(|s| s.capture)
-            .collect();
+        let blocking: Vec<Handle> =
+            self.streams.values().filter(|s| s.context == context && s.blocking).filter_map(|s| s.capture).collect();
         if blocking.is_empty() {
             return Ok(());
         }
@@ -155,10 +148,7 @@ pub fn submit(
     if let Some(capture) = state.capture_of(stream)? {
         if matches!(work, Work::Free(_)) {
             state.captures.get_mut(&capture).expect("live").invalid = true;
-            return refuse(
-                NOT_SUPPORTED,
-                "softgpu has no memory nodes in graphs; the capture is now invalid",
-            );
+            return refuse(NOT_SUPPORTED, "softgpu has no memory nodes in graphs; the capture is now invalid");
         }
         let node = state.handle(Kind::Node);
         let capture = state.captures.get_mut(&capture).expect("live");
@@ -166,12 +156,7 @@ pub fn submit(
         let after = std::mem::replace(front, BTreeSet::from([node]));
         capture.graph.nodes.insert(
             node,
-            Node {
-                work: Arc::new(work),
-                after: after.into_iter().collect(),
-                child: None,
-                kernel_params: None,
-            },
+            Node { work: Arc::new(work), after: after.into_iter().collect(), child: None, kernel_params: None },
         );
         return Ok((state, None));
     }
@@ -222,16 +207,10 @@ pub fn end(stream: Handle) -> Answer<Handle> {
     };
     let capture = &state.captures[&handle];
     if capture.origin != stream {
-        return refuse(
-            STREAM_CAPTURE_UNMATCHED,
-            "the capture began on another stream and must end there",
-        );
+        return refuse(STREAM_CAPTURE_UNMATCHED, "the capture began on another stream and must end there");
     }
     if capture.mode != RELAXED && capture.thread != std::thread::current().id() {
-        return refuse(
-            STREAM_CAPTURE_WRONG_THREAD,
-            "the capture was begun by another thread and is not relaxed",
-        );
+        return refuse(STREAM_CAPTURE_WRONG_THREAD, "the capture was begun by another thread and is not relaxed");
     }
     let capture = state.captures.remove(&handle).expect("checked");
     for s in state.streams.values_mut() {
@@ -245,10 +224,7 @@ pub fn end(stream: Handle) -> Answer<Handle> {
         }
     }
     if capture.invalid {
-        return refuse(
-            STREAM_CAPTURE_INVALIDATED,
-            "an earlier call made the capture invalid; there is no graph",
-        );
+        return refuse(STREAM_CAPTURE_INVALIDATED, "an earlier call made the capture invalid; there is no graph");
     }
     let mut joined = BTreeSet::new();
     let mut open: Vec<Handle> = capture.fronts[&stream].iter().copied().collect();

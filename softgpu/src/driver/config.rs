@@ -34,10 +34,8 @@ impl Config {
         let mut complaints = Vec::new();
         let device = get("SOFTGPU_DEVICE").unwrap_or_else(|| "sm_86".into());
         let profile = Profile::named(&device).unwrap_or_else(|| {
-            complaints.push(format!(
-                "SOFTGPU_DEVICE={device} is no known profile; known are {}",
-                Profile::NAMES.join(", ")
-            ));
+            complaints
+                .push(format!("SOFTGPU_DEVICE={device} is no known profile; known are {}", Profile::NAMES.join(", ")));
             Profile::default()
         });
         let mut number = |name: &str, default: u64| match get(name) {
@@ -61,10 +59,7 @@ impl Config {
             abort_on_finding: flag("SOFTGPU_ABORT"),
             ..Options::default()
         };
-        if let Err(message) = set_checks(
-            &mut options,
-            &get("SOFTGPU_CHECK").unwrap_or_else(|| "none".into()),
-        ) {
+        if let Err(message) = set_checks(&mut options, &get("SOFTGPU_CHECK").unwrap_or_else(|| "none".into())) {
             complaints.push(format!("SOFTGPU_CHECK: {message}"));
         }
         let eager = match get("SOFTGPU_STREAMS").as_deref() {
@@ -107,9 +102,7 @@ pub fn set_checks(options: &mut Options, text: &str) -> Result<(), String> {
             "race" => race = true,
             "sync" => sync = true,
             other => {
-                return Err(format!(
-                    "`{other}` is no check; use all, none, or some of mem,init,race,sync"
-                ));
+                return Err(format!("`{other}` is no check; use all, none, or some of mem,init,race,sync"));
             }
         }
     }

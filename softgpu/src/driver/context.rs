@@ -11,15 +11,7 @@ use super::state::*;
 /// Makes a context with its legacy stream.
 fn make(state: &mut State, primary: bool, flags: u32) -> Handle {
     let handle = state.handle(Kind::Context);
-    state.contexts.insert(
-        handle,
-        Context {
-            primary,
-            flags,
-            cache_config: 0,
-            ..Context::default()
-        },
-    );
+    state.contexts.insert(handle, Context { primary, flags, cache_config: 0, ..Context::default() });
     let legacy = super::stream::create(state, handle, false, 0);
     state.contexts.get_mut(&handle).expect("just made").legacy = legacy;
     handle
@@ -57,23 +49,14 @@ fn destroy(driver: &'static Driver, state: Locked, context: Handle) -> Locked {
     state
 }
 
-fn keys_of<'a, V: 'a>(
-    map: impl IntoIterator<Item = (&'a u64, &'a V)>,
-    which: impl Fn(&V) -> bool,
-) -> Vec<u64> {
-    map.into_iter()
-        .filter(|(_, v)| which(v))
-        .map(|(k, _)| *k)
-        .collect()
+fn keys_of<'a, V: 'a>(map: impl IntoIterator<Item = (&'a u64, &'a V)>, which: impl Fn(&V) -> bool) -> Vec<u64> {
+    map.into_iter().filter(|(_, v)| which(v)).map(|(k, _)| *k).collect()
 }
 
 fn check_device(device: i32) -> Answer<&'static Driver> {
     let driver = driver()?;
     if device != 0 {
-        return refuse(
-            INVALID_DEVICE,
-            format!("device {device}; softgpu has one, number 0"),
-        );
+        return refuse(INVALID_DEVICE, format!("device {device}; softgpu has one, number 0"));
     }
     Ok(driver)
 }
@@ -110,18 +93,10 @@ pub extern "C" fn cuCtxCreate_v3(
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuCtxCreate_v4(
-    out: *mut Handle,
-    params: *mut u8,
-    flags: u32,
-    device: i32,
-) -> CuResult {
+pub extern "C" fn cuCtxCreate_v4(out: *mut Handle, params: *mut u8, flags: u32, device: i32) -> CuResult {
     call("cuCtxCreate_v4", || {
         if !params.is_null() {
-            return refuse(
-                NOT_SUPPORTED,
-                "softgpu has no execution affinity and no graphics contexts",
-            );
+            return refuse(NOT_SUPPORTED, "softgpu has no execution affinity and no graphics contexts");
         }
         create(out, flags, device)
     })
@@ -142,14 +117,8 @@ fn end(context: Handle) -> Answer {
     let driver = driver()?;
     let state = driver.lock();
     match state.contexts.get(&context) {
-        None => refuse(
-            INVALID_CONTEXT,
-            format!("{context:#x} is no context, or a destroyed one"),
-        ),
-        Some(c) if c.primary => refuse(
-            INVALID_CONTEXT,
-            "the primary context is released, not destroyed",
-        ),
+        None => refuse(INVALID_CONTEXT, format!("{context:#x} is no context, or a destroyed one")),
+        Some(c) if c.primary => refuse(INVALID_CONTEXT, "the primary context is released, not destroyed"),
         Some(_) => {
             drop(destroy(driver, state, context));
             STACK.with_borrow_mut(|s| {
@@ -166,10 +135,7 @@ fn known(context: Handle) -> Answer {
     if driver()?.lock().contexts.contains_key(&context) {
         return Ok(());
     }
-    refuse(
-        INVALID_CONTEXT,
-        format!("{context:#x} is no context, or a destroyed one"),
-    )
+    refuse(INVALID_CONTEXT, format!("{context:#x} is no context, or a destroyed one"))
 }
 
 #[unsafe(no_mangle)]
@@ -217,11 +183,7 @@ pub extern "C" fn cuCtxPopCurrent_v2(out: *mut Handle) -> CuResult {
 pub extern "C" fn cuCtxGetCurrent(out: *mut Handle) -> CuResult {
     call("cuCtxGetCurrent", || {
         driver()?;
-        store(
-            out,
-            STACK.with_borrow(|s| s.last().copied().unwrap_or(0)),
-            "context",
-        )
+        store(out, STACK.with_borrow(|s| s.last().copied().unwrap_or(0)), "context")
     })
 }
 

@@ -30,15 +30,7 @@ pub struct Copy {
 impl Copy {
     /// A copy of consecutive bytes.
     pub fn linear(target: Place, source: Place, bytes: u64) -> Copy {
-        Copy {
-            source,
-            target,
-            width: bytes,
-            height: 1,
-            depth: 1,
-            source_steps: [0; 2],
-            target_steps: [0; 2],
-        }
+        Copy { source, target, width: bytes, height: 1, depth: 1, source_steps: [0; 2], target_steps: [0; 2] }
     }
 
     pub fn device_only(&self) -> bool {
@@ -55,14 +47,8 @@ impl Copy {
 
     /// Managed memory given as the host's is the device's as well: no end of it has to be waited for.
     pub fn take_managed(&mut self, memory: &Memory) {
-        let extents = [
-            self.extent(self.source_steps),
-            self.extent(self.target_steps),
-        ];
-        for (place, bytes) in [&mut self.source, &mut self.target]
-            .into_iter()
-            .zip(extents)
-        {
+        let extents = [self.extent(self.source_steps), self.extent(self.target_steps)];
+        for (place, bytes) in [&mut self.source, &mut self.target].into_iter().zip(extents) {
             if let Place::Host(address) = *place
                 && memory.is_managed(address as u64, bytes)
             {
@@ -73,10 +59,9 @@ impl Copy {
 
     /// Refuses ends that are not what they should be, before anything is queued.
     pub fn check(&self, memory: &Memory) -> Answer {
-        for (place, steps, what) in [
-            (&self.source, self.source_steps, "source"),
-            (&self.target, self.target_steps, "destination"),
-        ] {
+        for (place, steps, what) in
+            [(&self.source, self.source_steps, "source"), (&self.target, self.target_steps, "destination")]
+        {
             let bytes = self.extent(steps);
             match place {
                 _ if bytes == 0 => {}
@@ -87,9 +72,7 @@ impl Copy {
                 Place::Host(address) if memory.owns(*address as u64) => {
                     return refuse(
                         INVALID_VALUE,
-                        format!(
-                            "the {what} {address:#x} is a device address where host memory belongs"
-                        ),
+                        format!("the {what} {address:#x} is a device address where host memory belongs"),
                     );
                 }
                 Place::Host(_) | Place::Staged(_) => {}
@@ -105,20 +88,13 @@ impl Copy {
             for y in 0..self.height {
                 let from = z * self.source_steps[1] + y * self.source_steps[0];
                 let to = z * self.target_steps[1] + y * self.target_steps[0];
-                self.row(memory, from, to, &mut row)
-                    .map_err(|e| late(&e, "a copy"))?;
+                self.row(memory, from, to, &mut row).map_err(|e| late(&e, "a copy"))?;
             }
         }
         Ok(())
     }
 
-    fn row(
-        &self,
-        memory: &Memory,
-        from: u64,
-        to: u64,
-        buffer: &mut Vec<u8>,
-    ) -> Result<(), MemoryError> {
+    fn row(&self, memory: &Memory, from: u64, to: u64, buffer: &mut Vec<u8>) -> Result<(), MemoryError> {
         let n = self.width as usize;
         if n == 0 {
             return Ok(());
@@ -129,8 +105,7 @@ impl Copy {
             }
             (Place::Device(a), Place::Host(b)) => {
                 // SAFETY: the program gave this host range as the destination.
-                let out =
-                    unsafe { std::slice::from_raw_parts_mut((b + to as usize) as *mut u8, n) };
+                let out = unsafe { std::slice::from_raw_parts_mut((b + to as usize) as *mut u8, n) };
                 return memory.read(a + from, out);
             }
             (Place::Device(a), Place::Staged(_)) => {
@@ -177,17 +152,10 @@ impl Fill {
         if self.height > 1 && self.pitch < self.width.saturating_mul(size) {
             return refuse(INVALID_VALUE, "the pitch is less than a row");
         }
-        if !self.address.is_multiple_of(size)
-            || (self.height > 1 && !self.pitch.is_multiple_of(size))
-        {
-            return refuse(
-                INVALID_VALUE,
-                format!("address and pitch must be multiples of the element size, {size}"),
-            );
+        if !self.address.is_multiple_of(size) || (self.height > 1 && !self.pitch.is_multiple_of(size)) {
+            return refuse(INVALID_VALUE, format!("address and pitch must be multiples of the element size, {size}"));
         }
-        let bytes = (self.height - 1)
-            .saturating_mul(self.pitch)
-            .saturating_add(self.width.saturating_mul(size));
+        let bytes = (self.height - 1).saturating_mul(self.pitch).saturating_add(self.width.saturating_mul(size));
         check_range(memory, self.address, bytes, "destination")
     }
 
@@ -195,9 +163,7 @@ impl Fill {
     pub fn run(&self, memory: &Memory) -> Answer {
         for y in 0..self.height {
             if self.width > 0 {
-                memory
-                    .set(self.address + y * self.pitch, &self.pattern, self.width)
-                    .map_err(|e| late(&e, "a fill"))?;
+                memory.set(self.address + y * self.pitch, &self.pattern, self.width).map_err(|e| late(&e, "a fill"))?;
             }
         }
         Ok(())
@@ -206,9 +172,7 @@ impl Fill {
 
 /// Refuses a range that does not lie inside one live allocation.
 pub fn check_range(memory: &Memory, address: u64, bytes: u64, what: &str) -> Answer {
-    let inside = memory
-        .find(address)
-        .is_some_and(|a| bytes <= a.size - (address - a.base));
+    let inside = memory.find(address).is_some_and(|a| bytes <= a.size - (address - a.base));
     if inside {
         return Ok(());
     }
@@ -217,15 +181,9 @@ pub fn check_range(memory: &Memory, address: u64, bytes: u64, what: &str) -> Ans
     } else {
         "not a device address at all: a host pointer?".into()
     };
-    refuse(
-        INVALID_VALUE,
-        format!("the {what} of {bytes} bytes at {address:#x} is not device memory ({place})"),
-    )
+    refuse(INVALID_VALUE, format!("the {what} of {bytes} bytes at {address:#x} is not device memory ({place})"))
 }
 
 fn late(error: &MemoryError, what: &str) -> Refusal {
-    Refusal {
-        code: ILLEGAL_ADDRESS,
-        message: format!("{what} queued on a stream failed when it ran: {error}"),
-    }
+    Refusal { code: ILLEGAL_ADDRESS, message: format!("{what} queued on a stream failed when it ran: {error}") }
 }

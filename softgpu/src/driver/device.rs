@@ -27,25 +27,11 @@ pub extern "C" fn cuInit(flags: u32) -> CuResult {
         let driver = DRIVER.get_or_init(|| {
             fresh = true;
             let memory = Memory::new(config.memory);
-            let mut state = State {
-                random: config.options.seed,
-                ..State::default()
-            };
+            let mut state = State { random: config.options.seed, ..State::default() };
             let pool = state.handle(Kind::Pool);
-            state.pools.insert(
-                pool,
-                Pool {
-                    default: true,
-                    ..Pool::default()
-                },
-            );
+            state.pools.insert(pool, Pool { default: true, ..Pool::default() });
             (state.default_pool, state.current_pool) = (pool, pool);
-            Driver {
-                config: Mutex::new(config.clone()),
-                memory,
-                state: Mutex::new(state),
-                changed: Default::default(),
-            }
+            Driver { config: Mutex::new(config.clone()), memory, state: Mutex::new(state), changed: Default::default() }
         });
         if fresh {
             if config.idle_ms > 0 {
@@ -67,10 +53,7 @@ pub extern "C" fn cuDriverGetVersion(version: *mut i32) -> CuResult {
 fn one_device(device: i32) -> Answer<&'static Driver> {
     let driver = driver()?;
     if device != 0 {
-        return refuse(
-            INVALID_DEVICE,
-            format!("device {device}; softgpu has one, number 0"),
-        );
+        return refuse(INVALID_DEVICE, format!("device {device}; softgpu has one, number 0"));
     }
     Ok(driver)
 }
@@ -111,20 +94,14 @@ pub extern "C" fn cuDeviceGetName(name: *mut c_char, length: i32, device: i32) -
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuDeviceGetAttribute(value: *mut i32, attribute: i32, device: i32) -> CuResult {
-    call("cuDeviceGetAttribute", || {
-        match one_device(device)?.config().profile.attribute(attribute) {
-            Some(v) => store(value, v, "value"),
-            None => refuse(INVALID_VALUE, format!("{attribute} is no device attribute")),
-        }
+    call("cuDeviceGetAttribute", || match one_device(device)?.config().profile.attribute(attribute) {
+        Some(v) => store(value, v, "value"),
+        None => refuse(INVALID_VALUE, format!("{attribute} is no device attribute")),
     })
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuDeviceComputeCapability(
-    major: *mut i32,
-    minor: *mut i32,
-    device: i32,
-) -> CuResult {
+pub extern "C" fn cuDeviceComputeCapability(major: *mut i32, minor: *mut i32, device: i32) -> CuResult {
     call("cuDeviceComputeCapability", || {
         let (a, b) = one_device(device)?.config().profile.capability();
         store(major, a as i32, "major")?;
@@ -164,10 +141,7 @@ pub extern "C" fn cuDeviceGetPCIBusId(text: *mut c_char, length: i32, device: i3
         one_device(device)?;
         let id = c"0000:01:00.0".to_bytes_with_nul();
         if text.is_null() || (length as usize) < id.len() {
-            return refuse(
-                INVALID_VALUE,
-                "no room for the identifier: 13 bytes are needed",
-            );
+            return refuse(INVALID_VALUE, "no room for the identifier: 13 bytes are needed");
         }
         // SAFETY: the buffer is large enough.
         unsafe { std::ptr::copy_nonoverlapping(id.as_ptr(), text.cast(), id.len()) };
@@ -185,10 +159,7 @@ pub extern "C" fn cuDeviceGetByPCIBusId(device: *mut i32, text: *const c_char) -
         // SAFETY: a C string, by the API.
         let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
         if !text.ends_with("01:00.0") && !text.ends_with("01:00") {
-            return refuse(
-                INVALID_DEVICE,
-                format!("no device at {text}; softgpu's is at 0000:01:00.0"),
-            );
+            return refuse(INVALID_DEVICE, format!("no device at {text}; softgpu's is at 0000:01:00.0"));
         }
         store(device, 0, "device")
     })
@@ -205,9 +176,7 @@ pub extern "C" fn cuDeviceCanAccessPeer(can: *mut i32, device: i32, peer: i32) -
 
 fn error_text(code: CuResult, out: *mut *const c_char, which: usize) -> CuResult {
     let found = describe(code);
-    let text = found.map_or(std::ptr::null(), |(name, text)| {
-        [name, text][which].as_ptr()
-    });
+    let text = found.map_or(std::ptr::null(), |(name, text)| [name, text][which].as_ptr());
     if out.is_null() {
         return INVALID_VALUE;
     }

@@ -17,10 +17,7 @@ pub type Answer<T = ()> = Result<T, Refusal>;
 
 /// A refusal with its reason.
 pub fn refuse<T>(code: CuResult, message: impl Into<String>) -> Answer<T> {
-    Err(Refusal {
-        code,
-        message: message.into(),
-    })
+    Err(Refusal { code, message: message.into() })
 }
 
 thread_local! {
@@ -49,9 +46,7 @@ pub fn call(name: &'static str, body: impl FnOnce() -> Answer) -> CuResult {
             refusal.code
         }
         Err(_) => {
-            log(&format!(
-                "{name}: CUDA_ERROR_UNKNOWN: softgpu itself failed; please report it with the message above"
-            ));
+            log(&format!("{name}: CUDA_ERROR_UNKNOWN: softgpu itself failed; please report it with the message above"));
             errors::UNKNOWN
         }
     }
@@ -84,9 +79,7 @@ pub fn last_message() -> String {
 pub fn unsupported(name: &'static str) -> CuResult {
     let mut said = SAID.lock().unwrap_or_else(|p| p.into_inner());
     if said.get_or_insert_with(HashSet::new).insert(name) {
-        log(&format!(
-            "{name}: CUDA_ERROR_NOT_SUPPORTED: softgpu does not have this entry point"
-        ));
+        log(&format!("{name}: CUDA_ERROR_NOT_SUPPORTED: softgpu does not have this entry point"));
     }
     errors::NOT_SUPPORTED
 }

@@ -48,17 +48,12 @@ pub const UNKNOWN: CuResult = 999;
 
 /// Name and description of a code, or `None` for a number that is no error code.
 pub fn describe(code: CuResult) -> Option<(&'static CStr, &'static CStr)> {
-    TABLE
-        .iter()
-        .find(|row| row.0 == code)
-        .map(|row| (row.1, row.2))
+    TABLE.iter().find(|row| row.0 == code).map(|row| (row.1, row.2))
 }
 
 /// The name of a code as text, for messages.
 pub fn name(code: CuResult) -> &'static str {
-    describe(code).map_or("an unknown error code", |(name, _)| {
-        name.to_str().expect("names are ASCII")
-    })
+    describe(code).map_or("an unknown error code", |(name, _)| name.to_str().expect("names are ASCII"))
 }
 
 const TABLE: &[(CuResult, &CStr, &CStr)] = &[

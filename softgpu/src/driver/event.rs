@@ -20,13 +20,7 @@ pub extern "C" fn cuEventCreate(out: *mut Handle, flags: u32) -> CuResult {
             return refuse(INVALID_VALUE, "event is a null pointer");
         }
         let handle = state.handle(Kind::Event);
-        let event = Event {
-            context,
-            timed: flags & 2 == 0,
-            last: None,
-            time: None,
-            captured: None,
-        };
+        let event = Event { context, timed: flags & 2 == 0, last: None, time: None, captured: None };
         state.events.insert(handle, event);
         store(out, handle, "event")
     })
@@ -35,10 +29,7 @@ pub extern "C" fn cuEventCreate(out: *mut Handle, flags: u32) -> CuResult {
 fn known(state: &State, event: Handle) -> Answer<&Event> {
     match state.events.get(&event) {
         Some(event) => Ok(event),
-        None => refuse(
-            INVALID_HANDLE,
-            format!("{event:#x} is no event, or a destroyed one"),
-        ),
+        None => refuse(INVALID_HANDLE, format!("{event:#x} is no event, or a destroyed one")),
     }
 }
 
@@ -56,16 +47,10 @@ fn record(event: Handle, stream: Handle) -> Answer {
     let (driver, mut state, context) = enter()?;
     let stream = resolve(&mut state, context, stream)?;
     if known(&state, event)?.context != state.streams[&stream].context {
-        return refuse(
-            INVALID_HANDLE,
-            "event and stream belong to different contexts",
-        );
+        return refuse(INVALID_HANDLE, "event and stream belong to different contexts");
     }
     if let Some(capture) = state.capture_of(stream)? {
-        let nodes = state.captures[&capture].fronts[&stream]
-            .iter()
-            .copied()
-            .collect();
+        let nodes = state.captures[&capture].fronts[&stream].iter().copied().collect();
         let entry = state.events.get_mut(&event).expect("known");
         entry.captured = Some((capture, nodes));
         return Ok(());
@@ -88,10 +73,7 @@ pub extern "C" fn cuEventRecord(event: Handle, stream: Handle) -> CuResult {
 pub extern "C" fn cuEventRecordWithFlags(event: Handle, stream: Handle, flags: u32) -> CuResult {
     call("cuEventRecordWithFlags", || {
         if flags != 0 {
-            return refuse(
-                NOT_SUPPORTED,
-                "softgpu has no external event nodes in captures",
-            );
+            return refuse(NOT_SUPPORTED, "softgpu has no external event nodes in captures");
         }
         record(event, stream)
     })
@@ -102,10 +84,7 @@ fn not_captured(state: &mut State, event: Handle) -> Answer {
         if let Some(capture) = state.captures.get_mut(&capture) {
             capture.invalid = true;
         }
-        return refuse(
-            CAPTURED_EVENT,
-            "the event was last recorded in a capturing stream; the capture is now invalid",
-        );
+        return refuse(CAPTURED_EVENT, "the event was last recorded in a capturing stream; the capture is now invalid");
     }
     Ok(())
 }
@@ -143,10 +122,7 @@ fn elapsed(out: *mut f32, start: Handle, end: Handle) -> Answer {
         not_captured(&mut state, event)?;
         let entry = known(&state, event)?;
         if !entry.timed {
-            return refuse(
-                INVALID_HANDLE,
-                "an event was created with CU_EVENT_DISABLE_TIMING",
-            );
+            return refuse(INVALID_HANDLE, "an event was created with CU_EVENT_DISABLE_TIMING");
         }
         let Some(id) = entry.last else {
             return refuse(INVALID_HANDLE, "an event has not been recorded");

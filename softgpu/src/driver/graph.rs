@@ -54,20 +54,12 @@ pub struct Exec {
 
 impl Graph {
     pub fn new(context: Handle) -> Graph {
-        Graph {
-            context,
-            nodes: BTreeMap::new(),
-        }
+        Graph { context, nodes: BTreeMap::new() }
     }
 
     /// The nodes as work with positions for handles, or `None` when they go round in a circle.
     fn plan(&self) -> Option<Plan> {
-        let position: HashMap<Handle, usize> = self
-            .nodes
-            .keys()
-            .enumerate()
-            .map(|(i, h)| (*h, i))
-            .collect();
+        let position: HashMap<Handle, usize> = self.nodes.keys().enumerate().map(|(i, h)| (*h, i)).collect();
         let mut nodes = Vec::new();
         for node in self.nodes.values() {
             let after = node.after.iter().filter_map(|h| position.get(h).copied());
@@ -78,9 +70,7 @@ impl Graph {
             nodes.push((work, after.collect::<Vec<usize>>()));
         }
         let mut done = vec![false; nodes.len()];
-        while let Some(i) =
-            (0..nodes.len()).find(|&i| !done[i] && nodes[i].1.iter().all(|&d| done[d]))
-        {
+        while let Some(i) = (0..nodes.len()).find(|&i| !done[i] && nodes[i].1.iter().all(|&d| done[d])) {
             done[i] = true;
         }
         done.iter().all(|d| *d).then_some(Plan { nodes })
@@ -102,30 +92,20 @@ fn kind(node: &Node) -> i32 {
 fn known_graph(state: &State, graph: Handle) -> Answer<&Graph> {
     match state.graphs.get(&graph) {
         Some(graph) => Ok(graph),
-        None => refuse(
-            INVALID_VALUE,
-            format!("{graph:#x} is no graph, or a destroyed one"),
-        ),
+        None => refuse(INVALID_VALUE, format!("{graph:#x} is no graph, or a destroyed one")),
     }
 }
 
 fn known_exec(state: &mut State, exec: Handle) -> Answer<&mut Exec> {
     match state.execs.get_mut(&exec) {
         Some(exec) => Ok(exec),
-        None => refuse(
-            INVALID_VALUE,
-            format!("{exec:#x} is no executable graph, or a destroyed one"),
-        ),
+        None => refuse(INVALID_VALUE, format!("{exec:#x} is no executable graph, or a destroyed one")),
     }
 }
 
 /// The graph a node is in.
 fn graph_of(state: &mut State, node: Handle) -> Answer<&mut Graph> {
-    match state
-        .graphs
-        .values_mut()
-        .find(|g| g.nodes.contains_key(&node))
-    {
+    match state.graphs.values_mut().find(|g| g.nodes.contains_key(&node)) {
         Some(graph) => Ok(graph),
         None => refuse(INVALID_VALUE, format!("{node:#x} is a node of no graph")),
     }
@@ -171,10 +151,7 @@ pub extern "C" fn cuGraphClone(out: *mut Handle, graph: Handle) -> CuResult {
             }
             (fresh[handle], node)
         });
-        let copy = Graph {
-            context: old.context,
-            nodes: nodes.collect(),
-        };
+        let copy = Graph { context: old.context, nodes: nodes.collect() };
         let handle = state.handle(Kind::Graph);
         state.graphs.insert(handle, copy);
         store(out, handle, "graph")

@@ -40,35 +40,16 @@ impl Launch {
         extra: *const *const c_void,
     ) -> Answer<Launch> {
         let Some(f) = state.functions.get(&function) else {
-            return refuse(
-                INVALID_HANDLE,
-                format!("{function:#x} is no function, or its module has been unloaded"),
-            );
+            return refuse(INVALID_HANDLE, format!("{function:#x} is no function, or its module has been unloaded"));
         };
         if f.context != context {
-            return refuse(
-                INVALID_HANDLE,
-                format!(
-                    "kernel {} belongs to a context that is not current",
-                    f.info.name
-                ),
-            );
+            return refuse(INVALID_HANDLE, format!("kernel {} belongs to a context that is not current", f.info.name));
         }
         // SAFETY: passed on.
         let params = unsafe { pack(&f.info, params, extra)? };
-        let config = LaunchConfig {
-            grid: shape.grid,
-            block: shape.block,
-            dynamic_shared: shape.shared,
-            params,
-        };
+        let config = LaunchConfig { grid: shape.grid, block: shape.block, dynamic_shared: shape.shared, params };
         check(profile, f, &config)?;
-        Ok(Launch {
-            function,
-            info: f.info.clone(),
-            data: f.data.clone(),
-            config,
-        })
+        Ok(Launch { function, info: f.info.clone(), data: f.data.clone(), config })
     }
 
     /// Runs the kernel and keeps what the checks found.
@@ -98,10 +79,9 @@ impl Launch {
         state.counters.extend(report.counters);
         let outcome = match report.fault {
             None => Ok(()),
-            Some(fault) => Err(Refusal {
-                code: code_of(&fault),
-                message: format!("kernel {}: {fault}", self.info.name),
-            }),
+            Some(fault) => {
+                Err(Refusal { code: code_of(&fault), message: format!("kernel {}: {fault}", self.info.name) })
+            }
         };
         (state, outcome)
     }
@@ -144,18 +124,11 @@ fn check(profile: &Profile, f: &Function, config: &LaunchConfig) -> Answer {
 
 /// Gathers the arguments at the kernel's offsets, from an array of pointers or from one buffer
 /// (`CU_LAUNCH_PARAM_BUFFER_POINTER` 1, `CU_LAUNCH_PARAM_BUFFER_SIZE` 2, `CU_LAUNCH_PARAM_END` 0).
-unsafe fn pack(
-    info: &KernelInfo,
-    params: *const *const c_void,
-    extra: *const *const c_void,
-) -> Answer<Vec<u8>> {
+unsafe fn pack(info: &KernelInfo, params: *const *const c_void, extra: *const *const c_void) -> Answer<Vec<u8>> {
     let name = &info.name;
     let mut bytes = vec![0; info.param_bytes as usize];
     if !params.is_null() && !extra.is_null() {
-        return refuse(
-            INVALID_VALUE,
-            format!("kernel {name}: both kernelParams and extra are given"),
-        );
+        return refuse(INVALID_VALUE, format!("kernel {name}: both kernelParams and extra are given"));
     }
     if !extra.is_null() {
         let (mut buffer, mut size) = (std::ptr::null::<u8>(), None);
@@ -169,10 +142,7 @@ unsafe fn pack(
                 // SAFETY: a pointer to a size_t, by the API.
                 2 => size = Some(unsafe { *value.cast::<usize>() }),
                 other => {
-                    return refuse(
-                        INVALID_VALUE,
-                        format!("kernel {name}: {other} is no key of extra"),
-                    );
+                    return refuse(INVALID_VALUE, format!("kernel {name}: {other} is no key of extra"));
                 }
             }
             at += 2;
@@ -186,10 +156,7 @@ unsafe fn pack(
             other => {
                 return refuse(
                     INVALID_VALUE,
-                    format!(
-                        "kernel {name} takes {} bytes of parameters, the buffer has {other:?}",
-                        bytes.len()
-                    ),
+                    format!("kernel {name} takes {} bytes of parameters, the buffer has {other:?}", bytes.len()),
                 );
             }
         }
@@ -197,20 +164,14 @@ unsafe fn pack(
     if params.is_null() && !info.params.is_empty() {
         return refuse(
             INVALID_VALUE,
-            format!(
-                "kernel {name} takes {} parameters and none are given",
-                info.params.len()
-            ),
+            format!("kernel {name} takes {} parameters and none are given", info.params.len()),
         );
     }
     for (i, p) in info.params.iter().enumerate() {
         // SAFETY: one pointer for each parameter, by the API.
         let from = unsafe { *params.add(i) };
         if from.is_null() {
-            return refuse(
-                INVALID_VALUE,
-                format!("kernel {name}: the pointer to parameter {i} is null"),
-            );
+            return refuse(INVALID_VALUE, format!("kernel {name}: the pointer to parameter {i} is null"));
         }
         let to = &mut bytes[p.offset as usize..(p.offset + p.size) as usize];
         // SAFETY: each points to a value of the parameter's size.

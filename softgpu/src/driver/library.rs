@@ -25,20 +25,12 @@ pub struct Kernel {
 fn known(state: &State, library: Handle) -> Answer<&Library> {
     match state.libraries.get(&library) {
         Some(library) => Ok(library),
-        None => refuse(
-            INVALID_HANDLE,
-            format!("{library:#x} is no library, or an unloaded one"),
-        ),
+        None => refuse(INVALID_HANDLE, format!("{library:#x} is no library, or an unloaded one")),
     }
 }
 
 /// The library's module in a context; loaded when it is used there for the first time.
-fn module_in(
-    driver: &Driver,
-    state: &mut State,
-    library: Handle,
-    context: Handle,
-) -> Answer<Handle> {
+fn module_in(driver: &Driver, state: &mut State, library: Handle, context: Handle) -> Answer<Handle> {
     let entry = known(state, library)?;
     if let Some(module) = entry.modules.get(&context)
         && state.modules.contains_key(module)
@@ -54,12 +46,7 @@ fn module_in(
 }
 
 /// The function that a handle means in a context: itself, or that of a library's kernel.
-pub fn function_of(
-    driver: &Driver,
-    state: &mut State,
-    context: Handle,
-    handle: Handle,
-) -> Answer<Handle> {
+pub fn function_of(driver: &Driver, state: &mut State, context: Handle, handle: Handle) -> Answer<Handle> {
     let Some(kernel) = state.kernels.get(&handle) else {
         return Ok(handle);
     };
@@ -78,11 +65,7 @@ fn load(out: *mut Handle, image: *const c_void) -> Answer {
     let mut names: Vec<String> = state.modules[&module].functions.keys().cloned().collect();
     names.sort_unstable();
     let library = state.handle(Kind::Library);
-    let entry = Library {
-        text,
-        modules: HashMap::from([(context, module)]),
-        names,
-    };
+    let entry = Library { text, modules: HashMap::from([(context, module)]), names };
     state.libraries.insert(library, entry);
     store(out, library, "library")
 }
@@ -127,39 +110,22 @@ pub extern "C" fn cuLibraryUnload(library: Handle) -> CuResult {
 }
 
 fn kernel_handle(state: &mut State, library: Handle, name: &str) -> Answer<Handle> {
-    let found = state
-        .kernels
-        .iter()
-        .find(|(_, k)| k.library == library && k.name == name);
+    let found = state.kernels.iter().find(|(_, k)| k.library == library && k.name == name);
     if let Some((handle, _)) = found {
         return Ok(*handle);
     }
     let names = &known(state, library)?.names;
     if !names.iter().any(|n| n == name) {
-        return refuse(
-            NOT_FOUND,
-            format!(
-                "the library has no kernel `{name}`; it has {}",
-                names.join(", ")
-            ),
-        );
+        return refuse(NOT_FOUND, format!("the library has no kernel `{name}`; it has {}", names.join(", ")));
     }
     let handle = state.handle(Kind::Kernel);
-    let kernel = Kernel {
-        library,
-        name: name.to_string(),
-        c_name: CString::new(name).unwrap_or_default(),
-    };
+    let kernel = Kernel { library, name: name.to_string(), c_name: CString::new(name).unwrap_or_default() };
     state.kernels.insert(handle, kernel);
     Ok(handle)
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuLibraryGetKernel(
-    out: *mut Handle,
-    library: Handle,
-    name: *const c_char,
-) -> CuResult {
+pub extern "C" fn cuLibraryGetKernel(out: *mut Handle, library: Handle, name: *const c_char) -> CuResult {
     call("cuLibraryGetKernel", || {
         let mut state = driver()?.lock();
         let kernel = kernel_handle(&mut state, library, name_of(name)?)?;
@@ -176,11 +142,7 @@ pub extern "C" fn cuLibraryGetKernelCount(count: *mut u32, library: Handle) -> C
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuLibraryEnumerateKernels(
-    out: *mut Handle,
-    room: u32,
-    library: Handle,
-) -> CuResult {
+pub extern "C" fn cuLibraryEnumerateKernels(out: *mut Handle, room: u32, library: Handle) -> CuResult {
     call("cuLibraryEnumerateKernels", || {
         let mut state = driver()?.lock();
         let names = known(&state, library)?.names.clone();
@@ -225,10 +187,7 @@ pub extern "C" fn cuLibraryGetGlobal(
 fn known_kernel(state: &State, kernel: Handle) -> Answer<&Kernel> {
     match state.kernels.get(&kernel) {
         Some(kernel) => Ok(kernel),
-        None => refuse(
-            INVALID_HANDLE,
-            format!("{kernel:#x} is no kernel, or its library has been unloaded"),
-        ),
+        None => refuse(INVALID_HANDLE, format!("{kernel:#x} is no kernel, or its library has been unloaded")),
     }
 }
 
@@ -263,19 +222,11 @@ fn one_device(device: i32) -> Answer {
     if device == 0 {
         return Ok(());
     }
-    refuse(
-        INVALID_DEVICE,
-        format!("device {device}; softgpu has one, number 0"),
-    )
+    refuse(INVALID_DEVICE, format!("device {device}; softgpu has one, number 0"))
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuKernelGetAttribute(
-    out: *mut i32,
-    attribute: i32,
-    kernel: Handle,
-    device: i32,
-) -> CuResult {
+pub extern "C" fn cuKernelGetAttribute(out: *mut i32, attribute: i32, kernel: Handle, device: i32) -> CuResult {
     call("cuKernelGetAttribute", || {
         one_device(device)?;
         let (driver, mut state, context) = enter()?;
@@ -287,12 +238,7 @@ pub extern "C" fn cuKernelGetAttribute(
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuKernelSetAttribute(
-    attribute: i32,
-    value: i32,
-    kernel: Handle,
-    device: i32,
-) -> CuResult {
+pub extern "C" fn cuKernelSetAttribute(attribute: i32, value: i32, kernel: Handle, device: i32) -> CuResult {
     call("cuKernelSetAttribute", || {
         one_device(device)?;
         let (driver, mut state, context) = enter()?;
@@ -324,12 +270,7 @@ fn parameters(kernel: Handle) -> Answer<(Locked, std::sync::Arc<crate::exec::Ker
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuKernelGetParamInfo(
-    kernel: Handle,
-    index: usize,
-    offset: *mut usize,
-    size: *mut usize,
-) -> CuResult {
+pub extern "C" fn cuKernelGetParamInfo(kernel: Handle, index: usize, offset: *mut usize, size: *mut usize) -> CuResult {
     call("cuKernelGetParamInfo", || {
         let (_state, info) = parameters(kernel)?;
         let Some(p) = info.params.get(index) else {

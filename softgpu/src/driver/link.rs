@@ -20,10 +20,7 @@ pub struct Link {
 fn known(state: &mut State, link: Handle) -> Answer<&mut Link> {
     match state.links.get_mut(&link) {
         Some(link) => Ok(link),
-        None => refuse(
-            INVALID_HANDLE,
-            format!("{link:#x} is no linker, or a destroyed one"),
-        ),
+        None => refuse(INVALID_HANDLE, format!("{link:#x} is no linker, or a destroyed one")),
     }
 }
 
@@ -62,10 +59,7 @@ pub extern "C" fn cuLinkAddData_v2(
             return refuse(INVALID_VALUE, "the data is a null pointer");
         }
         if kind != 1 {
-            return refuse(
-                NO_BINARY_FOR_GPU,
-                format!("linker input of type {kind}; softgpu links PTX (1) only"),
-            );
+            return refuse(NO_BINARY_FOR_GPU, format!("linker input of type {kind}; softgpu links PTX (1) only"));
         }
         // SAFETY: `size` bytes, by the API.
         let bytes = unsafe { std::slice::from_raw_parts(data.cast::<u8>(), size) };
@@ -76,11 +70,7 @@ pub extern "C" fn cuLinkAddData_v2(
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuLinkComplete(
-    link: Handle,
-    out: *mut *const c_void,
-    size: *mut usize,
-) -> CuResult {
+pub extern "C" fn cuLinkComplete(link: Handle, out: *mut *const c_void, size: *mut usize) -> CuResult {
     call("cuLinkComplete", || {
         let (_, mut state, _) = enter()?;
         let link = known(&mut state, link)?;

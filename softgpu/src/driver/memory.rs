@@ -20,10 +20,7 @@ fn refusal(error: MemoryError) -> Refusal {
         MemoryError::OutOfMemory { .. } | MemoryError::NotShared { .. } => OUT_OF_MEMORY,
         _ => INVALID_VALUE,
     };
-    Refusal {
-        code,
-        message: error.to_string(),
-    }
+    Refusal { code, message: error.to_string() }
 }
 
 /// What an allocation is made by.
@@ -34,13 +31,7 @@ enum Origin {
     Managed,
 }
 
-fn allocate(
-    driver: &Driver,
-    state: &mut State,
-    context: Handle,
-    bytes: usize,
-    origin: Origin,
-) -> Answer<u64> {
+fn allocate(driver: &Driver, state: &mut State, context: Handle, bytes: usize, origin: Origin) -> Answer<u64> {
     let (call, pool) = match origin {
         Origin::Plain => ("cuMemAlloc", None),
         Origin::Pool(pool) => ("cuMemAllocAsync", Some(pool)),
@@ -57,13 +48,7 @@ fn allocate(
         pool.used += bytes;
         pool.high = pool.high.max(pool.used);
     }
-    let entry = Linear {
-        context,
-        bytes,
-        pool,
-        freeing: false,
-        label,
-    };
+    let entry = Linear { context, bytes, pool, freeing: false, label };
     state.linear.insert(address, entry);
     Ok(address)
 }
@@ -73,10 +58,7 @@ impl Driver {
     pub fn release(&self, state: &mut State, address: u64) -> Answer {
         let Some(entry) = state.linear.remove(&address) else {
             let place = self.memory.describe(address);
-            return refuse(
-                INVALID_VALUE,
-                format!("{address:#x} is not the start of an allocation ({place})"),
-            );
+            return refuse(INVALID_VALUE, format!("{address:#x} is not the start of an allocation ({place})"));
         };
         if let Some(pool) = entry.pool.and_then(|p| state.pools.get_mut(&p)) {
             pool.used -= entry.bytes;
@@ -108,10 +90,7 @@ pub extern "C" fn cuMemAllocPitch_v2(
         let (driver, mut state, context) = enter()?;
         state.not_while_capturing("cuMemAllocPitch")?;
         if !matches!(element, 4 | 8 | 16) {
-            return refuse(
-                INVALID_VALUE,
-                format!("an element of {element} bytes; 4, 8 or 16 are possible"),
-            );
+            return refuse(INVALID_VALUE, format!("an element of {element} bytes; 4, 8 or 16 are possible"));
         }
         let row = width.next_multiple_of(512);
         let Some(bytes) = row.checked_mul(height) else {
@@ -142,10 +121,7 @@ pub extern "C" fn cuMemFree_v2(address: u64) -> CuResult {
                 );
             }
             Some(entry) if entry.context != context => {
-                return refuse(
-                    INVALID_VALUE,
-                    format!("{address:#x} belongs to a context that is not current"),
-                );
+                return refuse(INVALID_VALUE, format!("{address:#x} belongs to a context that is not current"));
             }
             Some(entry) if entry.pool.is_none() => state = driver.drain(state, context),
             _ => {}
@@ -158,16 +134,10 @@ pub extern "C" fn cuMemFree_v2(address: u64) -> CuResult {
 fn alloc_async(out: *mut u64, bytes: usize, pool: Option<Handle>, stream: Handle) -> Answer {
     let (driver, mut state, context) = enter()?;
     let stream = super::queue::resolve(&mut state, context, stream)?;
-    state.not_captured(
-        stream,
-        "softgpu has no memory nodes in graphs: allocate before the capture",
-    )?;
+    state.not_captured(stream, "softgpu has no memory nodes in graphs: allocate before the capture")?;
     let pool = pool.unwrap_or(state.current_pool);
     if !state.pools.contains_key(&pool) {
-        return refuse(
-            INVALID_VALUE,
-            format!("{pool:#x} is no memory pool, or a destroyed one"),
-        );
+        return refuse(INVALID_VALUE, format!("{pool:#x} is no memory pool, or a destroyed one"));
     }
     let first = allocate(driver, &mut state, context, bytes, Origin::Pool(pool));
     let address = match first {
@@ -187,15 +157,8 @@ pub extern "C" fn cuMemAllocAsync(out: *mut u64, bytes: usize, stream: Handle) -
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuMemAllocFromPoolAsync(
-    out: *mut u64,
-    bytes: usize,
-    pool: Handle,
-    stream: Handle,
-) -> CuResult {
-    call("cuMemAllocFromPoolAsync", || {
-        alloc_async(out, bytes, Some(pool), stream)
-    })
+pub extern "C" fn cuMemAllocFromPoolAsync(out: *mut u64, bytes: usize, pool: Handle, stream: Handle) -> CuResult {
+    call("cuMemAllocFromPoolAsync", || alloc_async(out, bytes, Some(pool), stream))
 }
 
 /// Frees when the stream gets there.
@@ -209,27 +172,14 @@ pub extern "C" fn cuMemFreeAsync(address: u64, stream: Handle) -> CuResult {
         match state.linear.get_mut(&address) {
             None => {
                 let place = driver.memory.describe(address);
-                return refuse(
-                    INVALID_VALUE,
-                    format!("{address:#x} is not the start of an allocation ({place})"),
-                );
+                return refuse(INVALID_VALUE, format!("{address:#x} is not the start of an allocation ({place})"));
             }
             Some(entry) if entry.freeing => {
-                return refuse(
-                    INVALID_VALUE,
-                    format!("{address:#x} was freed before: a double free"),
-                );
+                return refuse(INVALID_VALUE, format!("{address:#x} was freed before: a double free"));
             }
             Some(_) => {}
         }
-        let (mut state, _) = submit(
-            driver,
-            state,
-            context,
-            stream,
-            Work::Free(address),
-            "cuMemFreeAsync",
-        )?;
+        let (mut state, _) = submit(driver, state, context, stream, Work::Free(address), "cuMemFreeAsync")?;
         if let Some(entry) = state.linear.get_mut(&address) {
             entry.freeing = true;
         }
@@ -248,11 +198,7 @@ pub extern "C" fn cuMemGetInfo_v2(free: *mut usize, total: *mut usize) -> CuResu
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuMemGetAddressRange_v2(
-    base: *mut u64,
-    bytes: *mut usize,
-    address: u64,
-) -> CuResult {
+pub extern "C" fn cuMemGetAddressRange_v2(base: *mut u64, bytes: *mut usize, address: u64) -> CuResult {
     call("cuMemGetAddressRange_v2", || {
         let (driver, _state, _) = enter()?;
         let Some(found) = driver.memory.find(address) else {
@@ -266,20 +212,12 @@ pub extern "C" fn cuMemGetAddressRange_v2(
 
 /// Device and registered host memory only; other pointers are unknown to a driver.
 #[unsafe(no_mangle)]
-pub extern "C" fn cuPointerGetAttribute(
-    out: *mut c_void,
-    attribute: i32,
-    address: u64,
-) -> CuResult {
+pub extern "C" fn cuPointerGetAttribute(out: *mut c_void, attribute: i32, address: u64) -> CuResult {
     call("cuPointerGetAttribute", || {
         let driver = driver()?;
         let state = driver.lock();
         let device = driver.memory.find(address);
-        let pinned = state
-            .pinned
-            .range(..=address)
-            .next_back()
-            .filter(|(base, p)| address - **base < p.bytes);
+        let pinned = state.pinned.range(..=address).next_back().filter(|(base, p)| address - **base < p.bytes);
         let (base, size, context, kind) = match (&device, pinned) {
             (Some(a), _) => {
                 let owner = state.linear.get(&a.base).map_or(0, |l| l.context);
@@ -287,10 +225,7 @@ pub extern "C" fn cuPointerGetAttribute(
             }
             (None, Some((base, p))) => (*base, p.bytes, p.context, 1),
             _ => {
-                return refuse(
-                    INVALID_VALUE,
-                    format!("{address:#x} is no pointer the driver knows"),
-                );
+                return refuse(INVALID_VALUE, format!("{address:#x} is no pointer the driver knows"));
             }
         };
         let managed = device.is_some_and(|a| a.managed);
@@ -305,10 +240,7 @@ pub extern "C" fn cuPointerGetAttribute(
             11 => store(out.cast(), base, "value"),
             12 => store(out.cast(), size as usize, "value"),
             13 => store(out.cast(), 1u32, "value"),
-            _ => refuse(
-                INVALID_VALUE,
-                format!("attribute {attribute} does not apply to this pointer"),
-            ),
+            _ => refuse(INVALID_VALUE, format!("attribute {attribute} does not apply to this pointer")),
         }
     })
 }

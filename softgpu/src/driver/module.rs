@@ -45,11 +45,7 @@ pub fn text(image: *const c_void) -> Answer<String> {
             NO_BINARY_FOR_GPU,
             format!(
                 "the image is {}; softgpu runs PTX text only. Compile with NVRTC to PTX (nvrtcGetPTX, --gpu-architecture=compute_XX)",
-                if wrapper.is_empty() {
-                    "a fatbin wrapper"
-                } else {
-                    wrapper
-                }
+                if wrapper.is_empty() { "a fatbin wrapper" } else { wrapper }
             ),
         );
     }
@@ -62,19 +58,13 @@ pub fn text(image: *const c_void) -> Answer<String> {
 pub fn ptx_of(bytes: &[u8]) -> Answer<String> {
     match std::str::from_utf8(bytes) {
         Ok(text) if text.contains(".version") => Ok(text.to_string()),
-        _ => refuse(
-            INVALID_IMAGE,
-            "the image is neither PTX text nor a known binary",
-        ),
+        _ => refuse(INVALID_IMAGE, "the image is neither PTX text nor a known binary"),
     }
 }
 
 /// `.version A.B` and `.target sm_N` as (10 A + B, N).
 fn versions(ptx: &str) -> (i32, i32) {
-    let after = |key: &str| {
-        ptx.split_once(key)
-            .map_or("", |(_, rest)| rest.trim_start())
-    };
+    let after = |key: &str| ptx.split_once(key).map_or("", |(_, rest)| rest.trim_start());
     let digits = |text: &str| -> i32 {
         let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
         digits.parse().unwrap_or(0)
@@ -92,12 +82,7 @@ fn load(out: *mut Handle, ptx: &str) -> Answer {
 }
 
 /// Loads a text into a context.
-pub fn load_module(
-    driver: &Driver,
-    state: &mut State,
-    context: Handle,
-    ptx: &str,
-) -> Answer<Handle> {
+pub fn load_module(driver: &Driver, state: &mut State, context: Handle, ptx: &str) -> Answer<Handle> {
     state.not_while_capturing("loading a module")?;
     let config = driver.config();
     let profile = config.profile;
@@ -114,10 +99,7 @@ pub fn load_module(
             }
         }
     }
-    let data = Arc::new(ModuleData {
-        module,
-        versions: versions(ptx),
-    });
+    let data = Arc::new(ModuleData { module, versions: versions(ptx) });
     let handle = state.handle(Kind::Module);
     let mut functions = HashMap::new();
     for name in data.module.kernel_names() {
@@ -139,11 +121,7 @@ pub fn load_module(
         state.functions.insert(function, entry);
         functions.insert(name.to_string(), function);
     }
-    let entry = LoadedModule {
-        context,
-        data: data.clone(),
-        functions,
-    };
+    let entry = LoadedModule { context, data: data.clone(), functions };
     state.modules.insert(handle, entry);
     Ok(handle)
 }
@@ -171,10 +149,7 @@ pub extern "C" fn cuModuleLoadDataEx(
         {
             // SAFETY: `count` keys and values, by the API.
             let (keys, values) = unsafe {
-                (
-                    std::slice::from_raw_parts(keys, count as usize),
-                    std::slice::from_raw_parts(values, count as usize),
-                )
+                (std::slice::from_raw_parts(keys, count as usize), std::slice::from_raw_parts(values, count as usize))
             };
             let value = |key| keys.iter().position(|k| *k == key).map(|i| values[i]);
             if let (Some(log), Some(size)) = (value(5), value(6))
@@ -196,10 +171,7 @@ pub extern "C" fn cuModuleLoadDataEx(
 #[unsafe(no_mangle)]
 pub extern "C" fn cuModuleLoadFatBinary(_out: *mut Handle, _image: *const c_void) -> CuResult {
     call("cuModuleLoadFatBinary", || {
-        refuse(
-            NO_BINARY_FOR_GPU,
-            "softgpu runs PTX text only; load the PTX with cuModuleLoadData",
-        )
+        refuse(NO_BINARY_FOR_GPU, "softgpu runs PTX text only; load the PTX with cuModuleLoadData")
     })
 }
 
@@ -241,10 +213,7 @@ pub extern "C" fn cuModuleUnload(module: Handle) -> CuResult {
         let mut state = driver.lock();
         state.current_any()?;
         let Some(entry) = state.modules.get(&module) else {
-            return refuse(
-                INVALID_HANDLE,
-                format!("{module:#x} is no module, or an unloaded one"),
-            );
+            return refuse(INVALID_HANDLE, format!("{module:#x} is no module, or an unloaded one"));
         };
         let context = entry.context;
         state.not_while_capturing("unloading a module")?;
@@ -268,19 +237,12 @@ pub fn name_of<'a>(name: *const c_char) -> Answer<&'a str> {
 fn known_module(state: &State, module: Handle) -> Answer<&LoadedModule> {
     match state.modules.get(&module) {
         Some(module) => Ok(module),
-        None => refuse(
-            INVALID_HANDLE,
-            format!("{module:#x} is no module, or an unloaded one"),
-        ),
+        None => refuse(INVALID_HANDLE, format!("{module:#x} is no module, or an unloaded one")),
     }
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuModuleGetFunction(
-    out: *mut Handle,
-    module: Handle,
-    name: *const c_char,
-) -> CuResult {
+pub extern "C" fn cuModuleGetFunction(out: *mut Handle, module: Handle, name: *const c_char) -> CuResult {
     call("cuModuleGetFunction", || {
         let (_, state, _) = enter()?;
         let name = name_of(name)?;
@@ -290,13 +252,7 @@ pub extern "C" fn cuModuleGetFunction(
             None => {
                 let mut names: Vec<&str> = functions.keys().map(String::as_str).collect();
                 names.sort_unstable();
-                refuse(
-                    NOT_FOUND,
-                    format!(
-                        "the module has no kernel `{name}`; it has {}",
-                        names.join(", ")
-                    ),
-                )
+                refuse(NOT_FOUND, format!("the module has no kernel `{name}`; it has {}", names.join(", ")))
             }
         }
     })
@@ -306,11 +262,7 @@ pub extern "C" fn cuModuleGetFunction(
 pub extern "C" fn cuModuleGetFunctionCount(count: *mut u32, module: Handle) -> CuResult {
     call("cuModuleGetFunctionCount", || {
         let (_, state, _) = enter()?;
-        store(
-            count,
-            known_module(&state, module)?.functions.len() as u32,
-            "count",
-        )
+        store(count, known_module(&state, module)?.functions.len() as u32, "count")
     })
 }
 

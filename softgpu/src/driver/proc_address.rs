@@ -31,19 +31,12 @@ fn find(name: &str, version: i32, flags: u64) -> (Option<*const c_void>, i32) {
 }
 
 fn has_stream_variant(name: &str) -> bool {
-    SYMBOLS.iter().any(|s| {
-        s.0.strip_prefix(name)
-            .is_some_and(|rest| rest.ends_with("_ptsz") || rest.ends_with("_ptds"))
-    })
+    SYMBOLS
+        .iter()
+        .any(|s| s.0.strip_prefix(name).is_some_and(|rest| rest.ends_with("_ptsz") || rest.ends_with("_ptds")))
 }
 
-fn look_up(
-    name: *const c_char,
-    out: *mut *const c_void,
-    version: i32,
-    flags: u64,
-    status: *mut i32,
-) -> Answer {
+fn look_up(name: *const c_char, out: *mut *const c_void, version: i32, flags: u64, status: *mut i32) -> Answer {
     if name.is_null() || out.is_null() {
         return refuse(INVALID_VALUE, "a null pointer");
     }
@@ -69,19 +62,10 @@ pub extern "C" fn cuGetProcAddress_v2(
     flags: u64,
     status: *mut i32,
 ) -> CuResult {
-    call("cuGetProcAddress_v2", || {
-        look_up(name, out, version, flags, status)
-    })
+    call("cuGetProcAddress_v2", || look_up(name, out, version, flags, status))
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuGetProcAddress(
-    name: *const c_char,
-    out: *mut *const c_void,
-    version: i32,
-    flags: u64,
-) -> CuResult {
-    call("cuGetProcAddress", || {
-        look_up(name, out, version, flags, std::ptr::null_mut())
-    })
+pub extern "C" fn cuGetProcAddress(name: *const c_char, out: *mut *const c_void, version: i32, flags: u64) -> CuResult {
+    call("cuGetProcAddress", || look_up(name, out, version, flags, std::ptr::null_mut()))
 }

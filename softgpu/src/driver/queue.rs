@@ -70,11 +70,7 @@ impl State {
         let legacy = self.contexts[&context].legacy;
         if stream == legacy {
             let others = self.streams.values();
-            after.extend(
-                others
-                    .filter(|s| s.context == context && s.blocking)
-                    .filter_map(|s| s.last),
-            );
+            after.extend(others.filter(|s| s.context == context && s.blocking).filter_map(|s| s.last));
         } else if self.streams[&stream].blocking {
             after.extend(self.streams[&legacy].last);
         }
@@ -82,10 +78,7 @@ impl State {
         self.next_op += 1;
         let id = self.next_op;
         self.pending.insert(id);
-        let stream = self
-            .streams
-            .get_mut(&stream)
-            .expect("checked by the caller");
+        let stream = self.streams.get_mut(&stream).expect("checked by the caller");
         stream.last = Some(id);
         stream.queue.push_back(Op { id, after, work });
         id
@@ -94,11 +87,7 @@ impl State {
     /// The streams whose queues hold what `targets` depend on, each with how many of its operations.
     fn needed(&self, targets: &[OpId]) -> HashSet<OpId> {
         let mut needed = HashSet::new();
-        let mut open: Vec<OpId> = targets
-            .iter()
-            .copied()
-            .filter(|t| self.pending.contains(t))
-            .collect();
+        let mut open: Vec<OpId> = targets.iter().copied().filter(|t| self.pending.contains(t)).collect();
         while let Some(id) = open.pop() {
             if needed.contains(&id) {
                 continue;
@@ -171,10 +160,7 @@ impl Driver {
         let Some(&(stream, _)) = ready.iter().find(|r| r.1) else {
             return state;
         };
-        let first = state.streams[&stream]
-            .queue
-            .front()
-            .map(|op| (op.id, op.work.calls_host()));
+        let first = state.streams[&stream].queue.front().map(|op| (op.id, op.work.calls_host()));
         let Some((id, true)) = first else {
             return self.step(state, stream);
         };
@@ -194,12 +180,8 @@ impl Driver {
 
     /// Everything queued in a context.
     pub fn drain(&'static self, state: Locked, context: Handle) -> Locked {
-        let targets: Vec<OpId> = state
-            .streams
-            .values()
-            .filter(|s| s.context == context)
-            .filter_map(|s| s.last)
-            .collect();
+        let targets: Vec<OpId> =
+            state.streams.values().filter(|s| s.context == context).filter_map(|s| s.last).collect();
         self.complete(state, &targets)
     }
 
@@ -215,17 +197,12 @@ impl Driver {
             state.device_busy = true;
         }
         // After a fault nothing of the context runs any more.
-        let dead = state
-            .contexts
-            .get(&context)
-            .is_none_or(|c| c.sticky.is_some());
+        let dead = state.contexts.get(&context).is_none_or(|c| c.sticky.is_some());
         if !dead || matches!(*work, Work::Record(_)) {
             let (mut after, outcome) = self.run(state, &work, id);
             if let Err(refusal) = outcome {
                 if let Some(context) = after.contexts.get_mut(&context) {
-                    context
-                        .sticky
-                        .get_or_insert((refusal.code, refusal.message.clone()));
+                    context.sticky.get_or_insert((refusal.code, refusal.message.clone()));
                 }
                 log(&format!("{}: {}", name(refusal.code), refusal.message));
             }
@@ -283,9 +260,8 @@ impl Driver {
             Work::Graph(plan) => {
                 let mut done = vec![false; plan.nodes.len()];
                 for _ in 0..plan.nodes.len() {
-                    let ready: Vec<usize> = (0..done.len())
-                        .filter(|&i| !done[i] && plan.nodes[i].1.iter().all(|&d| done[d]))
-                        .collect();
+                    let ready: Vec<usize> =
+                        (0..done.len()).filter(|&i| !done[i] && plan.nodes[i].1.iter().all(|&d| done[d])).collect();
                     let i = ready[state.draw(ready.len())];
                     let outcome;
                     (state, outcome) = self.run(state, &plan.nodes[i].0, id);
@@ -324,13 +300,8 @@ impl Driver {
             }
         };
         // Without the thread only such programs would wait for ever; say so and go on.
-        if let Err(error) = std::thread::Builder::new()
-            .name("softgpu-idle".into())
-            .spawn(watch)
-        {
-            log(&format!(
-                "no thread for idle progress ({error}): queued work runs only inside driver calls"
-            ));
+        if let Err(error) = std::thread::Builder::new().name("softgpu-idle".into()).spawn(watch) {
+            log(&format!("no thread for idle progress ({error}): queued work runs only inside driver calls"));
         }
     }
 }
@@ -351,15 +322,11 @@ pub fn resolve(state: &mut State, context: Handle, stream: Handle) -> Answer<Han
         }
         handle => match state.streams.get(&handle) {
             Some(s) if !s.alive => refuse(INVALID_HANDLE, "the stream has been destroyed"),
-            Some(s) if s.context != context => refuse(
-                INVALID_HANDLE,
-                "the stream belongs to a context that is not current to this thread",
-            ),
+            Some(s) if s.context != context => {
+                refuse(INVALID_HANDLE, "the stream belongs to a context that is not current to this thread")
+            }
             Some(_) => Ok(handle),
-            None => refuse(
-                INVALID_HANDLE,
-                format!("{handle:#x} is no stream, or one that has been destroyed"),
-            ),
+            None => refuse(INVALID_HANDLE, format!("{handle:#x} is no stream, or one that has been destroyed")),
         },
     }
 }

@@ -10,12 +10,8 @@ use std::ffi::{CStr, c_char};
 
 /// Notes every allocation the program did not free before the context ended.
 pub fn leaks(state: &mut State, context: Handle) {
-    let left: Vec<(u64, Linear)> = state
-        .linear
-        .iter()
-        .filter(|(_, l)| l.context == context)
-        .map(|(a, l)| (*a, l.clone()))
-        .collect();
+    let left: Vec<(u64, Linear)> =
+        state.linear.iter().filter(|(_, l)| l.context == context).map(|(a, l)| (*a, l.clone())).collect();
     for (address, entry) in left {
         let message = format!(
             "{} at {address:#x} was never freed before its context ended: free it with cuMemFree or cuMemFreeAsync",
@@ -136,11 +132,7 @@ pub extern "C" fn softgpu_set(name: *const c_char, value: *const c_char) -> CuRe
 /// `length` holds the room in `text` and then the bytes needed with the closing zero; with too little room
 /// nothing is forgotten and the answer is `CUDA_ERROR_INVALID_VALUE`.
 #[unsafe(no_mangle)]
-pub extern "C" fn softgpu_take(
-    what: *const c_char,
-    text: *mut c_char,
-    length: *mut usize,
-) -> CuResult {
+pub extern "C" fn softgpu_take(what: *const c_char, text: *mut c_char, length: *mut usize) -> CuResult {
     call("softgpu_take", || {
         if what.is_null() || length.is_null() {
             return refuse(INVALID_VALUE, "a null pointer");

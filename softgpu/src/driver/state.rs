@@ -70,10 +70,7 @@ impl Driver {
     }
 
     pub fn config(&self) -> Config {
-        self.config
-            .lock()
-            .unwrap_or_else(|p| p.into_inner())
-            .clone()
+        self.config.lock().unwrap_or_else(|p| p.into_inner()).clone()
     }
 }
 
@@ -239,10 +236,7 @@ impl State {
     pub fn current(&self) -> Answer<Handle> {
         let context = self.current_any()?;
         if let Some((code, message)) = &self.contexts[&context].sticky {
-            return refuse(
-                *code,
-                format!("an earlier failure sticks to the context: {message}"),
-            );
+            return refuse(*code, format!("an earlier failure sticks to the context: {message}"));
         }
         Ok(context)
     }
@@ -254,10 +248,9 @@ impl State {
                 INVALID_CONTEXT,
                 "no context is current to this thread; create one or retain the primary context and make it current",
             ),
-            Some(c) if !self.contexts.contains_key(&c) => refuse(
-                CONTEXT_IS_DESTROYED,
-                "the context current to this thread has been destroyed",
-            ),
+            Some(c) if !self.contexts.contains_key(&c) => {
+                refuse(CONTEXT_IS_DESTROYED, "the context current to this thread has been destroyed")
+            }
             Some(c) => Ok(c),
         }
     }

@@ -48,14 +48,8 @@ pub extern "C" fn cuStreamCreate(out: *mut Handle, flags: u32) -> CuResult {
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuStreamCreateWithPriority(
-    out: *mut Handle,
-    flags: u32,
-    priority: i32,
-) -> CuResult {
-    call("cuStreamCreateWithPriority", || {
-        new_stream(out, flags, priority)
-    })
+pub extern "C" fn cuStreamCreateWithPriority(out: *mut Handle, flags: u32, priority: i32) -> CuResult {
+    call("cuStreamCreateWithPriority", || new_stream(out, flags, priority))
 }
 
 /// Destroys a stream; what is queued on it still runs (driver API, `cuStreamDestroy`).
@@ -67,10 +61,7 @@ pub extern "C" fn cuStreamDestroy_v2(stream: Handle) -> CuResult {
             return refuse(INVALID_HANDLE, "the default streams can't be destroyed");
         }
         let Some(entry) = state.streams.get_mut(&stream).filter(|s| s.alive) else {
-            return refuse(
-                INVALID_HANDLE,
-                format!("{stream:#x} is no stream, or a destroyed one"),
-            );
+            return refuse(INVALID_HANDLE, format!("{stream:#x} is no stream, or a destroyed one"));
         };
         entry.alive = false;
         let (capture, empty) = (entry.capture, entry.queue.is_empty());
@@ -134,10 +125,7 @@ pub extern "C" fn cuStreamWaitEvent(stream: Handle, event: Handle, flags: u32) -
         }
         let stream = resolve(&mut state, context, stream)?;
         let Some(entry) = state.events.get(&event) else {
-            return refuse(
-                INVALID_HANDLE,
-                format!("{event:#x} is no event, or a destroyed one"),
-            );
+            return refuse(INVALID_HANDLE, format!("{event:#x} is no event, or a destroyed one"));
         };
         let (last, captured) = (entry.last, entry.captured.clone());
         let own = state.capture_of(stream)?;
@@ -150,10 +138,7 @@ pub extern "C" fn cuStreamWaitEvent(stream: Handle, event: Handle, flags: u32) -
             }
             (Some(_), Some(own)) => {
                 state.captures.get_mut(&own).expect("live").invalid = true;
-                refuse(
-                    STREAM_CAPTURE_MERGE,
-                    "the event belongs to another capture; two captures can't be merged",
-                )
+                refuse(STREAM_CAPTURE_MERGE, "the event belongs to another capture; two captures can't be merged")
             }
             (None, Some(own)) if last.is_some() => {
                 state.captures.get_mut(&own).expect("live").invalid = true;
@@ -165,11 +150,7 @@ pub extern "C" fn cuStreamWaitEvent(stream: Handle, event: Handle, flags: u32) -
             // An event never recorded counts as complete.
             (_, Some(_)) => Ok(()),
             (_, None) => {
-                state.push(
-                    stream,
-                    std::sync::Arc::new(Work::Nothing),
-                    last.into_iter().collect(),
-                );
+                state.push(stream, std::sync::Arc::new(Work::Nothing), last.into_iter().collect());
                 Ok(())
             }
         }
@@ -177,11 +158,7 @@ pub extern "C" fn cuStreamWaitEvent(stream: Handle, event: Handle, flags: u32) -
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuLaunchHostFunc(
-    stream: Handle,
-    function: Option<HostFn>,
-    data: *mut c_void,
-) -> CuResult {
+pub extern "C" fn cuLaunchHostFunc(stream: Handle, function: Option<HostFn>, data: *mut c_void) -> CuResult {
     call("cuLaunchHostFunc", || {
         let (driver, state, context) = enter()?;
         let Some(function) = function else {
@@ -274,10 +251,7 @@ fn capture_info(
     store(out, status, "status")?;
     store_if(id, number);
     if status == 1 && !(graph.is_null() && nodes.is_null() && count.is_null()) {
-        return refuse(
-            NOT_SUPPORTED,
-            "softgpu gives no access to a graph before its capture ends",
-        );
+        return refuse(NOT_SUPPORTED, "softgpu gives no access to a graph before its capture ends");
     }
     Ok(())
 }
@@ -291,9 +265,7 @@ pub extern "C" fn cuStreamGetCaptureInfo_v2(
     nodes: *mut *const Handle,
     count: *mut usize,
 ) -> CuResult {
-    call("cuStreamGetCaptureInfo_v2", || {
-        capture_info(stream, status, id, graph, nodes, count)
-    })
+    call("cuStreamGetCaptureInfo_v2", || capture_info(stream, status, id, graph, nodes, count))
 }
 
 #[unsafe(no_mangle)]
@@ -306,9 +278,7 @@ pub extern "C" fn cuStreamGetCaptureInfo_v3(
     _edges: *mut *const c_void,
     count: *mut usize,
 ) -> CuResult {
-    call("cuStreamGetCaptureInfo_v3", || {
-        capture_info(stream, status, id, graph, nodes, count)
-    })
+    call("cuStreamGetCaptureInfo_v3", || capture_info(stream, status, id, graph, nodes, count))
 }
 
 #[unsafe(no_mangle)]

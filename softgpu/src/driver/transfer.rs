@@ -21,20 +21,12 @@ use std::sync::Arc;
 
 /// Places a unified address: device memory if the device owns it, else the host's.
 fn place(driver: &Driver, address: u64) -> Place {
-    if driver.memory.owns(address) {
-        Place::Device(address)
-    } else {
-        Place::Host(address as usize)
-    }
+    if driver.memory.owns(address) { Place::Device(address) } else { Place::Host(address as usize) }
 }
 
 fn is_pinned(state: &State, address: usize, bytes: u64) -> bool {
     let address = address as u64;
-    state
-        .pinned
-        .range(..=address)
-        .next_back()
-        .is_some_and(|(base, p)| address + bytes <= base + p.bytes)
+    state.pinned.range(..=address).next_back().is_some_and(|(base, p)| address + bytes <= base + p.bytes)
 }
 
 /// Queues a copy and waits as far as the rules say; `stream` is `None` for the synchronous forms.
@@ -56,8 +48,7 @@ fn copy(mut copy: Copy, stream: Option<Handle>, what: &str) -> Answer {
                 wait = stream.is_none();
             } else if !capturing && bytes > 0 {
                 // SAFETY: the program gave this range as the source.
-                let held =
-                    unsafe { std::slice::from_raw_parts(*from as *const u8, bytes as usize) };
+                let held = unsafe { std::slice::from_raw_parts(*from as *const u8, bytes as usize) };
                 copy.source = Place::Staged(Arc::new(held.to_vec()));
             }
         }
@@ -75,12 +66,6 @@ fn copy(mut copy: Copy, stream: Option<Handle>, what: &str) -> Answer {
     Ok(())
 }
 
-fn linear(
-    target: Place,
-    source: Place,
-    bytes: usize,
-    stream: Option<Handle>,
-    what: &str,
-) -> Answer {
+fn linear(target: Place, source: Place, bytes: usize, stream: Option<Handle>, what: &str) -> Answer {
     copy(Copy::linear(target, source, bytes as u64), stream, what)
 }

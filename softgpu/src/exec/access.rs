@@ -100,32 +100,16 @@ fn offsets(a: &[u64; 32], low: u64) -> [u32; 32] {
 
 /// Finds where the lanes of an access of `size` bytes lie.
 #[inline(always)]
-pub unsafe fn place<I: Isa, const SPACE: u8>(
-    cx: &mut Cx,
-    i: &Inst,
-    a: &[u64; 32],
-    mask: u32,
-    size: u32,
-) -> Place {
+pub unsafe fn place<I: Isa, const SPACE: u8>(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32) -> Place {
     if SPACE == SHARED {
         if within::<I>(a, 0, cx.shared_bytes, u64::from(size)) {
-            return Place {
-                base: cx.shared,
-                offsets: offsets(a, 0),
-                mask,
-                rest: 0,
-            };
+            return Place { base: cx.shared, offsets: offsets(a, 0), mask, rest: 0 };
         }
     } else {
         let (low, high) = unsafe { *cx.ranges.get_unchecked(i.id as usize) };
         if within::<I>(a, low, high - low, u64::from(size)) {
             let base = unsafe { cx.arena_host.add(low.wrapping_sub(cx.arena) as usize) };
-            return Place {
-                base,
-                offsets: offsets(a, low),
-                mask,
-                rest: 0,
-            };
+            return Place { base, offsets: offsets(a, low), mask, rest: 0 };
         }
     }
     place_slowly(cx, i, a, mask, size, SPACE)
@@ -135,12 +119,7 @@ pub unsafe fn place<I: Isa, const SPACE: u8>(
 #[inline(never)]
 fn place_slowly(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, space: u8) -> Place {
     let size = u64::from(size);
-    let mut place = Place {
-        base: cx.shared,
-        offsets: [0; 32],
-        mask: 0,
-        rest: 0,
-    };
+    let mut place = Place { base: cx.shared, offsets: [0; 32], mask: 0, rest: 0 };
     let mut ok = mask;
     if !cx.watch {
         ok = faults(cx, i, a, mask, size, space);
@@ -182,9 +161,7 @@ fn faults(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u64, space: u8)
     let mut ok = 0;
     for l in (0..32).filter(|l| mask >> l & 1 != 0) {
         let at = a[l];
-        let room = |low: u64, bytes: u64| {
-            at.wrapping_sub(low) <= bytes.wrapping_sub(size) && bytes >= size
-        };
+        let room = |low: u64, bytes: u64| at.wrapping_sub(low) <= bytes.wrapping_sub(size) && bytes >= size;
         let inside = match space {
             SHARED => room(0, cx.shared_bytes),
             GLOBAL => room(cx.arena, cx.arena_bytes),

@@ -30,9 +30,7 @@ pub struct Allotment {
 pub fn allot(graph: &Graph, touches: &[Touches], wide: &[bool]) -> Allotment {
     let live = Liveness::of(graph, touches, wide.len());
     let spans = spans(graph, touches, &live, wide.len());
-    let mut order: Vec<usize> = (0..wide.len())
-        .filter(|&r| spans[r].0 != usize::MAX)
-        .collect();
+    let mut order: Vec<usize> = (0..wide.len()).filter(|&r| spans[r].0 != usize::MAX).collect();
     order.sort_by_key(|&r| (spans[r].0, spans[r].1));
     let mut rows = vec![0; wide.len()];
     // 64-bit and 32-bit registers never share a row: a lane's 64 bits lie where two other lanes have their
@@ -50,19 +48,11 @@ pub fn allot(graph: &Graph, touches: &[Touches], wide: &[bool]) -> Allotment {
     }
     let singles_from = 2 * until[1].len() as u32;
     for &r in &order {
-        rows[r] = if wide[r] {
-            2 * rows[r]
-        } else {
-            singles_from + rows[r]
-        };
+        rows[r] = if wide[r] { 2 * rows[r] } else { singles_from + rows[r] };
     }
     let count = singles_from + until[0].len() as u32;
     let pressure = pressure(graph, touches, &live, wide);
-    Allotment {
-        rows,
-        count,
-        pressure,
-    }
+    Allotment { rows, count, pressure }
 }
 
 /// Bits of the registers alive where each block begins and ends.
@@ -112,10 +102,7 @@ impl Liveness {
                 }
             }
         }
-        Liveness {
-            at_start: live_in,
-            at_end: live_out,
-        }
+        Liveness { at_start: live_in, at_end: live_out }
     }
 }
 
@@ -136,10 +123,7 @@ fn pressure(graph: &Graph, touches: &[Touches], live: &Liveness, wide: &[bool]) 
     let mut most = 0;
     for (b, out) in live.at_end.iter().enumerate() {
         let mut live = out.clone();
-        let mut now: u32 = (0..wide.len() as u32)
-            .filter(|&r| has(&live, r))
-            .map(weight)
-            .sum();
+        let mut now: u32 = (0..wide.len() as u32).filter(|&r| has(&live, r)).map(weight).sum();
         most = most.max(now);
         for t in touches[graph.starts[b]..graph.starts[b + 1]].iter().rev() {
             for &r in t.writes.iter().filter(|_| !t.partial) {
@@ -162,12 +146,7 @@ fn pressure(graph: &Graph, touches: &[Touches], live: &Liveness, wide: &[bool]) 
 
 /// First and last position of each register; position of an instruction's reads is `2 i + 2`, of its
 /// writes `2 i + 3`. Registers never touched have `usize::MAX`.
-fn spans(
-    graph: &Graph,
-    touches: &[Touches],
-    live: &Liveness,
-    registers: usize,
-) -> Vec<(usize, usize)> {
+fn spans(graph: &Graph, touches: &[Touches], live: &Liveness, registers: usize) -> Vec<(usize, usize)> {
     let mut spans = vec![(usize::MAX, 0); registers];
     let mut touch = |r: u32, at: usize| {
         let s = &mut spans[r as usize];
@@ -188,14 +167,7 @@ fn spans(
                 touch(r, 2 * i + 2);
             }
             for &r in &touches[i].writes {
-                touch(
-                    r,
-                    if touches[i].apart {
-                        2 * i + 2
-                    } else {
-                        2 * i + 3
-                    },
-                );
+                touch(r, if touches[i].apart { 2 * i + 2 } else { 2 * i + 3 });
                 touch(r, 2 * i + 3);
             }
         }

@@ -51,9 +51,7 @@ impl<A: Lane, B: Lane, D: Lane, F: Fn(A, B) -> D + Copy + 'static> Op for Alu2<A
     }
 }
 
-impl<A: Lane, B: Lane, C: Lane, D: Lane, F: Fn(A, B, C) -> D + Copy + 'static> Op
-    for Alu3<A, B, C, D, F>
-{
+impl<A: Lane, B: Lane, C: Lane, D: Lane, F: Fn(A, B, C) -> D + Copy + 'static> Op for Alu3<A, B, C, D, F> {
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         let f = instance::<F>();
@@ -114,9 +112,7 @@ unsafe fn put_compared(cx: &mut Cx, i: &Inst, mask: u32, m: u32) {
     }
 }
 
-impl<A: Lane, B: Lane, D: Lane, F: Fn(A, B, bool) -> D + Copy + 'static> Op
-    for WithPred<A, B, D, F>
-{
+impl<A: Lane, B: Lane, D: Lane, F: Fn(A, B, bool) -> D + Copy + 'static> Op for WithPred<A, B, D, F> {
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         let f = instance::<F>();
@@ -143,9 +139,7 @@ pub fn alu2<A: Lane, B: Lane, D: Lane, F: Fn(A, B) -> D + Copy + 'static>(_: F) 
 }
 
 /// `d = f(a, b, c)`.
-pub fn alu3<A: Lane, B: Lane, C: Lane, D: Lane, F: Fn(A, B, C) -> D + Copy + 'static>(
-    _: F,
-) -> Handler {
+pub fn alu3<A: Lane, B: Lane, C: Lane, D: Lane, F: Fn(A, B, C) -> D + Copy + 'static>(_: F) -> Handler {
     handler::<Alu3<A, B, C, D, F>>()
 }
 
@@ -155,8 +149,6 @@ pub fn pred2<A: Lane, B: Lane, F: Fn(A, B) -> bool + Copy + 'static>(_: F) -> Ha
 }
 
 /// `d = f(a, b, p)`.
-pub fn with_pred<A: Lane, B: Lane, D: Lane, F: Fn(A, B, bool) -> D + Copy + 'static>(
-    _: F,
-) -> Handler {
+pub fn with_pred<A: Lane, B: Lane, D: Lane, F: Fn(A, B, bool) -> D + Copy + 'static>(_: F) -> Handler {
     handler::<WithPred<A, B, D, F>>()
 }

@@ -140,12 +140,8 @@ fn apply(op: Operation, old: u64, b: u64, c: u64, wide: bool) -> u64 {
         AddDouble => (f64::from_bits(old) + f64::from_bits(b)).to_bits(),
         AddHalf => u64::from(half_sum(old as u16, b as u16, Half::F16)),
         AddBrain => u64::from(half_sum(old as u16, b as u16, Half::Bf16)),
-        AddHalves => u64::from(half::map2(old as u32, b as u32, |x, y| {
-            half_sum(x, y, Half::F16)
-        })),
-        AddBrains => u64::from(half::map2(old as u32, b as u32, |x, y| {
-            half_sum(x, y, Half::Bf16)
-        })),
+        AddHalves => u64::from(half::map2(old as u32, b as u32, |x, y| half_sum(x, y, Half::F16))),
+        AddBrains => u64::from(half::map2(old as u32, b as u32, |x, y| half_sum(x, y, Half::Bf16))),
     }
 }
 
@@ -183,12 +179,7 @@ impl<T: Lane + Into<u64> + super::moves::Cut, const SPACE: u8> Op for Atomic<T, 
     }
 }
 
-unsafe fn round<T: Lane + Into<u64> + super::moves::Cut>(
-    cx: &mut Cx,
-    i: &Inst,
-    p: &Place,
-    size: u32,
-) {
+unsafe fn round<T: Lane + Into<u64> + super::moves::Cut>(cx: &mut Cx, i: &Inst, p: &Place, size: u32) {
     let op = ALL[i.aux as usize];
     unsafe {
         let b = cx.row::<T>(i.b);

@@ -13,38 +13,22 @@ pub fn sext16(a: u32) -> u32 {
 /// Division as the hardware does it: by zero gives all ones, the smallest by -1 itself.
 #[inline(always)]
 pub fn div_s32(a: u32, b: u32) -> u32 {
-    if b == 0 {
-        !0
-    } else {
-        (a as i32).wrapping_div(b as i32) as u32
-    }
+    if b == 0 { !0 } else { (a as i32).wrapping_div(b as i32) as u32 }
 }
 
 #[inline(always)]
 pub fn rem_s32(a: u32, b: u32) -> u32 {
-    if b == 0 {
-        !0
-    } else {
-        (a as i32).wrapping_rem(b as i32) as u32
-    }
+    if b == 0 { !0 } else { (a as i32).wrapping_rem(b as i32) as u32 }
 }
 
 #[inline(always)]
 pub fn div_s64(a: u64, b: u64) -> u64 {
-    if b == 0 {
-        !0
-    } else {
-        (a as i64).wrapping_div(b as i64) as u64
-    }
+    if b == 0 { !0 } else { (a as i64).wrapping_div(b as i64) as u64 }
 }
 
 #[inline(always)]
 pub fn rem_s64(a: u64, b: u64) -> u64 {
-    if b == 0 {
-        !0
-    } else {
-        (a as i64).wrapping_rem(b as i64) as u64
-    }
+    if b == 0 { !0 } else { (a as i64).wrapping_rem(b as i64) as u64 }
 }
 
 #[inline(always)]
@@ -162,11 +146,7 @@ pub fn bfe_s32(a: u32, pos: u32, len: u32) -> u32 {
     let sign = (v >> (pos + len - 1).min(31)) & 1;
     let field = (v >> pos.min(63)) as u64 & ones(len);
     let filled = field | if sign != 0 { !ones(len) } else { 0 };
-    if pos > 31 {
-        (0 - sign) as u32
-    } else {
-        filled as u32
-    }
+    if pos > 31 { (0 - sign) as u32 } else { filled as u32 }
 }
 
 #[inline(always)]
@@ -182,11 +162,7 @@ pub fn bfe_s64(a: u64, pos: u32, len: u32) -> u64 {
         return 0;
     }
     let sign = ((a as i64) >> (pos + len - 1).min(63)) & 1;
-    let field = if pos > 63 {
-        0
-    } else {
-        ((a as i64) >> pos) as u64 & ones(len)
-    };
+    let field = if pos > 63 { 0 } else { ((a as i64) >> pos) as u64 & ones(len) };
     let filled = field | if sign != 0 { !ones(len) } else { 0 };
     if pos > 63 { (0 - sign) as u64 } else { filled }
 }
@@ -314,11 +290,7 @@ pub fn fns(mask: u32, base: u32, offset: u32) -> u32 {
 
 #[inline(always)]
 pub fn bmsk(pos: u32, len: u32) -> u32 {
-    if pos > 31 {
-        0
-    } else {
-        (ones(len) << pos) as u32
-    }
+    if pos > 31 { 0 } else { (ones(len) << pos) as u32 }
 }
 
 #[inline(always)]
@@ -327,11 +299,7 @@ pub fn dp4a(a: u32, b: u32, c: u32, a_signed: bool, b_signed: bool) -> u32 {
     for n in 0..4 {
         let byte = |v: u32, signed: bool| {
             let v = v >> (8 * n);
-            if signed {
-                i32::from(v as i8)
-            } else {
-                i32::from(v as u8)
-            }
+            if signed { i32::from(v as i8) } else { i32::from(v as u8) }
         };
         sum = sum.wrapping_add((byte(a, a_signed) * byte(b, b_signed)) as u32);
     }
@@ -344,16 +312,8 @@ pub fn dp2a(a: u32, b: u32, c: u32, a_signed: bool, b_signed: bool, from: u32) -
     for n in 0..2 {
         let x = a >> (16 * n);
         let y = b >> (from + 8 * n);
-        let x = if a_signed {
-            i32::from(x as i16)
-        } else {
-            i32::from(x as u16)
-        };
-        let y = if b_signed {
-            i32::from(y as i8)
-        } else {
-            i32::from(y as u8)
-        };
+        let x = if a_signed { i32::from(x as i16) } else { i32::from(x as u16) };
+        let y = if b_signed { i32::from(y as i8) } else { i32::from(y as u8) };
         sum = sum.wrapping_add(x.wrapping_mul(y) as u32);
     }
     sum

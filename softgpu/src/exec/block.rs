@@ -52,9 +52,7 @@ impl Block {
     pub fn new(launch: &Launch<'_>) -> Block {
         let threads: u32 = launch.block.iter().product();
         let shared_bytes = launch.shared_bytes;
-        let warps = (0..threads.div_ceil(32))
-            .map(|w| new_warp(launch, w, threads))
-            .collect();
+        let warps = (0..threads.div_ceil(32)).map(|w| new_warp(launch, w, threads)).collect();
         Block {
             index: [0; 3],
             linear: 0,
@@ -75,17 +73,12 @@ impl Block {
     pub fn start(&mut self, launch: &Launch<'_>, linear: u64) {
         let [gx, gy, _] = launch.grid.map(u64::from);
         self.linear = linear;
-        self.index = [
-            (linear % gx) as u32,
-            (linear / gx % gy) as u32,
-            (linear / (gx * gy)) as u32,
-        ];
+        self.index = [(linear % gx) as u32, (linear / gx % gy) as u32, (linear / (gx * gy)) as u32];
         self.barriers = Default::default();
         self.mbarriers.clear();
         self.interval = 0;
         self.sync = Default::default();
-        self.shadow
-            .restart(launch, self.shared_bytes, self.warps.len());
+        self.shadow.restart(launch, self.shared_bytes, self.warps.len());
         let function = &launch.program.functions[launch.function as usize];
         for warp in &mut self.warps {
             warp.alive = warp.exists;
@@ -103,12 +96,7 @@ impl Block {
             warp.divergences = 0;
             warp.syncs.clear();
             warp.local_written.fill(0);
-            warp.ready.push(Split {
-                pc: function.entry,
-                mask: warp.exists,
-                meeting: NONE,
-                frame: 0,
-            });
+            warp.ready.push(Split { pc: function.entry, mask: warp.exists, meeting: NONE, frame: 0 });
             warp.registers[..launch.variable_rows as usize].fill(Row([0; 32]));
             for &(row, fill) in &function.fills {
                 if let Fill::Special(Special::Ctaid(axis)) = fill {
@@ -201,14 +189,7 @@ fn new_warp(launch: &Launch<'_>, number: u32, threads: u32) -> Warp {
 }
 
 /// Writes what a row that no instruction writes holds.
-pub fn write_fill(
-    warp: &mut Warp,
-    launch: &Launch<'_>,
-    at: usize,
-    fill: Fill,
-    frame_local: u32,
-    mask: u32,
-) {
+pub fn write_fill(warp: &mut Warp, launch: &Launch<'_>, at: usize, fill: Fill, frame_local: u32, mask: u32) {
     let number = warp.number;
     let mut put = |f: &dyn Fn(u32) -> u32| {
         for l in 0..32u32 {

@@ -27,19 +27,12 @@ pub fn call(cx: &mut Cx, inst: &Inst, which: Builtin, site: &CallSite, frame: &F
                 let count = text.len() as u32;
                 let block = cx.block().linear;
                 let launch = cx.launch();
-                launch
-                    .printed
-                    .lock()
-                    .unwrap_or_else(|p| p.into_inner())
-                    .push((block, text));
+                launch.printed.lock().unwrap_or_else(|p| p.into_inner()).push((block, text));
                 if let Some(slot) = site.results.first() {
                     let row = ((frame.local + slot.offset) / 4) as usize;
                     let warp = cx.warp();
                     warp.local[row].0[lane] = count;
-                    if let Some(flags) = warp
-                        .local_written
-                        .get_mut(row * 128 + lane * 4..row * 128 + lane * 4 + 4)
-                    {
+                    if let Some(flags) = warp.local_written.get_mut(row * 128 + lane * 4..row * 128 + lane * 4 + 4) {
                         flags.fill(1);
                     }
                 }
@@ -50,9 +43,7 @@ pub fn call(cx: &mut Cx, inst: &Inst, which: Builtin, site: &CallSite, frame: &F
                 let message = string(cx, lane, message);
                 let (file, function) = (string(cx, lane, file), string(cx, lane, function));
                 let place = cx.whereabouts(inst, lane as u32);
-                cx.fault(Fault::Assert(format!(
-                    "{place}: {file}:{line}: {function}: assertion `{message}` failed"
-                )));
+                cx.fault(Fault::Assert(format!("{place}: {file}:{line}: {function}: assertion `{message}` failed")));
                 return;
             }
         }
@@ -72,8 +63,7 @@ fn read(cx: &mut Cx, address: u64, lane: usize, count: u32) -> Vec<u8> {
                     break;
                 }
                 let base = cx.local.cast::<u8>();
-                base.add((local / 4 * 128 + local % 4) as usize + lane * 4)
-                    .read()
+                base.add((local / 4 * 128 + local % 4) as usize + lane * 4).read()
             } else if shared < WINDOW {
                 if shared >= cx.shared_bytes {
                     break;
@@ -163,11 +153,7 @@ fn formatted(cx: &mut Cx, lane: usize, format: u64, values: u64) -> String {
         let text = match conversion {
             '%' => "%".to_string(),
             'd' | 'i' => {
-                let v = if long > 0 {
-                    take(cx, 8) as i64
-                } else {
-                    i64::from(take(cx, 4) as i32)
-                };
+                let v = if long > 0 { take(cx, 8) as i64 } else { i64::from(take(cx, 4) as i32) };
                 spec.integer(v.unsigned_abs().to_string(), v < 0)
             }
             'u' | 'x' | 'X' | 'o' => {
@@ -220,11 +206,7 @@ struct Spec {
 impl Spec {
     fn padded(&self, s: String) -> String {
         let width = self.width;
-        if self.left {
-            format!("{s:<width$}")
-        } else {
-            format!("{s:>width$}")
-        }
+        if self.left { format!("{s:<width$}") } else { format!("{s:>width$}") }
     }
 
     fn sign(&self, negative: bool) -> &'static str {
@@ -241,11 +223,7 @@ impl Spec {
             Some(p) => format!("{digits:0>p$}"),
             None => digits,
         };
-        self.with_sign(
-            self.sign(negative),
-            digits,
-            self.zero && self.precision.is_none(),
-        )
+        self.with_sign(self.sign(negative), digits, self.zero && self.precision.is_none())
     }
 
     fn plain_integer(&self, digits: String) -> String {
@@ -306,10 +284,7 @@ fn general(x: f64, precision: usize, keep_zeros: bool) -> String {
         return "0".to_string();
     }
     let scientific = exponential(x, precision - 1);
-    let exponent: i32 = scientific
-        .split_once('e')
-        .and_then(|e| e.1.parse().ok())
-        .unwrap_or(0);
+    let exponent: i32 = scientific.split_once('e').and_then(|e| e.1.parse().ok()).unwrap_or(0);
     let strip = |s: &str| -> String {
         if keep_zeros || !s.contains('.') {
             return s.to_string();

@@ -11,18 +11,8 @@ use super::warp::AsyncCopy;
 use super::watch::{self, Kind};
 
 /// The rows' addresses: lane `8 m + r` holds that of row `r` of matrix `m`.
-unsafe fn matrix_rows<I: Isa>(
-    cx: &mut Cx,
-    i: &Inst,
-    mask: u32,
-    count: usize,
-    kind: Kind,
-) -> Option<[u32; 32]> {
-    let used = if count == 4 {
-        !0
-    } else {
-        (1u32 << (8 * count)) - 1
-    };
+unsafe fn matrix_rows<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32, count: usize, kind: Kind) -> Option<[u32; 32]> {
+    let used = if count == 4 { !0 } else { (1u32 << (8 * count)) - 1 };
     let wanted = mask & used;
     if wanted == 0 {
         return None;
@@ -58,20 +48,14 @@ impl<const TRANS: bool> Op for LoadMatrix<TRANS> {
                 if TRANS {
                     // element (r, c) goes to lane 4 c + r / 2, half r % 2
                     for r in 0..8 {
-                        let line = shared
-                            .add(at[8 * n + r] as usize)
-                            .cast::<[u16; 8]>()
-                            .read_unaligned();
+                        let line = shared.add(at[8 * n + r] as usize).cast::<[u16; 8]>().read_unaligned();
                         for (c, &v) in line.iter().enumerate() {
                             t[4 * c + r / 2] |= u32::from(v) << (16 * (r % 2));
                         }
                     }
                 } else {
                     for r in 0..8 {
-                        let line = shared
-                            .add(at[8 * n + r] as usize)
-                            .cast::<[u32; 4]>()
-                            .read_unaligned();
+                        let line = shared.add(at[8 * n + r] as usize).cast::<[u32; 4]>().read_unaligned();
                         t[4 * r..4 * r + 4].copy_from_slice(&line);
                     }
                 }
@@ -98,8 +82,7 @@ impl<const TRANS: bool> Op for StoreMatrix<TRANS> {
                 for r in 0..8 {
                     let line = shared.add(at[8 * n + r] as usize);
                     if TRANS {
-                        let v: [u16; 8] =
-                            std::array::from_fn(|c| (t[4 * c + r / 2] >> (16 * (r % 2))) as u16);
+                        let v: [u16; 8] = std::array::from_fn(|c| (t[4 * c + r / 2] >> (16 * (r % 2))) as u16);
                         line.cast::<[u16; 8]>().write_unaligned(v);
                     } else {
                         let v: [u32; 4] = std::array::from_fn(|c| t[4 * r + c]);
@@ -176,11 +159,8 @@ unsafe fn issue<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         let mut part_ok = ok;
         lanes(ok & !full, |l| {
             let bytes = u64::from(read[l]);
-            let inside = bytes == 0
-                || cx
-                    .launch()
-                    .allocation(from[l])
-                    .is_some_and(|a| from[l] + bytes <= a.base + a.size);
+            let inside =
+                bytes == 0 || cx.launch().allocation(from[l]).is_some_and(|a| from[l] + bytes <= a.base + a.size);
             if !inside {
                 watch::copy_source(cx, i, from[l], l as u32, bytes as u32);
                 part_ok &= !(1 << l);
@@ -193,15 +173,7 @@ unsafe fn issue<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         let queue = &mut cx.warp().copies;
         queue.issued += 1;
         let serial = queue.issued;
-        let copy = AsyncCopy {
-            serial,
-            mask: part_ok,
-            to: to.map(|v| v as u32),
-            from,
-            size,
-            read,
-            inst: i.id,
-        };
+        let copy = AsyncCopy { serial, mask: part_ok, to: to.map(|v| v as u32), from, size, read, inst: i.id };
         cx.warp().copies.open.push(copy);
     }
 }
@@ -219,12 +191,7 @@ impl Op for Commit {
 
 fn split(copy: AsyncCopy, mask: u32) -> (Option<AsyncCopy>, Option<AsyncCopy>) {
     let (inside, outside) = (copy.mask & mask, copy.mask & !mask);
-    let part = |m: u32| {
-        (m != 0).then(|| AsyncCopy {
-            mask: m,
-            ..copy.clone()
-        })
-    };
+    let part = |m: u32| (m != 0).then(|| AsyncCopy { mask: m, ..copy.clone() });
     (part(inside), part(outside))
 }
 

@@ -121,9 +121,7 @@ impl Cx {
         let block = self.block().index;
         let launch = self.launch();
         let (line, source) = launch.program.place(inst.id);
-        let source = source
-            .map(|s| format!(" ({}:{})", s.file, s.line))
-            .unwrap_or_default();
+        let source = source.map(|s| format!(" ({}:{})", s.file, s.line)).unwrap_or_default();
         format!(
             "kernel {}, PTX line {line}{source}, block ({}, {}, {}), thread ({}, {}, {})",
             launch.kernel_name, block[0], block[1], block[2], thread[0], thread[1], thread[2]

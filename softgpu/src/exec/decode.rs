@@ -107,9 +107,7 @@ pub struct Mods<'a> {
 
 impl<'a> Mods<'a> {
     pub fn new(i: &Instr<'a>) -> Mods<'a> {
-        Mods {
-            words: i.mods.clone(),
-        }
+        Mods { words: i.mods.clone() }
     }
 
     /// Takes a modifier wherever it stands.
@@ -130,11 +128,7 @@ impl<'a> Mods<'a> {
 
     /// Takes the next type.
     pub fn ty(&mut self) -> Result<Type, Refusal> {
-        let found = self
-            .words
-            .iter()
-            .enumerate()
-            .find_map(|(n, w)| Some((n, Type::named(w)?)));
+        let found = self.words.iter().enumerate().find_map(|(n, w)| Some((n, Type::named(w)?)));
         let Some((at, ty)) = found else {
             return Err(Refusal::new(match self.words.first() {
                 Some(word) => format!("'.{word}' is not known here, and no type is given"),
@@ -149,9 +143,7 @@ impl<'a> Mods<'a> {
     pub fn finish(self) -> Result<(), Refusal> {
         match self.words.first() {
             None => Ok(()),
-            Some(word) => Err(Refusal::new(format!(
-                "the modifier '.{word}' is not supported here"
-            ))),
+            Some(word) => Err(Refusal::new(format!("the modifier '.{word}' is not supported here"))),
         }
     }
 }
@@ -193,11 +185,8 @@ impl<'a> Decoder<'a> {
                 p.used_bytes = i.used_bytes;
             }
             if let Some((reg, negated)) = i.guard {
-                let slot = self.pred_slot(reg).map_err(|r| LoadError {
-                    line: i.line,
-                    text: String::new(),
-                    message: r.0,
-                })?;
+                let slot =
+                    self.pred_slot(reg).map_err(|r| LoadError { line: i.line, text: String::new(), message: r.0 })?;
                 for p in &mut self.protos[before..] {
                     p.inst.guard = slot;
                     p.inst.negate = if negated { !0 } else { 0 };
@@ -227,19 +216,13 @@ impl<'a> Decoder<'a> {
                 "wgmma" => "warpgroup matrix instructions (wgmma) are not supported",
                 "wmma" => "wmma is not supported; the same products are mma.sync with ldmatrix",
                 "tcgen05" => "the matrix instructions of Blackwell (tcgen05) are not supported",
-                "cp" if i.mods.contains(&"bulk") => {
-                    "bulk and tensor copies (TMA) are not supported"
-                }
+                "cp" if i.mods.contains(&"bulk") => "bulk and tensor copies (TMA) are not supported",
                 "cp" | "tensormap" => "copies by TMA and their tensor maps are not supported",
-                "mapa" | "getctarank" | "clusterlaunchcontrol" => {
-                    "thread block clusters are not supported"
-                }
+                "mapa" | "getctarank" | "clusterlaunchcontrol" => "thread block clusters are not supported",
                 "multimem" => "multi-device (multimem) instructions are not supported",
                 "setmaxnreg" => "setmaxnreg belongs to wgmma kernels, which are not supported",
                 "griddepcontrol" => "programmatic dependent launch is not supported",
-                "tex" | "tld4" | "txq" | "suld" | "sust" | "sured" | "suq" => {
-                    "textures and surfaces are not supported"
-                }
+                "tex" | "tld4" | "txq" | "suld" | "sust" | "sured" | "suq" => "textures and surfaces are not supported",
                 _ => "the instruction is not known",
             };
             return Err(Refusal::new(known));
@@ -340,9 +323,7 @@ impl Proto {
     pub fn ends(&self, starts: &[usize]) -> Ends {
         let guarded = self.inst.guard != TRUE;
         match self.inst.flow {
-            Flow::Branch | Flow::BranchTable => {
-                Ends::Jump(self.targets.iter().map(|&t| starts[t]).collect(), guarded)
-            }
+            Flow::Branch | Flow::BranchTable => Ends::Jump(self.targets.iter().map(|&t| starts[t]).collect(), guarded),
             Flow::Return | Flow::Exit | Flow::Trap => Ends::Leave(guarded),
             _ => Ends::Next,
         }

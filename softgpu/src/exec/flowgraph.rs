@@ -74,11 +74,7 @@ impl Graph {
             })
             .collect();
         let meets = immediate_postdominators(&successors, &leaves);
-        Graph {
-            starts,
-            successors,
-            meets,
-        }
+        Graph { starts, successors, meets }
     }
 }
 
@@ -129,11 +125,7 @@ fn immediate_postdominators(successors: &[Vec<usize>], leaves: &[bool]) -> Vec<O
                 if idom[s] == usize::MAX {
                     continue;
                 }
-                best = if best == usize::MAX {
-                    s
-                } else {
-                    meet(&idom, &number, best, s)
-                };
+                best = if best == usize::MAX { s } else { meet(&idom, &number, best, s) };
             }
             if best != idom[b] {
                 idom[b] = best;
@@ -164,13 +156,7 @@ mod tests {
     #[test]
     fn a_diamond_meets_behind_both_arms() {
         // 0: branch to 3 or next; 1, 2: jump 4; 3: next; 4: leave
-        let ends = [
-            Ends::Jump(vec![3], true),
-            Ends::Next,
-            Ends::Jump(vec![4], false),
-            Ends::Next,
-            Ends::Leave(false),
-        ];
+        let ends = [Ends::Jump(vec![3], true), Ends::Next, Ends::Jump(vec![4], false), Ends::Next, Ends::Leave(false)];
         let g = Graph::new(&ends);
         assert_eq!(g.starts, [0, 1, 3, 4, 5]);
         assert_eq!(g.meets, [Some(3), Some(3), Some(3), None]);
@@ -179,12 +165,7 @@ mod tests {
     #[test]
     fn a_loop_meets_at_its_exit_and_an_early_return_at_the_end() {
         // 0: next; 1: branch to 1 or next; 2: some leave; 3: leave
-        let ends = [
-            Ends::Next,
-            Ends::Jump(vec![1], true),
-            Ends::Leave(true),
-            Ends::Leave(false),
-        ];
+        let ends = [Ends::Next, Ends::Jump(vec![1], true), Ends::Leave(true), Ends::Leave(false)];
         let g = Graph::new(&ends);
         assert_eq!(g.starts, [0, 1, 2, 3, 4]);
         assert_eq!(g.meets, [Some(1), Some(2), None, None]);

@@ -105,9 +105,7 @@ unsafe fn on_avx2<O: Op>(cx: &mut Cx, inst: &Inst, mask: u32) {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx2,fma,bmi1,bmi2,lzcnt,popcnt,f16c"
-)]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx2,fma,bmi1,bmi2,lzcnt,popcnt,f16c")]
 unsafe fn on_avx512<O: Op>(cx: &mut Cx, inst: &Inst, mask: u32) {
     unsafe { O::exec::<Avx512>(cx, inst, mask) }
 }

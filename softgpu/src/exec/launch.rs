@@ -109,9 +109,7 @@ impl Launch<'_> {
             return n;
         }
         // a Feistel network over the next even power of two, walked until inside
-        let bits = (64 - (blocks - 1).leading_zeros())
-            .next_multiple_of(2)
-            .max(2);
+        let bits = (64 - (blocks - 1).leading_zeros()).next_multiple_of(2).max(2);
         let half = bits / 2;
         let low = (1u64 << half) - 1;
         let mut x = n;
@@ -138,14 +136,9 @@ pub fn launch(
     opts: &Options,
     print: &mut dyn FnMut(&str),
 ) -> LaunchReport {
-    let refuse = |fault: Fault| LaunchReport {
-        fault: Some(fault),
-        ..LaunchReport::default()
-    };
+    let refuse = |fault: Fault| LaunchReport { fault: Some(fault), ..LaunchReport::default() };
     let Some(entry) = module.entry(kernel) else {
-        return refuse(Fault::InvalidLaunch(format!(
-            "the module has no kernel named {kernel}"
-        )));
+        return refuse(Fault::InvalidLaunch(format!("the module has no kernel named {kernel}")));
     };
     if let Err(fault) = entry.info.accepts(cfg, profile) {
         return refuse(fault);
@@ -180,11 +173,7 @@ pub fn launch(
         stack_preds: function.preds + extra(CALL_ROWS),
         stack_local: function.local.next_multiple_of(16) + extra(CALL_LOCAL),
         // each launch draws anew
-        seed: if opts.seed == 0 {
-            0
-        } else {
-            mix(opts.seed ^ number << 32) | 1
-        },
+        seed: if opts.seed == 0 { 0 } else { mix(opts.seed ^ number << 32) | 1 },
         number,
         watch,
         count: opts.counters,
@@ -203,20 +192,13 @@ pub fn launch(
         stuck: AtomicU64::new(0),
     };
     let blocks: u64 = cfg.grid.iter().map(|&g| u64::from(g)).product();
-    let cores = if opts.threads == 0 {
-        rayon::current_num_threads()
-    } else {
-        opts.threads
-    };
+    let cores = if opts.threads == 0 { rayon::current_num_threads() } else { opts.threads };
     let workers = (cores as u64).min(blocks).max(1);
     let limit = (u64::from(profile.sm_count) * u64::from(profile.max_blocks_per_sm)).max(1);
     let watchers = Mutex::new(Vec::new());
     let work = || {
         let watcher = worker(&shared, blocks, limit);
-        watchers
-            .lock()
-            .unwrap_or_else(|p| p.into_inner())
-            .push(watcher);
+        watchers.lock().unwrap_or_else(|p| p.into_inner()).push(watcher);
     };
     shared.working.store(workers, Ordering::Relaxed);
     rayon::in_place_scope(|scope| {
@@ -225,22 +207,14 @@ pub fn launch(
         }
         work();
     });
-    let mut printed = shared
-        .printed
-        .into_inner()
-        .unwrap_or_else(|p| p.into_inner());
+    let mut printed = shared.printed.into_inner().unwrap_or_else(|p| p.into_inner());
     printed.sort_by_key(|p| p.0);
     for (_, text) in &printed {
         print(text);
     }
     let watchers = watchers.into_inner().unwrap_or_else(|p| p.into_inner());
-    let counters = opts
-        .counters
-        .then(|| super::watch::tally::counters(&watchers, program, entry, cfg, profile));
-    let mut findings = shared
-        .findings
-        .into_inner()
-        .unwrap_or_else(|p| p.into_inner());
+    let counters = opts.counters.then(|| super::watch::tally::counters(&watchers, program, entry, cfg, profile));
+    let mut findings = shared.findings.into_inner().unwrap_or_else(|p| p.into_inner());
     findings.list.sort_by_key(|f| (f.ptx_line, f.kind));
     LaunchReport {
         fault: shared.fault.into_inner().unwrap_or_else(|p| p.into_inner()),
@@ -325,9 +299,7 @@ fn worker(launch: &Launch<'_>, blocks: u64, limit: u64) -> Watcher {
         if cx.stopped {
             break;
         }
-        launch
-            .progress
-            .fetch_add(cx.progress - before, Ordering::Relaxed);
+        launch.progress.fetch_add(cx.progress - before, Ordering::Relaxed);
         let moved = cx.progress != before || launch.progress.load(Ordering::Relaxed) != seen;
         let was = stuck > STUCK_ROUNDS;
         stuck = if moved { 0 } else { stuck + 1 };
@@ -386,21 +358,13 @@ fn run_block(cx: &mut Cx, block: &mut Block) -> bool {
 }
 
 fn describe_stuck(launch: &Launch<'_>, resident: &[Box<Block>]) -> String {
-    let mut text = format!(
-        "kernel {}: no thread changes anything any more;",
-        launch.kernel_name
-    );
+    let mut text = format!("kernel {}: no thread changes anything any more;", launch.kernel_name);
     for block in resident.iter().take(2) {
         for warp in &block.warps {
             if let Some(s) = warp.ready.first() {
                 let (line, source) = launch.program.place(s.pc);
-                let source = source
-                    .map(|s| format!(" ({}:{})", s.file, s.line))
-                    .unwrap_or_default();
-                text += &format!(
-                    " block {:?} warp {} loops at PTX line {line}{source};",
-                    block.index, warp.number
-                );
+                let source = source.map(|s| format!(" ({}:{})", s.file, s.line)).unwrap_or_default();
+                text += &format!(" block {:?} warp {} loops at PTX line {line}{source};", block.index, warp.number);
                 break;
             }
         }

@@ -22,25 +22,16 @@ impl Registers {
         blocks: Option<u32>,
         profile: &Profile,
     ) -> Registers {
-        let promised = threads.map_or(MAX_REGISTERS_PER_THREAD, |threads| {
-            profile.registers_for_blocks(threads, blocks.unwrap_or(1))
-        });
-        Registers {
-            count: alive
-                .max(1)
-                .min(maxnreg.unwrap_or(MAX_REGISTERS_PER_THREAD))
-                .min(promised),
-            known: false,
-        }
+        let promised = threads
+            .map_or(MAX_REGISTERS_PER_THREAD, |threads| profile.registers_for_blocks(threads, blocks.unwrap_or(1)));
+        Registers { count: alive.max(1).min(maxnreg.unwrap_or(MAX_REGISTERS_PER_THREAD)).min(promised), known: false }
     }
 }
 
 impl KernelInfo {
     /// Most threads of a block of this kernel: the device's limit, the kernel's launch bounds, the register file.
     pub fn max_threads(&self, profile: &Profile) -> u32 {
-        self.bound()
-            .unwrap_or(u32::MAX)
-            .min(profile.threads_by_registers(self.registers.count))
+        self.bound().unwrap_or(u32::MAX).min(profile.threads_by_registers(self.registers.count))
     }
 
     /// Threads of a block by `.maxntid` or `.reqntid`.
@@ -57,10 +48,9 @@ impl KernelInfo {
         let device = profile.name;
         let invalid = |message: String| Err(Fault::InvalidLaunch(message));
         for (axis, letter) in ["x", "y", "z"].iter().enumerate() {
-            for (value, most, what) in [
-                (cfg.grid[axis], MAX_GRID[axis], "grid"),
-                (cfg.block[axis], MAX_BLOCK[axis], "block"),
-            ] {
+            for (value, most, what) in
+                [(cfg.grid[axis], MAX_GRID[axis], "grid"), (cfg.block[axis], MAX_BLOCK[axis], "block")]
+            {
                 if value == 0 || value > most {
                     return invalid(format!(
                         "{what} dimension {letter} is {value}; 1 to {most} are possible on {device}"
@@ -78,17 +68,12 @@ impl KernelInfo {
         if let Some(wanted) = self.reqntid
             && wanted != cfg.block
         {
-            return invalid(format!(
-                "it requires blocks of {wanted:?} threads, launched with {:?}",
-                cfg.block
-            ));
+            return invalid(format!("it requires blocks of {wanted:?} threads, launched with {:?}", cfg.block));
         }
         if let Some(most) = self.bound()
             && threads > u64::from(most)
         {
-            return invalid(format!(
-                "a block of {threads} threads; its launch bounds allow {most}"
-            ));
+            return invalid(format!("a block of {threads} threads; its launch bounds allow {most}"));
         }
         let Registers { count, known } = self.registers;
         let most = profile.threads_by_registers(count);
@@ -131,8 +116,7 @@ mod tests {
     #[test]
     fn directives_bound_the_count() {
         let profile = Profile::default();
-        let count =
-            |alive, nreg, ntid, ncta| Registers::counted(alive, nreg, ntid, ncta, &profile).count;
+        let count = |alive, nreg, ntid, ncta| Registers::counted(alive, nreg, ntid, ncta, &profile).count;
         assert_eq!(count(100, None, None, None), 100);
         assert_eq!(count(300, None, None, None), 255);
         assert_eq!(count(100, Some(32), None, None), 32);

@@ -129,11 +129,7 @@ fn operate(cx: &mut Cx, i: &Inst, mask: u32) {
             }
             Action::ExpectTransactions | Action::CompleteTransactions => {
                 let bytes = i64::from(operand(cx, i.b, l));
-                let sign = if action == Action::ExpectTransactions {
-                    1
-                } else {
-                    -1
-                };
+                let sign = if action == Action::ExpectTransactions { 1 } else { -1 };
                 expect(cx, i, lane, object, sign * bytes);
                 if object.advance() {
                     cx.progress += 1;

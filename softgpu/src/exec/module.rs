@@ -46,12 +46,7 @@ impl Module {
                 let _ = memory.free(*a);
             }
             if e.text.is_empty() && e.line > 0 {
-                e.text = text
-                    .lines()
-                    .nth(e.line as usize - 1)
-                    .unwrap_or("")
-                    .trim()
-                    .to_string();
+                e.text = text.lines().nth(e.line as usize - 1).unwrap_or("").trim().to_string();
             }
             e
         })
@@ -70,24 +65,15 @@ impl Module {
     /// Takes the kernels' registers from ptxas.
     pub fn know_registers(&mut self, usage: &[Usage]) {
         for entry in &mut self.entries {
-            if let Some(found) = usage
-                .iter()
-                .find(|u| u.kernel == entry.info.name && u.registers > 0)
-            {
-                entry.info.registers = Registers {
-                    count: found.registers,
-                    known: true,
-                };
+            if let Some(found) = usage.iter().find(|u| u.kernel == entry.info.name && u.registers > 0) {
+                entry.info.registers = Registers { count: found.registers, known: true };
             }
         }
     }
 
     /// Address and size of a `.global` or `.const` variable.
     pub fn global(&self, name: &str) -> Option<(u64, u64)> {
-        self.globals
-            .iter()
-            .find(|g| g.0 == name)
-            .map(|g| (g.1, g.2))
+        self.globals.iter().find(|g| g.0 == name).map(|g| (g.1, g.2))
     }
 
     /// Frees the module's variables.
@@ -108,35 +94,20 @@ impl Module {
 }
 
 fn error(line: u32, message: impl Into<String>) -> LoadError {
-    LoadError {
-        line,
-        text: String::new(),
-        message: message.into(),
-    }
+    LoadError { line, text: String::new(), message: message.into() }
 }
 
-fn load(
-    text: &str,
-    profile: &Profile,
-    memory: &Memory,
-    allocations: &mut Vec<u64>,
-) -> Result<Module, LoadError> {
+fn load(text: &str, profile: &Profile, memory: &Memory, allocations: &mut Vec<u64>) -> Result<Module, LoadError> {
     let tree = ptx::parse(text).map_err(|e| error(e.line, e.message))?;
     let target: String = tree.target.chars().filter(char::is_ascii_digit).collect();
     let target_sm = match target.parse::<u32>() {
         Ok(sm) if sm <= profile.sm => sm,
         Ok(_) => {
-            let message = format!(
-                "the text is for {}, the device is {}",
-                tree.target, profile.name
-            );
+            let message = format!("the text is for {}, the device is {}", tree.target, profile.name);
             return Err(error(0, message));
         }
         Err(_) => {
-            return Err(error(
-                0,
-                format!("the target '{}' is not known", tree.target),
-            ));
+            return Err(error(0, format!("the target '{}' is not known", tree.target)));
         }
     };
     // definitions replace declarations of the same name
@@ -162,10 +133,7 @@ fn load(
                 symbols.insert(v.name, Symbol::Shared(n));
             }
             Space::Global | Space::Const if v.is_extern => {
-                return Err(error(
-                    v.line,
-                    format!("'{}' is declared but defined nowhere", v.name),
-                ));
+                return Err(error(v.line, format!("'{}' is declared but defined nowhere", v.name)));
             }
             Space::Global | Space::Const => {
                 let bytes = v.bytes().max(1);
@@ -180,25 +148,16 @@ fn load(
                 globals.push((v.name.to_string(), at, v.bytes()));
             }
             _ => {
-                return Err(error(
-                    v.line,
-                    format!("'{}' is in a space that modules don't have", v.name),
-                ));
+                return Err(error(v.line, format!("'{}' is in a space that modules don't have", v.name)));
             }
         }
     }
-    for v in tree
-        .variables
-        .iter()
-        .filter(|v| matches!(v.space, Space::Global | Space::Const))
-    {
+    for v in tree.variables.iter().filter(|v| matches!(v.space, Space::Global | Space::Const)) {
         let Some(Symbol::Address(at)) = symbols.get(v.name) else {
             continue;
         };
         let image = image(v, &symbols)?;
-        memory
-            .write(*at, &image)
-            .map_err(|e| error(v.line, e.to_string()))?;
+        memory.write(*at, &image).map_err(|e| error(v.line, e.to_string()))?;
     }
     let files: HashMap<u32, &str> = tree.files.iter().copied().collect();
     let mut program = Program {
@@ -211,10 +170,7 @@ fn load(
         places: tree
             .places
             .iter()
-            .map(|p| Source {
-                file: files.get(&p.file).unwrap_or(&"?").to_string(),
-                line: p.line,
-            })
+            .map(|p| Source { file: files.get(&p.file).unwrap_or(&"?").to_string(), line: p.line })
             .collect(),
     };
     let uses = module_uses(&tree, &bodies, &numbers);
@@ -222,34 +178,19 @@ fn load(
     let mut inner = HashMap::new();
     let mut inner_bytes = 0u64;
     for (n, f) in bodies.iter().enumerate() {
-        for (id, v) in f
-            .vars
-            .iter()
-            .enumerate()
-            .filter(|(_, v)| v.space == Space::Shared)
-        {
+        for (id, v) in f.vars.iter().enumerate().filter(|(_, v)| v.space == Space::Shared) {
             if !f.is_entry {
                 inner_bytes = super::decode::placed(inner_bytes, v);
                 inner.insert((n, id), inner_bytes as u32);
                 inner_bytes += v.bytes();
             }
         }
-        if f.vars
-            .iter()
-            .any(|v| matches!(v.space, Space::Global | Space::Const))
-        {
-            return Err(error(
-                f.line,
-                "global variables inside a function are not supported",
-            ));
+        if f.vars.iter().any(|v| matches!(v.space, Space::Global | Space::Const)) {
+            return Err(error(f.line, "global variables inside a function are not supported"));
         }
     }
     // module variables that device functions use keep one place, too
-    let mut common = SharedLayout {
-        inner,
-        bytes: inner_bytes as u32,
-        ..SharedLayout::default()
-    };
+    let mut common = SharedLayout { inner, bytes: inner_bytes as u32, ..SharedLayout::default() };
     for (n, f) in bodies.iter().enumerate() {
         if !f.is_entry {
             for &v in &uses[n].direct {
@@ -261,12 +202,7 @@ fn load(
     for (n, f) in bodies.iter().enumerate() {
         let mut layout = common.clone();
         if f.is_entry {
-            for (id, v) in f
-                .vars
-                .iter()
-                .enumerate()
-                .filter(|(_, v)| v.space == Space::Shared)
-            {
+            for (id, v) in f.vars.iter().enumerate().filter(|(_, v)| v.space == Space::Shared) {
                 let at = super::decode::placed(u64::from(layout.bytes), v) as u32;
                 layout.inner.insert((n, id), at);
                 layout.bytes = at + v.bytes() as u32;
@@ -277,12 +213,7 @@ fn load(
         }
         // unsized arrays lie behind everything else, all at one place
         let dynamic = layout.bytes.next_multiple_of(layout.dynamic_align.max(16));
-        for v in tree
-            .variables
-            .iter()
-            .enumerate()
-            .filter(|(_, v)| v.space == Space::Shared)
-        {
+        for v in tree.variables.iter().enumerate().filter(|(_, v)| v.space == Space::Shared) {
             if v.1.count.is_none() {
                 layout.offsets.insert(v.0, dynamic);
             }
@@ -326,12 +257,7 @@ fn load(
                 .map(|&p| {
                     let v = &f.vars[p as usize];
                     let offset = decoder.var_offsets[p as usize] as u32;
-                    ParamInfo {
-                        name: v.name.into(),
-                        offset,
-                        size: v.bytes() as u32,
-                        align: v.align,
-                    }
+                    ParamInfo { name: v.name.into(), offset, size: v.bytes() as u32, align: v.align }
                 })
                 .collect()
         } else {
@@ -351,11 +277,7 @@ fn load(
             releases,
         });
         if f.is_entry {
-            let param_bytes = kernel_params
-                .iter()
-                .map(|p| p.offset + p.size)
-                .max()
-                .unwrap_or(0);
+            let param_bytes = kernel_params.iter().map(|p| p.offset + p.size).max().unwrap_or(0);
             let mut info = KernelInfo {
                 name: f.name.to_string(),
                 params: kernel_params,
@@ -378,10 +300,5 @@ fn load(
             });
         }
     }
-    Ok(Module {
-        program,
-        entries,
-        globals,
-        allocations: allocations.clone(),
-    })
+    Ok(Module { program, entries, globals, allocations: allocations.clone() })
 }

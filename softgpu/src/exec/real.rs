@@ -17,11 +17,7 @@ pub fn tidy(x: f32) -> u32 {
 /// Subnormal operands become zeros of their sign.
 #[inline(always)]
 pub fn flush(a: u32) -> u32 {
-    if a & 0x7f80_0000 == 0 {
-        a & 0x8000_0000
-    } else {
-        a
-    }
+    if a & 0x7f80_0000 == 0 { a & 0x8000_0000 } else { a }
 }
 
 /// Subnormal results become zeros of their sign.
@@ -42,11 +38,7 @@ pub fn saturate(x: f32) -> u32 {
 pub fn approximate_quotient(a: u32, b: u32, quotient: f32) -> u32 {
     let size = b & 0x7fff_ffff;
     let (huge, dividend) = (size > 0x7e80_0000 && size < 0x7f80_0000, a & 0x7fff_ffff);
-    let flushed = if dividend >= 0x7f80_0000 {
-        NAN
-    } else {
-        (a ^ b) & 0x8000_0000
-    };
+    let flushed = if dividend >= 0x7f80_0000 { NAN } else { (a ^ b) & 0x8000_0000 };
     if huge { flushed } else { tidy(quotient) }
 }
 

@@ -239,11 +239,7 @@ pub unsafe fn gather_quad<I: Isa>(base: *const u8, offsets: &[u32; 32]) -> [[u32
     }
     let mut t = [[0; 32]; 4];
     for l in 0..32 {
-        let v = unsafe {
-            base.add(offsets[l] as usize)
-                .cast::<[u32; 4]>()
-                .read_unaligned()
-        };
+        let v = unsafe { base.add(offsets[l] as usize).cast::<[u32; 4]>().read_unaligned() };
         for w in 0..4 {
             t[w][l] = v[w];
         }

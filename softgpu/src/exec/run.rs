@@ -78,10 +78,7 @@ fn idle(cx: &mut Cx) -> Option<Outcome> {
         let launch = cx.launch;
         let inst = unsafe { &(&(*launch).program.code)[split.pc as usize] };
         unsafe { (inst.run)(cx, inst, split.mask) };
-        cx.warp().ready.push(Split {
-            pc: split.pc + 1,
-            ..split
-        });
+        cx.warp().ready.push(Split { pc: split.pc + 1, ..split });
         return None;
     }
     Some(Outcome::AtBarrier)
@@ -215,11 +212,7 @@ unsafe fn execute<const COUNT: bool>(cx: &mut Cx, split: Split) -> bool {
             Flow::Trap => {
                 if mask != 0 {
                     let place = cx.whereabouts(inst, mask.trailing_zeros());
-                    let what = if inst.aux == 0 {
-                        "trap"
-                    } else {
-                        "brkpt, and no debugger is there"
-                    };
+                    let what = if inst.aux == 0 { "trap" } else { "brkpt, and no debugger is there" };
                     cx.fault(Fault::Trap(format!("{place}: the kernel executed {what}")));
                     return false;
                 }
@@ -262,11 +255,7 @@ fn exit(cx: &mut Cx, inst: &Inst, s: &Split, mask: u32) {
 fn leave_others(cx: &mut Cx, s: &mut Split, mask: u32) {
     let rest = s.mask & !mask;
     if rest != 0 {
-        let other = Split {
-            pc: s.pc + 1,
-            mask: rest,
-            ..s.clone()
-        };
+        let other = Split { pc: s.pc + 1, mask: rest, ..s.clone() };
         cx.warp().ready.push(other);
         s.mask = mask;
     }

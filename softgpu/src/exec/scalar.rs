@@ -57,15 +57,7 @@ impl Settings {
             Rounding::Down => 3,
             Rounding::Up => 4,
         };
-        let flags = [
-            self.ftz,
-            self.sat,
-            self.relu,
-            self.nan,
-            self.xorsign,
-            self.satfinite,
-            self.integral,
-        ];
+        let flags = [self.ftz, self.sat, self.relu, self.nan, self.xorsign, self.satfinite, self.integral];
         let mut bits = self.from as u32 | (self.to as u32) << 5 | mode << 10;
         for (n, &f) in flags.iter().enumerate() {
             bits |= u32::from(f) << (13 + n);
@@ -100,8 +92,8 @@ impl Settings {
 const TYPES: [Type; 32] = {
     use Type::*;
     [
-        Pred, B8, B16, B32, B64, B128, U8, U16, U32, U64, S8, S16, S32, S64, F16, F16x2, Bf16,
-        Bf16x2, F32, F64, Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred,
+        Pred, B8, B16, B32, B64, B128, U8, U16, U32, U64, S8, S16, S32, S64, F16, F16x2, Bf16, Bf16x2, F32, F64, Pred,
+        Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred,
     ]
 };
 
@@ -136,8 +128,7 @@ impl Op for Scalar {
                 let (mut yes, mut no) = (m, !m);
                 if i.flags & 32 != 0 {
                     // a third predicate in `e`, combination in its upper bits
-                    let c = *cx.preds.add((i.e & 0xffff) as usize)
-                        ^ if i.e >> 18 & 1 != 0 { !0 } else { 0 };
+                    let c = *cx.preds.add((i.e & 0xffff) as usize) ^ if i.e >> 18 & 1 != 0 { !0 } else { 0 };
                     (yes, no) = match i.e >> 16 & 3 {
                         1 => (yes & c, no & c),
                         2 => (yes | c, no | c),
@@ -170,10 +161,7 @@ pub fn handler() -> Handler {
 pub fn setup(inst: &mut Inst, function: Function, settings: Settings, wide: [bool; 4]) {
     inst.imm = function as usize as i64;
     inst.aux = settings.pack();
-    inst.flags = wide
-        .iter()
-        .enumerate()
-        .fold(0, |f, (n, &w)| f | u8::from(w) << n);
+    inst.flags = wide.iter().enumerate().fold(0, |f, (n, &w)| f | u8::from(w) << n);
 }
 
 fn single(a: u64) -> f32 {
@@ -190,36 +178,19 @@ pub fn single_function(op: &str) -> Option<Function> {
         "add" => |a, b, _, s| bits(float::add_f32(single(a), single(b), s.mode, s.ftz, s.sat)),
         "sub" => |a, b, _, s| bits(float::sub_f32(single(a), single(b), s.mode, s.ftz, s.sat)),
         "mul" => |a, b, _, s| bits(float::mul_f32(single(a), single(b), s.mode, s.ftz, s.sat)),
-        "fma" | "mad" => |a, b, c, s| {
-            bits(float::fma_f32(
-                single(a),
-                single(b),
-                single(c),
-                s.mode,
-                s.ftz,
-                s.sat,
-            ))
-        },
+        "fma" | "mad" => |a, b, c, s| bits(float::fma_f32(single(a), single(b), single(c), s.mode, s.ftz, s.sat)),
         "div" => |a, b, _, s| bits(float::div_f32(single(a), single(b), s.mode, s.ftz)),
         "rcp" => |a, _, _, s| bits(float::rcp_f32(single(a), s.mode, s.ftz)),
         "sqrt" => |a, _, _, s| bits(float::sqrt_f32(single(a), s.mode, s.ftz)),
         "min" => |a, b, _, s| {
             let f = |x| {
-                if s.ftz {
-                    float::flush_f32(single(x))
-                } else {
-                    single(x)
-                }
+                if s.ftz { float::flush_f32(single(x)) } else { single(x) }
             };
             bits(float::min_f32(f(a), f(b), s.nan, s.xorsign))
         },
         "max" => |a, b, _, s| {
             let f = |x| {
-                if s.ftz {
-                    float::flush_f32(single(x))
-                } else {
-                    single(x)
-                }
+                if s.ftz { float::flush_f32(single(x)) } else { single(x) }
             };
             bits(float::max_f32(f(a), f(b), s.nan, s.xorsign))
         },
@@ -286,9 +257,7 @@ pub fn test_function(property: &str, ty: Type) -> Option<Function> {
         ("finite", Type::F64) => |a, _, _, _| u64::from(testp_f64(f64::from_bits(a), Finite)),
         ("infinite", Type::F64) => |a, _, _, _| u64::from(testp_f64(f64::from_bits(a), Infinite)),
         ("number", Type::F64) => |a, _, _, _| u64::from(testp_f64(f64::from_bits(a), Number)),
-        ("notanumber", Type::F64) => {
-            |a, _, _, _| u64::from(testp_f64(f64::from_bits(a), NotANumber))
-        }
+        ("notanumber", Type::F64) => |a, _, _, _| u64::from(testp_f64(f64::from_bits(a), NotANumber)),
         ("normal", Type::F64) => |a, _, _, _| u64::from(testp_f64(f64::from_bits(a), Normal)),
         ("subnormal", Type::F64) => |a, _, _, _| u64::from(testp_f64(f64::from_bits(a), Subnormal)),
         _ => return None,

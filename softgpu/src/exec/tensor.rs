@@ -29,9 +29,7 @@ pub fn find(shape: &str, types: [&str; 4], saturate: bool, sm: u32) -> Result<Op
         other => return Err(format!("sums of type {other} are not supported")),
     };
     if c != d {
-        return Err(format!(
-            "d is {d} but c is {c}: different types are not supported"
-        ));
+        return Err(format!("d is {d} but c is {c}: different types are not supported"));
     }
     let (m, n, k) = match shape {
         "m8n8k4" => (8, 8, 4),
@@ -42,34 +40,19 @@ pub fn find(shape: &str, types: [&str; 4], saturate: bool, sm: u32) -> Result<Op
         "m16n8k32" => (16, 8, 32),
         other => return Err(format!("the shape {other} is not supported")),
     };
-    let architecture =
-        Architecture::of(sm).ok_or_else(|| format!("sm_{sm} has no tensor cores for mma.sync"))?;
+    let architecture = Architecture::of(sm).ok_or_else(|| format!("sm_{sm} has no tensor cores for mma.sync"))?;
     if saturate && accumulator != Accumulator::S32 {
         return Err("'.satfinite' is for integers only".into());
     }
     let (a, b) = (element(a)?, element(b)?);
     let c = accumulator;
-    Operation {
-        m,
-        n,
-        k,
-        a,
-        b,
-        c,
-        saturate,
-        architecture,
-    }
-    .check()
+    Operation { m, n, k, a, b, c, saturate, architecture }.check()
 }
 
 /// The handler of an operation. Its table holds a row with the operation's code, then the
 /// rows of d, a, b, c.
 pub fn handler_of(operation: Operation) -> Handler {
-    if operation.c == Accumulator::F64 {
-        handler::<Double>()
-    } else {
-        handler::<Single>()
-    }
+    if operation.c == Accumulator::F64 { handler::<Double>() } else { handler::<Single>() }
 }
 
 /// 32-bit registers.
@@ -92,11 +75,7 @@ impl Op for Single {
                 }
                 registers
             };
-            let (a, b, c) = (
-                gather(nc, na),
-                gather(nc + na, nb),
-                gather(nc + na + nb, nc),
-            );
+            let (a, b, c) = (gather(nc, na), gather(nc + na, nb), gather(nc + na + nb, nc));
             let mut d = [[0; 32]; 4];
             mma::execute(&operation, &a[..na], &b[..nb], &c[..nc], &mut d[..nc]);
             for (register, &row) in d.iter().zip(&rows[..nc]) {
@@ -126,11 +105,7 @@ impl Op for Double {
                 }
                 registers
             };
-            let (a, b, c) = (
-                gather(nc, na),
-                gather(nc + na, nb),
-                gather(nc + na + nb, nc),
-            );
+            let (a, b, c) = (gather(nc, na), gather(nc + na, nb), gather(nc + na + nb, nc));
             let mut d = [[0; 32]; 4];
             mma::execute_f64(&operation, &a[..na], &b[..nb], &c[..nc], &mut d[..nc]);
             for (register, &row) in d.iter().zip(&rows[..nc]) {

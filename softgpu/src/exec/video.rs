@@ -116,11 +116,7 @@ impl Op for Simd {
         let video = Video::unpack(i.aux);
         // SAFETY: the decoder gave rows of 32-bit registers.
         unsafe {
-            let (a, b, c) = (
-                *cx.row::<u32>(i.a),
-                *cx.row::<u32>(i.b),
-                *cx.row::<u32>(i.c),
-            );
+            let (a, b, c) = (*cx.row::<u32>(i.a), *cx.row::<u32>(i.b), *cx.row::<u32>(i.c));
             let results: [u32; 32] = std::array::from_fn(|l| video.of(a[l], b[l], c[l]));
             cx.put(i.d, &results, mask);
         }

@@ -131,13 +131,7 @@ impl Warp {
                 return split.meeting;
             }
         }
-        let meeting = Meeting {
-            pc,
-            frame: split.frame,
-            expected: split.mask,
-            arrived: 0,
-            parent: split.meeting,
-        };
+        let meeting = Meeting { pc, frame: split.frame, expected: split.mask, arrived: 0, parent: split.meeting };
         match self.free_meetings.pop() {
             Some(id) => {
                 self.meetings[id as usize] = meeting;
@@ -156,12 +150,7 @@ impl Warp {
         let m = &mut self.meetings[id as usize];
         m.arrived |= split.mask;
         (m.arrived == m.expected).then(|| {
-            let on = Split {
-                pc: m.pc,
-                mask: m.arrived,
-                meeting: m.parent,
-                frame: m.frame,
-            };
+            let on = Split { pc: m.pc, mask: m.arrived, meeting: m.parent, frame: m.frame };
             self.free_meetings.push(id);
             on
         })
@@ -178,12 +167,7 @@ impl Warp {
             if m.expected == 0 {
                 self.free_meetings.push(at);
             } else if m.arrived == m.expected {
-                let on = Split {
-                    pc: m.pc,
-                    mask: m.arrived,
-                    meeting: parent,
-                    frame: m.frame,
-                };
+                let on = Split { pc: m.pc, mask: m.arrived, meeting: parent, frame: m.frame };
                 self.free_meetings.push(at);
                 self.ready.push(on);
             }
@@ -200,12 +184,7 @@ impl Warp {
             }
             let m = &mut self.meetings[id];
             if m.arrived != 0 {
-                let on = Split {
-                    pc: m.pc,
-                    mask: m.arrived,
-                    meeting: m.parent,
-                    frame: m.frame,
-                };
+                let on = Split { pc: m.pc, mask: m.arrived, meeting: m.parent, frame: m.frame };
                 m.expected &= !m.arrived;
                 m.arrived = 0;
                 self.ready.push(on);
@@ -221,9 +200,7 @@ impl Warp {
         while i < self.ready.len() {
             let mut j = i + 1;
             while j < self.ready.len() {
-                let same = |a: &Split, b: &Split| {
-                    a.pc == b.pc && a.meeting == b.meeting && a.frame == b.frame
-                };
+                let same = |a: &Split, b: &Split| a.pc == b.pc && a.meeting == b.meeting && a.frame == b.frame;
                 if same(&self.ready[i], &self.ready[j]) {
                     self.ready[i].mask |= self.ready[j].mask;
                     self.ready.remove(j);

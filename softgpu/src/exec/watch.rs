@@ -40,15 +40,7 @@ pub enum Kind {
 }
 
 /// Looks at an access; gives the lanes that may do it.
-pub fn observe<I: Isa>(
-    cx: &mut Cx,
-    i: &Inst,
-    a: &mut [u64; 32],
-    mask: u32,
-    size: u32,
-    kind: Kind,
-    space: u8,
-) -> u32 {
+pub fn observe<I: Isa>(cx: &mut Cx, i: &Inst, a: &mut [u64; 32], mask: u32, size: u32, kind: Kind, space: u8) -> u32 {
     if space != GENERIC {
         return look(cx, i, a, mask, size, kind, space);
     }
@@ -103,15 +95,7 @@ fn look(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind, 
 }
 
 /// memcheck: the lanes whose address is right.
-fn bounds(
-    cx: &mut Cx,
-    i: &Inst,
-    a: &[u64; 32],
-    mask: u32,
-    size: u32,
-    kind: Kind,
-    space: u8,
-) -> u32 {
+fn bounds(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind, space: u8) -> u32 {
     let size = u64::from(size);
     let (low, room) = if space == SHARED {
         (0, cx.shared_bytes)
@@ -142,9 +126,7 @@ fn bounds(
                 && (at + size <= gap.start || at >= gap.end || gap.is_empty())
         } else {
             let launch = cx.launch();
-            let found = launch
-                .allocation(at)
-                .filter(|x| at + size <= x.base + x.size);
+            let found = launch.allocation(at).filter(|x| at + size <= x.base + x.size);
             match found {
                 Some(_) => {
                     let window = launch.window(at, size);
@@ -159,23 +141,16 @@ fn bounds(
             Kind::Store => "writes",
             Kind::Atomic => "updates",
         };
-        let spot = Spot {
-            address: at,
-            space: super::access::space_name(space),
-            bytes: size as u32,
-        };
+        let spot = Spot { address: at, space: super::access::space_name(space), bytes: size as u32 };
         let check = cx.launch().opts.mem;
         if !inside {
             let in_arena = space != SHARED && at.wrapping_sub(cx.arena) < cx.arena_bytes - size;
             if check {
-                let freed = (space != SHARED)
-                    .then(|| cx.launch().memory.freed(at))
-                    .flatten();
+                let freed = (space != SHARED).then(|| cx.launch().memory.freed(at)).flatten();
                 let (finding, message) = match freed {
-                    Some(_) => (
-                        FindingKind::UseAfterFree,
-                        format!("the thread {what} {size} bytes of memory that was freed"),
-                    ),
+                    Some(_) => {
+                        (FindingKind::UseAfterFree, format!("the thread {what} {size} bytes of memory that was freed"))
+                    }
                     None if space == SHARED => (
                         FindingKind::OutOfBounds,
                         format!(
@@ -183,10 +158,9 @@ fn bounds(
                             cx.shared_bytes
                         ),
                     ),
-                    None => (
-                        FindingKind::OutOfBounds,
-                        format!("the thread {what} {size} bytes outside every allocation"),
-                    ),
+                    None => {
+                        (FindingKind::OutOfBounds, format!("the thread {what} {size} bytes outside every allocation"))
+                    }
                 };
                 report::at(cx, finding, i, lane, spot, &message);
             } else if !in_arena {
@@ -206,9 +180,7 @@ fn bounds(
                 report::at(cx, FindingKind::Misaligned, i, lane, spot, &message);
             } else {
                 let place = cx.whereabouts(i, lane);
-                cx.fault(Fault::MisalignedAddress(format!(
-                    "{place}: {message} ({at:#x})"
-                )));
+                cx.fault(Fault::MisalignedAddress(format!("{place}: {message} ({at:#x})")));
             }
         } else {
             ok |= 1 << l;
@@ -244,10 +216,7 @@ pub fn discarded(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32) {
 pub fn bad_local(cx: &mut Cx, i: &Inst, address: u64, lane: u32, size: u32, inside: bool) {
     let bytes = cx.local_bytes;
     let (kind, message) = if inside {
-        (
-            FindingKind::Misaligned,
-            format!("{size} bytes at an address that is not a multiple of {size}"),
-        )
+        (FindingKind::Misaligned, format!("{size} bytes at an address that is not a multiple of {size}"))
     } else {
         (
             FindingKind::OutOfBounds,
@@ -255,25 +224,10 @@ pub fn bad_local(cx: &mut Cx, i: &Inst, address: u64, lane: u32, size: u32, insi
         )
     };
     if cx.launch().opts.mem {
-        report::at(
-            cx,
-            kind,
-            i,
-            lane,
-            Spot {
-                address,
-                space: "local",
-                bytes: size,
-            },
-            &message,
-        );
+        report::at(cx, kind, i, lane, Spot { address, space: "local", bytes: size }, &message);
     } else {
         let place = cx.whereabouts(i, lane);
         let text = format!("{place}: {message}");
-        cx.fault(if inside {
-            Fault::MisalignedAddress(text)
-        } else {
-            Fault::IllegalAddress(text)
-        });
+        cx.fault(if inside { Fault::MisalignedAddress(text) } else { Fault::IllegalAddress(text) });
     }
 }

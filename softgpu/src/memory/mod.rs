@@ -37,19 +37,11 @@ pub enum MemoryError {
     #[error("an allocation of zero bytes")]
     ZeroSize,
     #[error("address {address:#x} was freed before ({label}, {size} bytes): a double free")]
-    DoubleFree {
-        address: u64,
-        size: u64,
-        label: String,
-    },
+    DoubleFree { address: u64, size: u64, label: String },
     #[error("address {address:#x} is not the start of an allocation ({near})")]
     NotAnAllocation { address: u64, near: String },
     #[error("{bytes} bytes at {address:#x} don't lie inside one allocation ({near})")]
-    OutOfBounds {
-        address: u64,
-        bytes: u64,
-        near: String,
-    },
+    OutOfBounds { address: u64, bytes: u64, near: String },
     #[error(
         "{bytes} bytes of managed memory can't be shown to the host at {address:#x}: no memory, or something is there"
     )]
@@ -135,8 +127,7 @@ impl Memory {
 
     /// True when so many bytes from an address on lie in one piece of managed memory.
     pub fn is_managed(&self, addr: u64, bytes: u64) -> bool {
-        self.find(addr)
-            .is_some_and(|a| a.managed && bytes <= a.size - (addr - a.base))
+        self.find(addr).is_some_and(|a| a.managed && bytes <= a.size - (addr - a.base))
     }
 
     /// The live allocation that holds the address.
@@ -244,9 +235,7 @@ impl Memory {
 
     pub(crate) fn access_shadow(&self) -> *mut u8 {
         let size = self.data.len() * 4;
-        self.access
-            .get_or_init(|| Region::reserve(size).expect("address space for the race shadow"))
-            .at(0)
+        self.access.get_or_init(|| Region::reserve(size).expect("address space for the race shadow")).at(0)
     }
 
     /// A launch begins: its number, and when it doesn't track writes, whatever is live counts as
@@ -277,8 +266,7 @@ impl Memory {
 
     fn written(&self) -> &Region {
         let size = self.data.len();
-        self.written
-            .get_or_init(|| Region::reserve(size).expect("address space for the init shadow"))
+        self.written.get_or_init(|| Region::reserve(size).expect("address space for the init shadow"))
     }
 
     fn mark(&self, addr: u64, bytes: u64, value: u8) {
@@ -293,23 +281,15 @@ impl Memory {
 
     fn place(&self, addr: u64, bytes: u64) -> Result<*mut u8, MemoryError> {
         let table = self.table();
-        let inside = table
-            .find(addr)
-            .is_some_and(|a| bytes <= a.size - (addr - a.base));
+        let inside = table.find(addr).is_some_and(|a| bytes <= a.size - (addr - a.base));
         if inside {
             return Ok(self.data.at((addr - self.base) as usize));
         }
-        Err(MemoryError::OutOfBounds {
-            address: addr,
-            bytes,
-            near: table.describe(addr),
-        })
+        Err(MemoryError::OutOfBounds { address: addr, bytes, near: table.describe(addr) })
     }
 
     fn table(&self) -> std::sync::MutexGuard<'_, Table> {
-        self.table
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.table.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 

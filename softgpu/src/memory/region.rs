@@ -23,10 +23,7 @@ impl Region {
                 0,
             )
         };
-        (start != libc::MAP_FAILED).then_some(Region {
-            start: start.cast(),
-            len,
-        })
+        (start != libc::MAP_FAILED).then_some(Region { start: start.cast(), len })
     }
 
     /// Bytes reserved.
@@ -81,8 +78,7 @@ impl Region {
                 return false;
             }
             let alias = address as *mut libc::c_void;
-            let shared = libc::ftruncate(file, len as libc::off_t) == 0
-                && map(alias, libc::MAP_FIXED_NOREPLACE, file);
+            let shared = libc::ftruncate(file, len as libc::off_t) == 0 && map(alias, libc::MAP_FIXED_NOREPLACE, file);
             let both = shared && map(self.at(offset).cast(), libc::MAP_FIXED, file);
             libc::close(file);
             if shared && !both {

@@ -58,43 +58,24 @@ impl Table {
         }
     }
 
-    pub fn insert(
-        &mut self,
-        bytes: u64,
-        label: &str,
-        managed: bool,
-    ) -> Result<Allocation, MemoryError> {
+    pub fn insert(&mut self, bytes: u64, label: &str, managed: bool) -> Result<Allocation, MemoryError> {
         if bytes == 0 {
             return Err(MemoryError::ZeroSize);
         }
-        let refused = MemoryError::OutOfMemory {
-            wanted: bytes,
-            used: self.used,
-            limit: self.limit,
-        };
+        let refused = MemoryError::OutOfMemory { wanted: bytes, used: self.used, limit: self.limit };
         if bytes > self.limit - self.used {
             return Err(refused);
         }
         let unit = unit(managed);
         let room = bytes.next_multiple_of(unit) + GUARD;
-        let place = self
-            .gap_after(self.next, room, unit)
-            .or_else(|| self.gap_after(self.base + ALIGN, room, unit));
+        let place = self.gap_after(self.next, room, unit).or_else(|| self.gap_after(self.base + ALIGN, room, unit));
         let Some(base) = place else {
             return Err(refused);
         };
         self.next = base + room;
         self.used += bytes;
-        let allocation = Allocation {
-            base,
-            size: bytes,
-            label: label.to_string(),
-            managed,
-        };
-        let entry = Entry {
-            allocation: allocation.clone(),
-            assumed_written: false,
-        };
+        let allocation = Allocation { base, size: bytes, label: label.to_string(), managed };
+        let entry = Entry { allocation: allocation.clone(), assumed_written: false };
         self.live.insert(base, entry);
         Ok(allocation)
     }
@@ -125,16 +106,9 @@ impl Table {
         if let Some(a) = self.gone.iter().rev().find(|a| a.base == addr)
             && self.find(addr).is_none()
         {
-            return Err(MemoryError::DoubleFree {
-                address: addr,
-                size: a.size,
-                label: a.label.clone(),
-            });
+            return Err(MemoryError::DoubleFree { address: addr, size: a.size, label: a.label.clone() });
         }
-        Err(MemoryError::NotAnAllocation {
-            address: addr,
-            near: self.describe(addr),
-        })
+        Err(MemoryError::NotAnAllocation { address: addr, near: self.describe(addr) })
     }
 
     pub fn find(&self, addr: u64) -> Option<Allocation> {
@@ -177,21 +151,13 @@ impl Table {
         if let Some(a) = self.freed(addr) {
             return format!("byte {} of {}, which was freed", addr - a.base, name(&a));
         }
-        let before = self
-            .live
-            .range(..=addr)
-            .next_back()
-            .map(|(_, e)| &e.allocation);
+        let before = self.live.range(..=addr).next_back().map(|(_, e)| &e.allocation);
         let after = self.live.range(addr..).next().map(|(_, e)| &e.allocation);
         match (before, after) {
             (Some(a), Some(b)) if b.base - addr < addr - (a.base + a.size) + 1 => {
                 format!("{} bytes before {}", b.base - addr, name(b))
             }
-            (Some(a), _) => format!(
-                "{} bytes past the end of {}",
-                addr - (a.base + a.size),
-                name(a)
-            ),
+            (Some(a), _) => format!("{} bytes past the end of {}", addr - (a.base + a.size), name(a)),
             (None, Some(b)) => format!("{} bytes before {}", b.base - addr, name(b)),
             (None, None) => "nothing is allocated".to_string(),
         }

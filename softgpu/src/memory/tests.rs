@@ -51,20 +51,11 @@ fn managed_memory_is_one_for_host_and_device() {
 fn double_free_and_foreign_addresses_are_errors() {
     let m = Memory::new(16 << 20);
     let a = m.alloc(64, "a").unwrap();
-    assert!(matches!(
-        m.free(a + 1),
-        Err(MemoryError::NotAnAllocation { .. })
-    ));
+    assert!(matches!(m.free(a + 1), Err(MemoryError::NotAnAllocation { .. })));
     m.free(a).unwrap();
     assert!(matches!(m.free(a), Err(MemoryError::DoubleFree { .. })));
-    assert!(matches!(
-        m.free(12),
-        Err(MemoryError::NotAnAllocation { .. })
-    ));
-    assert!(matches!(
-        m.read(a, &mut [0; 4]),
-        Err(MemoryError::OutOfBounds { .. })
-    ));
+    assert!(matches!(m.free(12), Err(MemoryError::NotAnAllocation { .. })));
+    assert!(matches!(m.read(a, &mut [0; 4]), Err(MemoryError::OutOfBounds { .. })));
 }
 
 #[test]
@@ -87,10 +78,7 @@ fn initialisation_travels_with_copies() {
 fn the_limit_holds_and_freed_addresses_come_back_late() {
     let m = Memory::new(4 << 20);
     let a = m.alloc(3 << 20, "a").unwrap();
-    assert!(matches!(
-        m.alloc(2 << 20, "b"),
-        Err(MemoryError::OutOfMemory { .. })
-    ));
+    assert!(matches!(m.alloc(2 << 20, "b"), Err(MemoryError::OutOfMemory { .. })));
     m.free(a).unwrap();
     let b = m.alloc(3 << 20, "b").unwrap();
     assert_ne!(a, b);

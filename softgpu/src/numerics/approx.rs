@@ -44,11 +44,7 @@ pub fn div_f32(a: f32, b: f32, ftz: bool) -> f32 {
     let (a, b) = (input(a, ftz), input(b, ftz));
     let largest = f32::from_bits((126 + 127) << 23);
     if b.abs() > largest && b.is_finite() {
-        return if a.is_finite() {
-            0.0f32.copysign(a) * 1.0f32.copysign(b)
-        } else {
-            f32::from_bits(float::NAN_F32)
-        };
+        return if a.is_finite() { 0.0f32.copysign(a) * 1.0f32.copysign(b) } else { f32::from_bits(float::NAN_F32) };
     }
     output(a / b, ftz)
 }

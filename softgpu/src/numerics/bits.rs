@@ -22,15 +22,7 @@ pub fn bfe(a: u64, position: u32, length: u32, bits: u32, is_signed: bool) -> u6
     let available = bits.saturating_sub(position);
     let taken = length.min(available);
     let field = if taken == 0 { 0 } else { shifted & mask(taken) };
-    let fill = if sign != 0 {
-        if taken == 0 {
-            mask(bits)
-        } else {
-            mask(bits) & !mask(taken)
-        }
-    } else {
-        0
-    };
+    let fill = if sign != 0 { if taken == 0 { mask(bits) } else { mask(bits) & !mask(taken) } } else { 0 };
     field | fill
 }
 
@@ -58,11 +50,7 @@ pub fn bfind(a: u64, bits: u32, is_signed: bool, shift_amount: bool) -> u32 {
         return u32::MAX;
     }
     let position = 63 - a.leading_zeros();
-    if shift_amount {
-        bits - 1 - position
-    } else {
-        position
-    }
+    if shift_amount { bits - 1 - position } else { position }
 }
 
 /// `brev`: the bits in reverse order.
@@ -94,21 +82,14 @@ pub fn fns(mask: u32, base: u32, offset: i32) -> u32 {
     let found = match offset {
         0 => Some(base).filter(set),
         1.. => (base..32).filter(set).nth(offset as usize - 1),
-        _ => (0..=base)
-            .rev()
-            .filter(set)
-            .nth(offset.unsigned_abs() as usize - 1),
+        _ => (0..=base).rev().filter(set).nth(offset.unsigned_abs() as usize - 1),
     };
     found.unwrap_or(u32::MAX)
 }
 
 /// `bmsk.{clamp,wrap}.b32`: `length` ones starting at `position`.
 pub fn bmsk(position: u32, length: u32, wrap: bool) -> u32 {
-    let (position, length) = if wrap {
-        (position & 31, length & 31)
-    } else {
-        (position, length.min(32))
-    };
+    let (position, length) = if wrap { (position & 31, length & 31) } else { (position, length.min(32)) };
     if position > 31 {
         return 0;
     }
@@ -124,11 +105,7 @@ pub fn szext(a: u32, width: u32, is_signed: bool, wrap: bool) -> u32 {
     if width == 32 {
         return a;
     }
-    if is_signed {
-        super::integer::signed(a as u64, width) as u32
-    } else {
-        a & mask(width) as u32
-    }
+    if is_signed { super::integer::signed(a as u64, width) as u32 } else { a & mask(width) as u32 }
 }
 
 /// Mode of `prmt`.
@@ -159,11 +136,7 @@ pub fn prmt(a: u32, b: u32, selector: u32, mode: Permute) -> u32 {
             return u32::from_le_bytes(std::array::from_fn(|i| {
                 let nibble = selector >> (4 * i) & 15;
                 let byte = bytes[nibble as usize & 7];
-                if nibble & 8 != 0 {
-                    (byte as i8 >> 7) as u8
-                } else {
-                    byte
-                }
+                if nibble & 8 != 0 { (byte as i8 >> 7) as u8 } else { byte }
             }));
         }
         Permute::Forward4 => std::array::from_fn(|i| c + i as u32),
@@ -202,9 +175,5 @@ pub fn lop3(a: u32, b: u32, c: u32, table: u8) -> u32 {
 pub fn shf(a: u32, b: u32, amount: u32, left: bool, wrap: bool) -> u32 {
     let amount = if wrap { amount & 31 } else { amount.min(32) };
     let both = a as u64 | (b as u64) << 32;
-    if left {
-        ((both << amount) >> 32) as u32
-    } else {
-        (both >> amount) as u32
-    }
+    if left { ((both << amount) >> 32) as u32 } else { (both >> amount) as u32 }
 }

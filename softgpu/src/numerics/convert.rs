@@ -79,11 +79,7 @@ pub fn cvt(value: u64, from: Type, to: Type, modifiers: Modifiers) -> u64 {
         }
         (Some(source), Some(target)) => {
             let value = flush_input(value, from, modifiers.ftz);
-            let value = if modifiers.integer {
-                round_to_integral(value, from, mode)
-            } else {
-                value
-            };
+            let value = if modifiers.integer { round_to_integral(value, from, mode) } else { value };
             let bits = if from == to {
                 if soft_is_nan(value, source) && to != Type::F64 {
                     target.default_nan()
@@ -111,11 +107,7 @@ fn soft_is_nan(value: u64, format: Format) -> bool {
 }
 
 fn flush_input(value: u64, from: Type, ftz: bool) -> u64 {
-    if ftz && from == Type::F32 {
-        float::flush_f32(f32::from_bits(value as u32)).to_bits() as u64
-    } else {
-        value
-    }
+    if ftz && from == Type::F32 { float::flush_f32(f32::from_bits(value as u32)).to_bits() as u64 } else { value }
 }
 
 fn finish(bits: u64, to: Type, modifiers: Modifiers) -> u64 {
@@ -172,12 +164,7 @@ fn integer_to_float(value: u64, from: Type, format: Format, mode: Rounding) -> u
     if mode == Rounding::NearestEven && format == F64 {
         return (value as f64).to_bits();
     }
-    let exact = Exact {
-        negative: value < 0,
-        magnitude: value.unsigned_abs(),
-        exponent: 0,
-        sticky: false,
-    };
+    let exact = Exact { negative: value < 0, magnitude: value.unsigned_abs(), exponent: 0, sticky: false };
     soft::round(exact, format, mode)
 }
 
@@ -205,11 +192,7 @@ fn integral(x: f64, mode: Rounding) -> f64 {
 fn float_to_integer(x: f64, from: Type, to: Type, mode: Rounding) -> u64 {
     let bits = to.bits();
     if x.is_nan() {
-        return if from == Type::F64 || bits == 64 {
-            1 << (bits - 1)
-        } else {
-            0
-        };
+        return if from == Type::F64 || bits == 64 { 1 << (bits - 1) } else { 0 };
     }
     let x = integral(x, mode);
     // `as` clamps to the range of i128, which holds every destination.
@@ -234,9 +217,7 @@ fn float_to_float(value: u64, from: Type, to: Type, mode: Rounding) -> u64 {
         (Type::F16, Type::F32) => half::f16_to_f32(value as u16).to_bits() as u64,
         (Type::Bf16, Type::F32) => half::bf16_to_f32(value as u16).to_bits() as u64,
         (Type::F32, Type::F16) if nearest => half::f32_to_f16(f32::from_bits(value as u32)) as u64,
-        (Type::F32, Type::Bf16) if nearest => {
-            half::f32_to_bf16(f32::from_bits(value as u32)) as u64
-        }
+        (Type::F32, Type::Bf16) if nearest => half::f32_to_bf16(f32::from_bits(value as u32)) as u64,
         _ => match (from.format(), to.format()) {
             (Some(source), Some(target)) => soft::convert(value, source, target, mode),
             _ => value,

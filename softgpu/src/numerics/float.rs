@@ -14,11 +14,7 @@ pub const NAN_F32: u32 = 0x7fff_ffff;
 /// Subnormals to zero of the same sign (`.ftz`).
 #[inline]
 pub fn flush_f32(x: f32) -> f32 {
-    if x.to_bits() & 0x7f80_0000 == 0 {
-        f32::from_bits(x.to_bits() & 0x8000_0000)
-    } else {
-        x
-    }
+    if x.to_bits() & 0x7f80_0000 == 0 { f32::from_bits(x.to_bits() & 0x8000_0000) } else { x }
 }
 
 /// `.sat`: clamps to [0, 1]; NaN and everything below zero become +0.
@@ -38,11 +34,7 @@ pub fn saturate_f64(x: f64) -> f64 {
 pub fn canonical_f32(x: f32) -> f32 {
     // On bits: a choice between two NaN values is one the compiler may drop.
     let bits = x.to_bits();
-    f32::from_bits(if bits & 0x7fff_ffff > 0x7f80_0000 {
-        NAN_F32
-    } else {
-        bits
-    })
+    f32::from_bits(if bits & 0x7fff_ffff > 0x7f80_0000 { NAN_F32 } else { bits })
 }
 
 /// Makes an inexact nearest result odd: `result` is the nearest f64 and `error` the exact
@@ -55,11 +47,7 @@ fn to_odd(result: f64, error: f64) -> f64 {
         return result;
     }
     // Step towards the exact value: to a larger magnitude if the signs agree.
-    if (error > 0.0) == (result > 0.0) {
-        f64::from_bits(bits + 1)
-    } else {
-        f64::from_bits(bits - 1)
-    }
+    if (error > 0.0) == (result > 0.0) { f64::from_bits(bits + 1) } else { f64::from_bits(bits - 1) }
 }
 
 /// `a + b` rounded to odd in f64; the sign of an exact zero follows `mode`.
@@ -202,11 +190,7 @@ fn extremum_f32(a: f32, b: f32, nan: bool, xorsign: bool, least: bool) -> f32 {
     } else {
         y
     };
-    if xorsign && !chosen.is_nan() {
-        f32::from_bits(chosen.to_bits() | sign)
-    } else {
-        chosen
-    }
+    if xorsign && !chosen.is_nan() { f32::from_bits(chosen.to_bits() | sign) } else { chosen }
 }
 
 /// Integer that orders as the floats do, with -0 below +0.
@@ -254,11 +238,7 @@ pub fn sub_f64(a: f64, b: f64, mode: Rounding) -> f64 {
 pub fn mul_f64(a: f64, b: f64, mode: Rounding) -> f64 {
     if mode == Rounding::NearestEven {
         let product = a * b;
-        return if product.is_nan() {
-            nan_f64(&[a, b])
-        } else {
-            product
-        };
+        return if product.is_nan() { nan_f64(&[a, b]) } else { product };
     }
     f64::from_bits(soft::mul(a.to_bits(), b.to_bits(), F64, mode))
 }
@@ -267,11 +247,7 @@ pub fn mul_f64(a: f64, b: f64, mode: Rounding) -> f64 {
 pub fn fma_f64(a: f64, b: f64, c: f64, mode: Rounding) -> f64 {
     if mode == Rounding::NearestEven {
         let sum = a.mul_add(b, c);
-        return if sum.is_nan() {
-            nan_f64(&[a, b, c])
-        } else {
-            sum
-        };
+        return if sum.is_nan() { nan_f64(&[a, b, c]) } else { sum };
     }
     f64::from_bits(soft::fma(a.to_bits(), b.to_bits(), c.to_bits(), F64, mode))
 }
@@ -280,11 +256,7 @@ pub fn fma_f64(a: f64, b: f64, c: f64, mode: Rounding) -> f64 {
 pub fn div_f64(a: f64, b: f64, mode: Rounding) -> f64 {
     if mode == Rounding::NearestEven {
         let quotient = a / b;
-        return if quotient.is_nan() {
-            nan_f64(&[a, b])
-        } else {
-            quotient
-        };
+        return if quotient.is_nan() { nan_f64(&[a, b]) } else { quotient };
     }
     f64::from_bits(soft::div(a.to_bits(), b.to_bits(), F64, mode))
 }

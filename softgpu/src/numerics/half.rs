@@ -93,11 +93,7 @@ pub fn f32_to_f16(x: f32) -> u16 {
 #[inline]
 pub fn bf16_to_f32(bits: u16) -> f32 {
     let value = f32::from_bits((bits as u32) << 16);
-    if value.is_nan() {
-        f32::from_bits(float::NAN_F32)
-    } else {
-        value
-    }
+    if value.is_nan() { f32::from_bits(float::NAN_F32) } else { value }
 }
 
 /// f32 to bf16, to nearest even; NaN becomes `0x7fff`.
@@ -148,11 +144,7 @@ pub fn flush(bits: u16, half: Half) -> u16 {
         Half::F16 => 0x7c00,
         Half::Bf16 => 0x7f80,
     };
-    if bits & exponent == 0 {
-        bits & 0x8000
-    } else {
-        bits
-    }
+    if bits & exponent == 0 { bits & 0x8000 } else { bits }
 }
 
 /// `.sat`: clamps to [0, 1]; NaN and everything below zero become +0.
@@ -161,11 +153,7 @@ pub fn saturate(bits: u16, half: Half) -> u16 {
         Half::F16 => 0x3c00,
         Half::Bf16 => 0x3f80,
     };
-    if is_nan(bits, half) || bits & 0x8000 != 0 {
-        0
-    } else {
-        bits.min(one)
-    }
+    if is_nan(bits, half) || bits & 0x8000 != 0 { 0 } else { bits.min(one) }
 }
 
 /// `.relu`: everything below zero becomes +0; NaN becomes the canonical NaN.
@@ -187,20 +175,12 @@ pub fn is_nan(bits: u16, half: Half) -> bool {
 
 /// `neg`: flips the sign; a NaN becomes the canonical NaN.
 pub fn neg(bits: u16, half: Half) -> u16 {
-    if is_nan(bits, half) {
-        0x7fff
-    } else {
-        bits ^ 0x8000
-    }
+    if is_nan(bits, half) { 0x7fff } else { bits ^ 0x8000 }
 }
 
 /// `abs`: clears the sign; a NaN becomes the canonical NaN.
 pub fn abs(bits: u16, half: Half) -> u16 {
-    if is_nan(bits, half) {
-        0x7fff
-    } else {
-        bits & 0x7fff
-    }
+    if is_nan(bits, half) { 0x7fff } else { bits & 0x7fff }
 }
 
 /// `min[.NaN][.xorsign.abs]`: see [`float::min_f32`].
@@ -214,11 +194,7 @@ pub fn max(a: u16, b: u16, half: Half, nan: bool, xorsign: bool) -> u16 {
 }
 
 fn select(a: u16, b: u16, half: Half, nan: bool, xorsign: bool, least: bool) -> u16 {
-    let pick = if least {
-        float::min_f32
-    } else {
-        float::max_f32
-    };
+    let pick = if least { float::min_f32 } else { float::max_f32 };
     let chosen = pick(half.to_f32(a), half.to_f32(b), nan, xorsign);
     // One of the operands, so the conversion back is exact.
     half.from_f32(chosen, Rounding::NearestEven)
@@ -238,8 +214,7 @@ pub fn map2(a: u32, b: u32, f: impl Fn(u16, u16) -> u16) -> u32 {
 /// Applies a function of three operands to both halves of packed pairs.
 #[inline]
 pub fn map3(a: u32, b: u32, c: u32, f: impl Fn(u16, u16, u16) -> u16) -> u32 {
-    f(a as u16, b as u16, c as u16) as u32
-        | (f((a >> 16) as u16, (b >> 16) as u16, (c >> 16) as u16) as u32) << 16
+    f(a as u16, b as u16, c as u16) as u32 | (f((a >> 16) as u16, (b >> 16) as u16, (c >> 16) as u16) as u32) << 16
 }
 
 /// `fma.rn[.ftz][.sat|.relu]` on one f16 or bf16 value.
@@ -295,10 +270,7 @@ pub fn f32_to_f8_satfinite(x: f32, format: Float8) -> u8 {
     }
     match format {
         Float8::E5m2 => {
-            let f = Format {
-                exponent_bits: 5,
-                fraction_bits: 2,
-            };
+            let f = Format { exponent_bits: 5, fraction_bits: 2 };
             let bits = soft::convert(x.to_bits() as u64, F32, f, Rounding::NearestEven) as u8;
             sign | (bits & 0x7f).min(0x7b)
         }
@@ -309,10 +281,7 @@ pub fn f32_to_f8_satfinite(x: f32, format: Float8) -> u8 {
                 return sign | 0x7e;
             }
             // Rounded in a format of 5 exponent bits, bias 15, after dividing by 2^8.
-            let f = Format {
-                exponent_bits: 5,
-                fraction_bits: 3,
-            };
+            let f = Format { exponent_bits: 5, fraction_bits: 3 };
             let scaled = (x / 256.0) as f64;
             let bits = soft::convert(scaled.to_bits(), F64, f, Rounding::NearestEven) as u8;
             sign | (bits & 0x7f).min(0x7e)

@@ -81,16 +81,8 @@ pub fn mad24_hi_sat_s32(a: u32, b: u32, c: i32) -> i32 {
 
 /// `sad`: `c + |a - b|`, wrapping.
 pub fn sad(a: u64, b: u64, c: u64, bits: u32, is_signed: bool) -> u64 {
-    let less = if is_signed {
-        signed(a, bits) < signed(b, bits)
-    } else {
-        a & mask(bits) < b & mask(bits)
-    };
-    let difference = if less {
-        b.wrapping_sub(a)
-    } else {
-        a.wrapping_sub(b)
-    };
+    let less = if is_signed { signed(a, bits) < signed(b, bits) } else { a & mask(bits) < b & mask(bits) };
+    let difference = if less { b.wrapping_sub(a) } else { a.wrapping_sub(b) };
     c.wrapping_add(difference) & mask(bits)
 }
 
@@ -101,11 +93,7 @@ pub fn div(a: u64, b: u64, bits: u32, is_signed: bool) -> u64 {
     if b & m == 0 {
         return m;
     }
-    let quotient = if is_signed {
-        signed(a, bits).wrapping_div(signed(b, bits)) as u64
-    } else {
-        (a & m) / (b & m)
-    };
+    let quotient = if is_signed { signed(a, bits).wrapping_div(signed(b, bits)) as u64 } else { (a & m) / (b & m) };
     quotient & m
 }
 
@@ -116,11 +104,7 @@ pub fn rem(a: u64, b: u64, bits: u32, is_signed: bool) -> u64 {
     if b & m == 0 {
         return m;
     }
-    let remainder = if is_signed {
-        signed(a, bits).wrapping_rem(signed(b, bits)) as u64
-    } else {
-        (a & m) % (b & m)
-    };
+    let remainder = if is_signed { signed(a, bits).wrapping_rem(signed(b, bits)) as u64 } else { (a & m) % (b & m) };
     remainder & m
 }
 
@@ -135,11 +119,7 @@ pub fn max(a: u64, b: u64, bits: u32, is_signed: bool) -> u64 {
 }
 
 fn less(a: u64, b: u64, bits: u32, is_signed: bool) -> bool {
-    if is_signed {
-        signed(a, bits) < signed(b, bits)
-    } else {
-        a & mask(bits) < b & mask(bits)
-    }
+    if is_signed { signed(a, bits) < signed(b, bits) } else { a & mask(bits) < b & mask(bits) }
 }
 
 /// `abs`: wraps for the most negative value.
@@ -154,20 +134,12 @@ pub fn neg(a: u64, bits: u32) -> u64 {
 
 /// `shl`: amounts (unsigned 32 bits) past the width give zero.
 pub fn shl(a: u64, amount: u32, bits: u32) -> u64 {
-    if amount >= bits {
-        0
-    } else {
-        (a << amount) & mask(bits)
-    }
+    if amount >= bits { 0 } else { (a << amount) & mask(bits) }
 }
 
 /// `shr.u`: amounts past the width give zero.
 pub fn shr_unsigned(a: u64, amount: u32, bits: u32) -> u64 {
-    if amount >= bits {
-        0
-    } else {
-        (a & mask(bits)) >> amount
-    }
+    if amount >= bits { 0 } else { (a & mask(bits)) >> amount }
 }
 
 /// `shr.s`: amounts past the width give the sign everywhere.
@@ -197,9 +169,7 @@ pub fn dp4a(a: u32, b: u32, c: u32, a_signed: bool, b_signed: bool) -> u32 {
         let x = x.to_le_bytes()[i];
         if is_signed { x as i8 as i32 } else { x as i32 }
     };
-    (0..4).fold(c, |sum, i| {
-        sum.wrapping_add((byte(a, i, a_signed) * byte(b, i, b_signed)) as u32)
-    })
+    (0..4).fold(c, |sum, i| sum.wrapping_add((byte(a, i, a_signed) * byte(b, i, b_signed)) as u32))
 }
 
 /// `dp2a.lo`/`dp2a.hi`: `c` plus two products of 16-bit parts of `a` with bytes 0, 1
@@ -213,7 +183,5 @@ pub fn dp2a(a: u32, b: u32, c: u32, a_signed: bool, b_signed: bool, high: bool) 
         let x = (b >> (8 * (i + 2 * high as u32))) as u8;
         if b_signed { x as i8 as i32 } else { x as i32 }
     };
-    (0..2).fold(c, |sum, i| {
-        sum.wrapping_add(word(i).wrapping_mul(byte(i)) as u32)
-    })
+    (0..2).fold(c, |sum, i| sum.wrapping_add(word(i).wrapping_mul(byte(i)) as u32))
 }

@@ -17,30 +17,15 @@ pub struct Format {
 }
 
 /// IEEE binary16.
-pub const F16: Format = Format {
-    exponent_bits: 5,
-    fraction_bits: 10,
-};
+pub const F16: Format = Format { exponent_bits: 5, fraction_bits: 10 };
 /// bfloat16.
-pub const BF16: Format = Format {
-    exponent_bits: 8,
-    fraction_bits: 7,
-};
+pub const BF16: Format = Format { exponent_bits: 8, fraction_bits: 7 };
 /// TensorFloat-32 without its 13 padding bits: a 19-bit pattern.
-pub const TF32: Format = Format {
-    exponent_bits: 8,
-    fraction_bits: 10,
-};
+pub const TF32: Format = Format { exponent_bits: 8, fraction_bits: 10 };
 /// IEEE binary32.
-pub const F32: Format = Format {
-    exponent_bits: 8,
-    fraction_bits: 23,
-};
+pub const F32: Format = Format { exponent_bits: 8, fraction_bits: 23 };
 /// IEEE binary64.
-pub const F64: Format = Format {
-    exponent_bits: 11,
-    fraction_bits: 52,
-};
+pub const F64: Format = Format { exponent_bits: 11, fraction_bits: 52 };
 
 impl Format {
     /// Exponent bias, `2^(exponent_bits-1) - 1`.
@@ -62,11 +47,7 @@ impl Format {
     /// The NaN an operation without NaN operands produces: `0x7fffffff` for f32 and
     /// `0x7fff` for the 16-bit formats (PTX ISA), `0xfff8000000000000` for f64.
     pub const fn default_nan(self) -> u64 {
-        if self.fraction_bits == 52 {
-            0xfff8_0000_0000_0000
-        } else {
-            self.sign() - 1
-        }
+        if self.fraction_bits == 52 { 0xfff8_0000_0000_0000 } else { self.sign() - 1 }
     }
 }
 
@@ -105,11 +86,7 @@ impl Exact {
         }
         let shift = self.magnitude.leading_zeros() as i32 - 2;
         debug_assert!(shift >= 0);
-        Exact {
-            magnitude: self.magnitude << shift,
-            exponent: self.exponent - shift,
-            ..self
-        }
+        Exact { magnitude: self.magnitude << shift, exponent: self.exponent - shift, ..self }
     }
 }
 
@@ -119,17 +96,9 @@ pub fn unpack(bits: u64, format: Format) -> Value {
     let fraction = bits & ((1 << format.fraction_bits) - 1);
     let field = ((bits >> format.fraction_bits) & ((1 << format.exponent_bits) - 1)) as i32;
     if field == (1 << format.exponent_bits) - 1 {
-        return if fraction != 0 {
-            Value::Nan(bits)
-        } else {
-            Value::Infinity { negative }
-        };
+        return if fraction != 0 { Value::Nan(bits) } else { Value::Infinity { negative } };
     }
-    let hidden = if field == 0 {
-        0
-    } else {
-        1 << format.fraction_bits
-    };
+    let hidden = if field == 0 { 0 } else { 1 << format.fraction_bits };
     Value::Finite(Exact {
         negative,
         magnitude: (fraction | hidden) as u128,
@@ -162,11 +131,7 @@ pub fn round(value: Exact, format: Format, mode: Rounding) -> u64 {
     } else if drop > 128 {
         (0, false, true)
     } else {
-        let kept = if drop == 128 {
-            0
-        } else {
-            (value.magnitude >> drop) as u64
-        };
+        let kept = if drop == 128 { 0 } else { (value.magnitude >> drop) as u64 };
         let half = (value.magnitude >> (drop - 1)) & 1 != 0;
         let below = value.magnitude & ((1u128 << (drop - 1)) - 1);
         (kept, half, below != 0 || value.sticky)
@@ -182,12 +147,7 @@ pub fn round(value: Exact, format: Format, mode: Rounding) -> u64 {
             Rounding::Down => value.negative,
             Rounding::Up => !value.negative,
         };
-        return sign
-            | if to_infinity {
-                format.infinity()
-            } else {
-                format.max_finite()
-            };
+        return sign | if to_infinity { format.infinity() } else { format.max_finite() };
     }
     sign | bits
 }
@@ -206,11 +166,7 @@ pub fn multiply_exact(a: Exact, b: Exact) -> Exact {
 /// exact zero (minus only when rounding down, or when both terms are minus zero).
 pub fn add_exact(a: Exact, b: Exact, mode: Rounding) -> Exact {
     if a.magnitude == 0 && b.magnitude == 0 {
-        let negative = if a.negative == b.negative {
-            a.negative
-        } else {
-            mode == Rounding::Down
-        };
+        let negative = if a.negative == b.negative { a.negative } else { mode == Rounding::Down };
         return Exact { negative, ..a };
     }
     if a.magnitude == 0 {
@@ -220,11 +176,7 @@ pub fn add_exact(a: Exact, b: Exact, mode: Rounding) -> Exact {
         return a;
     }
     let (a, b) = (a.normalised(), b.normalised());
-    let (big, small) = if (a.exponent, a.magnitude) >= (b.exponent, b.magnitude) {
-        (a, b)
-    } else {
-        (b, a)
-    };
+    let (big, small) = if (a.exponent, a.magnitude) >= (b.exponent, b.magnitude) { (a, b) } else { (b, a) };
     let shift = (big.exponent - small.exponent) as u32;
     let (aligned, lost) = if shift > 127 {
         (0, true)
@@ -233,27 +185,14 @@ pub fn add_exact(a: Exact, b: Exact, mode: Rounding) -> Exact {
         (kept, kept << shift != small.magnitude)
     };
     if big.negative == small.negative {
-        return Exact {
-            magnitude: big.magnitude + aligned,
-            sticky: lost,
-            ..big
-        };
+        return Exact { magnitude: big.magnitude + aligned, sticky: lost, ..big };
     }
     // Below `big - aligned` by a part of a unit: one unit less and the rest is sticky.
     let magnitude = big.magnitude - aligned - lost as u128;
     if magnitude == 0 && !lost {
-        return Exact {
-            negative: mode == Rounding::Down,
-            magnitude: 0,
-            exponent: 0,
-            sticky: false,
-        };
+        return Exact { negative: mode == Rounding::Down, magnitude: 0, exponent: 0, sticky: false };
     }
-    Exact {
-        magnitude,
-        sticky: lost,
-        ..big
-    }
+    Exact { magnitude, sticky: lost, ..big }
 }
 
 /// The NaN that comes out when `operands` hold one: f64 keeps the first one's payload,
@@ -275,13 +214,9 @@ pub fn fma(a: u64, b: u64, c: u64, format: Format, mode: Rounding) -> u64 {
     let infinity = |negative| format.infinity() | if negative { format.sign() } else { 0 };
     match (unpack(a, format), unpack(b, format), unpack(c, format)) {
         (Nan(_), _, _) | (_, Nan(_), _) | (_, _, Nan(_)) => propagate(&[a, b, c], format),
-        (Finite(x), Finite(y), Finite(z)) => {
-            round(add_exact(multiply_exact(x, y), z, mode), format, mode)
-        }
+        (Finite(x), Finite(y), Finite(z)) => round(add_exact(multiply_exact(x, y), z, mode), format, mode),
         (Finite(_), Finite(_), Infinity { .. }) => c,
-        (Infinity { .. }, Finite(x), _) | (Finite(x), Infinity { .. }, _) if x.magnitude == 0 => {
-            format.default_nan()
-        }
+        (Infinity { .. }, Finite(x), _) | (Finite(x), Infinity { .. }, _) if x.magnitude == 0 => format.default_nan(),
         (_, _, z) => {
             let negative = (a ^ b) & format.sign() != 0;
             match z {
@@ -311,9 +246,7 @@ pub fn mul(a: u64, b: u64, format: Format, mode: Rounding) -> u64 {
     match (unpack(a, format), unpack(b, format)) {
         (Nan(_), _) | (_, Nan(_)) => propagate(&[a, b], format),
         (Finite(x), Finite(y)) => round(multiply_exact(x, y), format, mode),
-        (Infinity { .. }, Finite(x)) | (Finite(x), Infinity { .. }) if x.magnitude == 0 => {
-            format.default_nan()
-        }
+        (Infinity { .. }, Finite(x)) | (Finite(x), Infinity { .. }) if x.magnitude == 0 => format.default_nan(),
         _ => format.infinity() | sign,
     }
 }
@@ -329,11 +262,7 @@ pub fn div(a: u64, b: u64, format: Format, mode: Rounding) -> u64 {
         (_, Infinity { .. }) => sign,
         (Finite(x), Finite(y)) => {
             if y.magnitude == 0 {
-                return if x.magnitude == 0 {
-                    format.default_nan()
-                } else {
-                    format.infinity() | sign
-                };
+                return if x.magnitude == 0 { format.default_nan() } else { format.infinity() | sign };
             }
             if x.magnitude == 0 {
                 return sign;

@@ -67,8 +67,7 @@ pub fn tokens(text: &str) -> Result<Vec<(Token<'_>, u32)>, SyntaxError> {
                     while i < bytes.len() && is_word(bytes[i]) {
                         i += 1;
                     }
-                    let scoped = bytes[i..].starts_with(b"::")
-                        && bytes.get(i + 2).is_some_and(|&b| is_word(b));
+                    let scoped = bytes[i..].starts_with(b"::") && bytes.get(i + 2).is_some_and(|&b| is_word(b));
                     if !scoped {
                         break;
                     }
@@ -77,12 +76,8 @@ pub fn tokens(text: &str) -> Result<Vec<(Token<'_>, u32)>, SyntaxError> {
                 out.push((Token::Dot(&text[start + 1..i]), line));
             }
             b'0'..=b'9' => {
-                let (token, next) = number(text, i).ok_or_else(|| {
-                    SyntaxError::new(
-                        line,
-                        format!("a malformed number at '{}'", tail(text, start)),
-                    )
-                })?;
+                let (token, next) = number(text, i)
+                    .ok_or_else(|| SyntaxError::new(line, format!("a malformed number at '{}'", tail(text, start))))?;
                 i = next;
                 out.push((token, line));
             }
@@ -185,9 +180,5 @@ fn number(text: &str, at: usize) -> Option<(Token<'_>, usize)> {
 }
 
 fn skip_suffix(bytes: &[u8], at: usize) -> usize {
-    if matches!(bytes.get(at), Some(b'U' | b'u')) {
-        at + 1
-    } else {
-        at
-    }
+    if matches!(bytes.get(at), Some(b'U' | b'u')) { at + 1 } else { at }
 }

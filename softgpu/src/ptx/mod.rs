@@ -24,9 +24,6 @@ pub struct SyntaxError {
 
 impl SyntaxError {
     pub(crate) fn new(line: u32, message: impl Into<String>) -> SyntaxError {
-        SyntaxError {
-            line,
-            message: message.into(),
-        }
+        SyntaxError { line, message: message.into() }
     }
 }

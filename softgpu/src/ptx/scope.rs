@@ -23,10 +23,7 @@ pub struct Scopes<'a> {
 impl<'a> Scopes<'a> {
     pub fn open(&mut self) {
         let parent = self.open.last().map_or(0, |s| s.id);
-        self.open.push(Scope {
-            id: self.parents.len() as u32,
-            ..Scope::default()
-        });
+        self.open.push(Scope { id: self.parents.len() as u32, ..Scope::default() });
         self.parents.push(parent);
     }
 
@@ -77,9 +74,6 @@ impl<'a> Scopes<'a> {
     }
 
     pub fn var(&self, name: &str) -> Option<VarId> {
-        self.open
-            .iter()
-            .rev()
-            .find_map(|s| s.vars.get(name).copied())
+        self.open.iter().rev().find_map(|s| s.vars.get(name).copied())
     }
 }

@@ -47,9 +47,7 @@ impl Argument {
         match *self {
             Argument::Integer { value, bytes } => {
                 if size > bytes || !matches!(size, 1 | 2 | 4 | 8) {
-                    return Err(format!(
-                        "an integer of {bytes} bytes for a parameter of {size} bytes"
-                    ));
+                    return Err(format!("an integer of {bytes} bytes for a parameter of {size} bytes"));
                 }
                 let limit = 1i128 << (8 * size);
                 if value >= limit || value < -(limit / 2) {
@@ -59,9 +57,7 @@ impl Argument {
             }
             Argument::Float { bits, bytes } => {
                 if size != bytes {
-                    return Err(format!(
-                        "a floating-point number of {bytes} bytes for a parameter of {size} bytes"
-                    ));
+                    return Err(format!("a floating-point number of {bytes} bytes for a parameter of {size} bytes"));
                 }
                 Ok(bits.to_le_bytes()[..size as usize].to_vec())
             }
@@ -75,9 +71,8 @@ impl Argument {
 /// # Errors
 /// A sentence saying which form was meant and what is wrong with it.
 pub fn parse(text: &str) -> Result<Argument, String> {
-    let (kind, rest) = text
-        .split_once(':')
-        .ok_or("not of the form KIND:VALUE; kinds are i32 u32 i64 u64 f32 f64 in inout out raw")?;
+    let (kind, rest) =
+        text.split_once(':').ok_or("not of the form KIND:VALUE; kinds are i32 u32 i64 u64 f32 f64 in inout out raw")?;
     match kind {
         "i32" => integer(rest, i32::MIN as i128, i32::MAX as i128, 4),
         "u32" => integer(rest, 0, u32::MAX as i128, 4),
@@ -85,17 +80,11 @@ pub fn parse(text: &str) -> Result<Argument, String> {
         "u64" => integer(rest, 0, u64::MAX as i128, 8),
         "f32" => {
             let value: f32 = rest.parse().map_err(|_| not_a_number(rest))?;
-            Ok(Argument::Float {
-                bits: value.to_bits() as u64,
-                bytes: 4,
-            })
+            Ok(Argument::Float { bits: value.to_bits() as u64, bytes: 4 })
         }
         "f64" => {
             let value: f64 = rest.parse().map_err(|_| not_a_number(rest))?;
-            Ok(Argument::Float {
-                bits: value.to_bits(),
-                bytes: 8,
-            })
+            Ok(Argument::Float { bits: value.to_bits(), bytes: 8 })
         }
         "in" => Ok(Argument::In(file(rest)?)),
         "raw" => Ok(Argument::Raw(file(rest)?)),
@@ -104,16 +93,12 @@ pub fn parse(text: &str) -> Result<Argument, String> {
             _ => Err("inout needs two files, inout:IN.npy:OUT.npy".into()),
         },
         "out" => match rest.rsplitn(3, ':').collect::<Vec<_>>()[..] {
-            [shape, dtype, path] => Ok(Argument::Out {
-                file: file(path)?,
-                dtype: Dtype::named(dtype)?,
-                shape: parse_shape(shape)?,
-            }),
+            [shape, dtype, path] => {
+                Ok(Argument::Out { file: file(path)?, dtype: Dtype::named(dtype)?, shape: parse_shape(shape)? })
+            }
             _ => Err("out needs a file, a type and a shape, out:F.npy:float32:64x64".into()),
         },
-        other => Err(format!(
-            "`{other}` is no kind of argument; kinds are i32 u32 i64 u64 f32 f64 in inout out raw"
-        )),
+        other => Err(format!("`{other}` is no kind of argument; kinds are i32 u32 i64 u64 f32 f64 in inout out raw")),
     }
 }
 
@@ -147,10 +132,7 @@ fn file(text: &str) -> Result<PathBuf, String> {
 fn parse_shape(text: &str) -> Result<Vec<usize>, String> {
     let shape = text
         .split('x')
-        .map(|word| {
-            word.parse()
-                .map_err(|_| format!("`{text}` is not a shape such as 64x64"))
-        })
+        .map(|word| word.parse().map_err(|_| format!("`{text}` is not a shape such as 64x64")))
         .collect::<Result<Vec<usize>, String>>()?;
     let bytes = shape.iter().try_fold(8usize, |n, &d| n.checked_mul(d));
     if bytes.is_none_or(|n| n > 1 << 46) {
@@ -171,10 +153,7 @@ mod tests {
         assert_eq!(bytes("i64:-2", 8), Ok((-2i64).to_le_bytes().to_vec()));
         assert_eq!(bytes("u64:18446744073709551615", 8), Ok(vec![255; 8]));
         assert_eq!(bytes("f32:1.5", 4), Ok(1.5f32.to_le_bytes().to_vec()));
-        assert_eq!(
-            bytes("f64:-1e300", 8),
-            Ok((-1e300f64).to_le_bytes().to_vec())
-        );
+        assert_eq!(bytes("f64:-1e300", 8), Ok((-1e300f64).to_le_bytes().to_vec()));
         assert_eq!(bytes("f32:nan", 4).map(|b| b.len()), Ok(4));
         assert_eq!(bytes("i32:1", 1), Ok(vec![1]));
         assert!(bytes("i32:256", 1).is_err());
@@ -207,15 +186,8 @@ mod tests {
     fn buffers() {
         assert_eq!(
             parse("out:a:b.npy:int8:2x3"),
-            Ok(Argument::Out {
-                file: "a:b.npy".into(),
-                dtype: Dtype::named("int8").unwrap(),
-                shape: vec![2, 3]
-            })
+            Ok(Argument::Out { file: "a:b.npy".into(), dtype: Dtype::named("int8").unwrap(), shape: vec![2, 3] })
         );
-        assert_eq!(
-            parse("inout:a.npy:b.npy"),
-            Ok(Argument::InOut("a.npy".into(), "b.npy".into()))
-        );
+        assert_eq!(parse("inout:a.npy:b.npy"), Ok(Argument::InOut("a.npy".into(), "b.npy".into())));
     }
 }

@@ -18,17 +18,9 @@ pub(super) struct Buffer {
 impl Buffer {
     pub(super) fn write_back(&self, memory: &Memory) -> Result<(), Failure> {
         let mut data = vec![0; self.bytes];
-        memory
-            .read(self.address, &mut data)
-            .map_err(|e| format!("cannot read back {}: {e}", self.file.display()))?;
-        let array = npy::Array {
-            dtype: self.dtype,
-            shape: self.shape.clone(),
-            data,
-        };
-        array
-            .write(&self.file)
-            .map_err(|e| Failure::from(format!("cannot write {}: {e}", self.file.display())))
+        memory.read(self.address, &mut data).map_err(|e| format!("cannot read back {}: {e}", self.file.display()))?;
+        let array = npy::Array { dtype: self.dtype, shape: self.shape.clone(), data };
+        array.write(&self.file).map_err(|e| Failure::from(format!("cannot write {}: {e}", self.file.display())))
     }
 }
 
@@ -40,10 +32,7 @@ pub(super) fn place(
     memory: &Memory,
 ) -> Result<(Vec<u8>, Vec<Buffer>), Failure> {
     if arguments.len() != params.len() {
-        let list: Vec<String> = params
-            .iter()
-            .map(|p| format!("{} ({} bytes)", p.name, p.size))
-            .collect();
+        let list: Vec<String> = params.iter().map(|p| format!("{} ({} bytes)", p.name, p.size)).collect();
         return Err(usage(format!(
             "the kernel has {} parameters but {} arguments were given; the parameters are: {}",
             params.len(),
@@ -59,23 +48,16 @@ pub(super) fn place(
             Argument::Integer { .. } | Argument::Float { .. } => argument
                 .scalar_bytes(param.size)
                 .map_err(|e| usage(format!("argument {number} ({}): {e}", param.name)))?,
-            Argument::Raw(path) => std::fs::read(path)
-                .map_err(|e| format!("argument {number}: cannot read {}: {e}", path.display()))?,
-            Argument::In(path) => upload(memory, read(path)?, None, &mut buffers, number)?,
-            Argument::InOut(from, to) => {
-                upload(memory, read(from)?, Some(to.clone()), &mut buffers, number)?
+            Argument::Raw(path) => {
+                std::fs::read(path).map_err(|e| format!("argument {number}: cannot read {}: {e}", path.display()))?
             }
+            Argument::In(path) => upload(memory, read(path)?, None, &mut buffers, number)?,
+            Argument::InOut(from, to) => upload(memory, read(from)?, Some(to.clone()), &mut buffers, number)?,
             Argument::Out { file, dtype, shape } => {
                 let count = shape.iter().product::<usize>();
                 let bytes = count * dtype.bytes();
                 let address = allocate(memory, bytes, number)?;
-                buffers.push(Buffer {
-                    address,
-                    bytes,
-                    dtype: *dtype,
-                    shape: shape.clone(),
-                    file: file.clone(),
-                });
+                buffers.push(Buffer { address, bytes, dtype: *dtype, shape: shape.clone(), file: file.clone() });
                 address.to_le_bytes().to_vec()
             }
         };
@@ -94,8 +76,7 @@ pub(super) fn place(
 }
 
 fn read(path: &std::path::Path) -> Result<npy::Array, Failure> {
-    npy::Array::read(path)
-        .map_err(|e| Failure::from(format!("cannot read {}: {e}", path.display())))
+    npy::Array::read(path).map_err(|e| Failure::from(format!("cannot read {}: {e}", path.display())))
 }
 
 fn allocate(memory: &Memory, bytes: usize, number: usize) -> Result<u64, Failure> {
@@ -114,17 +95,9 @@ fn upload(
 ) -> Result<Vec<u8>, Failure> {
     let bytes = array.data.len();
     let address = allocate(memory, bytes, number)?;
-    memory
-        .write(address, &array.data)
-        .map_err(|e| format!("argument {number}: {e}"))?;
+    memory.write(address, &array.data).map_err(|e| format!("argument {number}: {e}"))?;
     if let Some(file) = file {
-        buffers.push(Buffer {
-            address,
-            bytes,
-            dtype: array.dtype,
-            shape: array.shape,
-            file,
-        });
+        buffers.push(Buffer { address, bytes, dtype: array.dtype, shape: array.shape, file });
     }
     Ok(address.to_le_bytes().to_vec())
 }

@@ -100,17 +100,11 @@ fn dimensions(text: &str) -> Result<[u32; 3], String> {
 }
 
 fn profile(text: &str) -> Result<Profile, String> {
-    Profile::named(text)
-        .ok_or_else(|| format!("no such profile; known are {}", Profile::NAMES.join(", ")))
+    Profile::named(text).ok_or_else(|| format!("no such profile; known are {}", Profile::NAMES.join(", ")))
 }
 
 fn checks(text: &str) -> Result<Checks, String> {
     let mut options = Options::default();
     crate::driver::config::set_checks(&mut options, text)?;
-    Ok(Checks {
-        mem: options.mem,
-        init: options.init,
-        race: options.race,
-        sync: options.sync,
-    })
+    Ok(Checks { mem: options.mem, init: options.init, race: options.race, sync: options.sync })
 }

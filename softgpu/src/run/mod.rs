@@ -40,18 +40,12 @@ pub struct Failure {
 
 impl From<String> for Failure {
     fn from(message: String) -> Failure {
-        Failure {
-            code: FAILED,
-            message,
-        }
+        Failure { code: FAILED, message }
     }
 }
 
 fn usage(message: String) -> Failure {
-    Failure {
-        code: USAGE,
-        message,
-    }
+    Failure { code: USAGE, message }
 }
 
 /// Runs the command and returns the exit code; what went wrong is on standard error.
@@ -69,19 +63,13 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let profile = &arguments.profile;
     let (ptx, needs) = ptx_text(arguments)?;
     let memory = Memory::new(profile.memory_bytes);
-    let mut module = Module::load(&ptx, profile, &memory)
-        .map_err(|e| format!("{} is refused: {e}", arguments.file.display()))?;
+    let mut module =
+        Module::load(&ptx, profile, &memory).map_err(|e| format!("{} is refused: {e}", arguments.file.display()))?;
     module.know_registers(&needs);
     let kernel = find_kernel(&module, &arguments.kernel)?;
-    let info = module
-        .kernel(&kernel)
-        .ok_or_else(|| format!("{kernel} has no description; this is a mistake of softgpu"))?;
-    let (params, buffers) = place(
-        &arguments.arguments,
-        &info.params,
-        info.param_bytes,
-        &memory,
-    )?;
+    let info =
+        module.kernel(&kernel).ok_or_else(|| format!("{kernel} has no description; this is a mistake of softgpu"))?;
+    let (params, buffers) = place(&arguments.arguments, &info.params, info.param_bytes, &memory)?;
 
     let options = Options {
         mem: arguments.check.mem,
@@ -92,18 +80,11 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
         seed: arguments.seed,
         ..Options::default()
     };
-    let config = LaunchConfig {
-        grid: arguments.grid,
-        block: arguments.block,
-        dynamic_shared: arguments.smem,
-        params,
-    };
+    let config = LaunchConfig { grid: arguments.grid, block: arguments.block, dynamic_shared: arguments.smem, params };
     let mut output = std::io::stdout().lock();
     // A closed pipe ends what is printed, not the kernel.
     let mut print = |text: &str| drop(output.write_all(text.as_bytes()));
-    let report = launch(
-        &module, &kernel, &config, &memory, profile, &options, &mut print,
-    );
+    let report = launch(&module, &kernel, &config, &memory, profile, &options, &mut print);
     output.flush().ok();
 
     tell(&report, &kernel);
@@ -123,13 +104,11 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
             buffer.write_back(&memory)?;
         }
     }
-    Ok(
-        if !report.findings.is_empty() || report.findings_beyond > 0 {
-            FINDINGS
-        } else if report.fault.is_some() {
-            FAILED
-        } else {
-            CLEAN
-        },
-    )
+    Ok(if !report.findings.is_empty() || report.findings_beyond > 0 {
+        FINDINGS
+    } else if report.fault.is_some() {
+        FAILED
+    } else {
+        CLEAN
+    })
 }

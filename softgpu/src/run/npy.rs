@@ -39,14 +39,10 @@ impl Dtype {
     /// # Errors
     /// Lists the names if it is none of them.
     pub fn named(name: &str) -> Result<Dtype, String> {
-        NAMES
-            .iter()
-            .find(|n| n.0 == name)
-            .map(|&(_, kind, bytes)| Dtype { kind, bytes })
-            .ok_or_else(|| {
-                let names: Vec<&str> = NAMES.iter().map(|n| n.0).collect();
-                format!("`{name}` is no element type; known are {}", names.join(" "))
-            })
+        NAMES.iter().find(|n| n.0 == name).map(|&(_, kind, bytes)| Dtype { kind, bytes }).ok_or_else(|| {
+            let names: Vec<&str> = NAMES.iter().map(|n| n.0).collect();
+            format!("`{name}` is no element type; known are {}", names.join(" "))
+        })
     }
 
     /// Bytes of one element.
@@ -56,19 +52,11 @@ impl Dtype {
 
     /// Bytes that are reversed together in the other byte order.
     fn word(self) -> usize {
-        if self.kind == b'c' {
-            self.bytes / 2
-        } else {
-            self.bytes
-        }
+        if self.kind == b'c' { self.bytes / 2 } else { self.bytes }
     }
 
     fn descr(self) -> String {
-        let order = if self.bytes == 1 || self.kind == b'V' {
-            '|'
-        } else {
-            '<'
-        };
+        let order = if self.bytes == 1 || self.kind == b'V' { '|' } else { '<' };
         format!("{order}{}{}", self.kind as char, self.bytes)
     }
 }
@@ -126,8 +114,7 @@ impl Array {
         }
         let mut data = data.to_vec();
         if big_endian {
-            data.chunks_exact_mut(dtype.word())
-                .for_each(<[u8]>::reverse);
+            data.chunks_exact_mut(dtype.word()).for_each(<[u8]>::reverse);
         }
         if fortran && shape.len() > 1 {
             data = row_major(&data, &shape, dtype.bytes);
@@ -142,8 +129,7 @@ impl Array {
     pub fn write(&self, path: &Path) -> Result<(), String> {
         let mut temporary = path.as_os_str().to_owned();
         temporary.push(format!(".{}.tmp", std::process::id()));
-        let result = std::fs::write(&temporary, self.to_bytes())
-            .and_then(|()| std::fs::rename(&temporary, path));
+        let result = std::fs::write(&temporary, self.to_bytes()).and_then(|()| std::fs::rename(&temporary, path));
         if result.is_err() {
             std::fs::remove_file(&temporary).ok();
         }
@@ -159,10 +145,7 @@ impl Array {
             1 => sizes.trim_end(),
             _ => sizes.trim_end_matches(", "),
         };
-        let mut header = format!(
-            "{{'descr': '{}', 'fortran_order': False, 'shape': ({sizes}), }}",
-            self.dtype.descr()
-        );
+        let mut header = format!("{{'descr': '{}', 'fortran_order': False, 'shape': ({sizes}), }}", self.dtype.descr());
         // Data begins at a multiple of 64.
         while (10 + header.len() + 1) % 64 != 0 {
             header.push(' ');
@@ -227,10 +210,7 @@ fn parse_header(header: &str) -> Result<Header, String> {
         .split(',')
         .map(str::trim)
         .filter(|word| !word.is_empty())
-        .map(|word| {
-            word.parse()
-                .map_err(|_| format!("`{word}` is not a size in the shape"))
-        })
+        .map(|word| word.parse().map_err(|_| format!("`{word}` is not a size in the shape")))
         .collect::<Result<Vec<usize>, String>>()?;
     Ok((dtype, big_endian, fortran, shape))
 }
@@ -252,10 +232,7 @@ fn parse_descr(descr: &str) -> Result<(Dtype, bool), String> {
     if !fits || !matches!(order, '<' | '>' | '|' | '=') {
         return Err(unknown());
     }
-    let dtype = Dtype {
-        kind: kind as u8,
-        bytes,
-    };
+    let dtype = Dtype { kind: kind as u8, bytes };
     Ok((dtype, order == '>' && kind != 'V'))
 }
 
@@ -276,11 +253,8 @@ mod tests {
         for (name, _, bytes) in NAMES {
             for shape in [vec![], vec![3], vec![2, 3], vec![0, 4]] {
                 let count = shape.iter().product::<usize>() * bytes;
-                let array = Array {
-                    dtype: Dtype::named(name).unwrap(),
-                    shape,
-                    data: (0..count).map(|i| i as u8).collect(),
-                };
+                let array =
+                    Array { dtype: Dtype::named(name).unwrap(), shape, data: (0..count).map(|i| i as u8).collect() };
                 assert_eq!(Array::parse(&array.to_bytes()), Ok(array.clone()));
                 let start = array.to_bytes().len() - array.data.len();
                 assert_eq!(start % 64, 0);
@@ -308,15 +282,9 @@ mod tests {
             (b"hello world".to_vec(), "not a .npy file"),
             (file(&good.replace("<f4", "|O"), &[0; 8]), "not supported"),
             (file(&good.replace("<f4", "<U4"), &[0; 8]), "not supported"),
-            (
-                file(&good.replace("'shape'", "'form'"), &[0; 8]),
-                "no shape",
-            ),
+            (file(&good.replace("'shape'", "'form'"), &[0; 8]), "no shape"),
             (file(good, &[])[..20].to_vec(), "cut off"),
-            (
-                file(&good.replace("(2,)", "(18446744073709551615, 9)"), &[0; 8]),
-                "do not make an array",
-            ),
+            (file(&good.replace("(2,)", "(18446744073709551615, 9)"), &[0; 8]), "do not make an array"),
         ] {
             let message = Array::parse(&bytes).expect_err(part);
             assert!(message.contains(part), "{message}");

@@ -51,16 +51,9 @@ impl Nvrtc {
         for name in ["WARP19_NVRTC", "NVRTC"] {
             if let Some(value) = std::env::var_os(name).filter(|v| !v.is_empty()) {
                 let path = PathBuf::from(value);
-                let files = if path.is_dir() {
-                    libraries_in(&path)
-                } else {
-                    vec![path.clone()]
-                };
+                let files = if path.is_dir() { libraries_in(&path) } else { vec![path.clone()] };
                 return first(&files, sm).map_err(|tried| {
-                    format!(
-                        "{name} names {}, but no usable NVRTC is there ({tried}). {HINT}",
-                        path.display()
-                    )
+                    format!("{name} names {}, but no usable NVRTC is there ({tried}). {HINT}", path.display())
                 });
             }
         }
@@ -85,19 +78,13 @@ impl Nvrtc {
         let (mut major, mut minor) = (0, 0);
         // SAFETY: nvrtcVersion has this signature in every release.
         let status = unsafe {
-            let version = library
-                .get::<Version>(b"nvrtcVersion")
-                .map_err(|e| e.to_string())?;
+            let version = library.get::<Version>(b"nvrtcVersion").map_err(|e| e.to_string())?;
             version(&mut major, &mut minor)
         };
         if status != 0 {
             return Err(format!("nvrtcVersion returned {status}"));
         }
-        Ok(Nvrtc {
-            library,
-            path: path.into(),
-            version: (major, minor),
-        })
+        Ok(Nvrtc { library, path: path.into(), version: (major, minor) })
     }
 
     /// Whether it compiles for a compute capability (times ten): NVRTC 13 begins at sm_75.
@@ -110,14 +97,9 @@ impl Nvrtc {
     /// # Errors
     /// NVRTC's log.
     pub fn compile(&self, text: &str, name: &str, options: &[String]) -> Result<Compiled, String> {
-        let c_string = |s: &str| {
-            CString::new(s).map_err(|_| format!("{name}: a zero byte in the text or an option"))
-        };
+        let c_string = |s: &str| CString::new(s).map_err(|_| format!("{name}: a zero byte in the text or an option"));
         let (text, file) = (c_string(text)?, c_string(name)?);
-        let words = options
-            .iter()
-            .map(|o| c_string(o))
-            .collect::<Result<Vec<CString>, String>>()?;
+        let words = options.iter().map(|o| c_string(o)).collect::<Result<Vec<CString>, String>>()?;
         let pointers: Vec<*const c_char> = words.iter().map(|o| o.as_ptr()).collect();
         // SAFETY: signatures as in nvrtc.h; strings outlive the calls; the program is
         // destroyed exactly once, after its last use.
@@ -127,14 +109,7 @@ impl Nvrtc {
             let destroy = self.symbol::<Destroy>("nvrtcDestroyProgram")?;
             let mut program = std::ptr::null_mut();
             self.expect(
-                create(
-                    &mut program,
-                    text.as_ptr(),
-                    file.as_ptr(),
-                    0,
-                    std::ptr::null(),
-                    std::ptr::null(),
-                ),
+                create(&mut program, text.as_ptr(), file.as_ptr(), 0, std::ptr::null(), std::ptr::null()),
                 "nvrtcCreateProgram",
             )?;
             let status = compile(program, pointers.len() as c_int, pointers.as_ptr());
@@ -221,11 +196,7 @@ fn first(files: &[PathBuf], sm: u32) -> Result<Nvrtc, String> {
 fn libraries_in(folder: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = entries(folder)
         .into_iter()
-        .filter(|p| {
-            p.file_name()
-                .and_then(|n| n.to_str())
-                .is_some_and(|n| n.starts_with("libnvrtc.so"))
-        })
+        .filter(|p| p.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with("libnvrtc.so")))
         .collect();
     found.sort();
     found.reverse();

@@ -28,12 +28,9 @@ pub(super) fn tell(report: &LaunchReport, kernel: &str) {
     }
 }
 
-pub(super) fn write_json(
-    path: &std::path::Path,
-    value: &impl serde::Serialize,
-) -> Result<(), Failure> {
-    let mut text = serde_json::to_string_pretty(value)
-        .map_err(|e| format!("cannot put {} into JSON: {e}", path.display()))?;
+pub(super) fn write_json(path: &std::path::Path, value: &impl serde::Serialize) -> Result<(), Failure> {
+    let mut text =
+        serde_json::to_string_pretty(value).map_err(|e| format!("cannot put {} into JSON: {e}", path.display()))?;
     text.push('\n');
     std::fs::write(path, text).map_err(|e| format!("cannot write {}: {e}", path.display()).into())
 }

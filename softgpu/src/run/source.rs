@@ -8,13 +8,10 @@ use crate::ptxas::{self, Usage};
 /// The PTX of the file, as it is or from NVRTC, and what its kernels need where a compiler tells it.
 pub(super) fn ptx_text(arguments: &Arguments) -> Result<(String, Vec<Usage>), Failure> {
     let (path, sm) = (&arguments.file, arguments.profile.sm);
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+    let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
     if path.extension().is_some_and(|e| e == "ptx") {
         if !arguments.nvrtc_option.is_empty() {
-            return Err(usage(
-                "--nvrtc-option is for .cu files; a .ptx file is not compiled".into(),
-            ));
+            return Err(usage("--nvrtc-option is for .cu files; a .ptx file is not compiled".into()));
         }
         let needs = match std::env::var_os(ptxas::VARIABLE) {
             Some(file) => ptxas::assemble(file.as_ref(), &text, sm)?,
@@ -30,11 +27,7 @@ pub(super) fn ptx_text(arguments: &Arguments) -> Result<(String, Vec<Usage>), Fa
         "-lineinfo".into(),
     ];
     if let Some(folder) = path.parent() {
-        let folder = if folder.as_os_str().is_empty() {
-            ".".into()
-        } else {
-            folder.display().to_string()
-        };
+        let folder = if folder.as_os_str().is_empty() { ".".into() } else { folder.display().to_string() };
         options.push(format!("--include-path={folder}"));
     }
     options.extend(arguments.nvrtc_option.iter().cloned());
@@ -52,16 +45,10 @@ pub(super) fn find_kernel(module: &Module, name: &str) -> Result<String, Failure
     let matching: Vec<&&str> = names.iter().filter(|n| n.starts_with(&mangled)).collect();
     match matching[..] {
         [only] => Ok(only.to_string()),
-        [] if names.is_empty() => Err(Failure::from(format!(
-            "there is no kernel {name}: the file has no kernels at all"
-        ))),
-        [] => Err(Failure::from(format!(
-            "there is no kernel {name}; the file has {}",
-            names.join(", ")
-        ))),
-        _ => Err(Failure::from(format!(
-            "{name} could be any of {}; give the whole name",
-            names.join(", ")
-        ))),
+        [] if names.is_empty() => {
+            Err(Failure::from(format!("there is no kernel {name}: the file has no kernels at all")))
+        }
+        [] => Err(Failure::from(format!("there is no kernel {name}; the file has {}", names.join(", ")))),
+        _ => Err(Failure::from(format!("{name} could be any of {}; give the whole name", names.join(", ")))),
     }
 }

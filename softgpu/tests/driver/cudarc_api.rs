@@ -26,9 +26,7 @@ extern "C" __global__ void dynamic(float* y) {
 fn saxpy(major: u32) {
     let turn = turn();
     let context = CudaContext::new(0).unwrap();
-    let module = context
-        .load_module(Ptx::from_src(ptx(major, SAXPY)))
-        .unwrap();
+    let module = context.load_module(Ptx::from_src(ptx(major, SAXPY))).unwrap();
     let kernel = module.load_function("saxpy").unwrap();
     let stream = context.new_stream().unwrap();
     let (n, length) = (1000, 1000i32);
@@ -42,10 +40,7 @@ fn saxpy(major: u32) {
     }
     let y = stream.clone_dtoh(&dy).unwrap();
     assert!(y.iter().zip(&x).all(|(y, x)| *y == 6.0 * x));
-    assert_eq!(
-        turn.library.take_findings().unwrap(),
-        r#"{"beyond":0,"findings":[]}"#
-    );
+    assert_eq!(turn.library.take_findings().unwrap(), r#"{"beyond":0,"findings":[]}"#);
 }
 
 #[test]
@@ -73,20 +68,13 @@ fn constants_and_dynamic_shared_memory() {
     let mut launch = stream.launch_builder(&kernel);
     launch.arg(&mut y).arg(&8i32);
     unsafe { launch.launch(LaunchConfig::for_num_elems(8)) }.unwrap();
-    assert_eq!(
-        stream.clone_dtoh(&y).unwrap(),
-        [1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0]
-    );
+    assert_eq!(stream.clone_dtoh(&y).unwrap(), [1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0]);
 
     let kernel = module.load_function("dynamic").unwrap();
     let mut out = stream.alloc_zeros::<f32>(64).unwrap();
     let mut launch = stream.launch_builder(&kernel);
     launch.arg(&mut out);
-    let shape = LaunchConfig {
-        grid_dim: (1, 1, 1),
-        block_dim: (64, 1, 1),
-        shared_mem_bytes: 256,
-    };
+    let shape = LaunchConfig { grid_dim: (1, 1, 1), block_dim: (64, 1, 1), shared_mem_bytes: 256 };
     unsafe { launch.launch(shape) }.unwrap();
     let expected: Vec<f32> = (0..64).rev().map(|i| i as f32).collect();
     assert_eq!(stream.clone_dtoh(&out).unwrap(), expected);
@@ -120,9 +108,7 @@ fn graphs_replay() {
     let x = stream.clone_htod(&[1.0f32; 100]).unwrap();
     let mut y = stream.alloc_zeros::<f32>(100).unwrap();
     stream.synchronize().unwrap();
-    stream
-        .begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_GLOBAL)
-        .unwrap();
+    stream.begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_GLOBAL).unwrap();
     for a in [1.0f32, 2.0] {
         let mut launch = stream.launch_builder(&kernel);
         launch.arg(&a).arg(&x).arg(&mut y).arg(&100i32);
@@ -136,10 +122,7 @@ fn graphs_replay() {
         graph.launch().unwrap();
     }
     assert_eq!(stream.clone_dtoh(&y).unwrap(), vec![12.0; 100]);
-    assert_eq!(
-        turn.library.take_findings().unwrap(),
-        r#"{"beyond":0,"findings":[]}"#
-    );
+    assert_eq!(turn.library.take_findings().unwrap(), r#"{"beyond":0,"findings":[]}"#);
 }
 
 #[test]

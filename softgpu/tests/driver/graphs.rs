@@ -30,13 +30,7 @@ fn built_updated_and_cloned_by_hand() {
         let (mut graph, mut exec) = (null_mut(), null_mut());
         assert_eq!(sys::cuGraphCreate(&mut graph, 0), ok);
         let mut fill: CUDA_MEMSET_NODE_PARAMS = zeroed();
-        (
-            fill.dst,
-            fill.value,
-            fill.elementSize,
-            fill.width,
-            fill.height,
-        ) = (memory, 0, 4, 32, 1);
+        (fill.dst, fill.value, fill.elementSize, fill.width, fill.height) = (memory, 0, 4, 32, 1);
         let mut first = null_mut();
         let none = null_mut();
         let code = sys::cuGraphAddMemsetNode(&mut first, graph, none, 0, &fill, context.cu_ctx());
@@ -53,10 +47,7 @@ fn built_updated_and_cloned_by_hand() {
             (p.blockDimX, p.blockDimY, p.blockDimZ) = (32, 1, 1);
             p.kernelParams = arguments.as_mut_ptr();
             let mut node = null_mut();
-            assert_eq!(
-                sys::cuGraphAddKernelNode_v2(&mut node, graph, &before, 1, &p),
-                ok
-            );
+            assert_eq!(sys::cuGraphAddKernelNode_v2(&mut node, graph, &before, 1, &p), ok);
             nodes.push(node);
             before = node;
         }
@@ -82,10 +73,7 @@ fn built_updated_and_cloned_by_hand() {
         let (mut address, mut value) = (memory, 7u32);
         let mut arguments = [(&raw mut address).cast(), (&raw mut value).cast()];
         p.kernelParams = arguments.as_mut_ptr();
-        assert_eq!(
-            sys::cuGraphExecKernelNodeSetParams_v2(exec, nodes[1], &p),
-            ok
-        );
+        assert_eq!(sys::cuGraphExecKernelNodeSetParams_v2(exec, nodes[1], &p), ok);
         assert_eq!(sys::cuGraphLaunch(exec, stream.cu_stream()), ok);
         stream.synchronize().unwrap();
         assert_eq!(words(memory), [173; 32]);
@@ -100,28 +88,16 @@ fn built_updated_and_cloned_by_hand() {
         let mut copy = null_mut();
         assert_eq!(sys::cuGraphClone(&mut copy, graph), ok);
         assert_eq!(sys::cuGraphDestroyNode(nodes[0]), ok);
-        assert_eq!(
-            sys::cuGraphExecUpdate_v2(exec, graph, &mut update),
-            CUDA_ERROR_GRAPH_EXEC_UPDATE_FAILURE
-        );
-        assert_eq!(
-            update.result,
-            CUgraphExecUpdateResult::CU_GRAPH_EXEC_UPDATE_ERROR_TOPOLOGY_CHANGED
-        );
+        assert_eq!(sys::cuGraphExecUpdate_v2(exec, graph, &mut update), CUDA_ERROR_GRAPH_EXEC_UPDATE_FAILURE);
+        assert_eq!(update.result, CUgraphExecUpdateResult::CU_GRAPH_EXEC_UPDATE_ERROR_TOPOLOGY_CHANGED);
         assert_eq!(sys::cuGraphExecUpdate_v2(exec, copy, &mut update), ok);
 
         // A circle.
         let edge = (nodes[2], nodes[1]);
         sys::cuGraphAddDependencies_v2(graph, &edge.1, &edge.0, null_mut(), 1);
-        assert_eq!(
-            sys::cuGraphAddDependencies_v2(graph, &edge.0, &edge.1, null_mut(), 1),
-            ok
-        );
+        assert_eq!(sys::cuGraphAddDependencies_v2(graph, &edge.0, &edge.1, null_mut(), 1), ok);
         let mut circle = null_mut();
-        assert_eq!(
-            sys::cuGraphInstantiateWithFlags(&mut circle, graph, 0),
-            CUDA_ERROR_INVALID_VALUE
-        );
+        assert_eq!(sys::cuGraphInstantiateWithFlags(&mut circle, graph, 0), CUDA_ERROR_INVALID_VALUE);
 
         assert_eq!(sys::cuGraphExecDestroy(exec), ok);
         assert_eq!(sys::cuGraphExecDestroy(exec), CUDA_ERROR_INVALID_VALUE);
@@ -129,10 +105,7 @@ fn built_updated_and_cloned_by_hand() {
         assert_eq!(sys::cuGraphDestroy(copy), ok);
         result::free_sync(memory).unwrap();
     }
-    assert_eq!(
-        turn.library.take_findings().unwrap(),
-        r#"{"beyond":0,"findings":[]}"#
-    );
+    assert_eq!(turn.library.take_findings().unwrap(), r#"{"beyond":0,"findings":[]}"#);
 }
 
 #[test]
@@ -162,13 +135,9 @@ fn unordered_nodes_are_drawn_by_the_seed() {
                 let code = sys::cuGraphAddKernelNode_v2(&mut node, graph, null_mut(), 0, &p);
                 assert_eq!(code, CUDA_SUCCESS);
             }
-            sys::cuGraphInstantiateWithFlags(&mut exec, graph, 0)
-                .result()
-                .unwrap();
+            sys::cuGraphInstantiateWithFlags(&mut exec, graph, 0).result().unwrap();
             let stream = context.new_stream().unwrap();
-            sys::cuGraphLaunch(exec, stream.cu_stream())
-                .result()
-                .unwrap();
+            sys::cuGraphLaunch(exec, stream.cu_stream()).result().unwrap();
             stream.synchronize().unwrap();
             seen.insert(words(memory)[0]);
             sys::cuGraphExecDestroy(exec).result().unwrap();
@@ -207,9 +176,7 @@ fn strided_copies() {
         // A 3 x 4 box out of rows of 10 bytes, into rows of 16 bytes on the device and back.
         let host: Vec<u8> = (0..100).collect();
         let (mut device, mut pitch) = (0, 0);
-        sys::cuMemAllocPitch_v2(&mut device, &mut pitch, 16, 8, 4)
-            .result()
-            .unwrap();
+        sys::cuMemAllocPitch_v2(&mut device, &mut pitch, 16, 8, 4).result().unwrap();
         assert_eq!(pitch, 512);
         let mut p = blank_2d();
         p.srcMemoryType = CUmemorytype::CU_MEMORYTYPE_HOST;
@@ -246,16 +213,11 @@ fn strided_copies() {
         result::memcpy_dtoh_sync(&mut eight, device).unwrap();
         assert_eq!(eight, [0, 1, 5, 6, 20, 21, 25, 26]);
 
-        sys::cuMemsetD2D32_v2(device, pitch, 0xaabb, 2, 3)
-            .result()
-            .unwrap();
+        sys::cuMemsetD2D32_v2(device, pitch, 0xaabb, 2, 3).result().unwrap();
         let mut row = [0u32; 3];
         result::memcpy_dtoh_sync(&mut row, device + 2 * pitch as u64).unwrap();
         assert_eq!(row[..2], [0xaabb; 2]);
-        assert_eq!(
-            sys::cuMemsetD32_v2(device + 1, 0, 1),
-            CUDA_ERROR_INVALID_VALUE
-        );
+        assert_eq!(sys::cuMemsetD32_v2(device + 1, 0, 1), CUDA_ERROR_INVALID_VALUE);
         result::free_sync(device).unwrap();
     }
 }
@@ -270,13 +232,9 @@ fn pools_count_what_they_hold() {
         properties.allocType = CUmemAllocationType::CU_MEM_ALLOCATION_TYPE_PINNED;
         properties.location.type_ = CUmemLocationType::CU_MEM_LOCATION_TYPE_DEVICE;
         let mut pool = null_mut();
-        sys::cuMemPoolCreate(&mut pool, &properties)
-            .result()
-            .unwrap();
+        sys::cuMemPoolCreate(&mut pool, &properties).result().unwrap();
         let mut memory = 0;
-        sys::cuMemAllocFromPoolAsync(&mut memory, 1000, pool, stream.cu_stream())
-            .result()
-            .unwrap();
+        sys::cuMemAllocFromPoolAsync(&mut memory, 1000, pool, stream.cu_stream()).result().unwrap();
         let used = |which| {
             let mut value = 0u64;
             let code = sys::cuMemPoolGetAttribute(pool, which, (&raw mut value).cast());
@@ -288,10 +246,7 @@ fn pools_count_what_they_hold() {
         result::free_async(memory, stream.cu_stream()).unwrap();
         // Freed when the stream gets there, not before.
         assert_eq!(used(CU_MEMPOOL_ATTR_USED_MEM_CURRENT), 1000);
-        assert_eq!(
-            result::free_async(memory, stream.cu_stream()).map_err(|e| e.0),
-            Err(CUDA_ERROR_INVALID_VALUE)
-        );
+        assert_eq!(result::free_async(memory, stream.cu_stream()).map_err(|e| e.0), Err(CUDA_ERROR_INVALID_VALUE));
         stream.synchronize().unwrap();
         assert_eq!(used(CU_MEMPOOL_ATTR_USED_MEM_CURRENT), 0);
         assert_eq!(used(CU_MEMPOOL_ATTR_USED_MEM_HIGH), 1000);
@@ -319,12 +274,7 @@ fn launches_with_attributes() {
         (config.blockDimX, config.blockDimY, config.blockDimZ) = (32, 1, 1);
         (config.attrs, config.numAttrs) = (attributes.as_mut_ptr(), 1);
         let mut launch = |config: &CUlaunchConfig| {
-            sys::cuLaunchKernelEx(
-                config,
-                kernel.cu_function(),
-                arguments.as_mut_ptr(),
-                null_mut(),
-            )
+            sys::cuLaunchKernelEx(config, kernel.cu_function(), arguments.as_mut_ptr(), null_mut())
         };
         assert_eq!(launch(&config), CUDA_SUCCESS);
         assert_eq!(words(memory), [4; 32]);
@@ -353,19 +303,7 @@ fn launches_with_attributes() {
             ];
             let f = kernel.cu_function();
             let stream = null_mut();
-            let code = sys::cuLaunchKernel(
-                f,
-                1,
-                1,
-                1,
-                32,
-                1,
-                1,
-                0,
-                stream,
-                null_mut(),
-                extra.as_mut_ptr(),
-            );
+            let code = sys::cuLaunchKernel(f, 1, 1, 1, 32, 1, 1, 0, stream, null_mut(), extra.as_mut_ptr());
             assert_eq!(code, expected);
         }
         assert_eq!(words(memory), [45; 32]);

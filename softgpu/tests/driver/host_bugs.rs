@@ -11,9 +11,7 @@ fn kinds(turn: &Turn) -> Vec<String> {
     let text = turn.library.take_findings().unwrap();
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     let list = value["findings"].as_array().unwrap();
-    list.iter()
-        .map(|f| f["kind"].as_str().unwrap().to_string())
-        .collect()
+    list.iter().map(|f| f["kind"].as_str().unwrap().to_string()).collect()
 }
 
 fn stream() -> CUstream {
@@ -90,8 +88,7 @@ fn two_streams(seed: u32, event_between: bool, turn: &Turn) -> u32 {
         if event_between {
             let event = result::event::create(CUevent_flags::CU_EVENT_DISABLE_TIMING).unwrap();
             result::event::record(event, a).unwrap();
-            result::stream::wait_event(b, event, CUevent_wait_flags::CU_EVENT_WAIT_DEFAULT)
-                .unwrap();
+            result::stream::wait_event(b, event, CUevent_wait_flags::CU_EVENT_WAIT_DEFAULT).unwrap();
         }
         let mut seen = [0u32];
         result::memcpy_dtoh_async(&mut seen, device, b).unwrap();
@@ -104,23 +101,13 @@ fn two_streams(seed: u32, event_between: bool, turn: &Turn) -> u32 {
 #[test]
 fn streams_without_an_event_between_them() {
     let turn = turn();
-    let wrong = (1..=20)
-        .filter(|s| two_streams(*s, false, &turn) == 0)
-        .count();
+    let wrong = (1..=20).filter(|s| two_streams(*s, false, &turn) == 0).count();
     let right = 20 - wrong;
-    assert!(
-        wrong > 0 && right > 0,
-        "the seed draws both orders: {wrong} wrong, {right} right"
-    );
+    assert!(wrong > 0 && right > 0, "the seed draws both orders: {wrong} wrong, {right} right");
     assert!((1..=20).all(|s| two_streams(s, true, &turn) == 0x0101_0101));
     // The same seed gives the same order.
     let again: Vec<u32> = (1..=20).map(|s| two_streams(s, false, &turn)).collect();
-    assert_eq!(
-        again,
-        (1..=20)
-            .map(|s| two_streams(s, false, &turn))
-            .collect::<Vec<_>>()
-    );
+    assert_eq!(again, (1..=20).map(|s| two_streams(s, false, &turn)).collect::<Vec<_>>());
 }
 
 const FILL: &str = r#"
@@ -138,11 +125,7 @@ fn freed_too_early(free_first: bool, context: &Arc<CudaContext>) -> Result<(), s
         }
         let mut launch = s.launch_builder(&kernel);
         launch.arg(&device).arg(&5u32);
-        let shape = LaunchConfig {
-            grid_dim: (1, 1, 1),
-            block_dim: (32, 1, 1),
-            shared_mem_bytes: 0,
-        };
+        let shape = LaunchConfig { grid_dim: (1, 1, 1), block_dim: (32, 1, 1), shared_mem_bytes: 0 };
         launch.launch(shape).unwrap();
         if !free_first {
             result::free_async(device, s.cu_stream()).unwrap();
@@ -160,10 +143,7 @@ fn use_after_stream_ordered_free() {
     // memcheck on: found; whether the launch also faults is the engine's to say.
     let outcome = freed_too_early(true, &context);
     let found = kinds(&turn);
-    assert!(
-        found.iter().any(|k| k == "use_after_free"),
-        "{found:?} {outcome:?}"
-    );
+    assert!(found.iter().any(|k| k == "use_after_free"), "{found:?} {outcome:?}");
 }
 
 #[test]

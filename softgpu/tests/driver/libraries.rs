@@ -34,25 +34,8 @@ fn word(at: CUdeviceptr) -> u32 {
 
 /// Launches one thread of a kernel that takes an address and a number.
 unsafe fn launch(function: CUfunction, at: CUdeviceptr, value: u32) -> CUresult {
-    let mut params = [
-        (&raw const at).cast_mut().cast::<c_void>(),
-        (&raw const value).cast_mut().cast(),
-    ];
-    unsafe {
-        cuLaunchKernel(
-            function,
-            1,
-            1,
-            1,
-            1,
-            1,
-            1,
-            0,
-            null_mut(),
-            params.as_mut_ptr(),
-            null_mut(),
-        )
-    }
+    let mut params = [(&raw const at).cast_mut().cast::<c_void>(), (&raw const value).cast_mut().cast()];
+    unsafe { cuLaunchKernel(function, 1, 1, 1, 1, 1, 1, 0, null_mut(), params.as_mut_ptr(), null_mut()) }
 }
 
 #[test]
@@ -62,16 +45,7 @@ fn kernels_of_a_library_run_in_the_current_context() {
     unsafe {
         let mut library = null_mut();
         let load = |library: *mut CUlibrary, code: *const c_void| {
-            cuLibraryLoadData(
-                library,
-                code,
-                null_mut(),
-                null_mut(),
-                0,
-                null_mut(),
-                null_mut(),
-                0,
-            )
+            cuLibraryLoadData(library, code, null_mut(), null_mut(), 0, null_mut(), null_mut(), 0)
         };
         assert_eq!(load(&mut library, ADD.as_ptr().cast()), CUDA_SUCCESS);
         let cubin = c"\x7fELF\x02\x01\x01".as_ptr();
@@ -82,15 +56,9 @@ fn kernels_of_a_library_run_in_the_current_context() {
         assert_eq!(cuLibraryGetKernelCount(&mut count, library), CUDA_SUCCESS);
         assert_eq!(count, 2);
         let mut kernel = null_mut();
-        assert_eq!(
-            cuLibraryGetKernel(&mut kernel, library, c"add".as_ptr()),
-            CUDA_SUCCESS
-        );
+        assert_eq!(cuLibraryGetKernel(&mut kernel, library, c"add".as_ptr()), CUDA_SUCCESS);
         let mut none = null_mut();
-        assert_eq!(
-            cuLibraryGetKernel(&mut none, library, c"sub".as_ptr()),
-            CUDA_ERROR_NOT_FOUND
-        );
+        assert_eq!(cuLibraryGetKernel(&mut none, library, c"sub".as_ptr()), CUDA_ERROR_NOT_FOUND);
         let message = turn.library.last_message().unwrap();
         assert!(message.contains("add, nothing"), "{message}");
         let mut name = null();
@@ -104,10 +72,7 @@ fn kernels_of_a_library_run_in_the_current_context() {
         let mut function = null_mut();
         assert_eq!(cuKernelGetFunction(&mut function, kernel), CUDA_SUCCESS);
         let (mut address, mut bytes) = (0, 0);
-        assert_eq!(
-            cuLibraryGetGlobal(&mut address, &mut bytes, library, c"bias".as_ptr()),
-            CUDA_SUCCESS
-        );
+        assert_eq!(cuLibraryGetGlobal(&mut address, &mut bytes, library, c"bias".as_ptr()), CUDA_SUCCESS);
         assert_eq!(bytes, 4);
         result::memset_d8_sync(address, 0, 4).unwrap();
         assert_eq!(launch(function, out, 7), CUDA_SUCCESS);
@@ -131,12 +96,7 @@ fn kernels_of_a_library_run_in_the_current_context() {
         _context.bind_to_thread().unwrap();
         result::free_sync(out).unwrap();
     }
-    assert!(
-        turn.library
-            .take_findings()
-            .unwrap()
-            .contains("\"findings\":[]")
-    );
+    assert!(turn.library.take_findings().unwrap().contains("\"findings\":[]"));
 }
 
 #[test]
@@ -145,29 +105,14 @@ fn ptx_texts_are_linked() {
     let _context = context();
     unsafe {
         let mut link = null_mut();
-        assert_eq!(
-            cuLinkCreate_v2(0, null_mut(), null_mut(), &mut link),
-            CUDA_SUCCESS
-        );
+        assert_eq!(cuLinkCreate_v2(0, null_mut(), null_mut(), &mut link), CUDA_SUCCESS);
         let add = |kind, text: &str| {
             let data = text.as_ptr().cast_mut().cast();
             let name = c"text".as_ptr();
-            cuLinkAddData_v2(
-                link,
-                kind,
-                data,
-                text.len(),
-                name,
-                0,
-                null_mut(),
-                null_mut(),
-            )
+            cuLinkAddData_v2(link, kind, data, text.len(), name, 0, null_mut(), null_mut())
         };
         use CUjitInputType::*;
-        assert_eq!(
-            add(CU_JIT_INPUT_CUBIN, CALLEE),
-            CUDA_ERROR_NO_BINARY_FOR_GPU
-        );
+        assert_eq!(add(CU_JIT_INPUT_CUBIN, CALLEE), CUDA_ERROR_NO_BINARY_FOR_GPU);
         assert_eq!(add(CU_JIT_INPUT_PTX, CALLER), CUDA_SUCCESS);
         assert_eq!(add(CU_JIT_INPUT_PTX, CALLEE), CUDA_SUCCESS);
         let (mut image, mut size) = (null_mut(), 0);
@@ -202,10 +147,7 @@ fn launches_as_before_cuda_4() {
         assert_eq!(cuLaunchGrid(function, 1, 1), CUDA_ERROR_INVALID_VALUE);
         let message = turn.library.last_message().unwrap();
         assert!(message.contains("cuFuncSetBlockShape"), "{message}");
-        assert_eq!(
-            cuFuncSetBlockShape(function, 0, 1, 1),
-            CUDA_ERROR_INVALID_VALUE
-        );
+        assert_eq!(cuFuncSetBlockShape(function, 0, 1, 1), CUDA_ERROR_INVALID_VALUE);
         assert_eq!(cuFuncSetBlockShape(function, 1, 1, 1), CUDA_SUCCESS);
         let at = (&raw const out).cast_mut().cast();
         assert_eq!(cuParamSetv(function, 0, at, 8), CUDA_SUCCESS);

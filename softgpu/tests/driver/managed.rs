@@ -16,17 +16,11 @@ extern "C" __global__ void add(int v) { shown += v; }
 "#;
 
 fn one(threads: u32) -> LaunchConfig {
-    LaunchConfig {
-        grid_dim: (1, 1, 1),
-        block_dim: (threads, 1, 1),
-        shared_mem_bytes: 0,
-    }
+    LaunchConfig { grid_dim: (1, 1, 1), block_dim: (threads, 1, 1), shared_mem_bytes: 0 }
 }
 
 fn twice(context: &Arc<CudaContext>) -> cudarc::driver::CudaFunction {
-    let module = context
-        .load_module(Ptx::from_src(ptx(13, KERNELS)))
-        .unwrap();
+    let module = context.load_module(Ptx::from_src(ptx(13, KERNELS))).unwrap();
     module.load_function("twice").unwrap()
 }
 
@@ -60,14 +54,7 @@ fn host_and_device_see_the_same_values() {
     stream.synchronize().unwrap();
     assert_eq!(data.as_slice().unwrap(), [0.0; 100]);
     drop((data, plain));
-    assert_eq!(
-        turn.library
-            .take_findings()
-            .unwrap()
-            .matches("kind")
-            .count(),
-        0
-    );
+    assert_eq!(turn.library.take_findings().unwrap().matches("kind").count(), 0);
 }
 
 /// A kernel runs as late as it may here, too: who reads before synchronising reads old values.
@@ -97,9 +84,7 @@ fn a_managed_variable() {
     let _turn = turn();
     let context = context();
     let stream = context.default_stream();
-    let module = context
-        .load_module(Ptx::from_src(ptx(12, KERNELS)))
-        .unwrap();
+    let module = context.load_module(Ptx::from_src(ptx(12, KERNELS))).unwrap();
     let add = module.load_function("add").unwrap();
     let bytes = module.get_global("shown", &stream).unwrap();
     let address = cudarc::driver::DevicePtr::device_ptr(&bytes, &stream).0;
@@ -128,20 +113,13 @@ fn what_is_not_managed_is_refused() {
         let is_managed = |address: u64| {
             let mut value = 7u32;
             let what = sys::CUpointer_attribute::CU_POINTER_ATTRIBUTE_IS_MANAGED;
-            sys::cuPointerGetAttribute((&raw mut value).cast(), what, address)
-                .result()
-                .unwrap();
+            sys::cuPointerGetAttribute((&raw mut value).cast(), what, address).result().unwrap();
             value
         };
         assert_eq!((is_managed(plain), is_managed(managed)), (0, 1));
-        let place = sys::CUmemLocation {
-            type_: sys::CUmemLocationType::CU_MEM_LOCATION_TYPE_DEVICE,
-            id: 0,
-        };
+        let place = sys::CUmemLocation { type_: sys::CUmemLocationType::CU_MEM_LOCATION_TYPE_DEVICE, id: 0 };
         let stream = context.new_stream().unwrap();
-        let prefetch = |address, bytes, place| {
-            result::mem_prefetch_async(address, bytes, place, stream.cu_stream())
-        };
+        let prefetch = |address, bytes, place| result::mem_prefetch_async(address, bytes, place, stream.cu_stream());
         assert_eq!(prefetch(managed, 64, place), Ok(()));
         assert_eq!(prefetch(managed, 65, place), invalid);
         assert_eq!(prefetch(plain, 64, place), invalid);
@@ -151,17 +129,10 @@ fn what_is_not_managed_is_refused() {
         let advice = sys::CUmem_advise::CU_MEM_ADVISE_SET_PREFERRED_LOCATION;
         assert_eq!(result::mem_advise(managed, 64, advice, place), Ok(()));
         assert_eq!(result::mem_advise(plain, 64, advice, place), invalid);
-        let attach =
-            |stream, bytes, flags| result::stream::attach_mem_async(stream, managed, bytes, flags);
+        let attach = |stream, bytes, flags| result::stream::attach_mem_async(stream, managed, bytes, flags);
         assert_eq!(attach(stream.cu_stream(), 64, CU_MEM_ATTACH_SINGLE), Ok(()));
-        assert_eq!(
-            attach(std::ptr::null_mut(), 64, CU_MEM_ATTACH_SINGLE),
-            invalid
-        );
-        assert_eq!(
-            attach(stream.cu_stream(), 32, CU_MEM_ATTACH_GLOBAL),
-            invalid
-        );
+        assert_eq!(attach(std::ptr::null_mut(), 64, CU_MEM_ATTACH_SINGLE), invalid);
+        assert_eq!(attach(stream.cu_stream(), 32, CU_MEM_ATTACH_GLOBAL), invalid);
         let wrong = sys::cuMemAllocManaged(&mut 0, 64, 4).result();
         assert_eq!(wrong, invalid);
         result::free_sync(managed).unwrap();

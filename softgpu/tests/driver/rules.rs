@@ -29,18 +29,12 @@ __device__ unsigned counter = 7;
 "#;
 
 fn function(context: &Arc<CudaContext>, name: &str) -> CudaFunction {
-    let module = context
-        .load_module(Ptx::from_src(ptx(12, KERNELS)))
-        .unwrap();
+    let module = context.load_module(Ptx::from_src(ptx(12, KERNELS))).unwrap();
     module.load_function(name).unwrap()
 }
 
 fn shape(grid: (u32, u32, u32), block: (u32, u32, u32), shared: u32) -> LaunchConfig {
-    LaunchConfig {
-        grid_dim: grid,
-        block_dim: block,
-        shared_mem_bytes: shared,
-    }
+    LaunchConfig { grid_dim: grid, block_dim: block, shared_mem_bytes: shared }
 }
 
 #[test]
@@ -55,9 +49,7 @@ fn launch_limits() {
     let mut launch = |f: &CudaFunction, config: LaunchConfig| {
         let mut builder = stream.launch_builder(f);
         builder.arg(&mut data).arg(&3u32);
-        unsafe { builder.launch(config) }
-            .map(|_| ())
-            .map_err(|e| e.0)
+        unsafe { builder.launch(config) }.map(|_| ()).map_err(|e| e.0)
     };
     let refused = Err(CUDA_ERROR_INVALID_VALUE);
     for (config, expected) in [
@@ -81,19 +73,10 @@ fn launch_limits() {
     assert_eq!(launch(&fixed, shape((1, 1, 1), (32, 1, 1), 16385)), refused);
     let attribute = CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
     assert_eq!(fixed.set_attribute(attribute, 67 << 10), Ok(()));
-    assert_eq!(
-        launch(&fixed, shape((1, 1, 1), (32, 1, 1), 67 << 10)),
-        Ok(())
-    );
-    assert_eq!(
-        fixed.set_attribute(attribute, (67 << 10) + 1),
-        Err(DriverError(CUDA_ERROR_INVALID_VALUE))
-    );
+    assert_eq!(launch(&fixed, shape((1, 1, 1), (32, 1, 1), 67 << 10)), Ok(()));
+    assert_eq!(fixed.set_attribute(attribute, (67 << 10) + 1), Err(DriverError(CUDA_ERROR_INVALID_VALUE)));
     let message = turn.library.last_message().unwrap();
-    assert!(
-        message.contains("fixed_shared") && message.contains("101376"),
-        "{message}"
-    );
+    assert!(message.contains("fixed_shared") && message.contains("101376"), "{message}");
     stream.synchronize().unwrap();
 }
 
@@ -108,9 +91,7 @@ fn registers_of_a_block() {
     let mut launch = |f: &CudaFunction, threads: u32| {
         let mut builder = stream.launch_builder(f);
         builder.arg(&mut data);
-        unsafe { builder.launch(shape((1, 1, 1), (threads, 1, 1), 0)) }
-            .map(|_| ())
-            .map_err(|e| e.0)
+        unsafe { builder.launch(shape((1, 1, 1), (threads, 1, 1), 0)) }.map(|_| ()).map_err(|e| e.0)
     };
     let hungry = function(&context, "hungry");
     let get = |f: &CudaFunction, a| f.get_attribute(a).unwrap();
@@ -121,10 +102,7 @@ fn registers_of_a_block() {
     let refused = Err(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES);
     assert_eq!(launch(&hungry, 513), refused);
     let message = turn.library.last_message().unwrap();
-    assert!(
-        message.contains("hungry") && message.contains("__launch_bounds__(513)"),
-        "{message}"
-    );
+    assert!(message.contains("hungry") && message.contains("__launch_bounds__(513)"), "{message}");
     let occupancy = hungry.occupancy_max_active_blocks_per_multiprocessor(512, 0, None);
     assert_eq!(occupancy, Ok(1));
     let thrifty = function(&context, "thrifty");
@@ -137,10 +115,7 @@ fn registers_of_a_block() {
 fn no_context_is_current() {
     let _turn = turn();
     std::thread::spawn(|| {
-        assert_eq!(
-            unsafe { result::malloc_sync(16) },
-            Err(DriverError(CUDA_ERROR_INVALID_CONTEXT))
-        );
+        assert_eq!(unsafe { result::malloc_sync(16) }, Err(DriverError(CUDA_ERROR_INVALID_CONTEXT)));
         assert_eq!(result::ctx::get_current(), Ok(None));
     })
     .join()
@@ -162,10 +137,7 @@ fn stale_and_foreign_handles() {
         assert_eq!(result::stream::synchronize(event.cast()), invalid);
         // Never recorded: nothing to wait for, but nothing to measure either.
         assert_eq!(result::event::synchronize(event), Ok(()));
-        assert_eq!(
-            result::event::elapsed(event, event),
-            invalid.map(|_: ()| 0.0)
-        );
+        assert_eq!(result::event::elapsed(event, event), invalid.map(|_: ()| 0.0));
         result::event::destroy(event).unwrap();
         assert_eq!(result::event::query(event), invalid);
 
@@ -191,19 +163,13 @@ fn host_pointers_where_device_ones_belong() {
     let refused = Err(DriverError(CUDA_ERROR_INVALID_VALUE));
     unsafe {
         let device = result::malloc_sync(64).unwrap();
-        assert_eq!(
-            result::memcpy_htod_sync(host.as_ptr() as u64, &host),
-            refused
-        );
+        assert_eq!(result::memcpy_htod_sync(host.as_ptr() as u64, &host), refused);
         assert_eq!(result::memcpy_dtoh_sync(&mut host, 64), refused);
         assert_eq!(result::memcpy_htod_sync(device + 1, &host), refused);
         assert_eq!(result::memset_d8_sync(device, 0, 65), refused);
         let from = std::slice::from_raw_parts(device as *const u8, 0);
         assert_eq!(result::memcpy_htod_sync(device, from), Ok(()));
-        assert_eq!(
-            sys::cuMemcpyHtoD_v2(device, device as *const _, 8),
-            CUDA_ERROR_INVALID_VALUE
-        );
+        assert_eq!(sys::cuMemcpyHtoD_v2(device, device as *const _, 8), CUDA_ERROR_INVALID_VALUE);
         assert_eq!(result::free_sync(device + 8), refused);
         assert_eq!(result::free_sync(device), Ok(()));
         assert_eq!(result::free_sync(device), refused);
@@ -218,10 +184,7 @@ fn memory_runs_out() {
     let _context = context();
     let (_, total) = result::mem_get_info().unwrap();
     unsafe {
-        assert_eq!(
-            result::malloc_sync(total + 1),
-            Err(DriverError(CUDA_ERROR_OUT_OF_MEMORY))
-        );
+        assert_eq!(result::malloc_sync(total + 1), Err(DriverError(CUDA_ERROR_OUT_OF_MEMORY)));
         let message = turn.library.last_message().unwrap();
         assert!(message.contains(&format!("{total} in use")), "{message}");
         // Freed but not yet run: the driver waits for it before it gives up.
@@ -239,34 +202,19 @@ fn memory_runs_out() {
 fn binaries_and_broken_texts_are_refused() {
     let turn = turn();
     let context = context();
-    let load =
-        |bytes: &[u8]| unsafe { result::module::load_data(bytes.as_ptr().cast()) }.map_err(|e| e.0);
-    assert_eq!(
-        load(b"\x7fELF\x02\x01\x01\0").unwrap_err(),
-        CUDA_ERROR_NO_BINARY_FOR_GPU
-    );
+    let load = |bytes: &[u8]| unsafe { result::module::load_data(bytes.as_ptr().cast()) }.map_err(|e| e.0);
+    assert_eq!(load(b"\x7fELF\x02\x01\x01\0").unwrap_err(), CUDA_ERROR_NO_BINARY_FOR_GPU);
     assert!(turn.library.last_message().unwrap().contains("cubin"));
-    assert_eq!(
-        load(b"\x50\xed\x55\xba\x01\0\x10\0").unwrap_err(),
-        CUDA_ERROR_NO_BINARY_FOR_GPU
-    );
+    assert_eq!(load(b"\x50\xed\x55\xba\x01\0\x10\0").unwrap_err(), CUDA_ERROR_NO_BINARY_FOR_GPU);
     assert!(turn.library.last_message().unwrap().contains("fatbin"));
     assert_eq!(load(b"hello\0").unwrap_err(), CUDA_ERROR_INVALID_IMAGE);
     let broken = ptx(12, KERNELS).replace("st.global.u32", "st.global.q32");
     let error = context.load_module(Ptx::from_src(broken)).unwrap_err();
     assert_eq!(error.0, CUDA_ERROR_INVALID_PTX);
     let message = turn.library.last_message().unwrap();
-    assert!(
-        message.contains("PTX line") && message.contains("q32"),
-        "{message}"
-    );
-    let module = context
-        .load_module(Ptx::from_src(ptx(12, KERNELS)))
-        .unwrap();
-    assert_eq!(
-        module.load_function("nothing").unwrap_err().0,
-        CUDA_ERROR_NOT_FOUND
-    );
+    assert!(message.contains("PTX line") && message.contains("q32"), "{message}");
+    let module = context.load_module(Ptx::from_src(ptx(12, KERNELS))).unwrap();
+    assert_eq!(module.load_function("nothing").unwrap_err().0, CUDA_ERROR_NOT_FOUND);
 }
 
 /// Launches a kernel that writes to an address nobody allocated; the codes of what follows.
@@ -330,10 +278,7 @@ fn a_failed_assert_has_its_own_code() {
     assert_eq!(launch(&[1, 2, 3, 4]), Ok(()));
     assert_eq!(launch(&[1, 2, 3, 5]), Err(DriverError(CUDA_ERROR_ASSERT)));
     let message = turn.library.last_message().unwrap();
-    assert!(
-        message.contains("test.cu:") && message.contains("thread (3, 0, 0)"),
-        "{message}"
-    );
+    assert!(message.contains("test.cu:") && message.contains("thread (3, 0, 0)"), "{message}");
 }
 
 #[test]
@@ -358,39 +303,23 @@ fn capture_rules() {
     let _context = context();
     use result::stream::{self, StreamKind};
     let global = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_GLOBAL;
-    let ended = |s| {
-        unsafe { stream::end_capture(s) }
-            .map(|_| ())
-            .map_err(|e| e.0)
-    };
+    let ended = |s| unsafe { stream::end_capture(s) }.map(|_| ()).map_err(|e| e.0);
     let code = |r: Result<(), DriverError>| r.map_err(|e| e.0);
     unsafe {
         let s = stream::create(StreamKind::NonBlocking).unwrap();
         let blocking = stream::create(StreamKind::Default).unwrap();
         let memory = result::malloc_sync(64).unwrap();
 
-        assert_eq!(
-            code(stream::begin_capture(stream::null(), global)),
-            Err(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED)
-        );
+        assert_eq!(code(stream::begin_capture(stream::null(), global)), Err(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED));
         // Ending what never began.
         assert_eq!(ended(s), Err(CUDA_ERROR_ILLEGAL_STATE));
 
         // An allocation.
         stream::begin_capture(s, global).unwrap();
-        assert_eq!(
-            result::malloc_sync(16).map_err(|e| e.0),
-            Err(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED)
-        );
+        assert_eq!(result::malloc_sync(16).map_err(|e| e.0), Err(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED));
         let status = stream::is_capturing(s).unwrap();
-        assert_eq!(
-            status,
-            CUstreamCaptureStatus::CU_STREAM_CAPTURE_STATUS_INVALIDATED
-        );
-        assert_eq!(
-            code(result::memset_d8_async(memory, 0, 64, s)),
-            Err(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED)
-        );
+        assert_eq!(status, CUstreamCaptureStatus::CU_STREAM_CAPTURE_STATUS_INVALIDATED);
+        assert_eq!(code(result::memset_d8_async(memory, 0, 64, s)), Err(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED));
         assert_eq!(ended(s), Err(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED));
 
         // A relaxed capture allows it.
@@ -402,24 +331,15 @@ fn capture_rules() {
 
         // Synchronisation, of the stream, of the context, of the event.
         stream::begin_capture(s, global).unwrap();
-        assert_eq!(
-            code(stream::synchronize(s)),
-            Err(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED)
-        );
+        assert_eq!(code(stream::synchronize(s)), Err(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED));
         assert_eq!(ended(s), Err(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED));
         stream::begin_capture(s, global).unwrap();
-        assert_eq!(
-            code(result::ctx::synchronize()),
-            Err(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED)
-        );
+        assert_eq!(code(result::ctx::synchronize()), Err(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED));
         assert_eq!(ended(s), Err(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED));
         let event = result::event::create(CUevent_flags::CU_EVENT_DEFAULT).unwrap();
         stream::begin_capture(s, global).unwrap();
         result::event::record(event, s).unwrap();
-        assert_eq!(
-            code(result::event::synchronize(event)),
-            Err(CUDA_ERROR_CAPTURED_EVENT)
-        );
+        assert_eq!(code(result::event::synchronize(event)), Err(CUDA_ERROR_CAPTURED_EVENT));
         assert_eq!(ended(s), Err(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED));
 
         // The legacy stream beside a blocking stream that captures.
@@ -434,10 +354,7 @@ fn capture_rules() {
         result::event::record(event, blocking).unwrap();
         stream::begin_capture(s, global).unwrap();
         let wait = CUevent_wait_flags::CU_EVENT_WAIT_DEFAULT;
-        assert_eq!(
-            code(stream::wait_event(s, event, wait)),
-            Err(CUDA_ERROR_STREAM_CAPTURE_ISOLATION)
-        );
+        assert_eq!(code(stream::wait_event(s, event, wait)), Err(CUDA_ERROR_STREAM_CAPTURE_ISOLATION));
         assert_eq!(ended(s), Err(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED));
 
         // A fork that never joins, and one that does.
@@ -459,10 +376,7 @@ fn capture_rules() {
 
         // Another thread ends it.
         stream::begin_capture(s, global).unwrap();
-        let (handle, current) = (
-            s as usize,
-            result::ctx::get_current().unwrap().unwrap() as usize,
-        );
+        let (handle, current) = (s as usize, result::ctx::get_current().unwrap().unwrap() as usize);
         std::thread::spawn(move || {
             result::ctx::set_current(current as CUcontext).unwrap();
             assert_eq!(
@@ -480,13 +394,7 @@ fn capture_rules() {
 #[test]
 fn entry_points_by_name() {
     let _turn = turn();
-    type GetProc = unsafe extern "C" fn(
-        *const std::ffi::c_char,
-        *mut *mut std::ffi::c_void,
-        i32,
-        u64,
-        *mut i32,
-    ) -> i32;
+    type GetProc = unsafe extern "C" fn(*const std::ffi::c_char, *mut *mut std::ffi::c_void, i32, u64, *mut i32) -> i32;
     unsafe {
         let get = *sys::culib().get::<GetProc>(b"cuGetProcAddress_v2").unwrap();
         let ask = |name: &std::ffi::CStr, version| {
@@ -494,19 +402,12 @@ fn entry_points_by_name() {
             let code = get(name.as_ptr(), &mut found, version, 0, &mut status);
             (code, found as usize, status)
         };
-        let address =
-            |name: &str| *sys::culib().get::<*const ()>(name.as_bytes()).unwrap() as usize;
+        let address = |name: &str| *sys::culib().get::<*const ()>(name.as_bytes()).unwrap() as usize;
         // 3.2 brought the 64-bit form, 12.5 the fourth form of context creation.
         assert_eq!(ask(c"cuMemAlloc", 12000), (0, address("cuMemAlloc_v2"), 0));
         assert_eq!(ask(c"cuMemAlloc", 2000), (0, address("cuMemAlloc"), 0));
-        assert_eq!(
-            ask(c"cuCtxCreate", 12050),
-            (0, address("cuCtxCreate_v4"), 0)
-        );
-        assert_eq!(
-            ask(c"cuCtxCreate", 11040),
-            (0, address("cuCtxCreate_v3"), 0)
-        );
+        assert_eq!(ask(c"cuCtxCreate", 12050), (0, address("cuCtxCreate_v4"), 0));
+        assert_eq!(ask(c"cuCtxCreate", 11040), (0, address("cuCtxCreate_v3"), 0));
         assert_eq!(ask(c"cuNothing", 12000), (0, 0, 1));
         assert_eq!(ask(c"cuGraphCreate", 9000), (0, 0, 2));
     }
@@ -533,15 +434,9 @@ fn every_symbol_cudarc_knows_is_exported() {
 fn error_names() {
     let name = DriverError(CUDA_ERROR_STREAM_CAPTURE_ISOLATION);
     let _turn = turn();
-    assert_eq!(
-        name.error_name().unwrap().to_str().unwrap(),
-        "CUDA_ERROR_STREAM_CAPTURE_ISOLATION"
-    );
+    assert_eq!(name.error_name().unwrap().to_str().unwrap(), "CUDA_ERROR_STREAM_CAPTURE_ISOLATION");
     let text = DriverError(CUDA_ERROR_ILLEGAL_ADDRESS);
-    assert_eq!(
-        text.error_string().unwrap().to_str().unwrap(),
-        "an illegal memory access was encountered"
-    );
+    assert_eq!(text.error_string().unwrap().to_str().unwrap(), "an illegal memory access was encountered");
 }
 
 #[test]
@@ -549,20 +444,12 @@ fn occupancy_queries() {
     let _turn = turn();
     let context = context();
     let f = function(&context, "store");
-    let blocks = f
-        .occupancy_max_active_blocks_per_multiprocessor(256, 0, None)
-        .unwrap();
+    let blocks = f.occupancy_max_active_blocks_per_multiprocessor(256, 0, None).unwrap();
     assert_eq!(blocks, 6);
-    let blocks = f
-        .occupancy_max_active_blocks_per_multiprocessor(128, 40 << 10, None)
-        .unwrap();
+    let blocks = f.occupancy_max_active_blocks_per_multiprocessor(128, 40 << 10, None).unwrap();
     assert_eq!(blocks, 2);
-    let spare = f
-        .occupancy_available_dynamic_smem_per_block(2, 128)
-        .unwrap();
+    let spare = f.occupancy_available_dynamic_smem_per_block(2, 128).unwrap();
     assert_eq!(spare, (50 << 10) - 1024);
-    let optin = context
-        .attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)
-        .unwrap();
+    let optin = context.attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN).unwrap();
     assert_eq!(optin, 99 << 10);
 }

@@ -24,10 +24,7 @@ pub fn turn() -> Turn {
     library.set("seed", "1").unwrap();
     library.set("streams", "late").unwrap();
     library.take_findings().unwrap();
-    Turn {
-        library,
-        _guard: guard,
-    }
+    Turn { library, _guard: guard }
 }
 
 /// A context of the test's own, current to its thread.

@@ -71,11 +71,7 @@ pub fn host_source(programs: &[String]) -> String {
     let mut text = format!("{HOST}{COMMON}");
     for (i, program) in programs.iter().enumerate() {
         writeln!(text, "{program}").expect("a string");
-        writeln!(
-            text,
-            "u64 program_{i}(const u64 *in) {{ return body_{i}(in); }}"
-        )
-        .expect("a string");
+        writeln!(text, "u64 program_{i}(const u64 *in) {{ return body_{i}(in); }}").expect("a string");
     }
     text
 }
@@ -96,9 +92,7 @@ pub fn device_source(programs: &[String]) -> String {
 }
 
 const INTEGERS: [&str; 8] = ["i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64"];
-const TYPES: [&str; 10] = [
-    "i32", "u32", "i64", "u64", "f32", "f64", "i16", "u8", "i8", "u16",
-];
+const TYPES: [&str; 10] = ["i32", "u32", "i64", "u64", "f32", "f64", "i16", "u8", "i8", "u16"];
 
 fn is_float(of: &str) -> bool {
     of.starts_with('f')
@@ -119,12 +113,7 @@ struct Writer {
 
 /// One function `body_N`: declarations from the input, statements, a mixed result.
 pub fn program(seed: u64, number: usize) -> String {
-    let mut w = Writer {
-        random: Random(seed),
-        variables: Vec::new(),
-        text: String::new(),
-        loops: 0,
-    };
+    let mut w = Writer { random: Random(seed), variables: Vec::new(), text: String::new(), loops: 0 };
     writeln!(w.text, "DEVICE u64 body_{number}(const u64 *in)\n{{").expect("a string");
     for i in 0..8 {
         let of = TYPES[w.random.below(TYPES.len() as u64) as usize];
@@ -136,11 +125,8 @@ pub fn program(seed: u64, number: usize) -> String {
         writeln!(w.text, "    {of} v{i} = {value};").expect("a string");
         w.variables.push((format!("v{i}"), of));
     }
-    writeln!(
-        w.text,
-        "    u32 array[8];\n    for (int i = 0; i < 8; i++) array[i] = (u32)in[i] + i;"
-    )
-    .expect("a string");
+    writeln!(w.text, "    u32 array[8];\n    for (int i = 0; i < 8; i++) array[i] = (u32)in[i] + i;")
+        .expect("a string");
     let statements = 3 + w.random.below(5);
     for _ in 0..statements {
         w.statement(1, 2);
@@ -154,8 +140,7 @@ pub fn program(seed: u64, number: usize) -> String {
         };
         writeln!(w.text, "    h = h * 0x9e3779b97f4a7c15ull + {value};").expect("a string");
     }
-    w.text
-        .push_str("    for (int i = 0; i < 8; i++) h = h * 31 + array[i];\n    return h;\n}\n");
+    w.text.push_str("    for (int i = 0; i < 8; i++) h = h * 31 + array[i];\n    return h;\n}\n");
     w.text
 }
 
@@ -192,9 +177,7 @@ impl Writer {
                 let counter = format!("count_{}", self.loops);
                 self.loops += 1;
                 let bound = self.expression("u32", 1);
-                let head = format!(
-                    "for (u32 {counter} = 0, n = ({bound}) & 15; {counter} < n; {counter}++) {{"
-                );
+                let head = format!("for (u32 {counter} = 0, n = ({bound}) & 15; {counter} < n; {counter}++) {{");
                 self.line(depth, &head);
                 self.variables.push((counter, "u32"));
                 let before = self.variables.len();
@@ -251,21 +234,14 @@ impl Writer {
 
     /// A variable, converted, or a constant.
     fn leaf(&mut self, of: &str) -> String {
-        let own: Vec<String> = self
-            .variables
-            .iter()
-            .filter(|v| v.1 == of)
-            .map(|v| v.0.clone())
-            .collect();
+        let own: Vec<String> = self.variables.iter().filter(|v| v.1 == of).map(|v| v.0.clone()).collect();
         let choice = self.random.below(4);
         if choice < 2 && !own.is_empty() {
             return own[self.random.below(own.len() as u64) as usize].clone();
         }
         if is_float(of) {
             let suffix = if of == "f32" { "f" } else { "" };
-            let text = self
-                .random
-                .pick(&["0.0", "1.0", "-1.5", "0.1", "3e10", "1e-30", "-7.25"]);
+            let text = self.random.pick(&["0.0", "1.0", "-1.5", "0.1", "3e10", "1e-30", "-7.25"]);
             return format!("({text}{suffix})");
         }
         if choice == 2 {
@@ -361,9 +337,7 @@ impl Writer {
             }
             6 => format!("sqrt{suffix}(fabs{suffix}({a}))"),
             7 => {
-                let f = self
-                    .random
-                    .pick(&["floor", "ceil", "trunc", "rint", "fabs"]);
+                let f = self.random.pick(&["floor", "ceil", "trunc", "rint", "fabs"]);
                 format!("{f}{suffix}({a})")
             }
             8 => {

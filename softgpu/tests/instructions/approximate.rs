@@ -6,11 +6,7 @@ use crate::{Expect, Row, check};
 const NAN: u32 = 0x7fff_ffff;
 
 fn flush(x: f32) -> f32 {
-    if x.is_subnormal() {
-        0.0f32.copysign(x)
-    } else {
-        x
-    }
+    if x.is_subnormal() { 0.0f32.copysign(x) } else { x }
 }
 
 /// A function whose result must lie within `relative * |f| + absolute` of `f`.
@@ -57,21 +53,11 @@ fn within_the_documented_error() {
         row("sqrt.approx.f32", ulp, 0.0, all, f64::sqrt),
         row("sqrt.approx.ftz.f32", ulp, 0.0, all, f64::sqrt),
         row("rsqrt.approx.f32", 2f64.powf(-22.9), 0.0, all, |x| {
-            if x == 0.0 {
-                f64::INFINITY.copysign(x)
-            } else {
-                1.0 / x.sqrt()
-            }
+            if x == 0.0 { f64::INFINITY.copysign(x) } else { 1.0 / x.sqrt() }
         }),
         row("sin.approx.f32", 0.0, 2f64.powf(-20.5), circle, f64::sin),
         row("cos.approx.f32", 0.0, 2f64.powf(-20.5), circle, f64::cos),
-        row(
-            "lg2.approx.f32",
-            2f64.powi(-22),
-            2f64.powi(-22),
-            all,
-            f64::log2,
-        ),
+        row("lg2.approx.f32", 2f64.powi(-22), 2f64.powi(-22), all, f64::log2),
         row("ex2.approx.f32", 2.0 * ulp, 0.0, all, f64::exp2),
         row("ex2.approx.ftz.f32", 2.0 * ulp, 0.0, all, f64::exp2),
         row("tanh.approx.f32", 2f64.powi(-11), 0.0, all, f64::tanh),
@@ -83,20 +69,13 @@ fn within_the_documented_error() {
 fn division() {
     let judge = |full: bool| {
         move |[a, b, _]: [u64; 3], result: u64| {
-            let (x, y) = (
-                f32::from_bits(a as u32) as f64,
-                f32::from_bits(b as u32) as f64,
-            );
+            let (x, y) = (f32::from_bits(a as u32) as f64, f32::from_bits(b as u32) as f64);
             let got = f32::from_bits(result as u32);
             let want = x / y;
             let huge = y.is_finite() && y.abs() > 2f64.powi(126);
             let tiny = y.abs() < 2f64.powi(-126) && y != 0.0;
             if !full && huge && !x.is_nan() {
-                return if x.is_infinite() {
-                    result as u32 == NAN
-                } else {
-                    got == 0.0
-                };
+                return if x.is_infinite() { result as u32 == NAN } else { got == 0.0 };
             }
             if want.is_nan() {
                 return result as u32 == NAN;
@@ -118,11 +97,5 @@ fn division() {
         edges: F32,
         expect: Expect::Judge(Box::new(judge(full))),
     };
-    check(
-        &[
-            row("div.approx.f32 $d, $a, $b;", false),
-            row("div.full.f32 $d, $a, $b;", true),
-        ],
-        42,
-    );
+    check(&[row("div.approx.f32 $d, $a, $b;", false), row("div.full.f32 $d, $a, $b;", true)], 42);
 }

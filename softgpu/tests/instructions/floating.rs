@@ -51,12 +51,12 @@ pub const F64: &[u64] = &[
     0x3ca0_0000_0000_0000,
 ];
 pub const F16: &[u64] = &[
-    0, 0x8000, 1, 0x8001, 0x3ff, 0x400, 0x401, 0x3c00, 0xbc00, 0x3c01, 0x3bff, 0x3800, 0x4000,
-    0x7bff, 0xfbff, 0x7c00, 0xfc00, 0x7e00, 0xfe01, 0x2e66, 0x6400, 0x6401,
+    0, 0x8000, 1, 0x8001, 0x3ff, 0x400, 0x401, 0x3c00, 0xbc00, 0x3c01, 0x3bff, 0x3800, 0x4000, 0x7bff, 0xfbff, 0x7c00,
+    0xfc00, 0x7e00, 0xfe01, 0x2e66, 0x6400, 0x6401,
 ];
 pub const BF16: &[u64] = &[
-    0, 0x8000, 1, 0x8001, 0x7f, 0x80, 0x81, 0x3f80, 0xbf80, 0x3f81, 0x3f7f, 0x3f00, 0x4000, 0x7f7f,
-    0xff7f, 0x7f80, 0xff80, 0x7fc0, 0xffc1, 0x3dcd, 0x4300, 0x4301,
+    0, 0x8000, 1, 0x8001, 0x7f, 0x80, 0x81, 0x3f80, 0xbf80, 0x3f81, 0x3f7f, 0x3f00, 0x4000, 0x7f7f, 0xff7f, 0x7f80,
+    0xff80, 0x7fc0, 0xffc1, 0x3dcd, 0x4300, 0x4301,
 ];
 
 const MODES: [(&str, Round); 4] = [
@@ -67,20 +67,12 @@ const MODES: [(&str, Round); 4] = [
 ];
 
 fn flush(x: u64) -> u64 {
-    if x & 0x7f80_0000 == 0 {
-        x & 0x8000_0000
-    } else {
-        x
-    }
+    if x & 0x7f80_0000 == 0 { x & 0x8000_0000 } else { x }
 }
 
 fn saturate(x: u64) -> u64 {
     let value = f32::from_bits(x as u32);
-    if value.is_nan() || value <= 0.0 {
-        0
-    } else {
-        value.min(1.0).to_bits() as u64
-    }
+    if value.is_nan() || value <= 0.0 { 0 } else { value.min(1.0).to_bits() as u64 }
 }
 
 /// An operation in apfloat on patterns, NaN made canonical.
@@ -88,11 +80,7 @@ fn ap<T: Float>(canonical: u64, f: impl Fn(T, T, T) -> T) -> impl Fn([u64; 3]) -
     move |v| {
         let [a, b, c] = v.map(|x| T::from_bits(x as u128));
         let r = f(a, b, c);
-        if r.is_nan() {
-            canonical
-        } else {
-            r.to_bits() as u64
-        }
+        if r.is_nan() { canonical } else { r.to_bits() as u64 }
     }
 }
 
@@ -106,35 +94,13 @@ fn single_precision() {
             for sat in [false, true] {
                 type Op = Box<dyn Fn([u64; 3]) -> u64>;
                 let list: [(&str, usize, Op); 4] = [
-                    (
-                        "add",
-                        2,
-                        Box::new(ap::<Single>(NAN32, move |a, b, _| a.add_r(b, mode).value)),
-                    ),
-                    (
-                        "sub",
-                        2,
-                        Box::new(ap::<Single>(NAN32, move |a, b, _| a.sub_r(b, mode).value)),
-                    ),
-                    (
-                        "mul",
-                        2,
-                        Box::new(ap::<Single>(NAN32, move |a, b, _| a.mul_r(b, mode).value)),
-                    ),
-                    (
-                        "fma",
-                        3,
-                        Box::new(ap::<Single>(NAN32, move |a, b, c| {
-                            a.mul_add_r(b, c, mode).value
-                        })),
-                    ),
+                    ("add", 2, Box::new(ap::<Single>(NAN32, move |a, b, _| a.add_r(b, mode).value))),
+                    ("sub", 2, Box::new(ap::<Single>(NAN32, move |a, b, _| a.sub_r(b, mode).value))),
+                    ("mul", 2, Box::new(ap::<Single>(NAN32, move |a, b, _| a.mul_r(b, mode).value))),
+                    ("fma", 3, Box::new(ap::<Single>(NAN32, move |a, b, c| a.mul_add_r(b, c, mode).value))),
                 ];
                 for (name, operands, f) in list {
-                    let modifiers = format!(
-                        "{}{}",
-                        if ftz { ".ftz" } else { "" },
-                        if sat { ".sat" } else { "" }
-                    );
+                    let modifiers = format!("{}{}", if ftz { ".ftz" } else { "" }, if sat { ".sat" } else { "" });
                     let registers = &"$d, $a, $b, $c"[..4 * operands + 2];
                     rows.push(exact(
                         format!("{name}.{word}{modifiers}.f32 {registers};"),
@@ -149,31 +115,15 @@ fn single_precision() {
             }
         }
         let div = ap::<Single>(NAN32, move |a, b, _| a.div_r(b, mode).value);
-        rows.push(exact(
-            format!("div.{word}.f32 $d, $a, $b;"),
-            &[32; 3],
-            F32,
-            div,
-        ));
+        rows.push(exact(format!("div.{word}.f32 $d, $a, $b;"), &[32; 3], F32, div));
         let div = ap::<Single>(NAN32, move |a, b, _| a.div_r(b, mode).value);
-        rows.push(exact(
-            format!("div.{word}.ftz.f32 $d, $a, $b;"),
-            &[32; 3],
-            F32,
-            move |v| flush(div(v.map(flush))),
-        ));
-        let rcp = ap::<Single>(NAN32, move |a, _, _| {
-            Single::from_bits(0x3f80_0000).div_r(a, mode).value
-        });
+        rows.push(exact(format!("div.{word}.ftz.f32 $d, $a, $b;"), &[32; 3], F32, move |v| flush(div(v.map(flush)))));
+        let rcp = ap::<Single>(NAN32, move |a, _, _| Single::from_bits(0x3f80_0000).div_r(a, mode).value);
         rows.push(exact(format!("rcp.{word}.f32 $d, $a;"), &[32; 2], F32, rcp));
     }
     rows.push(exact("sqrt.rn.f32 $d, $a;", &[32; 2], F32, |[a, ..]| {
         let r = f32::from_bits(a as u32).sqrt();
-        if r.is_nan() {
-            NAN32
-        } else {
-            r.to_bits() as u64
-        }
+        if r.is_nan() { NAN32 } else { r.to_bits() as u64 }
     }));
     check(&rows, 21);
 }
@@ -190,39 +140,17 @@ fn double_precision() {
     for (word, mode) in MODES {
         let name = |op: &str| format!("{op}.{word}.f64 $d, $a, $b;");
         let nan = 0x7ff8 << 48;
-        rows.push(f64_row(
-            name("add"),
-            2,
-            Box::new(ap::<Double>(nan, move |a, b, _| a.add_r(b, mode).value)),
-        ));
-        rows.push(f64_row(
-            name("sub"),
-            2,
-            Box::new(ap::<Double>(nan, move |a, b, _| a.sub_r(b, mode).value)),
-        ));
-        rows.push(f64_row(
-            name("mul"),
-            2,
-            Box::new(ap::<Double>(nan, move |a, b, _| a.mul_r(b, mode).value)),
-        ));
-        rows.push(f64_row(
-            name("div"),
-            2,
-            Box::new(ap::<Double>(nan, move |a, b, _| a.div_r(b, mode).value)),
-        ));
+        rows.push(f64_row(name("add"), 2, Box::new(ap::<Double>(nan, move |a, b, _| a.add_r(b, mode).value))));
+        rows.push(f64_row(name("sub"), 2, Box::new(ap::<Double>(nan, move |a, b, _| a.sub_r(b, mode).value))));
+        rows.push(f64_row(name("mul"), 2, Box::new(ap::<Double>(nan, move |a, b, _| a.mul_r(b, mode).value))));
+        rows.push(f64_row(name("div"), 2, Box::new(ap::<Double>(nan, move |a, b, _| a.div_r(b, mode).value))));
         rows.push(f64_row(
             format!("fma.{word}.f64 $d, $a, $b, $c;"),
             3,
-            Box::new(ap::<Double>(nan, move |a, b, c| {
-                a.mul_add_r(b, c, mode).value
-            })),
+            Box::new(ap::<Double>(nan, move |a, b, c| a.mul_add_r(b, c, mode).value)),
         ));
     }
-    rows.push(f64_row(
-        "sqrt.rn.f64 $d, $a;".into(),
-        1,
-        Box::new(|[a, ..]| f64::from_bits(a).sqrt().to_bits()),
-    ));
+    rows.push(f64_row("sqrt.rn.f64 $d, $a;".into(), 1, Box::new(|[a, ..]| f64::from_bits(a).sqrt().to_bits())));
     check(&rows, 22);
 }
 
@@ -230,24 +158,9 @@ fn double_precision() {
 fn half_precision() {
     let near = Round::NearestTiesToEven;
     let mut rows = vec![
-        exact(
-            "add.rn.f16 $d, $a, $b;",
-            &[16; 3],
-            F16,
-            ap::<Half>(0x7fff, move |a, b, _| a.add_r(b, near).value),
-        ),
-        exact(
-            "sub.rn.f16 $d, $a, $b;",
-            &[16; 3],
-            F16,
-            ap::<Half>(0x7fff, move |a, b, _| a.sub_r(b, near).value),
-        ),
-        exact(
-            "mul.rn.f16 $d, $a, $b;",
-            &[16; 3],
-            F16,
-            ap::<Half>(0x7fff, move |a, b, _| a.mul_r(b, near).value),
-        ),
+        exact("add.rn.f16 $d, $a, $b;", &[16; 3], F16, ap::<Half>(0x7fff, move |a, b, _| a.add_r(b, near).value)),
+        exact("sub.rn.f16 $d, $a, $b;", &[16; 3], F16, ap::<Half>(0x7fff, move |a, b, _| a.sub_r(b, near).value)),
+        exact("mul.rn.f16 $d, $a, $b;", &[16; 3], F16, ap::<Half>(0x7fff, move |a, b, _| a.mul_r(b, near).value)),
         exact(
             "fma.rn.f16 $d, $a, $b, $c;",
             &[16; 4],
@@ -260,33 +173,17 @@ fn half_precision() {
             BF16,
             ap::<BFloat>(0x7fff, move |a, b, c| a.mul_add_r(b, c, near).value),
         ),
-        exact(
-            "add.rn.bf16 $d, $a, $b;",
-            &[16; 3],
-            BF16,
-            ap::<BFloat>(0x7fff, move |a, b, _| a.add_r(b, near).value),
-        ),
-        exact(
-            "mul.rn.bf16 $d, $a, $b;",
-            &[16; 3],
-            BF16,
-            ap::<BFloat>(0x7fff, move |a, b, _| a.mul_r(b, near).value),
-        ),
+        exact("add.rn.bf16 $d, $a, $b;", &[16; 3], BF16, ap::<BFloat>(0x7fff, move |a, b, _| a.add_r(b, near).value)),
+        exact("mul.rn.bf16 $d, $a, $b;", &[16; 3], BF16, ap::<BFloat>(0x7fff, move |a, b, _| a.mul_r(b, near).value)),
     ];
     let f = ap::<Half>(0x7fff, move |a, b, c| a.mul_add_r(b, c, near).value);
-    rows.push(exact(
-        "fma.rn.f16x2 $d, $a, $b, $c;",
-        &[32; 4],
-        F32,
-        move |v| f(v.map(|x| x & 0xffff)) | f(v.map(|x| x >> 16)) << 16,
-    ));
+    rows.push(exact("fma.rn.f16x2 $d, $a, $b, $c;", &[32; 4], F32, move |v| {
+        f(v.map(|x| x & 0xffff)) | f(v.map(|x| x >> 16)) << 16
+    }));
     let f = ap::<BFloat>(0x7fff, move |a, b, c| a.mul_add_r(b, c, near).value);
-    rows.push(exact(
-        "fma.rn.bf16x2 $d, $a, $b, $c;",
-        &[32; 4],
-        F32,
-        move |v| f(v.map(|x| x & 0xffff)) | f(v.map(|x| x >> 16)) << 16,
-    ));
+    rows.push(exact("fma.rn.bf16x2 $d, $a, $b, $c;", &[32; 4], F32, move |v| {
+        f(v.map(|x| x & 0xffff)) | f(v.map(|x| x >> 16)) << 16
+    }));
     check(&rows, 23);
 }
 
@@ -299,11 +196,7 @@ fn extremum(a: u64, b: u64, least: bool, nan: bool) -> u64 {
     if x.is_nan() || y.is_nan() {
         return if x.is_nan() { b } else { a };
     }
-    let first = if x == y {
-        (a >> 31 == 1) == least
-    } else {
-        (x < y) == least
-    };
+    let first = if x == y { (a >> 31 == 1) == least } else { (x < y) == least };
     if first { a } else { b }
 }
 
@@ -311,37 +204,19 @@ fn extremum(a: u64, b: u64, least: bool, nan: bool) -> u64 {
 fn extremes_and_comparisons() {
     let mut rows = Vec::new();
     for (word, least) in [("min", true), ("max", false)] {
-        rows.push(exact(
-            format!("{word}.f32 $d, $a, $b;"),
-            &[32; 3],
-            F32,
-            move |[a, b, _]| extremum(a, b, least, false),
-        ));
-        rows.push(exact(
-            format!("{word}.NaN.f32 $d, $a, $b;"),
-            &[32; 3],
-            F32,
-            move |[a, b, _]| extremum(a, b, least, true),
-        ));
-        rows.push(exact(
-            format!("{word}.ftz.f32 $d, $a, $b;"),
-            &[32; 3],
-            F32,
-            move |[a, b, _]| extremum(flush(a), flush(b), least, false),
-        ));
-        rows.push(exact(
-            format!("{word}.xorsign.abs.f32 $d, $a, $b;"),
-            &[32; 3],
-            F32,
-            move |[a, b, _]| {
-                let r = extremum(a & 0x7fff_ffff, b & 0x7fff_ffff, least, false);
-                if r > 0x7f80_0000 {
-                    NAN32
-                } else {
-                    r | (a ^ b) & 0x8000_0000
-                }
-            },
-        ));
+        rows.push(exact(format!("{word}.f32 $d, $a, $b;"), &[32; 3], F32, move |[a, b, _]| {
+            extremum(a, b, least, false)
+        }));
+        rows.push(exact(format!("{word}.NaN.f32 $d, $a, $b;"), &[32; 3], F32, move |[a, b, _]| {
+            extremum(a, b, least, true)
+        }));
+        rows.push(exact(format!("{word}.ftz.f32 $d, $a, $b;"), &[32; 3], F32, move |[a, b, _]| {
+            extremum(flush(a), flush(b), least, false)
+        }));
+        rows.push(exact(format!("{word}.xorsign.abs.f32 $d, $a, $b;"), &[32; 3], F32, move |[a, b, _]| {
+            let r = extremum(a & 0x7fff_ffff, b & 0x7fff_ffff, least, false);
+            if r > 0x7f80_0000 { NAN32 } else { r | (a ^ b) & 0x8000_0000 }
+        }));
     }
     type Compare = fn(f32, f32) -> bool;
     let list: [(&str, Compare); 6] = [
@@ -355,31 +230,18 @@ fn extremes_and_comparisons() {
     for (word, f) in list {
         for unordered in [false, true] {
             let u = if unordered { "u" } else { "" };
-            rows.push(exact(
-                format!("setp.{word}{u}.f32 $d, $a, $b;"),
-                &[1, 32, 32],
-                F32,
-                move |[a, b, _]| {
-                    let (x, y) = (f32::from_bits(a as u32), f32::from_bits(b as u32));
-                    (f(x, y) || unordered && (x.is_nan() || y.is_nan())) as u64
-                },
-            ));
+            rows.push(exact(format!("setp.{word}{u}.f32 $d, $a, $b;"), &[1, 32, 32], F32, move |[a, b, _]| {
+                let (x, y) = (f32::from_bits(a as u32), f32::from_bits(b as u32));
+                (f(x, y) || unordered && (x.is_nan() || y.is_nan())) as u64
+            }));
         }
     }
-    rows.push(exact(
-        "setp.num.f32 $d, $a, $b;",
-        &[1, 32, 32],
-        F32,
-        |[a, b, _]| {
-            !(f32::from_bits(a as u32).is_nan() || f32::from_bits(b as u32).is_nan()) as u64
-        },
-    ));
-    rows.push(exact(
-        "setp.nan.f32 $d, $a, $b;",
-        &[1, 32, 32],
-        F32,
-        |[a, b, _]| (f32::from_bits(a as u32).is_nan() || f32::from_bits(b as u32).is_nan()) as u64,
-    ));
+    rows.push(exact("setp.num.f32 $d, $a, $b;", &[1, 32, 32], F32, |[a, b, _]| {
+        !(f32::from_bits(a as u32).is_nan() || f32::from_bits(b as u32).is_nan()) as u64
+    }));
+    rows.push(exact("setp.nan.f32 $d, $a, $b;", &[1, 32, 32], F32, |[a, b, _]| {
+        (f32::from_bits(a as u32).is_nan() || f32::from_bits(b as u32).is_nan()) as u64
+    }));
     for (word, f) in [
         ("finite", f32::is_finite as fn(f32) -> bool),
         ("infinite", f32::is_infinite),
@@ -387,18 +249,10 @@ fn extremes_and_comparisons() {
         ("subnormal", f32::is_subnormal),
         ("normal", |x| x.is_normal() || x == 0.0),
     ] {
-        rows.push(exact(
-            format!("testp.{word}.f32 $d, $a;"),
-            &[1, 32],
-            F32,
-            move |[a, ..]| f(f32::from_bits(a as u32)) as u64,
-        ));
+        rows.push(exact(format!("testp.{word}.f32 $d, $a;"), &[1, 32], F32, move |[a, ..]| {
+            f(f32::from_bits(a as u32)) as u64
+        }));
     }
-    rows.push(exact(
-        "copysign.f32 $d, $a, $b;",
-        &[32; 3],
-        F32,
-        |[a, b, _]| a & 0x8000_0000 | b & 0x7fff_ffff,
-    ));
+    rows.push(exact("copysign.f32 $d, $a, $b;", &[32; 3], F32, |[a, b, _]| a & 0x8000_0000 | b & 0x7fff_ffff));
     check(&rows, 24);
 }

@@ -37,12 +37,7 @@ pub fn exact(
     edges: &'static [u64],
     f: impl Fn([u64; 3]) -> u64 + 'static,
 ) -> Row {
-    Row {
-        text: text.into(),
-        widths: widths.to_vec(),
-        edges,
-        expect: Expect::Bits(Box::new(f)),
-    }
+    Row { text: text.into(), widths: widths.to_vec(), edges, expect: Expect::Bits(Box::new(f)) }
 }
 
 /// SplitMix64.
@@ -131,32 +126,17 @@ pub fn check(rows: &[Row], seed: u64) {
                 })
             })
             .collect();
-        let bytes: Vec<u8> = operands
-            .iter()
-            .flatten()
-            .flat_map(|v| v.to_le_bytes())
-            .collect();
+        let bytes: Vec<u8> = operands.iter().flatten().flat_map(|v| v.to_le_bytes()).collect();
         memory.write(input, &bytes).unwrap();
         let config = LaunchConfig {
             grid: [1, 1, 1],
             block: [LANES as u32, 1, 1],
             dynamic_shared: 0,
-            params: [input, output]
-                .iter()
-                .flat_map(|p| p.to_le_bytes())
-                .collect(),
+            params: [input, output].iter().flat_map(|p| p.to_le_bytes()).collect(),
         };
         let options = Options::default();
         let kernel = format!("k{number}");
-        let report = launch(
-            &module,
-            &kernel,
-            &config,
-            &memory,
-            &profile,
-            &options,
-            &mut |_| {},
-        );
+        let report = launch(&module, &kernel, &config, &memory, &profile, &options, &mut |_| {});
         assert!(report.fault.is_none(), "{}: {:?}", row.text, report.fault);
         let mut results = vec![0; 8 * LANES];
         memory.read(output, &mut results).unwrap();
@@ -176,19 +156,10 @@ pub fn check(rows: &[Row], seed: u64) {
             };
             if !right {
                 let used = &given[..row.widths.len() - 1];
-                wrong.push(format!(
-                    "{}  of {used:x?}: {result:#x} instead of {want}",
-                    row.text
-                ));
+                wrong.push(format!("{}  of {used:x?}: {result:#x} instead of {want}", row.text));
                 break;
             }
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} of {} rows:\n{}",
-        wrong.len(),
-        rows.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} of {} rows:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
 }

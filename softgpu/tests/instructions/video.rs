@@ -21,27 +21,16 @@ fn joined(values: &[i64], bits: u32) -> u64 {
 type OnParts = fn(i64, i64) -> i64;
 
 fn row(text: String, bits: u32, [sa, sb]: [bool; 2], f: OnParts) -> Row {
-    exact(
-        format!("{text} $d, $a, $b, $c;"),
-        &[32; 4],
-        EDGES,
-        move |[a, b, _]| {
-            let pairs = parts(a, bits, sa).into_iter().zip(parts(b, bits, sb));
-            joined(&pairs.map(|(x, y)| f(x, y)).collect::<Vec<_>>(), bits)
-        },
-    )
+    exact(format!("{text} $d, $a, $b, $c;"), &[32; 4], EDGES, move |[a, b, _]| {
+        let pairs = parts(a, bits, sa).into_iter().zip(parts(b, bits, sb));
+        joined(&pairs.map(|(x, y)| f(x, y)).collect::<Vec<_>>(), bits)
+    })
 }
 
 const OPERATIONS: [(&str, OnParts); 6] = [
     ("vadd", |a, b| a + b),
     ("vsub", |a, b| a - b),
-    ("vavrg", |a, b| {
-        if a + b >= 0 {
-            (a + b + 1) >> 1
-        } else {
-            (a + b) >> 1
-        }
-    }),
+    ("vavrg", |a, b| if a + b >= 0 { (a + b + 1) >> 1 } else { (a + b) >> 1 }),
     ("vabsdiff", |a, b| (a - b).abs()),
     ("vmin", i64::min),
     ("vmax", i64::max),
@@ -53,11 +42,9 @@ fn video_instructions_on_parts() {
     for (name, f) in OPERATIONS {
         for count in [2, 4] {
             let bits = 32 / count;
-            for (types, signs) in [
-                ("u32.u32.u32", [false, false]),
-                ("s32.s32.s32", [true, true]),
-                ("s32.u32.s32", [false, true]),
-            ] {
+            for (types, signs) in
+                [("u32.u32.u32", [false, false]), ("s32.s32.s32", [true, true]), ("s32.u32.s32", [false, true])]
+            {
                 rows.push(row(format!("{name}{count}.{types}"), bits, signs, f));
             }
             rows.push(exact(
@@ -71,24 +58,11 @@ fn video_instructions_on_parts() {
             ));
         }
     }
-    rows.push(row("vadd4.s32.s32.s32.sat".into(), 8, [true; 2], |a, b| {
-        (a + b).clamp(-128, 127)
-    }));
-    rows.push(row(
-        "vsub2.u32.u32.u32.sat".into(),
-        16,
-        [false; 2],
-        |a, b| (a - b).clamp(0, 65535),
-    ));
-    rows.push(row("vset2.s32.s32.lt".into(), 16, [true; 2], |a, b| {
-        (a < b).into()
-    }));
-    rows.push(row("vset4.u32.u32.ge".into(), 8, [false; 2], |a, b| {
-        (a >= b).into()
-    }));
-    rows.push(row("vset4.u32.u32.ne".into(), 8, [false; 2], |a, b| {
-        (a != b).into()
-    }));
+    rows.push(row("vadd4.s32.s32.s32.sat".into(), 8, [true; 2], |a, b| (a + b).clamp(-128, 127)));
+    rows.push(row("vsub2.u32.u32.u32.sat".into(), 16, [false; 2], |a, b| (a - b).clamp(0, 65535)));
+    rows.push(row("vset2.s32.s32.lt".into(), 16, [true; 2], |a, b| (a < b).into()));
+    rows.push(row("vset4.u32.u32.ge".into(), 8, [false; 2], |a, b| (a >= b).into()));
+    rows.push(row("vset4.u32.u32.ne".into(), 8, [false; 2], |a, b| (a != b).into()));
     check(&rows, 21);
 }
 
@@ -102,9 +76,7 @@ fn packed_integers_and_relu() {
         row
     };
     let word = |text: &str, f: fn(i32, i32) -> i32| {
-        exact(text, &[32; 3], EDGES, move |[a, b, _]| {
-            f(a as i32, b as i32) as u32 as u64
-        })
+        exact(text, &[32; 3], EDGES, move |[a, b, _]| f(a as i32, b as i32) as u32 as u64)
     };
     check(
         &[

@@ -63,21 +63,9 @@ cvt.rn.f32.u32 %f4, %r2;
 ex2.approx.f32 %f5, %f4;";
 
 fn counted(threads: usize, seed: u64) -> Counters {
-    let opts = Options {
-        counters: true,
-        threads,
-        seed,
-        ..Options::default()
-    };
+    let opts = Options { counters: true, threads, seed, ..Options::default() };
     let text = kernel("sm_80", BODY);
-    let run = run(
-        "sm_80",
-        &text,
-        BLOCKS as u32,
-        32 * WARPS as u32,
-        &[1; 1024],
-        &opts,
-    );
+    let run = run("sm_80", &text, BLOCKS as u32, 32 * WARPS as u32, &[1; 1024], &opts);
     assert!(run.report.fault.is_none(), "{:#?}", run.report);
     run.report.counters.expect("counters")
 }
@@ -133,16 +121,9 @@ fn every_count_is_what_the_listing_says() {
         warps += w;
         threads += t;
     }
-    let got: BTreeMap<&str, (u64, u64)> = c
-        .by_class
-        .iter()
-        .map(|(class, e)| (*class, (e.warps, e.threads)))
-        .collect();
+    let got: BTreeMap<&str, (u64, u64)> = c.by_class.iter().map(|(class, e)| (*class, (e.warps, e.threads))).collect();
     assert_eq!(got, want);
-    assert_eq!(
-        (c.warp_instructions, c.thread_instructions),
-        (warps, threads)
-    );
+    assert_eq!((c.warp_instructions, c.thread_instructions), (warps, threads));
 
     assert_eq!(c.flops_f32, 32 * all * (1 + 2));
     assert_eq!(c.flops_f64, 32 * all * 2);
@@ -160,28 +141,18 @@ fn every_count_is_what_the_listing_says() {
     let first = 256;
     assert_eq!(c.unique_global_bytes, first + (2048 - first) / 2 + 256);
     // two words apart: two lanes a bank; one word for all; 16 bytes a lane in four quarters
-    assert_eq!(
-        c.shared_loads,
-        traffic(&[(128, 2, 1), (128, 1, 1), (512, 4, 4)])
-    );
+    assert_eq!(c.shared_loads, traffic(&[(128, 2, 1), (128, 1, 1), (512, 4, 4)]));
     // 128 bytes apart: all lanes in one bank; and the atomics
     assert_eq!(c.shared_stores, traffic(&[(128, 32, 1), (32, 1, 1)]));
     assert_eq!(c.shared_atomics, all * 8);
-    assert_eq!(
-        (c.local_bytes_read, c.local_bytes_written),
-        (128 * all, 128 * all)
-    );
+    assert_eq!((c.local_bytes_read, c.local_bytes_written), (128 * all, 128 * all));
 }
 
 #[test]
 fn counts_depend_on_the_kernel_alone() {
     let first = counted(1, 0);
     for (threads, seed) in [(1, 0), (2, 0), (1, 9), (2, 10)] {
-        assert_eq!(
-            counted(threads, seed),
-            first,
-            "{threads} threads, seed {seed}"
-        );
+        assert_eq!(counted(threads, seed), first, "{threads} threads, seed {seed}");
     }
     let mut sum = first.clone();
     sum.add(&first);
@@ -189,12 +160,7 @@ fn counts_depend_on_the_kernel_alone() {
     assert_eq!(sum.thread_instructions, 2 * first.thread_instructions);
     assert_eq!(sum.lane_efficiency(), first.lane_efficiency());
     let table = first.table();
-    for word in [
-        "tensor multiply-adds",
-        "12288",
-        "wavefronts",
-        "unique global bytes",
-    ] {
+    for word in ["tensor multiply-adds", "12288", "wavefronts", "unique global bytes"] {
         assert!(table.contains(word), "{table}");
     }
 }

@@ -88,9 +88,8 @@ fn a_call_through_a_register() {
 #[test]
 fn trap_and_brkpt_end_the_launch() {
     for (instruction, word) in [("trap", "trap"), ("brkpt", "no debugger")] {
-        let body = format!(
-            "mov.u32 %r1, %tid.x;\nsetp.eq.u32 %p1, %r1, 5;\n@%p1 {instruction};\nst.global.u32 [%out], %r1;"
-        );
+        let body =
+            format!("mov.u32 %r1, %tid.x;\nsetp.eq.u32 %p1, %r1, 5;\n@%p1 {instruction};\nst.global.u32 [%out], %r1;");
         let opts = Options::default();
         let report = run("sm_80", &kernel("sm_80", &body), 1, 32, &[0], &opts).report;
         let fault = report.fault.expect("a fault");
@@ -152,11 +151,7 @@ ret;
 }
 "#;
     for (seed, threads) in [(0, 1), (0, 2), (7, 2)] {
-        let opts = Options {
-            seed,
-            threads,
-            ..all()
-        };
+        let opts = Options { seed, threads, ..all() };
         let run = run("sm_80", text, 3, 2, &[0], &opts);
         let mut want = String::new();
         for block in -1..=1 {

@@ -32,33 +32,14 @@ impl Kernel {
         let text = hungry(profile.sm, directives, alive);
         let module = Module::load(&text, profile, &memory).unwrap();
         let buffer = memory.alloc(4 * 256, "words").unwrap();
-        Kernel {
-            profile: profile.clone(),
-            memory,
-            module,
-            params: buffer.to_le_bytes().to_vec(),
-        }
+        Kernel { profile: profile.clone(), memory, module, params: buffer.to_le_bytes().to_vec() }
     }
 
     fn launch(&self, block: [u32; 3], dynamic_shared: u32) -> Option<Fault> {
-        let config = LaunchConfig {
-            grid: [1, 1, 1],
-            block,
-            dynamic_shared,
-            params: self.params.clone(),
-        };
+        let config = LaunchConfig { grid: [1, 1, 1], block, dynamic_shared, params: self.params.clone() };
         let (memory, profile) = (&self.memory, &self.profile);
         let options = Default::default();
-        launch(
-            &self.module,
-            "k",
-            &config,
-            memory,
-            profile,
-            &options,
-            &mut |_| (),
-        )
-        .fault
+        launch(&self.module, "k", &config, memory, profile, &options, &mut |_| ()).fault
     }
 
     fn registers(&self) -> Registers {
@@ -71,27 +52,12 @@ impl Kernel {
 fn registers_limit_the_block() {
     for name in Profile::NAMES {
         let profile = Profile::named(name).unwrap();
-        for (alive, threads) in [
-            (10, 1024),
-            (64, 1024),
-            (65, 896),
-            (80, 768),
-            (128, 512),
-            (129, 384),
-            (200, 256),
-        ] {
+        for (alive, threads) in [(10, 1024), (64, 1024), (65, 896), (80, 768), (128, 512), (129, 384), (200, 256)] {
             let kernel = Kernel::new(&profile, "", alive);
             let count = alive as u32;
-            let registers = Registers {
-                count,
-                known: false,
-            };
+            let registers = Registers { count, known: false };
             assert_eq!(kernel.registers(), registers, "{name} {alive}");
-            assert_eq!(
-                kernel.launch([threads, 1, 1], 0),
-                None,
-                "{name} {alive} {threads}"
-            );
+            assert_eq!(kernel.launch([threads, 1, 1], 0), None, "{name} {alive} {threads}");
             if threads == 1024 {
                 continue;
             }
@@ -122,11 +88,7 @@ fn launch_bounds_and_maxnreg_cap_registers() {
     ] {
         let kernel = Kernel::new(&profile, directives, 150);
         assert_eq!(kernel.registers().count, count, "{directives}");
-        let block = if directives.contains("reqntid") {
-            [32, 32, 1]
-        } else {
-            [most, 1, 1]
-        };
+        let block = if directives.contains("reqntid") { [32, 32, 1] } else { [most, 1, 1] };
         assert_eq!(kernel.launch(block, 0), None, "{directives}");
         if most < 1024 {
             assert!(kernel.launch([most + 1, 1, 1], 0).is_some(), "{directives}");
@@ -138,46 +100,24 @@ fn launch_bounds_and_maxnreg_cap_registers() {
 #[test]
 fn known_registers_are_taken() {
     let mut kernel = Kernel::new(&Profile::default(), "", 10);
-    let usage = Usage {
-        kernel: "k".into(),
-        registers: 72,
-        ..Usage::default()
-    };
+    let usage = Usage { kernel: "k".into(), registers: 72, ..Usage::default() };
     kernel.module.know_registers(&[usage]);
-    assert_eq!(
-        kernel.registers(),
-        Registers {
-            count: 72,
-            known: true
-        }
-    );
+    assert_eq!(kernel.registers(), Registers { count: 72, known: true });
     assert_eq!(kernel.launch([896, 1, 1], 0), None);
     let refused = kernel.launch([897, 1, 1], 0);
-    assert!(
-        matches!(refused, Some(Fault::OutOfResources(m)) if m.contains("threads of 72 registers"))
-    );
+    assert!(matches!(refused, Some(Fault::OutOfResources(m)) if m.contains("threads of 72 registers")));
 }
 
 #[test]
 fn threads_and_shared_memory_of_each_profile() {
-    for (name, optin) in [
-        ("sm_61", 48),
-        ("sm_75", 64),
-        ("sm_80", 163),
-        ("sm_86", 99),
-        ("sm_89", 99),
-        ("sm_90", 227),
-    ] {
+    for (name, optin) in [("sm_61", 48), ("sm_75", 64), ("sm_80", 163), ("sm_86", 99), ("sm_89", 99), ("sm_90", 227)] {
         let kernel = Kernel::new(&Profile::named(name).unwrap(), "", 1);
         let refused = |block, shared| match kernel.launch(block, shared) {
             None => false,
             Some(Fault::InvalidLaunch(_)) => true,
             other => panic!("{other:?}"),
         };
-        assert!(
-            !refused([32, 32, 1], 0) && !refused([1, 16, 64], 0),
-            "{name}"
-        );
+        assert!(!refused([32, 32, 1], 0) && !refused([1, 16, 64], 0), "{name}");
         assert!(refused([32, 33, 1], 0) && refused([1, 1, 65], 0), "{name}");
         assert!(!refused([1, 1, 1], optin << 10), "{name}");
         assert!(refused([1, 1, 1], (optin << 10) + 1), "{name}");

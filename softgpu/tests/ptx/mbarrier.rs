@@ -101,17 +101,9 @@ fn copies_arrive_when_they_have_landed() {
 #[test]
 fn misuse_is_found_or_ends_the_launch() {
     for (target, body, words) in [
-        (
-            "sm_80",
-            "mbarrier.arrive.shared.b64 %x1, [%r1];",
-            "holds no mbarrier object",
-        ),
+        ("sm_80", "mbarrier.arrive.shared.b64 %x1, [%r1];", "holds no mbarrier object"),
         ("sm_80", "mbarrier.init.shared.b64 [%r1], 0;", "count of 0"),
-        (
-            "sm_80",
-            "mbarrier.init.shared.b64 [%r1], 1;\nmbarrier.init.shared.b64 [%r1], 1;",
-            "in use",
-        ),
+        ("sm_80", "mbarrier.init.shared.b64 [%r1], 1;\nmbarrier.init.shared.b64 [%r1], 1;", "in use"),
         (
             "sm_80",
             "mbarrier.init.shared.b64 [%r1], 1;\nmov.u64 %x1, 5;\nst.shared.u64 [%r1], %x1;\nmbarrier.arrive.shared.b64 %x1, [%r1];",
@@ -127,25 +119,15 @@ fn misuse_is_found_or_ends_the_launch() {
             "mbarrier.init.shared.b64 [%r1], 1;\nmbarrier.arrive.shared.b64 %x1, [%r1];\nmbarrier.arrive.shared.b64 %x2, [%r1];\nmbarrier.test_wait.shared.b64 %p1, [%r1], %x1;",
             "too old",
         ),
-        (
-            "sm_90",
-            "mbarrier.init.shared.b64 [%r1], 2;\nmbarrier.arrive.shared.b64 %x1, [%r1], 3;",
-            "3 arrivals",
-        ),
+        ("sm_90", "mbarrier.init.shared.b64 [%r1], 2;\nmbarrier.arrive.shared.b64 %x1, [%r1], 3;", "3 arrivals"),
     ] {
         let report = one(target, body).report;
-        let found = report
-            .findings
-            .iter()
-            .any(|f| f.kind == FindingKind::BarrierMisuse && f.message.contains(words));
+        let found = report.findings.iter().any(|f| f.kind == FindingKind::BarrierMisuse && f.message.contains(words));
         assert!(found, "{body}: {report:#?}");
         let text = format!(".shared .align 8 .b64 object;\nmov.u32 %r1, object;\n{body}");
         let opts = Options::default();
         let report = run(target, &kernel(target, &text), 1, 1, &[0; 8], &opts).report;
         let fault = report.fault.expect("without checks a fault");
-        assert!(
-            matches!(fault, Fault::IllegalInstruction(_)) && fault.to_string().contains(words),
-            "{body}: {fault}"
-        );
+        assert!(matches!(fault, Fault::IllegalInstruction(_)) && fault.to_string().contains(words), "{body}: {fault}");
     }
 }

@@ -101,21 +101,9 @@ fn shared_memory_ends_with_its_last_variable() {
         mov.u32 %r3, dynamic;\nret;\n}\n";
     let module = Module::load(text, &profile, &memory).unwrap();
     let outside = |at: u32, dynamic_shared: u32| {
-        let config = LaunchConfig {
-            grid: [1, 1, 1],
-            block: [1, 1, 1],
-            dynamic_shared,
-            params: at.to_le_bytes().to_vec(),
-        };
-        let report = launch(
-            &module,
-            "k",
-            &config,
-            &memory,
-            &profile,
-            &all(),
-            &mut |_| (),
-        );
+        let config =
+            LaunchConfig { grid: [1, 1, 1], block: [1, 1, 1], dynamic_shared, params: at.to_le_bytes().to_vec() };
+        let report = launch(&module, "k", &config, &memory, &profile, &all(), &mut |_| ());
         assert_eq!(report.fault, None);
         let kinds: Vec<FindingKind> = report.findings.iter().map(|f| f.kind).collect();
         assert!(kinds.is_empty() || kinds == [FindingKind::OutOfBounds]);

@@ -23,10 +23,7 @@ fn refused(target: &str, instruction: &str, words: &[&str]) {
     let shown = error.to_string();
     assert!(shown.contains(opcode), "{shown}");
     for word in words {
-        assert!(
-            shown.contains(word),
-            "{instruction}: no '{word}' in: {shown}"
-        );
+        assert!(shown.contains(word), "{instruction}: no '{word}' in: {shown}");
     }
 }
 
@@ -45,19 +42,13 @@ fn what_is_not_supported_is_named() {
             "wgmma.mma_async.sync.aligned.m64n8k16.f32.f16.f16 {%f1, %f2, %f3, %f4}, %x1, %x2, 1, 1, 1, 0, 0;",
             &["warpgroup"],
         ),
-        (
-            "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r1], [%out], 16, [%r2];",
-            &["TMA"],
-        ),
+        ("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r1], [%out], 16, [%r2];", &["TMA"]),
         (
             "cp.async.bulk.tensor.1d.shared::cluster.global.mbarrier::complete_tx::bytes [%r1], [%out, {%r2}], [%r3];",
             &["TMA"],
         ),
         ("cp.async.bulk.commit_group;", &["TMA"]),
-        (
-            "cp.reduce.async.bulk.global.shared::cta.bulk_group.add.u32 [%out], [%r1], 16;",
-            &["TMA"],
-        ),
+        ("cp.reduce.async.bulk.global.shared::cta.bulk_group.add.u32 [%out], [%r1], 16;", &["TMA"]),
         ("prefetch.tensormap [%out];", &["TMA"]),
         ("fence.proxy.async;", &["proxy"]),
         ("fence.mbarrier_init.release.cluster;", &["clusters"]),
@@ -65,16 +56,10 @@ fn what_is_not_supported_is_named() {
         ("barrier.cluster.wait;", &["cluster"]),
         ("mapa.shared::cluster.u32 %r2, %r1, 0;", &["cluster"]),
         ("ld.shared::cluster.u32 %r2, [%r1];", &["shared::cluster"]),
-        (
-            "mbarrier.arrive.shared::cluster.b64 _, [%r1];",
-            &["cluster"],
-        ),
+        ("mbarrier.arrive.shared::cluster.b64 _, [%r1];", &["cluster"]),
         ("setmaxnreg.inc.sync.aligned.u32 64;", &["setmaxnreg"]),
         ("griddepcontrol.wait;", &["dependent launch"]),
-        (
-            "multimem.ld_reduce.global.add.u32 %r2, [%out];",
-            &["multimem"],
-        ),
+        ("multimem.ld_reduce.global.add.u32 %r2, [%out];", &["multimem"]),
         ("frobnicate.u32 %r2, %r1;", &["not known"]),
         ("add.frob.u32 %r2, %r1, %r1;", &["frob"]),
         ("ld.global.frob.u32 %r2, [%out];", &["frob"]),

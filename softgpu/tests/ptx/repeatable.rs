@@ -18,20 +18,8 @@ fn tickets(seed: u64, threads: usize) -> (Vec<u8>, LaunchReport) {
         dynamic_shared: 0,
         params: out.to_le_bytes().to_vec(),
     };
-    let opts = Options {
-        seed,
-        threads,
-        ..super::support::all()
-    };
-    let report = launch(
-        &module,
-        "tickets",
-        &config,
-        &memory,
-        &profile,
-        &opts,
-        &mut |_| {},
-    );
+    let opts = Options { seed, threads, ..super::support::all() };
+    let report = launch(&module, "tickets", &config, &memory, &profile, &opts, &mut |_| {});
     let mut out_bytes = vec![0; bytes as usize];
     memory.read(out, &mut out_bytes).unwrap();
     (out_bytes, report)
@@ -43,17 +31,11 @@ fn the_number_of_host_threads_changes_nothing() {
     let plain = tickets(0, 1).0;
     for seed in [0, 1, 2, 3, 77] {
         let (one, report) = tickets(seed, 1);
-        assert!(
-            report.fault.is_none() && report.findings.is_empty(),
-            "{report:#?}"
-        );
+        assert!(report.fault.is_none() && report.findings.is_empty(), "{report:#?}");
         different += u32::from(one != plain);
         for _ in 0..3 {
             let (two, other) = tickets(seed, 2);
-            assert!(
-                one == two,
-                "seed {seed}: other results with two host threads"
-            );
+            assert!(one == two, "seed {seed}: other results with two host threads");
             assert_eq!(report.counters, other.counters, "seed {seed}");
         }
     }
@@ -67,27 +49,12 @@ fn launches_draw_their_own_order() {
     let module = Module::load(PTX, &profile, &memory).unwrap_or_else(|e| panic!("{e}"));
     let bytes = u64::from(4 * THREADS);
     let out = memory.alloc(bytes, "out").unwrap();
-    let config = LaunchConfig {
-        grid: [1, 1, 1],
-        block: [THREADS, 1, 1],
-        dynamic_shared: 0,
-        params: out.to_le_bytes().to_vec(),
-    };
-    let opts = Options {
-        seed: 5,
-        ..Options::default()
-    };
+    let config =
+        LaunchConfig { grid: [1, 1, 1], block: [THREADS, 1, 1], dynamic_shared: 0, params: out.to_le_bytes().to_vec() };
+    let opts = Options { seed: 5, ..Options::default() };
     let results: std::collections::HashSet<Vec<u8>> = (0..4)
         .map(|_| {
-            launch(
-                &module,
-                "tickets",
-                &config,
-                &memory,
-                &profile,
-                &opts,
-                &mut |_| {},
-            );
+            launch(&module, "tickets", &config, &memory, &profile, &opts, &mut |_| {});
             let mut now = vec![0; bytes as usize];
             memory.read(out, &mut now).unwrap();
             now

@@ -20,14 +20,7 @@ pub fn load(target: &str, text: &str) -> Result<(), LoadError> {
 
 /// Every check and the counters.
 pub fn all() -> Options {
-    Options {
-        mem: true,
-        init: true,
-        race: true,
-        sync: true,
-        counters: true,
-        ..Options::default()
-    }
+    Options { mem: true, init: true, race: true, sync: true, counters: true, ..Options::default() }
 }
 
 /// What a run left: its report, the buffer, and what it printed.
@@ -40,11 +33,7 @@ pub struct Run {
 impl Run {
     /// The buffer of a run without faults or findings.
     pub fn clean(self) -> Vec<u32> {
-        assert!(
-            self.report.fault.is_none() && self.report.findings.is_empty(),
-            "{:#?}",
-            self.report
-        );
+        assert!(self.report.fault.is_none() && self.report.findings.is_empty(), "{:#?}", self.report);
         self.words
     }
 }
@@ -64,23 +53,9 @@ pub fn run(target: &str, text: &str, grid: u32, block: u32, start: &[u32], opts:
         params: out.to_le_bytes().to_vec(),
     };
     let mut printed = String::new();
-    let report = launch(
-        &module,
-        "k",
-        &config,
-        &memory,
-        &profile,
-        opts,
-        &mut |text| printed += text,
-    );
+    let report = launch(&module, "k", &config, &memory, &profile, opts, &mut |text| printed += text);
     let mut bytes = vec![0; 4 * start.len()];
     memory.read(out, &mut bytes).unwrap();
     let words = bytes.chunks_exact(4);
-    Run {
-        report,
-        words: words
-            .map(|b| u32::from_le_bytes(b.try_into().expect("four")))
-            .collect(),
-        printed,
-    }
+    Run { report, words: words.map(|b| u32::from_le_bytes(b.try_into().expect("four"))).collect(), printed }
 }

@@ -20,14 +20,7 @@ pub struct Scratch {
 }
 
 /// `y = conv(x, w)` with an epilogue.
-pub fn forward(
-    s: &ConvShape,
-    x: &[f32],
-    w: &[f32],
-    y: &mut [f32],
-    end: Epilogue,
-    scratch: &mut Scratch,
-) {
+pub fn forward(s: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32], end: Epilogue, scratch: &mut Scratch) {
     if patches::applies(s) {
         patches::forward(s, x, w, y, end);
     } else if winograd::applies(s) {
@@ -40,22 +33,11 @@ pub fn forward(
 }
 
 /// `dx` from `dy`: a forward pass from K to C channels with the flipped, transposed kernel.
-pub fn backward_data(
-    s: &ConvShape,
-    dy: &[f32],
-    w: &[f32],
-    dx: &mut [f32],
-    end: Epilogue,
-    scratch: &mut Scratch,
-) {
+pub fn backward_data(s: &ConvShape, dy: &[f32], w: &[f32], dx: &mut [f32], end: Epilogue, scratch: &mut Scratch) {
     let mut flipped = std::mem::take(&mut scratch.w);
     flipped.resize(s.w_len().max(flipped.len()), 0.0);
     flip(s, w, &mut flipped[..s.w_len()]);
-    let turned = ConvShape {
-        c: s.k,
-        k: s.c,
-        ..*s
-    };
+    let turned = ConvShape { c: s.k, k: s.c, ..*s };
     forward(&turned, dy, &flipped[..s.w_len()], dx, end, scratch);
     scratch.w = flipped;
 }
@@ -71,9 +53,7 @@ fn flip(s: &ConvShape, w: &[f32], out: &mut [f32]) {
         let from = &w[(taps - 1 - t) * c * k..][..c * k];
         for c0 in (0..c).step_by(B) {
             for kk in k0..(k0 + B).min(k) {
-                let to = unsafe {
-                    std::slice::from_raw_parts_mut(out.add((t * k + kk) * c + c0), B.min(c - c0))
-                };
+                let to = unsafe { std::slice::from_raw_parts_mut(out.add((t * k + kk) * c + c0), B.min(c - c0)) };
                 for (i, v) in to.iter_mut().enumerate() {
                     *v = from[(c0 + i) * k + kk];
                 }
@@ -83,14 +63,7 @@ fn flip(s: &ConvShape, w: &[f32], out: &mut [f32]) {
 }
 
 /// `dw` and `db` from the layer's input and output gradient.
-pub fn backward_weight(
-    s: &ConvShape,
-    x: &[f32],
-    dy: &[f32],
-    dw: &mut [f32],
-    db: &mut [f32],
-    scratch: &mut Scratch,
-) {
+pub fn backward_weight(s: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32], db: &mut [f32], scratch: &mut Scratch) {
     column_sums(dy, s.k, db, &mut scratch.w);
     if patches::applies(s) {
         patches::backward_weight(s, x, dy, dw, &mut scratch.a);

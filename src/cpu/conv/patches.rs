@@ -43,22 +43,8 @@ pub(super) fn forward(s: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32], end: E
         gather(s, x, n, i, patch);
         let line = (n * s.h + i) * s.w * s.k;
         let y = unsafe { std::slice::from_raw_parts_mut(out.add(line), s.w * s.k) };
-        let a = Strided {
-            at: patch.as_ptr(),
-            row: depth,
-            column: 1,
-        };
-        unsafe {
-            gemm(
-                (s.w, s.k, depth),
-                a,
-                w.as_ptr(),
-                s.k,
-                y.as_mut_ptr(),
-                s.k,
-                false,
-            )
-        };
+        let a = Strided { at: patch.as_ptr(), row: depth, column: 1 };
+        unsafe { gemm((s.w, s.k, depth), a, w.as_ptr(), s.k, y.as_mut_ptr(), s.k, false) };
         for (j, pixel) in y.chunks_exact_mut(s.k).enumerate() {
             end.apply(pixel, line + j * s.k, 0);
         }
@@ -90,13 +76,7 @@ fn with_patches(s: &ConvShape, body: impl Fn(usize, usize, &mut [f32]) + Sync + 
 const PARTS: usize = 16;
 
 /// `dw` from the layer's input and output gradient.
-pub(super) fn backward_weight(
-    s: &ConvShape,
-    x: &[f32],
-    dy: &[f32],
-    dw: &mut [f32],
-    partial: &mut Vec<f32>,
-) {
+pub(super) fn backward_weight(s: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32], partial: &mut Vec<f32>) {
     let depth = s.kernel * s.kernel * s.c;
     let len = depth * s.k;
     partial.resize(partial.len().max(PARTS * len), 0.0);
@@ -108,11 +88,7 @@ pub(super) fn backward_weight(
             for n in s.n * part / PARTS..s.n * (part + 1) / PARTS {
                 for i in 0..s.h {
                     gather(s, x, n, i, patch);
-                    let a = Strided {
-                        at: patch.as_ptr(),
-                        row: 1,
-                        column: depth,
-                    };
+                    let a = Strided { at: patch.as_ptr(), row: 1, column: depth };
                     let b = dy[(n * s.h + i) * s.w * s.k..].as_ptr();
                     unsafe { gemm((depth, s.k, s.w), a, b, s.k, sum, s.k, true) };
                 }

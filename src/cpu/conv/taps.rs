@@ -46,21 +46,9 @@ pub(super) fn forward_rows(s: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32], e
                     let (from, to, xj) = alive(v, pad, s.w);
                     let at = x[((n * s.h + xi) * s.w + xj) * c..].as_ptr();
                     let tap = w[(u * s.kernel + v) * c * k + k0..].as_ptr();
-                    let a = Strided {
-                        at,
-                        row: c,
-                        column: 1,
-                    };
+                    let a = Strided { at, row: c, column: 1 };
                     unsafe {
-                        gemm(
-                            (to - from, panel.min(k - k0), c),
-                            a,
-                            tap,
-                            k,
-                            y.as_mut_ptr().add(from * k + k0),
-                            k,
-                            true,
-                        );
+                        gemm((to - from, panel.min(k - k0), c), a, tap, k, y.as_mut_ptr().add(from * k + k0), k, true);
                     }
                 }
             }
@@ -105,11 +93,7 @@ pub(super) fn forward_positions(
                     let Some(xj) = (j + v).checked_sub(pad).filter(|&xj| xj < s.w) else {
                         continue;
                     };
-                    let a = Strided {
-                        at: moved[(xi * s.w + xj) * n * c..].as_ptr(),
-                        row: c,
-                        column: 1,
-                    };
+                    let a = Strided { at: moved[(xi * s.w + xj) * n * c..].as_ptr(), row: c, column: 1 };
                     let tap = w[(u * s.kernel + v) * c * k + k0..].as_ptr();
                     unsafe { gemm((n, columns, c), a, tap, k, sum, k, !first) };
                     first = false;
@@ -127,13 +111,7 @@ pub(super) fn forward_positions(
 }
 
 /// Copies `[n, positions, c]` to `[positions, n, c]`.
-fn to_positions<'a>(
-    n: usize,
-    positions: usize,
-    c: usize,
-    x: &[f32],
-    buffer: &'a mut Vec<f32>,
-) -> &'a [f32] {
+fn to_positions<'a>(n: usize, positions: usize, c: usize, x: &[f32], buffer: &'a mut Vec<f32>) -> &'a [f32] {
     buffer.resize(buffer.len().max(x.len()), 0.0);
     let out = Shared(buffer.as_mut_ptr());
     for_each(positions, |p| {
@@ -146,13 +124,7 @@ fn to_positions<'a>(
 }
 
 /// `dw` from the layer's input and output gradient.
-pub(super) fn backward_weight(
-    s: &ConvShape,
-    x: &[f32],
-    dy: &[f32],
-    dw: &mut [f32],
-    scratch: &mut Scratch,
-) {
+pub(super) fn backward_weight(s: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32], scratch: &mut Scratch) {
     let rows = by_rows(s);
     let positions = s.h * s.w;
     let (x, dy) = if rows {
@@ -170,11 +142,7 @@ pub(super) fn backward_weight(
     let (panels, blocks) = (k.div_ceil(panel), c.div_ceil(ROWS));
     let out = Shared(dw.as_mut_ptr());
     for_each(s.kernel * s.kernel * blocks * panels, |task| {
-        let (t, block, k0) = (
-            task / (blocks * panels),
-            task / panels % blocks,
-            task % panels * panel,
-        );
+        let (t, block, k0) = (task / (blocks * panels), task / panels % blocks, task % panels * panel);
         let (u, v, c0) = (t / s.kernel, t % s.kernel, block * ROWS);
         let (m, columns) = (ROWS.min(c - c0), panel.min(k - k0));
         let (i0, i1, xi0) = alive(u, pad, s.h);
@@ -187,11 +155,7 @@ pub(super) fn backward_weight(
                     continue;
                 }
                 let xi = xi0 + i - i0;
-                let a = Strided {
-                    at: x[((n * s.h + xi) * s.w + xj0) * group * c + c0..].as_ptr(),
-                    row: 1,
-                    column: c,
-                };
+                let a = Strided { at: x[((n * s.h + xi) * s.w + xj0) * group * c + c0..].as_ptr(), row: 1, column: c };
                 let b = dy[((n * s.h + i) * s.w + j0) * group * k + k0..].as_ptr();
                 let depth = (j1 - j0) * group;
                 unsafe { gemm((m, columns, depth), a, b, k, tile, k, !first) };
@@ -200,19 +164,7 @@ pub(super) fn backward_weight(
         }
         if first {
             unsafe {
-                gemm(
-                    (m, columns, 0),
-                    Strided {
-                        at: x.as_ptr(),
-                        row: 1,
-                        column: 1,
-                    },
-                    dy.as_ptr(),
-                    k,
-                    tile,
-                    k,
-                    false,
-                )
+                gemm((m, columns, 0), Strided { at: x.as_ptr(), row: 1, column: 1 }, dy.as_ptr(), k, tile, k, false)
             };
         }
     });

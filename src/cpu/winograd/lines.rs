@@ -130,9 +130,7 @@ impl Line<T, 3> for WeightGradientLine {
 
 /// A line transform in both directions: along the columns of an `I x I` tile, then along its rows.
 #[inline(always)]
-pub(super) fn both<X: Line<I, O>, V: Vector, const I: usize, const O: usize>(
-    tile: &[[V; I]; I],
-) -> [[V; O]; O] {
+pub(super) fn both<X: Line<I, O>, V: Vector, const I: usize, const O: usize>(tile: &[[V; I]; I]) -> [[V; O]; O] {
     let mut half = [[V::zero(); I]; O];
     for j in 0..I {
         let mut column = [V::zero(); I];

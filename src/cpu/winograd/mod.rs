@@ -44,109 +44,47 @@ pub struct Buffers {
 }
 
 /// `y = conv(x, w)` with an epilogue.
-pub fn forward(
-    s: &ConvShape,
-    x: &[f32],
-    w: &[f32],
-    y: &mut [f32],
-    end: Epilogue,
-    buffers: &mut Buffers,
-) {
+pub fn forward(s: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32], end: Epilogue, buffers: &mut Buffers) {
     let plan = Plan::new(s);
     plan.reserve(buffers);
-    let (to_x, to_y) = (
-        Shared(buffers.x.as_mut_ptr()),
-        Shared(buffers.y.as_mut_ptr()),
-    );
+    let (to_x, to_y) = (Shared(buffers.x.as_mut_ptr()), Shared(buffers.y.as_mut_ptr()));
     let to_w = Shared(buffers.w.as_mut_ptr());
     let out = Shared(y.as_mut_ptr());
-    run(
-        s.c,
-        &Weights {
-            plan: &plan,
-            w,
-            out: to_w,
-        },
-    );
+    run(s.c, &Weights { plan: &plan, w, out: to_w });
     for first in (0..s.n).step_by(plan.images) {
         let tiles = plan.images.min(s.n - first) * plan.rows * plan.columns;
-        let input = Input {
-            plan: &plan,
-            x,
-            first,
-            out: to_x,
-        };
+        let input = Input { plan: &plan, x, first, out: to_x };
         run(tiles, &input);
         for_each(F, |f| {
-            let a = Strided {
-                at: to_x.add(f * plan.x_distance),
-                row: plan.x_stride,
-                column: 1,
-            };
+            let a = Strided { at: to_x.add(f * plan.x_distance), row: plan.x_stride, column: 1 };
             let b = to_w.add(f * plan.w_distance);
             let c = to_y.add(f * plan.y_distance);
             unsafe { gemm((tiles, s.k, s.c), a, b, s.k, c, plan.y_stride, false) };
         });
-        let output = Output {
-            plan: &plan,
-            products: to_y,
-            first,
-            y: out,
-            end,
-        };
+        let output = Output { plan: &plan, products: to_y, first, y: out, end };
         run(tiles, &output);
     }
 }
 
 /// `dw` from the layer's input and output gradient.
-pub fn backward_weight(
-    s: &ConvShape,
-    x: &[f32],
-    dy: &[f32],
-    dw: &mut [f32],
-    buffers: &mut Buffers,
-) {
+pub fn backward_weight(s: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32], buffers: &mut Buffers) {
     let plan = Plan::new(s);
     plan.reserve(buffers);
-    let (to_x, to_y) = (
-        Shared(buffers.x.as_mut_ptr()),
-        Shared(buffers.y.as_mut_ptr()),
-    );
+    let (to_x, to_y) = (Shared(buffers.x.as_mut_ptr()), Shared(buffers.y.as_mut_ptr()));
     let sums = Shared(buffers.w.as_mut_ptr());
     for first in (0..s.n).step_by(plan.images) {
         let tiles = plan.images.min(s.n - first) * plan.rows * plan.columns;
-        let input = Input {
-            plan: &plan,
-            x,
-            first,
-            out: to_x,
-        };
-        let gradient = Gradient {
-            plan: &plan,
-            dy,
-            first,
-            out: to_y,
-        };
+        let input = Input { plan: &plan, x, first, out: to_x };
+        let gradient = Gradient { plan: &plan, dy, first, out: to_y };
         run(tiles, &input);
         run(tiles, &gradient);
         for_each(F, |f| {
-            let a = Strided {
-                at: to_x.add(f * plan.x_distance),
-                row: 1,
-                column: plan.x_stride,
-            };
+            let a = Strided { at: to_x.add(f * plan.x_distance), row: 1, column: plan.x_stride };
             let b = to_y.add(f * plan.y_distance);
             let c = sums.add(f * plan.w_distance);
             unsafe { gemm((s.c, s.k, tiles), a, b, plan.y_stride, c, s.k, first > 0) };
         });
     }
     let dw = Shared(dw.as_mut_ptr());
-    run(
-        s.c,
-        &WeightGradient {
-            plan: &plan,
-            sums,
-            dw,
-        },
-    );
+    run(s.c, &WeightGradient { plan: &plan, sums, dw });
 }

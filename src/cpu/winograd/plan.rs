@@ -63,11 +63,7 @@ impl Plan {
     pub(super) fn place(&self, first: usize, t: usize) -> (usize, usize, usize) {
         let per_image = self.rows * self.columns;
         let at = t % per_image;
-        (
-            first + t / per_image,
-            at / self.columns * M,
-            at % self.columns * M,
-        )
+        (first + t / per_image, at / self.columns * M, at % self.columns * M)
     }
 
     /// Reads an `I x I` tile of `channels`-channel pixels from row `i0` and column `j0` on; outside is zero.

@@ -31,12 +31,7 @@ impl Tiles for Input<'_> {
         for c0 in (0..c).step_by(V::LANES) {
             let d = self.plan.read::<V, T>(self.x, c, n, corner, c0);
             let offset = t * stride + c0;
-            put(
-                &both::<InputLine, V, T, T>(&d),
-                self.out,
-                self.plan.x_distance,
-                offset,
-            );
+            put(&both::<InputLine, V, T, T>(&d), self.out, self.plan.x_distance, offset);
         }
     }
 }
@@ -58,12 +53,7 @@ impl Tiles for Gradient<'_> {
         for k0 in (0..k).step_by(V::LANES) {
             let y = self.plan.read::<V, M>(self.dy, k, n, corner, k0);
             let offset = t * stride + k0;
-            put(
-                &both::<GradientLine, V, M, T>(&y),
-                self.out,
-                self.plan.y_distance,
-                offset,
-            );
+            put(&both::<GradientLine, V, M, T>(&y), self.out, self.plan.y_distance, offset);
         }
     }
 }
@@ -113,12 +103,7 @@ impl Tiles for Weights<'_> {
                 let at = (tap * c + c_in) * k + k0;
                 *v = unsafe { V::load(self.w[at..at + V::LANES].as_ptr()) };
             }
-            put(
-                &both::<WeightLine, V, 3, T>(&g),
-                self.out,
-                self.plan.w_distance,
-                c_in * k + k0,
-            );
+            put(&both::<WeightLine, V, 3, T>(&g), self.out, self.plan.w_distance, c_in * k + k0);
         }
     }
 }

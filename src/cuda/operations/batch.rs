@@ -26,27 +26,15 @@ pub fn gather(
         ("labels", labels, U8, labels.len),
         ("indices", indices, U32, g.n),
     ];
-    let writes = [
-        ("x", x, F32, g.n * image),
-        ("labels_out", labels_out, U8, g.n),
-    ];
+    let writes = [("x", x, F32, g.n * image), ("labels_out", labels_out, U8, g.n)];
     d.memory.check("gather", &reads, &writes)?;
     let mut rows = g.h;
     let mut shared = 0;
     let a = match &g.augment {
-        None => AugmentArg {
-            half_turns: 0.0,
-            scale: 0.0,
-            shear: 0.0,
-            shift: 0.0,
-            elastic: 0.0,
-            spacing: 1,
-        },
+        None => AugmentArg { half_turns: 0.0, scale: 0.0, shear: 0.0, shift: 0.0, elastic: 0.0, spacing: 1 },
         Some(a) => {
             if a.spacing == 0 {
-                return Err(Error::Invalid(
-                    "gather: control points 0 pixels apart".into(),
-                ));
+                return Err(Error::Invalid("gather: control points 0 pixels apart".into()));
             }
             let columns = a.control_points(g.w);
             let table = |rows: usize| 8 * ((rows - 1) / a.spacing + 5) * columns;
@@ -71,11 +59,7 @@ pub fn gather(
             }
         }
     };
-    let grid = Grid {
-        blocks: g.n * g.h.div_ceil(rows),
-        parts: 1,
-        shared,
-    };
+    let grid = Grid { blocks: g.n * g.h.div_ceil(rows), parts: 1, shared };
     let address = |v| d.memory.address(v).map(Arg::Address);
     let args = [
         address(pixels)?,

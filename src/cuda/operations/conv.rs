@@ -5,86 +5,44 @@ use crate::cuda::CudaDevice;
 use crate::cuda::launch::{Arg, Grid};
 use crate::cuda::nvtx;
 use crate::cuda::plan::{self, Divisor, Product};
-use crate::cuda::units::{
-    DIRECT_CHANNELS, DIRECT_ROWS, DIRECT_THREADS, REDUCE_THREADS, TILE_K, Unit,
-};
+use crate::cuda::units::{DIRECT_CHANNELS, DIRECT_ROWS, DIRECT_THREADS, REDUCE_THREADS, TILE_K, Unit};
 use crate::device::DType::F32;
 use crate::device::View;
 use crate::error::Result;
 use crate::ops::conv::ConvShape;
 
-pub fn forward(
-    d: &mut CudaDevice,
-    s: &ConvShape,
-    x: View,
-    w: View,
-    b: View,
-    y: View,
-    relu: bool,
-) -> Result<()> {
+pub fn forward(d: &mut CudaDevice, s: &ConvShape, x: View, w: View, b: View, y: View, relu: bool) -> Result<()> {
     let _range = nvtx::range(|| format!("conv_forward {s:?}"));
-    let reads = [
-        ("x", x, F32, s.x_len()),
-        ("w", w, F32, s.w_len()),
-        ("b", b, F32, s.k),
-    ];
-    d.memory
-        .check("conv_forward", &reads, &[("y", y, F32, s.y_len())])?;
+    let reads = [("x", x, F32, s.x_len()), ("w", w, F32, s.w_len()), ("b", b, F32, s.k)];
+    d.memory.check("conv_forward", &reads, &[("y", y, F32, s.y_len())])?;
     let [x, w, b, y] = addresses(d, [x, w, b, y])?;
     if let Some((_, shared)) = direct(s)
         && s.k.is_multiple_of(4)
         && aligned(&[w, b, y])
     {
-        let grid = Grid {
-            blocks: s.n * s.h.div_ceil(DIRECT_ROWS),
-            parts: 1,
-            shared,
-        };
+        let grid = Grid { blocks: s.n * s.h.div_ceil(DIRECT_ROWS), parts: 1, shared };
         let mut args = [x, w, b, y].map(Arg::Address).to_vec();
         args.push(relu.into());
         args.extend([s.h, s.w, s.c, s.k, s.kernel].map(Arg::from));
         return d.launch(Unit::ConvDirect, "conv_direct_forward", grid, &args);
     }
-    let after = After {
-        bias: b,
-        relu,
-        ..After::default()
-    };
+    let after = After { bias: b, relu, ..After::default() };
     gathered(d, s, false, x, w, y, after)
 }
 
-pub fn backward_data(
-    d: &mut CudaDevice,
-    s: &ConvShape,
-    dy: View,
-    w: View,
-    dx: View,
-    mask: Option<View>,
-) -> Result<()> {
+pub fn backward_data(d: &mut CudaDevice, s: &ConvShape, dy: View, w: View, dx: View, mask: Option<View>) -> Result<()> {
     let _range = nvtx::range(|| format!("conv_backward_data {s:?}"));
     let mut reads = vec![("dy", dy, F32, s.y_len()), ("w", w, F32, s.w_len())];
     reads.extend(mask.map(|v| ("mask", v, F32, s.x_len())));
-    d.memory
-        .check("conv_backward_data", &reads, &[("dx", dx, F32, s.x_len())])?;
+    d.memory.check("conv_backward_data", &reads, &[("dx", dx, F32, s.x_len())])?;
     let mask = address_or_null(d, mask)?;
     let [dy, w, dx] = addresses(d, [dy, w, dx])?;
-    let after = After {
-        mask,
-        ..After::default()
-    };
+    let after = After { mask, ..After::default() };
     gathered(d, s, true, dy, w, dx, after)
 }
 
 /// Forward or backward data, whichever way is cheaper.
-fn gathered(
-    d: &mut CudaDevice,
-    s: &ConvShape,
-    backward: bool,
-    x: u64,
-    w: u64,
-    y: u64,
-    after: After,
-) -> Result<()> {
+fn gathered(d: &mut CudaDevice, s: &ConvShape, backward: bool, x: u64, w: u64, y: u64, after: After) -> Result<()> {
     match plan::winograd(s, backward, d.winograd) {
         Some(parts) => winograd::convolution(d, s, backward, parts, x, w, y, after),
         None => implicit(d, s, backward, x, w, y, after),
@@ -93,20 +51,10 @@ fn gathered(
 
 /// Forward (`conv_forward`) or backward data (`conv_backward_data`) as an implicit product over `inputs` channels
 /// giving `outputs` channels.
-fn implicit(
-    d: &mut CudaDevice,
-    s: &ConvShape,
-    backward: bool,
-    x: u64,
-    w: u64,
-    y: u64,
-    after: After,
-) -> Result<()> {
+fn implicit(d: &mut CudaDevice, s: &ConvShape, backward: bool, x: u64, w: u64, y: u64, after: After) -> Result<()> {
     let (inputs, outputs) = if backward { (s.k, s.c) } else { (s.c, s.k) };
     let rows = s.n * s.h * s.w;
-    let vector = s.c.is_multiple_of(4)
-        && s.k.is_multiple_of(4)
-        && aligned(&[x, w, y, after.bias, after.mask]);
+    let vector = s.c.is_multiple_of(4) && s.k.is_multiple_of(4) && aligned(&[x, w, y, after.bias, after.mask]);
     let product = Product {
         count: 1,
         rows,
@@ -117,46 +65,19 @@ fn implicit(
     };
     let (tile, grid, [workspace, counters]) = tiled(d, &product)?;
     let mut args = vec![Arg::Address(x), Arg::Address(w)];
-    let sizes = [
-        s.n,
-        s.h,
-        s.w,
-        s.c,
-        s.k,
-        s.kernel,
-        plan::group(s.n, s.h, s.w),
-    ]
-    .map(Arg::from);
+    let sizes = [s.n, s.h, s.w, s.c, s.k, s.kernel, plan::group(s.n, s.h, s.w)].map(Arg::from);
     let kernel = if backward {
-        args.extend([
-            Arg::Address(after.mask),
-            Arg::Address(y),
-            workspace,
-            counters,
-        ]);
+        args.extend([Arg::Address(after.mask), Arg::Address(y), workspace, counters]);
         "conv_backward_data"
     } else {
-        args.extend([
-            Arg::Address(after.bias),
-            Arg::Address(y),
-            workspace,
-            counters,
-            after.relu.into(),
-        ]);
+        args.extend([Arg::Address(after.bias), Arg::Address(y), workspace, counters, after.relu.into()]);
         "conv_forward"
     };
     args.extend(sizes);
     d.launch(Unit::Conv(tile), kernel, grid, &args)
 }
 
-pub fn backward_weight(
-    d: &mut CudaDevice,
-    s: &ConvShape,
-    x: View,
-    dy: View,
-    dw: View,
-    db: View,
-) -> Result<()> {
+pub fn backward_weight(d: &mut CudaDevice, s: &ConvShape, x: View, dy: View, dw: View, db: View) -> Result<()> {
     let _range = nvtx::range(|| format!("conv_backward_weight {s:?}"));
     let reads = [("x", x, F32, s.x_len()), ("dy", dy, F32, s.y_len())];
     let writes = [("dw", dw, F32, s.w_len()), ("db", db, F32, s.k)];
@@ -168,16 +89,7 @@ pub fn backward_weight(
         let workspace = d.workspace(blocks * part)?;
         let mut args = [x, dy, workspace].map(Arg::Address).to_vec();
         args.extend([s.h, s.w, s.k].map(Arg::from));
-        d.launch(
-            Unit::ConvDirect,
-            kernel,
-            Grid {
-                blocks,
-                parts: 1,
-                shared,
-            },
-            &args,
-        )?;
+        d.launch(Unit::ConvDirect, kernel, Grid { blocks, parts: 1, shared }, &args)?;
         return reduce(d, workspace, (dw, s.w_len()), (db, s.k), blocks);
     }
     let taps = s.kernel * s.kernel;
@@ -209,26 +121,14 @@ fn direct(s: &ConvShape) -> Option<(&'static str, usize)> {
     let pad = 2 * s.pad();
     let strip = 4 * (DIRECT_ROWS + pad) * (s.w + pad) * s.c;
     let shared = strip + 4 * usize::max(DIRECT_THREADS, s.w_len() + s.k);
-    (shared <= SHARED_LIMIT && DIRECT_THREADS.is_multiple_of(DIRECT_CHANNELS))
-        .then_some((kernel, shared))
+    (shared <= SHARED_LIMIT && DIRECT_THREADS.is_multiple_of(DIRECT_CHANNELS)).then_some((kernel, shared))
 }
 
 /// Adds partial sums that are not tiles: `parts` times `to` and then `tail` elements.
-fn reduce(
-    d: &mut CudaDevice,
-    from: u64,
-    to: (u64, usize),
-    tail: (u64, usize),
-    parts: usize,
-) -> Result<()> {
+fn reduce(d: &mut CudaDevice, from: u64, to: (u64, usize), tail: (u64, usize), parts: usize) -> Result<()> {
     let (elements, behind) = (to.1, tail.1);
-    let vector =
-        [elements, behind].iter().all(|n| n.is_multiple_of(4)) && aligned(&[from, to.0, tail.0]);
-    let (unit, wide) = if vector {
-        (Unit::Gemm(2), 4)
-    } else {
-        (Unit::Gemm(3), 1)
-    };
+    let vector = [elements, behind].iter().all(|n| n.is_multiple_of(4)) && aligned(&[from, to.0, tail.0]);
+    let (unit, wide) = if vector { (Unit::Gemm(2), 4) } else { (Unit::Gemm(3), 1) };
     let blocks = (elements + behind).div_ceil(wide * REDUCE_THREADS);
     let mut args = [from, to.0, tail.0].map(Arg::Address).to_vec();
     args.extend([parts, elements, behind].map(Arg::from));

@@ -57,9 +57,7 @@ fn expect_aligned(operation: &str, addresses: &[u64]) -> Result<()> {
     if aligned(addresses) {
         return Ok(());
     }
-    Err(Error::Device(format!(
-        "{operation}: a view does not start on 16 bytes"
-    )))
+    Err(Error::Device(format!("{operation}: a view does not start on 16 bytes")))
 }
 
 /// Addresses of the workspace and the counters for `parts` parts of `blocks` tiles of so many floats.
@@ -77,11 +75,7 @@ fn tiled(d: &mut CudaDevice, product: &Product) -> Result<(usize, Grid, [Arg; 2]
     let plan = product.plan(d.tile);
     let (blocks, tile) = (product.blocks(plan.tile), TILES[plan.tile]);
     let sums = parts(d, plan.parts, blocks, tile.m * tile.n)?;
-    let grid = Grid {
-        blocks,
-        parts: plan.parts,
-        shared: 0,
-    };
+    let grid = Grid { blocks, parts: plan.parts, shared: 0 };
     Ok((plan.tile, grid, sums))
 }
 
@@ -118,11 +112,7 @@ impl Device for CudaDevice {
         self.write_step(state)
     }
 
-    fn record(
-        &mut self,
-        name: &str,
-        body: &mut dyn FnMut(&mut dyn Device) -> Result<()>,
-    ) -> Result<()> {
+    fn record(&mut self, name: &str, body: &mut dyn FnMut(&mut dyn Device) -> Result<()>) -> Result<()> {
         self.record_or_replay(name, body)
     }
 
@@ -146,37 +136,15 @@ impl Device for CudaDevice {
         batch::gather(self, gather, pixels, labels, indices, x, labels_out)
     }
 
-    fn conv_forward(
-        &mut self,
-        s: &ConvShape,
-        x: View,
-        w: View,
-        b: View,
-        y: View,
-        relu: bool,
-    ) -> Result<()> {
+    fn conv_forward(&mut self, s: &ConvShape, x: View, w: View, b: View, y: View, relu: bool) -> Result<()> {
         conv::forward(self, s, x, w, b, y, relu)
     }
 
-    fn conv_backward_data(
-        &mut self,
-        s: &ConvShape,
-        dy: View,
-        w: View,
-        dx: View,
-        mask: Option<View>,
-    ) -> Result<()> {
+    fn conv_backward_data(&mut self, s: &ConvShape, dy: View, w: View, dx: View, mask: Option<View>) -> Result<()> {
         conv::backward_data(self, s, dy, w, dx, mask)
     }
 
-    fn conv_backward_weight(
-        &mut self,
-        s: &ConvShape,
-        x: View,
-        dy: View,
-        dw: View,
-        db: View,
-    ) -> Result<()> {
+    fn conv_backward_weight(&mut self, s: &ConvShape, x: View, dy: View, dw: View, db: View) -> Result<()> {
         conv::backward_weight(self, s, x, dy, dw, db)
     }
 
@@ -188,37 +156,15 @@ impl Device for CudaDevice {
         pointwise::pool_backward(self, s, dy, argmax, dx)
     }
 
-    fn linear_forward(
-        &mut self,
-        s: &LinearShape,
-        x: View,
-        w: View,
-        b: View,
-        y: View,
-        relu: bool,
-    ) -> Result<()> {
+    fn linear_forward(&mut self, s: &LinearShape, x: View, w: View, b: View, y: View, relu: bool) -> Result<()> {
         product::linear_forward(self, s, x, w, b, y, relu)
     }
 
-    fn linear_backward_data(
-        &mut self,
-        s: &LinearShape,
-        dy: View,
-        w: View,
-        dx: View,
-        mask: Option<View>,
-    ) -> Result<()> {
+    fn linear_backward_data(&mut self, s: &LinearShape, dy: View, w: View, dx: View, mask: Option<View>) -> Result<()> {
         product::linear_backward_data(self, s, dy, w, dx, mask)
     }
 
-    fn linear_backward_weight(
-        &mut self,
-        s: &LinearShape,
-        x: View,
-        dy: View,
-        dw: View,
-        db: View,
-    ) -> Result<()> {
+    fn linear_backward_weight(&mut self, s: &LinearShape, x: View, dy: View, dw: View, db: View) -> Result<()> {
         product::linear_backward_weight(self, s, x, dy, dw, db)
     }
 

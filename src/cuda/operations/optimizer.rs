@@ -33,12 +33,7 @@ pub fn adam(d: &mut CudaDevice, p: &AdamParams, a: &Arenas) -> Result<()> {
     d.launch(Unit::Optimizer, "adam", Grid::of(blocks), &args)
 }
 
-pub fn sgd(
-    d: &mut CudaDevice,
-    p: &SgdParams,
-    decayed: &[(usize, usize)],
-    a: &Arenas,
-) -> Result<()> {
+pub fn sgd(d: &mut CudaDevice, p: &SgdParams, decayed: &[(usize, usize)], a: &Arenas) -> Result<()> {
     let _range = nvtx::range(|| format!("sgd {}", a.weights.len));
     let [w, g, u, _, ema] = arenas(d, "sgd", a, None)?;
     let args = [
@@ -59,27 +54,15 @@ pub fn sgd(
 /// Addresses of weights, gradients, first and second moment, and average; 0 for those not there.
 fn arenas(d: &CudaDevice, operation: &str, a: &Arenas, moment2: Option<View>) -> Result<[u64; 5]> {
     let len = a.weights.len;
-    let mut writes = vec![
-        ("weights", a.weights, F32, len),
-        ("first moment", a.moment1, F32, len),
-    ];
+    let mut writes = vec![("weights", a.weights, F32, len), ("first moment", a.moment1, F32, len)];
     writes.extend(moment2.map(|v| ("second moment", v, F32, len)));
     writes.extend(a.ema.map(|v| ("moving average", v, F32, len)));
-    d.memory
-        .check(operation, &[("gradients", a.gradients, F32, len)], &writes)?;
+    d.memory.check(operation, &[("gradients", a.gradients, F32, len)], &writes)?;
     if !len.is_multiple_of(4) {
-        return Err(Error::Device(format!(
-            "{operation}: arenas of {len} elements, not a multiple of 4"
-        )));
+        return Err(Error::Device(format!("{operation}: arenas of {len} elements, not a multiple of 4")));
     }
     let [weights, gradients, moment1] = addresses(d, [a.weights, a.gradients, a.moment1])?;
-    let addresses = [
-        weights,
-        gradients,
-        moment1,
-        address_or_null(d, moment2)?,
-        address_or_null(d, a.ema)?,
-    ];
+    let addresses = [weights, gradients, moment1, address_or_null(d, moment2)?, address_or_null(d, a.ema)?];
     expect_aligned(operation, &addresses)?;
     Ok(addresses)
 }
@@ -101,11 +84,7 @@ fn ranges(decayed: &[(usize, usize)]) -> Result<Ranges> {
             joined.len()
         )));
     }
-    let mut out = Ranges {
-        count: joined.len() as i32,
-        first: [0; SGD_RANGES],
-        last: [0; SGD_RANGES],
-    };
+    let mut out = Ranges { count: joined.len() as i32, first: [0; SGD_RANGES], last: [0; SGD_RANGES] };
     for (i, (first, last)) in joined.into_iter().enumerate() {
         (out.first[i], out.last[i]) = (first as i32, last as i32);
     }

@@ -35,21 +35,10 @@ impl CudaDevice {
     ///
     /// # Errors
     /// Views that do not fit the sizes; those of the driver.
-    pub fn gemm(
-        &mut self,
-        kind: Gemm,
-        s: Sizes,
-        a: View,
-        b: View,
-        c: View,
-        accumulate: bool,
-    ) -> Result<()> {
+    pub fn gemm(&mut self, kind: Gemm, s: Sizes, a: View, b: View, c: View, accumulate: bool) -> Result<()> {
         self.check_product("gemm", s, a, b, c)?;
         let [a, b, c] = addresses(self, [a, b, c])?;
-        let after = After {
-            accumulate,
-            ..After::default()
-        };
+        let after = After { accumulate, ..After::default() };
         match kind {
             Gemm::Nn => rows_first(self, "gemm_nn", s, a, b, c, after),
             Gemm::Nt => rows_first(self, "gemm_nt", s, a, b, c, after),
@@ -78,30 +67,19 @@ impl CudaDevice {
 
     fn check_product(&self, operation: &str, s: Sizes, a: View, b: View, c: View) -> Result<()> {
         let reads = [("a", a, F32, s.m * s.k), ("b", b, F32, s.k * s.n)];
-        self.memory
-            .check(operation, &reads, &[("c", c, F32, s.m * s.n)])
+        self.memory.check(operation, &reads, &[("c", c, F32, s.m * s.n)])
     }
 }
 
 /// `c = after(a b)` with a `[m, k]`, and b `[k, n]` (`gemm_nn`) or `[n, k]` (`gemm_nt`).
-fn rows_first(
-    d: &mut CudaDevice,
-    kernel: &'static str,
-    s: Sizes,
-    a: u64,
-    b: u64,
-    c: u64,
-    after: After,
-) -> Result<()> {
+fn rows_first(d: &mut CudaDevice, kernel: &'static str, s: Sizes, a: u64, b: u64, c: u64, after: After) -> Result<()> {
     let product = Product {
         count: 1,
         rows: s.m,
         columns: s.n,
         inner: s.k,
         sums: false,
-        vector: s.k.is_multiple_of(4)
-            && s.n.is_multiple_of(4)
-            && aligned(&[a, b, c, after.bias, after.mask]),
+        vector: s.k.is_multiple_of(4) && s.n.is_multiple_of(4) && aligned(&[a, b, c, after.bias, after.mask]),
     };
     let (tile, grid, [workspace, counters]) = tiled(d, &product)?;
     let args = [
@@ -122,24 +100,14 @@ fn rows_first(
 }
 
 /// `c = a^T b` with a `[k, m]` and b `[k, n]` (`gemm_tn`), and the sums of b's columns where an address is given.
-fn transposed(
-    d: &mut CudaDevice,
-    s: Sizes,
-    a: u64,
-    b: u64,
-    c: u64,
-    sums: Option<u64>,
-    accumulate: bool,
-) -> Result<()> {
+fn transposed(d: &mut CudaDevice, s: Sizes, a: u64, b: u64, c: u64, sums: Option<u64>, accumulate: bool) -> Result<()> {
     let product = Product {
         count: 1,
         rows: s.m,
         columns: s.n,
         inner: s.k,
         sums: sums.is_some(),
-        vector: s.m.is_multiple_of(4)
-            && s.n.is_multiple_of(4)
-            && aligned(&[a, b, c, sums.unwrap_or(0)]),
+        vector: s.m.is_multiple_of(4) && s.n.is_multiple_of(4) && aligned(&[a, b, c, sums.unwrap_or(0)]),
     };
     let (tile, grid, sum_args) = tiled(d, &product)?;
     let mut args = [a, b, c].map(Arg::Address).to_vec();
@@ -160,24 +128,11 @@ pub fn linear_forward(
     relu: bool,
 ) -> Result<()> {
     let _range = nvtx::range(|| format!("linear_forward {s:?}"));
-    let reads = [
-        ("x", x, F32, s.n * s.inputs),
-        ("w", w, F32, s.inputs * s.outputs),
-        ("b", b, F32, s.outputs),
-    ];
-    d.memory
-        .check("linear_forward", &reads, &[("y", y, F32, s.n * s.outputs)])?;
+    let reads = [("x", x, F32, s.n * s.inputs), ("w", w, F32, s.inputs * s.outputs), ("b", b, F32, s.outputs)];
+    d.memory.check("linear_forward", &reads, &[("y", y, F32, s.n * s.outputs)])?;
     let [x, w, b, y] = addresses(d, [x, w, b, y])?;
-    let after = After {
-        bias: b,
-        relu,
-        ..After::default()
-    };
-    let sizes = Sizes {
-        m: s.n,
-        n: s.outputs,
-        k: s.inputs,
-    };
+    let after = After { bias: b, relu, ..After::default() };
+    let sizes = Sizes { m: s.n, n: s.outputs, k: s.inputs };
     rows_first(d, "gemm_nn", sizes, x, w, y, after)
 }
 
@@ -190,27 +145,13 @@ pub fn linear_backward_data(
     mask: Option<View>,
 ) -> Result<()> {
     let _range = nvtx::range(|| format!("linear_backward_data {s:?}"));
-    let mut reads = vec![
-        ("dy", dy, F32, s.n * s.outputs),
-        ("w", w, F32, s.inputs * s.outputs),
-    ];
+    let mut reads = vec![("dy", dy, F32, s.n * s.outputs), ("w", w, F32, s.inputs * s.outputs)];
     reads.extend(mask.map(|v| ("mask", v, F32, s.n * s.inputs)));
-    d.memory.check(
-        "linear_backward_data",
-        &reads,
-        &[("dx", dx, F32, s.n * s.inputs)],
-    )?;
+    d.memory.check("linear_backward_data", &reads, &[("dx", dx, F32, s.n * s.inputs)])?;
     let mask = address_or_null(d, mask)?;
     let [dy, w, dx] = addresses(d, [dy, w, dx])?;
-    let after = After {
-        mask,
-        ..After::default()
-    };
-    let sizes = Sizes {
-        m: s.n,
-        n: s.inputs,
-        k: s.outputs,
-    };
+    let after = After { mask, ..After::default() };
+    let sizes = Sizes { m: s.n, n: s.inputs, k: s.outputs };
     rows_first(d, "gemm_nt", sizes, dy, w, dx, after)
 }
 
@@ -223,20 +164,10 @@ pub fn linear_backward_weight(
     db: View,
 ) -> Result<()> {
     let _range = nvtx::range(|| format!("linear_backward_weight {s:?}"));
-    let reads = [
-        ("x", x, F32, s.n * s.inputs),
-        ("dy", dy, F32, s.n * s.outputs),
-    ];
-    let writes = [
-        ("dw", dw, F32, s.inputs * s.outputs),
-        ("db", db, F32, s.outputs),
-    ];
+    let reads = [("x", x, F32, s.n * s.inputs), ("dy", dy, F32, s.n * s.outputs)];
+    let writes = [("dw", dw, F32, s.inputs * s.outputs), ("db", db, F32, s.outputs)];
     d.memory.check("linear_backward_weight", &reads, &writes)?;
     let [x, dy, dw, db] = addresses(d, [x, dy, dw, db])?;
-    let sizes = Sizes {
-        m: s.inputs,
-        n: s.outputs,
-        k: s.n,
-    };
+    let sizes = Sizes { m: s.inputs, n: s.outputs, k: s.n };
     transposed(d, sizes, x, dy, dw, Some(db), false)
 }

@@ -22,11 +22,7 @@ pub fn convolution(
 ) -> Result<()> {
     let blocks = plan::winograd_blocks(s, backward);
     let floats = 4 * WINOGRAD_TILES * WINOGRAD_COLUMNS;
-    let grid = Grid {
-        blocks,
-        parts: divided,
-        shared: 0,
-    };
+    let grid = Grid { blocks, parts: divided, shared: 0 };
     let mut args = vec![Arg::Address(x), Arg::Address(w)];
     let (kernel, relu) = if backward {
         args.extend([Arg::Address(after.mask), Arg::Address(y)]);

@@ -13,10 +13,7 @@ use ureq::http::header::CONTENT_LENGTH;
 /// Errors: [`Error::Download`] for a name that does not resolve, no connection, a status other
 /// than success, silence for longer than the time-outs, a cut connection, too long an answer.
 pub fn download(url: &str, limit: u64, options: &Options, bar: &ProgressBar) -> Result<Vec<u8>> {
-    let failed = |cause: String| Error::Download {
-        url: url.to_string(),
-        cause,
-    };
+    let failed = |cause: String| Error::Download { url: url.to_string(), cause };
     let agent: Agent = Agent::config_builder()
         .timeout_resolve(Some(options.connect_timeout))
         .timeout_connect(Some(options.connect_timeout))
@@ -27,10 +24,7 @@ pub fn download(url: &str, limit: u64, options: &Options, bar: &ProgressBar) -> 
         .build()
         .into();
     let mut response = agent.get(url).call().map_err(|e| failed(e.to_string()))?;
-    let length = response
-        .headers()
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let length = response.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if let Some(length) = length {
         bar.set_length(length);
     }
@@ -40,9 +34,7 @@ pub fn download(url: &str, limit: u64, options: &Options, bar: &ProgressBar) -> 
         .read_to_end(&mut body)
         .map_err(|e| failed(format!("broke off after {} bytes: {e}", body.len())))?;
     if body.len() as u64 > limit {
-        return Err(failed(format!(
-            "the answer is longer than the {limit} bytes that the file can have"
-        )));
+        return Err(failed(format!("the answer is longer than the {limit} bytes that the file can have")));
     }
     Ok(body)
 }

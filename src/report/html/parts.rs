@@ -37,10 +37,7 @@ pub fn header(runs: &[Run], tested: Option<(&Run, &Tested)>) -> String {
     };
     let mut figures = vec![
         ("Test accuracy", percent_of(all - wrong, all)),
-        (
-            "Errors",
-            format!("{} in {}", thousands(wrong), thousands(all)),
-        ),
+        ("Errors", format!("{} in {}", thousands(wrong), thousands(all))),
         ("Test loss", format!("{:.4}", t.evaluation.loss)),
         ("Epoch", when),
     ];
@@ -50,10 +47,8 @@ pub fn header(runs: &[Run], tested: Option<(&Run, &Tested)>) -> String {
     if let Ok(model) = run.config.model() {
         figures.push(("Parameters", thousands(model.parameter_count())));
     }
-    let boxes: String = figures
-        .iter()
-        .map(|(name, value)| format!("<div><dt>{name}</dt><dd>{value}</dd></div>"))
-        .collect();
+    let boxes: String =
+        figures.iter().map(|(name, value)| format!("<div><dt>{name}</dt><dd>{value}</dd></div>")).collect();
     format!(
         "<header><h1>{}</h1>\n<p class=\"muted\">Run {}, recipe {}, seed {}.</p>\n<dl class=\"figures\">{boxes}</dl></header>\n",
         super::title(runs, tested),
@@ -70,10 +65,7 @@ fn table(classes: &str, heads: &[&str], rows: &[Vec<String>]) -> String {
         format!("<tr>{cells}</tr>\n")
     };
     let head = cells("th", &mut heads.iter().copied());
-    let body: String = rows
-        .iter()
-        .map(|row| cells("td", &mut row.iter().map(String::as_str)))
-        .collect();
+    let body: String = rows.iter().map(|row| cells("td", &mut row.iter().map(String::as_str))).collect();
     format!(
         "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"table\"><table class=\"{classes}\"><thead>{head}</thead><tbody>{body}</tbody></table></div>\n"
     )
@@ -82,9 +74,7 @@ fn table(classes: &str, heads: &[&str], rows: &[Vec<String>]) -> String {
 /// One column a run, so that a few fit a phone.
 pub fn runs_table(runs: &[Run]) -> Result<String> {
     let percent = |share: f64| format!("{:.2} %", 100.0 * share);
-    let of_epoch = |e: Option<&Epoch>, text: &dyn Fn(&Epoch) -> String| {
-        e.map_or_else(|| "-".to_string(), text)
-    };
+    let of_epoch = |e: Option<&Epoch>, text: &dyn Fn(&Epoch) -> String| e.map_or_else(|| "-".to_string(), text);
     let mut rows: Vec<Vec<String>> = Vec::new();
     for run in runs {
         let (best, last) = (run.best_epoch(), run.epochs.last());
@@ -93,24 +83,12 @@ pub fn runs_table(runs: &[Run]) -> Result<String> {
             ("Recipe", escape(&run.config.recipe.name)),
             ("Dataset", escape(&run.config.dataset)),
             ("Training images", thousands(run.config.images)),
-            (
-                "Parameters",
-                thousands(run.config.model()?.parameter_count()),
-            ),
-            (
-                "Best test accuracy",
-                of_epoch(best, &|e| format!("<b>{}</b>", percent(e.test_accuracy))),
-            ),
+            ("Parameters", thousands(run.config.model()?.parameter_count())),
+            ("Best test accuracy", of_epoch(best, &|e| format!("<b>{}</b>", percent(e.test_accuracy)))),
             ("in epoch", of_epoch(best, &|e| e.epoch.to_string())),
             ("after", of_epoch(best, &|e| duration(e.seconds))),
-            (
-                "Last test accuracy",
-                of_epoch(last, &|e| percent(e.test_accuracy)),
-            ),
-            (
-                "Epochs",
-                format!("{} of {}", run.epochs.len(), run.config.recipe.epochs),
-            ),
+            ("Last test accuracy", of_epoch(last, &|e| percent(e.test_accuracy))),
+            ("Epochs", format!("{} of {}", run.epochs.len(), run.config.recipe.epochs)),
             ("Time in all", of_epoch(last, &|e| duration(e.seconds))),
             (
                 "Device",
@@ -128,9 +106,7 @@ pub fn runs_table(runs: &[Run]) -> Result<String> {
         }
     }
     let labels: Vec<String> = runs.iter().map(|r| escape(&r.label)).collect();
-    let heads: Vec<&str> = std::iter::once("Run")
-        .chain(labels.iter().map(String::as_str))
-        .collect();
+    let heads: Vec<&str> = std::iter::once("Run").chain(labels.iter().map(String::as_str)).collect();
     let table = table("plain runs", &heads, &rows);
     Ok(format!("<section><h2>Runs</h2>\n{table}</section>\n"))
 }
@@ -184,11 +160,7 @@ pub fn gallery(tested: &[(&Run, &Tested)]) -> String {
         1 => String::new(),
         _ => format!("<label>Run <select id=\"run\">{options}</select></label>\n"),
     };
-    let doubts = tested.iter().any(|(run, t)| {
-        t.errors
-            .iter()
-            .any(|g| people(run, t, g.image, g.label).is_some())
-    });
+    let doubts = tested.iter().any(|(run, t)| t.errors.iter().any(|g| people(run, t, g.image, g.label).is_some()));
     let doubt = match doubts {
         true => "<li><i style=\"--c: var(--doubt)\"></i>a label known to be wrong</li>",
         false => "",
@@ -198,12 +170,7 @@ pub fn gallery(tested: &[(&Run, &Tested)]) -> String {
 }
 
 fn people(run: &Run, tested: &Tested, image: usize, label: usize) -> Option<u8> {
-    doubted(
-        &run.config.dataset,
-        tested.guesses.len(),
-        image,
-        label as u8,
-    )
+    doubted(&run.config.dataset, tested.guesses.len(), image, label as u8)
 }
 
 pub fn class_table(run: &Run, tested: &Tested) -> String {
@@ -216,10 +183,7 @@ pub fn class_table(run: &Run, tested: &Tested) -> String {
     for (class, row) in table_of.iter().enumerate() {
         let (images, right) = (row.iter().sum::<usize>(), row[class]);
         let answers: usize = table_of.iter().map(|r| r[class]).sum();
-        let others = row
-            .iter()
-            .enumerate()
-            .filter(|(j, n)| *j != class && **n > 0);
+        let others = row.iter().enumerate().filter(|(j, n)| *j != class && **n > 0);
         // Of equally frequent ones the lowest class.
         let most = others.max_by_key(|(j, n)| (**n, std::cmp::Reverse(*j)));
         rows.push(vec![
@@ -228,19 +192,10 @@ pub fn class_table(run: &Run, tested: &Tested) -> String {
             thousands(images - right),
             ratio(right, answers),
             ratio(right, images),
-            most.map_or("-".into(), |(j, n)| {
-                format!("{j} ({})", count(*n, "time", "times"))
-            }),
+            most.map_or("-".into(), |(j, n)| format!("{j} ({})", count(*n, "time", "times"))),
         ]);
     }
-    let heads = [
-        "Class",
-        "Images",
-        "Errors",
-        "Precision",
-        "Recall",
-        "Most often taken for",
-    ];
+    let heads = ["Class", "Images", "Errors", "Precision", "Recall", "Most often taken for"];
     format!(
         "<section><h2>Per class</h2>\n<p class=\"muted\">Run {}</p>\n{}</section>\n",
         escape(&run.label),
@@ -249,11 +204,7 @@ pub fn class_table(run: &Run, tested: &Tested) -> String {
 }
 
 /// What the script needs of a run, and the picture with the misread digits.
-pub fn gallery_data(
-    run: &Run,
-    tested: &Tested,
-    index: usize,
-) -> Result<(serde_json::Value, Vec<u8>)> {
+pub fn gallery_data(run: &Run, tested: &Tested, index: usize) -> Result<(serde_json::Value, Vec<u8>)> {
     let images = &tested.test.images;
     let shown = &tested.errors[..tested.errors.len().min(ERRORS)];
     let columns = COLUMNS.min(shown.len().max(1));

@@ -67,11 +67,7 @@ impl Trainer {
         let better = |b: &Best| (chosen.accuracy(), -chosen.loss) > (b.accuracy, -b.loss);
         let improved = self.best.as_ref().is_none_or(better);
         if improved {
-            self.best = Some(Best {
-                epoch,
-                accuracy: chosen.accuracy(),
-                loss: chosen.loss,
-            });
+            self.best = Some(Best { epoch, accuracy: chosen.accuracy(), loss: chosen.loss });
             let weights = download_f32(device, judged)?;
             Checkpoint {
                 meta: Meta::new(self.step, self.config.clone(), self.best, [0.0; 4]),
@@ -84,13 +80,7 @@ impl Trainer {
         Ok(improved)
     }
 
-    fn evaluate(
-        &self,
-        device: &mut dyn Device,
-        weights: View,
-        data: &Resident,
-        name: &str,
-    ) -> Result<Evaluation> {
+    fn evaluate(&self, device: &mut dyn Device, weights: View, data: &Resident, name: &str) -> Result<Evaluation> {
         let (net, to) = (&self.network, &self.buffers);
         run_evaluation(device, &self.config, net, weights, data, to, name)
     }

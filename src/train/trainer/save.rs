@@ -15,16 +15,9 @@ impl Trainer {
         let stats = read_stats(device, self.stats)?;
         self.refuse_non_finite(stats[3])?;
         let a = &self.arenas;
-        let named = [
-            ("weights", Some(a.weights)),
-            ("moment1", Some(a.moment1)),
-            ("moment2", a.moment2),
-            ("ema", a.ema),
-        ];
-        let views: Vec<(&str, View)> = named
-            .into_iter()
-            .filter_map(|(name, view)| Some((name, view?)))
-            .collect();
+        let named =
+            [("weights", Some(a.weights)), ("moment1", Some(a.moment1)), ("moment2", a.moment2), ("ema", a.ema)];
+        let views: Vec<(&str, View)> = named.into_iter().filter_map(|(name, view)| Some((name, view?))).collect();
         let names: Vec<&str> = views.iter().map(|(name, _)| *name).collect();
         let meta = Meta::new(self.step, self.config.clone(), self.best, stats);
         checkpoint::write(&self.dir.join(LAST), &meta, &names, &mut |name| {

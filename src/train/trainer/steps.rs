@@ -109,9 +109,7 @@ impl Trainer {
         let (net, train) = (&self.network, &self.train);
         device.record("step", &mut |d| {
             let (x, labels) = (net.input, net.labels);
-            ranged(d, "batch", |d| {
-                d.gather(&gather, train.pixels, train.labels, self.indices, x, labels)
-            })?;
+            ranged(d, "batch", |d| d.gather(&gather, train.pixels, train.labels, self.indices, x, labels))?;
             net.forward(d, net.weights, Mode::Train { seed })?;
             let (classes, dlogits) = (net.model.classes, Some(net.dlogits));
             ranged(d, "loss", |d| {

@@ -57,11 +57,7 @@ pub extern "C" fn cuCtxSetCacheConfig(config: i32) -> CuResult {
         if !(0..=3).contains(&config) {
             return refuse(INVALID_VALUE, format!("{config} is no cache configuration"));
         }
-        state
-            .contexts
-            .get_mut(&context)
-            .expect("current")
-            .cache_config = config;
+        state.contexts.get_mut(&context).expect("current").cache_config = config;
         Ok(())
     })
 }

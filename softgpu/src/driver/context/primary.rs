@@ -48,11 +48,7 @@ pub extern "C" fn cuDevicePrimaryCtxReset_v2(device: i32) -> CuResult {
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuDevicePrimaryCtxGetState(
-    device: i32,
-    flags: *mut u32,
-    active: *mut i32,
-) -> CuResult {
+pub extern "C" fn cuDevicePrimaryCtxGetState(device: i32, flags: *mut u32, active: *mut i32) -> CuResult {
     call("cuDevicePrimaryCtxGetState", || {
         let state = check_device(device)?.lock();
         store(flags, state.primary_flags, "flags")?;

@@ -2,22 +2,13 @@
 
 use super::*;
 
-pub(super) fn dependencies(
-    graph: Handle,
-    from: *const Handle,
-    to: *const Handle,
-    count: usize,
-    add: bool,
-) -> Answer {
+pub(super) fn dependencies(graph: Handle, from: *const Handle, to: *const Handle, count: usize, add: bool) -> Answer {
     let (_, mut state, _) = enter()?;
     known_graph(&state, graph)?;
     let nodes = &mut state.graphs.get_mut(&graph).expect("known").nodes;
     for (from, to) in list(from, count).into_iter().zip(list(to, count)) {
         if !nodes.contains_key(&from) || !nodes.contains_key(&to) || from == to {
-            return refuse(
-                INVALID_VALUE,
-                "an edge needs two different nodes of this graph",
-            );
+            return refuse(INVALID_VALUE, "an edge needs two different nodes of this graph");
         }
         let after = &mut nodes.get_mut(&to).expect("checked").after;
         let at = after.iter().position(|n| *n == from);
@@ -39,9 +30,7 @@ pub extern "C" fn cuGraphAddDependencies(
     to: *const Handle,
     count: usize,
 ) -> CuResult {
-    call("cuGraphAddDependencies", || {
-        dependencies(graph, from, to, count, true)
-    })
+    call("cuGraphAddDependencies", || dependencies(graph, from, to, count, true))
 }
 
 #[unsafe(no_mangle)]
@@ -67,9 +56,7 @@ pub extern "C" fn cuGraphRemoveDependencies(
     to: *const Handle,
     count: usize,
 ) -> CuResult {
-    call("cuGraphRemoveDependencies", || {
-        dependencies(graph, from, to, count, false)
-    })
+    call("cuGraphRemoveDependencies", || dependencies(graph, from, to, count, false))
 }
 
 #[unsafe(no_mangle)]
@@ -113,29 +100,17 @@ pub extern "C" fn cuGraphGetNodes(graph: Handle, out: *mut Handle, count: *mut u
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuGraphGetRootNodes(
-    graph: Handle,
-    out: *mut Handle,
-    count: *mut usize,
-) -> CuResult {
+pub extern "C" fn cuGraphGetRootNodes(graph: Handle, out: *mut Handle, count: *mut usize) -> CuResult {
     call("cuGraphGetRootNodes", || {
         let state = driver()?.lock();
         let nodes = known_graph(&state, graph)?.nodes.iter();
-        let roots: Vec<Handle> = nodes
-            .filter(|n| n.1.after.is_empty())
-            .map(|n| *n.0)
-            .collect();
+        let roots: Vec<Handle> = nodes.filter(|n| n.1.after.is_empty()).map(|n| *n.0).collect();
         give(&roots, out, count)
     })
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuGraphGetEdges(
-    graph: Handle,
-    from: *mut Handle,
-    to: *mut Handle,
-    count: *mut usize,
-) -> CuResult {
+pub extern "C" fn cuGraphGetEdges(graph: Handle, from: *mut Handle, to: *mut Handle, count: *mut usize) -> CuResult {
     call("cuGraphGetEdges", || {
         let state = driver()?.lock();
         let (mut a, mut b) = (Vec::new(), Vec::new());
@@ -147,11 +122,7 @@ pub extern "C" fn cuGraphGetEdges(
         }
         if !to.is_null() {
             // SAFETY: count is checked by the second `give`.
-            let mut room = if count.is_null() {
-                0
-            } else {
-                unsafe { *count }
-            };
+            let mut room = if count.is_null() { 0 } else { unsafe { *count } };
             give(&b, to, &mut room)?;
         }
         give(&a, from, count)
@@ -159,11 +130,7 @@ pub extern "C" fn cuGraphGetEdges(
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuGraphNodeGetDependencies(
-    node: Handle,
-    out: *mut Handle,
-    count: *mut usize,
-) -> CuResult {
+pub extern "C" fn cuGraphNodeGetDependencies(node: Handle, out: *mut Handle, count: *mut usize) -> CuResult {
     call("cuGraphNodeGetDependencies", || {
         let mut state = driver()?.lock();
         let after = graph_of(&mut state, node)?.nodes[&node].after.clone();

@@ -6,49 +6,28 @@ use super::*;
 pub(super) fn instantiate(out: *mut Handle, graph: Handle, flags: u64) -> Answer {
     let (_, mut state, context) = enter()?;
     if flags & !15 != 0 || flags & 5 == 5 {
-        return refuse(
-            INVALID_VALUE,
-            format!("flags {flags} can't be combined or are unknown"),
-        );
+        return refuse(INVALID_VALUE, format!("flags {flags} can't be combined or are unknown"));
     }
     if flags & 4 != 0 {
         return refuse(NOT_SUPPORTED, "softgpu can't launch graphs from kernels");
     }
     let graph = known_graph(&state, graph)?.clone();
     let Some(plan) = graph.plan() else {
-        return refuse(
-            INVALID_VALUE,
-            "the graph's nodes wait for one another in a circle",
-        );
+        return refuse(INVALID_VALUE, "the graph's nodes wait for one another in a circle");
     };
     let handle = state.handle(Kind::Exec);
-    let exec = Exec {
-        context,
-        graph,
-        plan: Arc::new(plan),
-        last: None,
-    };
+    let exec = Exec { context, graph, plan: Arc::new(plan), last: None };
     state.execs.insert(handle, exec);
     store(out, handle, "executable graph")
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuGraphInstantiateWithFlags(
-    out: *mut Handle,
-    graph: Handle,
-    flags: u64,
-) -> CuResult {
-    call("cuGraphInstantiateWithFlags", || {
-        instantiate(out, graph, flags)
-    })
+pub extern "C" fn cuGraphInstantiateWithFlags(out: *mut Handle, graph: Handle, flags: u64) -> CuResult {
+    call("cuGraphInstantiateWithFlags", || instantiate(out, graph, flags))
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuGraphInstantiateWithParams(
-    out: *mut Handle,
-    graph: Handle,
-    params: *mut u64,
-) -> CuResult {
+pub extern "C" fn cuGraphInstantiateWithParams(out: *mut Handle, graph: Handle, params: *mut u64) -> CuResult {
     call("cuGraphInstantiateWithParams", || {
         // SAFETY: CUDA_GRAPH_INSTANTIATE_PARAMS begins with its flags; result_out is its fourth word.
         let Some(flags) = (unsafe { params.as_ref() }).copied() else {
@@ -88,18 +67,13 @@ pub extern "C" fn cuGraphLaunch(exec: Handle, stream: Handle) -> CuResult {
         let entry = known_exec(&mut state, exec)?;
         let (plan, before) = (entry.plan.clone(), entry.last);
         if state.capture_of(stream)?.is_some() {
-            let copy = Plan {
-                nodes: plan.nodes.clone(),
-            };
-            return submit(driver, state, context, stream, Work::Graph(copy), "a graph")
-                .map(|_| ());
+            let copy = Plan { nodes: plan.nodes.clone() };
+            return submit(driver, state, context, stream, Work::Graph(copy), "a graph").map(|_| ());
         }
         if let Some(before) = before {
             state.push(stream, Arc::new(Work::Nothing), vec![before]);
         }
-        let copy = Plan {
-            nodes: plan.nodes.clone(),
-        };
+        let copy = Plan { nodes: plan.nodes.clone() };
         let (mut state, id) = submit(driver, state, context, stream, Work::Graph(copy), "a graph")?;
         if let Ok(entry) = known_exec(&mut state, exec) {
             entry.last = id;
@@ -115,12 +89,8 @@ pub(super) fn update(exec: Handle, graph: Handle, result: *mut i32) -> Answer {
     let fresh = known_graph(&state, graph)?.clone();
     let entry = known_exec(&mut state, exec)?;
     let shape = |g: &Graph| -> Vec<BTreeSet<usize>> {
-        let position: HashMap<Handle, usize> =
-            g.nodes.keys().enumerate().map(|(i, h)| (*h, i)).collect();
-        let sets = g
-            .nodes
-            .values()
-            .map(|n| n.after.iter().map(|h| position[h]).collect());
+        let position: HashMap<Handle, usize> = g.nodes.keys().enumerate().map(|(i, h)| (*h, i)).collect();
+        let sets = g.nodes.values().map(|n| n.after.iter().map(|h| position[h]).collect());
         sets.collect()
     };
     let mut outcome = 0;
@@ -148,10 +118,7 @@ pub(super) fn update(exec: Handle, graph: Handle, result: *mut i32) -> Answer {
     match entry.graph.plan() {
         Some(plan) => entry.plan = Arc::new(plan),
         None => {
-            return refuse(
-                INVALID_VALUE,
-                "a child graph's nodes wait for one another in a circle",
-            );
+            return refuse(INVALID_VALUE, "a child graph's nodes wait for one another in a circle");
         }
     }
     Ok(())

@@ -7,21 +7,13 @@ use super::{kernel as kernel_work, *};
 pub extern "C" fn cuGraphKernelNodeGetParams(node: Handle, out: *mut KernelNode) -> CuResult {
     call("cuGraphKernelNodeGetParams", || {
         let mut state = driver()?.lock();
-        let entry = graph_of(&mut state, node)?
-            .nodes
-            .get_mut(&node)
-            .expect("its graph");
+        let entry = graph_of(&mut state, node)?.nodes.get_mut(&node).expect("its graph");
         let Work::Kernel(launch) = &*entry.work else {
             return refuse(INVALID_VALUE, "the node is no kernel");
         };
         let bytes: Box<[u8]> = launch.config.params.clone().into();
         let at = bytes.as_ptr() as usize;
-        let pointers: Box<[usize]> = launch
-            .info
-            .params
-            .iter()
-            .map(|p| at + p.offset as usize)
-            .collect();
+        let pointers: Box<[usize]> = launch.info.params.iter().map(|p| at + p.offset as usize).collect();
         let given = KernelNode {
             function: launch.function,
             grid: launch.config.grid,
@@ -30,16 +22,8 @@ pub extern "C" fn cuGraphKernelNodeGetParams(node: Handle, out: *mut KernelNode)
             params: pointers.as_ptr().cast(),
             extra: std::ptr::null(),
         };
-        entry.kernel_params = Some(Arc::new(KernelParams {
-            _bytes: bytes,
-            pointers,
-        }));
-        debug_assert!(
-            entry
-                .kernel_params
-                .as_ref()
-                .is_some_and(|k| k.pointers.as_ptr().cast() == given.params)
-        );
+        entry.kernel_params = Some(Arc::new(KernelParams { _bytes: bytes, pointers }));
+        debug_assert!(entry.kernel_params.as_ref().is_some_and(|k| k.pointers.as_ptr().cast() == given.params));
         store(out, given, "parameters")
     })
 }
@@ -62,10 +46,7 @@ pub(super) fn set_kernel(node: Handle, p: *const KernelNode) -> Answer {
         return refuse(INVALID_VALUE, "the node is no kernel");
     }
     let work = kernel_work(p, driver, &state, context)?;
-    let entry = graph_of(&mut state, node)?
-        .nodes
-        .get_mut(&node)
-        .expect("its graph");
+    let entry = graph_of(&mut state, node)?.nodes.get_mut(&node).expect("its graph");
     entry.work = Arc::new(work);
     Ok(())
 }
@@ -87,10 +68,7 @@ pub(super) fn set_exec_kernel(exec: Handle, node: Handle, p: *const KernelNode) 
     match entry.graph.nodes.get_mut(&node) {
         Some(n) if matches!(*n.work, Work::Kernel(_)) => n.work = Arc::new(work),
         _ => {
-            return refuse(
-                INVALID_VALUE,
-                format!("{node:#x} is no kernel node of the graph this was made from"),
-            );
+            return refuse(INVALID_VALUE, format!("{node:#x} is no kernel node of the graph this was made from"));
         }
     }
     entry.plan = Arc::new(entry.graph.plan().expect("had a plan before"));
@@ -98,23 +76,11 @@ pub(super) fn set_exec_kernel(exec: Handle, node: Handle, p: *const KernelNode) 
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuGraphExecKernelNodeSetParams(
-    exec: Handle,
-    node: Handle,
-    p: *const KernelNode,
-) -> CuResult {
-    call("cuGraphExecKernelNodeSetParams", || {
-        set_exec_kernel(exec, node, p)
-    })
+pub extern "C" fn cuGraphExecKernelNodeSetParams(exec: Handle, node: Handle, p: *const KernelNode) -> CuResult {
+    call("cuGraphExecKernelNodeSetParams", || set_exec_kernel(exec, node, p))
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuGraphExecKernelNodeSetParams_v2(
-    exec: Handle,
-    node: Handle,
-    p: *const KernelNode,
-) -> CuResult {
-    call("cuGraphExecKernelNodeSetParams_v2", || {
-        set_exec_kernel(exec, node, p)
-    })
+pub extern "C" fn cuGraphExecKernelNodeSetParams_v2(exec: Handle, node: Handle, p: *const KernelNode) -> CuResult {
+    call("cuGraphExecKernelNodeSetParams_v2", || set_exec_kernel(exec, node, p))
 }

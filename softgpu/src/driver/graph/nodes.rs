@@ -13,32 +13,16 @@ pub(super) fn add(
     let (driver, mut state, context) = enter()?;
     known_graph(&state, graph)?;
     let after = list(after, count);
-    if let Some(odd) = after
-        .iter()
-        .find(|n| !state.graphs[&graph].nodes.contains_key(n))
-    {
-        return refuse(
-            INVALID_VALUE,
-            format!("the node is to wait for {odd:#x}, which is no node of this graph"),
-        );
+    if let Some(odd) = after.iter().find(|n| !state.graphs[&graph].nodes.contains_key(n)) {
+        return refuse(INVALID_VALUE, format!("the node is to wait for {odd:#x}, which is no node of this graph"));
     }
     if out.is_null() {
         return refuse(INVALID_VALUE, "node is a null pointer");
     }
     let (work, child) = make(driver, &state, context)?;
     let node = state.handle(Kind::Node);
-    let entry = Node {
-        work: Arc::new(work),
-        after,
-        child,
-        kernel_params: None,
-    };
-    state
-        .graphs
-        .get_mut(&graph)
-        .expect("known")
-        .nodes
-        .insert(node, entry);
+    let entry = Node { work: Arc::new(work), after, child, kernel_params: None };
+    state.graphs.get_mut(&graph).expect("known").nodes.insert(node, entry);
     store(out, node, "node")
 }
 
@@ -61,29 +45,16 @@ pub struct KernelNode {
     pub extra: *const *const c_void,
 }
 
-pub(super) fn kernel(
-    p: *const KernelNode,
-    driver: &Driver,
-    state: &State,
-    context: Handle,
-) -> Answer<Work> {
+pub(super) fn kernel(p: *const KernelNode, driver: &Driver, state: &State, context: Handle) -> Answer<Work> {
     if p.is_null() {
         return refuse(INVALID_VALUE, "no parameters of the node");
     }
     // SAFETY: not null; as the API says.
     let p = unsafe { &*p };
-    let shape = Shape {
-        grid: p.grid,
-        block: p.block,
-        shared: p.shared,
-    };
+    let shape = Shape { grid: p.grid, block: p.block, shared: p.shared };
     let profile = driver.config().profile;
     // SAFETY: passed on.
-    let launch = unsafe {
-        Launch::prepare(
-            state, &profile, context, p.function, shape, p.params, p.extra,
-        )?
-    };
+    let launch = unsafe { Launch::prepare(state, &profile, context, p.function, shape, p.params, p.extra)? };
     Ok(Work::Kernel(launch))
 }
 
@@ -95,11 +66,7 @@ pub extern "C" fn cuGraphAddKernelNode_v2(
     count: usize,
     p: *const KernelNode,
 ) -> CuResult {
-    call("cuGraphAddKernelNode_v2", || {
-        add(out, graph, after, count, |d, s, c| {
-            Ok((kernel(p, d, s, c)?, None))
-        })
-    })
+    call("cuGraphAddKernelNode_v2", || add(out, graph, after, count, |d, s, c| Ok((kernel(p, d, s, c)?, None))))
 }
 
 #[unsafe(no_mangle)]
@@ -110,25 +77,12 @@ pub extern "C" fn cuGraphAddKernelNode(
     count: usize,
     p: *const KernelNode,
 ) -> CuResult {
-    call("cuGraphAddKernelNode", || {
-        add(out, graph, after, count, |d, s, c| {
-            Ok((kernel(p, d, s, c)?, None))
-        })
-    })
+    call("cuGraphAddKernelNode", || add(out, graph, after, count, |d, s, c| Ok((kernel(p, d, s, c)?, None))))
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuGraphAddEmptyNode(
-    out: *mut Handle,
-    graph: Handle,
-    after: *const Handle,
-    count: usize,
-) -> CuResult {
-    call("cuGraphAddEmptyNode", || {
-        add(out, graph, after, count, |_, _, _| {
-            Ok((Work::Nothing, None))
-        })
-    })
+pub extern "C" fn cuGraphAddEmptyNode(out: *mut Handle, graph: Handle, after: *const Handle, count: usize) -> CuResult {
+    call("cuGraphAddEmptyNode", || add(out, graph, after, count, |_, _, _| Ok((Work::Nothing, None))))
 }
 
 #[unsafe(no_mangle)]
@@ -220,10 +174,7 @@ pub extern "C" fn cuGraphAddMemsetNode(
                 return refuse(INVALID_VALUE, "no description of the fill");
             };
             if !matches!(p.size, 1 | 2 | 4) {
-                return refuse(
-                    INVALID_VALUE,
-                    format!("elements of {} bytes; 1, 2 or 4 are possible", p.size),
-                );
+                return refuse(INVALID_VALUE, format!("elements of {} bytes; 1, 2 or 4 are possible", p.size));
             }
             let fill = Fill {
                 address: p.address,

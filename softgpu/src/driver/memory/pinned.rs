@@ -30,12 +30,7 @@ pub(super) fn host_alloc(out: *mut *mut c_void, bytes: usize, flags: u32) -> Ans
     }
     // SAFETY: fresh memory of that size.
     unsafe { std::ptr::write_bytes(memory, 0xcb, bytes) };
-    let entry = Pinned {
-        context,
-        bytes: bytes as u64,
-        registered: false,
-        flags,
-    };
+    let entry = Pinned { context, bytes: bytes as u64, registered: false, flags };
     state.pinned.insert(memory as u64, entry);
     store(out, memory.cast(), "address")
 }
@@ -56,16 +51,10 @@ pub(super) fn unpin(address: u64, registered: bool) -> Answer {
     match state.pinned.get(&address) {
         Some(entry) if entry.registered == registered => {}
         _ if registered => {
-            return refuse(
-                HOST_MEMORY_NOT_REGISTERED,
-                format!("{address:#x} is not registered"),
-            );
+            return refuse(HOST_MEMORY_NOT_REGISTERED, format!("{address:#x} is not registered"));
         }
         _ => {
-            return refuse(
-                INVALID_VALUE,
-                format!("{address:#x} was not allocated as pinned memory"),
-            );
+            return refuse(INVALID_VALUE, format!("{address:#x} was not allocated as pinned memory"));
         }
     }
     let mut state = driver.drain(state, context);
@@ -91,23 +80,11 @@ pub extern "C" fn cuMemHostRegister_v2(address: *mut c_void, bytes: usize, flags
             return refuse(INVALID_VALUE, "no memory to register");
         }
         let end = start + bytes as u64;
-        let overlaps = state
-            .pinned
-            .range(..end)
-            .next_back()
-            .is_some_and(|(base, p)| base + p.bytes > start);
+        let overlaps = state.pinned.range(..end).next_back().is_some_and(|(base, p)| base + p.bytes > start);
         if overlaps {
-            return refuse(
-                HOST_MEMORY_ALREADY_REGISTERED,
-                "part of the range is registered already",
-            );
+            return refuse(HOST_MEMORY_ALREADY_REGISTERED, "part of the range is registered already");
         }
-        let entry = Pinned {
-            context,
-            bytes: bytes as u64,
-            registered: true,
-            flags,
-        };
+        let entry = Pinned { context, bytes: bytes as u64, registered: true, flags };
         state.pinned.insert(start, entry);
         Ok(())
     })

@@ -5,27 +5,14 @@ use super::*;
 pub(super) fn pool_of_device(out: *mut Handle, device: i32, default: bool) -> Answer {
     let state = driver()?.lock();
     if device != 0 {
-        return refuse(
-            INVALID_DEVICE,
-            format!("device {device}; softgpu has one, number 0"),
-        );
+        return refuse(INVALID_DEVICE, format!("device {device}; softgpu has one, number 0"));
     }
-    store(
-        out,
-        if default {
-            state.default_pool
-        } else {
-            state.current_pool
-        },
-        "pool",
-    )
+    store(out, if default { state.default_pool } else { state.current_pool }, "pool")
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuDeviceGetDefaultMemPool(out: *mut Handle, device: i32) -> CuResult {
-    call("cuDeviceGetDefaultMemPool", || {
-        pool_of_device(out, device, true)
-    })
+    call("cuDeviceGetDefaultMemPool", || pool_of_device(out, device, true))
 }
 
 #[unsafe(no_mangle)]
@@ -37,10 +24,7 @@ pub(super) fn known_pool(state: &State, pool: Handle) -> Answer {
     if state.pools.contains_key(&pool) {
         return Ok(());
     }
-    refuse(
-        INVALID_VALUE,
-        format!("{pool:#x} is no memory pool, or a destroyed one"),
-    )
+    refuse(INVALID_VALUE, format!("{pool:#x} is no memory pool, or a destroyed one"))
 }
 
 #[unsafe(no_mangle)]
@@ -66,16 +50,10 @@ pub extern "C" fn cuMemPoolCreate(out: *mut Handle, properties: *const c_void) -
         // SAFETY: CUmemPoolProps begins with allocType, handleTypes, location.type, location.id.
         let [kind, handles, place, device] = unsafe { *properties.cast::<[i32; 4]>() };
         if (kind, place, device) != (1, 1, 0) {
-            return refuse(
-                INVALID_VALUE,
-                "softgpu's pools hold pinned-type allocations on device 0",
-            );
+            return refuse(INVALID_VALUE, "softgpu's pools hold pinned-type allocations on device 0");
         }
         if handles != 0 {
-            return refuse(
-                NOT_SUPPORTED,
-                "softgpu's pools can't be shared with other processes",
-            );
+            return refuse(NOT_SUPPORTED, "softgpu's pools can't be shared with other processes");
         }
         let pool = state.handle(Kind::Pool);
         state.pools.insert(pool, Pool::default());
@@ -106,11 +84,7 @@ pub extern "C" fn cuMemPoolTrimTo(pool: Handle, _keep: usize) -> CuResult {
 
 /// 1 to 3 are the reuse policies (int), 4 the release threshold, 5 to 8 the sizes.
 #[unsafe(no_mangle)]
-pub extern "C" fn cuMemPoolGetAttribute(
-    pool: Handle,
-    attribute: i32,
-    out: *mut c_void,
-) -> CuResult {
+pub extern "C" fn cuMemPoolGetAttribute(pool: Handle, attribute: i32, out: *mut c_void) -> CuResult {
     call("cuMemPoolGetAttribute", || {
         let state = driver()?.lock();
         known_pool(&state, pool)?;
@@ -127,11 +101,7 @@ pub extern "C" fn cuMemPoolGetAttribute(
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuMemPoolSetAttribute(
-    pool: Handle,
-    attribute: i32,
-    value: *const c_void,
-) -> CuResult {
+pub extern "C" fn cuMemPoolSetAttribute(pool: Handle, attribute: i32, value: *const c_void) -> CuResult {
     call("cuMemPoolSetAttribute", || {
         let mut state = driver()?.lock();
         known_pool(&state, pool)?;
@@ -141,12 +111,8 @@ pub extern "C" fn cuMemPoolSetAttribute(
         let entry = state.pools.get_mut(&pool).expect("known");
         match attribute {
             // SAFETY: an int and a 64-bit number, by the API.
-            1..=3 => entry
-                .attributes
-                .insert(attribute, unsafe { *value.cast::<i32>() } as u64),
-            4 => entry
-                .attributes
-                .insert(attribute, unsafe { *value.cast::<u64>() }),
+            1..=3 => entry.attributes.insert(attribute, unsafe { *value.cast::<i32>() } as u64),
+            4 => entry.attributes.insert(attribute, unsafe { *value.cast::<u64>() }),
             6 | 8 => {
                 entry.high = entry.used;
                 None

@@ -58,9 +58,7 @@ fn resize(kept: &mut Kept, bytes: usize) -> Answer {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuParamSetSize(function: Handle, bytes: u32) -> CuResult {
-    call("cuParamSetSize", || {
-        keep(function, |kept| resize(kept, bytes as usize))
-    })
+    call("cuParamSetSize", || keep(function, |kept| resize(kept, bytes as usize)))
 }
 
 fn set(function: Handle, offset: i32, bytes: &[u8]) -> Answer {
@@ -79,25 +77,16 @@ fn set(function: Handle, offset: i32, bytes: &[u8]) -> Answer {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuParamSeti(function: Handle, offset: i32, value: u32) -> CuResult {
-    call("cuParamSeti", || {
-        set(function, offset, &value.to_ne_bytes())
-    })
+    call("cuParamSeti", || set(function, offset, &value.to_ne_bytes()))
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuParamSetf(function: Handle, offset: i32, value: f32) -> CuResult {
-    call("cuParamSetf", || {
-        set(function, offset, &value.to_ne_bytes())
-    })
+    call("cuParamSetf", || set(function, offset, &value.to_ne_bytes()))
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuParamSetv(
-    function: Handle,
-    offset: i32,
-    value: *const c_void,
-    bytes: u32,
-) -> CuResult {
+pub extern "C" fn cuParamSetv(function: Handle, offset: i32, value: *const c_void, bytes: u32) -> CuResult {
     call("cuParamSetv", || {
         if value.is_null() {
             return refuse(INVALID_VALUE, "the value is a null pointer");
@@ -110,10 +99,7 @@ pub extern "C" fn cuParamSetv(
 
 fn launch_kept(function: Handle, width: i32, height: i32, stream: Handle) -> Answer {
     if width <= 0 || height <= 0 {
-        return refuse(
-            INVALID_VALUE,
-            format!("a grid of {width} x {height} blocks"),
-        );
+        return refuse(INVALID_VALUE, format!("a grid of {width} x {height} blocks"));
     }
     let mut kept = Kept::default();
     keep(function, |k| {
@@ -121,16 +107,9 @@ fn launch_kept(function: Handle, width: i32, height: i32, stream: Handle) -> Ans
         Ok(())
     })?;
     if kept.block == [0; 3] {
-        return refuse(
-            INVALID_VALUE,
-            "no block shape was set; cuFuncSetBlockShape comes first",
-        );
+        return refuse(INVALID_VALUE, "no block shape was set; cuFuncSetBlockShape comes first");
     }
-    let shape = Shape {
-        grid: [width as u32, height as u32, 1],
-        block: kept.block,
-        shared: kept.shared,
-    };
+    let shape = Shape { grid: [width as u32, height as u32, 1], block: kept.block, shared: kept.shared };
     let size = kept.params.len();
     // CU_LAUNCH_PARAM_BUFFER_POINTER, its value, CU_LAUNCH_PARAM_BUFFER_SIZE, its value, the end
     let extra: [*const c_void; 5] = [
@@ -140,14 +119,7 @@ fn launch_kept(function: Handle, width: i32, height: i32, stream: Handle) -> Ans
         (&raw const size).cast(),
         std::ptr::null(),
     ];
-    launch(
-        function,
-        shape,
-        stream,
-        std::ptr::null(),
-        extra.as_ptr(),
-        false,
-    )
+    launch(function, shape, stream, std::ptr::null(), extra.as_ptr(), false)
 }
 
 #[unsafe(no_mangle)]
@@ -161,13 +133,6 @@ pub extern "C" fn cuLaunchGrid(function: Handle, width: i32, height: i32) -> CuR
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuLaunchGridAsync(
-    function: Handle,
-    width: i32,
-    height: i32,
-    stream: Handle,
-) -> CuResult {
-    call("cuLaunchGridAsync", || {
-        launch_kept(function, width, height, stream)
-    })
+pub extern "C" fn cuLaunchGridAsync(function: Handle, width: i32, height: i32, stream: Handle) -> CuResult {
+    call("cuLaunchGridAsync", || launch_kept(function, width, height, stream))
 }

@@ -5,10 +5,7 @@ use super::*;
 pub(super) fn known_function(state: &State, function: Handle) -> Answer<&Function> {
     match state.functions.get(&function) {
         Some(function) => Ok(function),
-        None => refuse(
-            INVALID_HANDLE,
-            format!("{function:#x} is no function, or its module has been unloaded"),
-        ),
+        None => refuse(INVALID_HANDLE, format!("{function:#x} is no function, or its module has been unloaded")),
     }
 }
 
@@ -33,21 +30,13 @@ pub extern "C" fn cuFuncGetName(out: *mut *const c_char, function: Handle) -> Cu
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuFuncGetParamInfo(
-    function: Handle,
-    index: usize,
-    offset: *mut usize,
-    size: *mut usize,
-) -> CuResult {
+pub extern "C" fn cuFuncGetParamInfo(function: Handle, index: usize, offset: *mut usize, size: *mut usize) -> CuResult {
     call("cuFuncGetParamInfo", || {
         let (driver, mut state, context) = enter()?;
         let function = function_of(driver, &mut state, context, function)?;
         let info = known_function(&state, function)?.info.clone();
         let Some(p) = info.params.get(index) else {
-            return refuse(
-                INVALID_VALUE,
-                format!("kernel {} has {} parameters", info.name, info.params.len()),
-            );
+            return refuse(INVALID_VALUE, format!("kernel {} has {} parameters", info.name, info.params.len()));
         };
         store(offset, p.offset as usize, "offset")?;
         store_if(size, p.size as usize);
@@ -66,12 +55,7 @@ pub extern "C" fn cuFuncGetAttribute(out: *mut i32, attribute: i32, function: Ha
 }
 
 /// The value of a function's attribute.
-pub fn function_attribute(
-    driver: &Driver,
-    state: &State,
-    function: Handle,
-    attribute: i32,
-) -> Answer<i32> {
+pub fn function_attribute(driver: &Driver, state: &State, function: Handle, attribute: i32) -> Answer<i32> {
     let f = known_function(state, function)?;
     let profile = driver.config().profile;
     Ok(match attribute {
@@ -87,10 +71,7 @@ pub fn function_attribute(
         9 => f.carveout,
         10..=15 => 0,
         _ => {
-            return refuse(
-                INVALID_VALUE,
-                format!("{attribute} is no function attribute"),
-            );
+            return refuse(INVALID_VALUE, format!("{attribute} is no function attribute"));
         }
     })
 }
@@ -131,10 +112,7 @@ pub fn set_function_attribute(
         }
         9 if (-1..=100).contains(&value) => entry.carveout = value,
         _ => {
-            return refuse(
-                INVALID_VALUE,
-                format!("attribute {attribute} can't be set to {value}"),
-            );
+            return refuse(INVALID_VALUE, format!("attribute {attribute} can't be set to {value}"));
         }
     }
     Ok(())

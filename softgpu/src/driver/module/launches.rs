@@ -14,8 +14,7 @@ pub(super) fn launch(
     let function = function_of(driver, &mut state, context, function)?;
     let profile = driver.config().profile;
     // SAFETY: the arguments of the entry point, passed on.
-    let launch =
-        unsafe { Launch::prepare(&state, &profile, context, function, shape, params, extra)? };
+    let launch = unsafe { Launch::prepare(&state, &profile, context, function, shape, params, extra)? };
     if cooperative {
         let threads: u32 = shape.block.iter().product();
         let shared = launch.info.static_shared + shape.shared;
@@ -25,22 +24,11 @@ pub(super) fn launch(
         if blocks > u64::from(resident) {
             return refuse(
                 COOPERATIVE_LAUNCH_TOO_LARGE,
-                format!(
-                    "{blocks} blocks; {resident} can be resident at once on {}",
-                    profile.name
-                ),
+                format!("{blocks} blocks; {resident} can be resident at once on {}", profile.name),
             );
         }
     }
-    submit(
-        driver,
-        state,
-        context,
-        stream,
-        Work::Kernel(launch),
-        "a launch",
-    )
-    .map(|_| ())
+    submit(driver, state, context, stream, Work::Kernel(launch), "a launch").map(|_| ())
 }
 
 #[unsafe(no_mangle)]
@@ -57,14 +45,8 @@ pub extern "C" fn cuLaunchKernel(
     params: *const *const c_void,
     extra: *const *const c_void,
 ) -> CuResult {
-    let shape = Shape {
-        grid: [gx, gy, gz],
-        block: [bx, by, bz],
-        shared,
-    };
-    call("cuLaunchKernel", || {
-        launch(function, shape, stream, params, extra, false)
-    })
+    let shape = Shape { grid: [gx, gy, gz], block: [bx, by, bz], shared };
+    call("cuLaunchKernel", || launch(function, shape, stream, params, extra, false))
 }
 
 #[unsafe(no_mangle)]
@@ -80,14 +62,8 @@ pub extern "C" fn cuLaunchCooperativeKernel(
     stream: Handle,
     params: *const *const c_void,
 ) -> CuResult {
-    let shape = Shape {
-        grid: [gx, gy, gz],
-        block: [bx, by, bz],
-        shared,
-    };
-    call("cuLaunchCooperativeKernel", || {
-        launch(function, shape, stream, params, std::ptr::null(), true)
-    })
+    let shape = Shape { grid: [gx, gy, gz], block: [bx, by, bz], shared };
+    call("cuLaunchCooperativeKernel", || launch(function, shape, stream, params, std::ptr::null(), true))
 }
 
 /// `CUlaunchConfig`.
@@ -135,18 +111,12 @@ pub extern "C" fn cuLaunchKernelEx(
                 id => {
                     return refuse(
                         NOT_SUPPORTED,
-                        format!(
-                            "softgpu has no launch attribute {id} (4: clusters, 6: programmatic serialisation)"
-                        ),
+                        format!("softgpu has no launch attribute {id} (4: clusters, 6: programmatic serialisation)"),
                     );
                 }
             }
         }
-        let shape = Shape {
-            grid: c.grid,
-            block: c.block,
-            shared: c.shared,
-        };
+        let shape = Shape { grid: c.grid, block: c.block, shared: c.shared };
         launch(function, shape, c.stream, params, extra, cooperative)
     })
 }

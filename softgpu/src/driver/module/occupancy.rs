@@ -2,12 +2,7 @@
 
 use super::*;
 
-pub(super) fn active_blocks(
-    out: *mut i32,
-    function: Handle,
-    threads: i32,
-    shared: usize,
-) -> Answer {
+pub(super) fn active_blocks(out: *mut i32, function: Handle, threads: i32, shared: usize) -> Answer {
     let (driver, mut state, context) = enter()?;
     let function = function_of(driver, &mut state, context, function)?;
     let f = known_function(&state, function)?;
@@ -28,9 +23,7 @@ pub extern "C" fn cuOccupancyMaxActiveBlocksPerMultiprocessor(
     threads: i32,
     shared: usize,
 ) -> CuResult {
-    call("cuOccupancyMaxActiveBlocksPerMultiprocessor", || {
-        active_blocks(out, function, threads, shared)
-    })
+    call("cuOccupancyMaxActiveBlocksPerMultiprocessor", || active_blocks(out, function, threads, shared))
 }
 
 #[unsafe(no_mangle)]
@@ -41,10 +34,7 @@ pub extern "C" fn cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(
     shared: usize,
     _flags: u32,
 ) -> CuResult {
-    call(
-        "cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags",
-        || active_blocks(out, function, threads, shared),
-    )
+    call("cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags", || active_blocks(out, function, threads, shared))
 }
 
 /// Bytes of dynamic shared memory as a function of the block size.
@@ -72,16 +62,11 @@ pub(super) fn best_block(
     for threads in (1..=most.div_ceil(32)).map(|w| (w * 32).min(most)) {
         let dynamic = shared_of.map_or(shared, |f| f(threads as i32));
         let total = u32::try_from(dynamic + info.static_shared as usize).unwrap_or(u32::MAX);
-        let blocks = profile
-            .occupancy(threads, info.registers.count, total)
-            .blocks;
+        let blocks = profile.occupancy(threads, info.registers.count, total).blocks;
         best = best.max((blocks * threads, threads, blocks));
     }
     if best.0 == 0 {
-        return refuse(
-            INVALID_VALUE,
-            format!("no block of kernel {} fits a multiprocessor", info.name),
-        );
+        return refuse(INVALID_VALUE, format!("no block of kernel {} fits a multiprocessor", info.name));
     }
     store(grid, (best.2 * profile.sm_count) as i32, "grid")?;
     store(block, best.1 as i32, "block")
@@ -96,9 +81,7 @@ pub extern "C" fn cuOccupancyMaxPotentialBlockSize(
     shared: usize,
     limit: i32,
 ) -> CuResult {
-    call("cuOccupancyMaxPotentialBlockSize", || {
-        best_block(grid, block, function, shared_of, shared, limit)
-    })
+    call("cuOccupancyMaxPotentialBlockSize", || best_block(grid, block, function, shared_of, shared, limit))
 }
 
 #[unsafe(no_mangle)]
@@ -111,9 +94,7 @@ pub extern "C" fn cuOccupancyMaxPotentialBlockSizeWithFlags(
     limit: i32,
     _flags: u32,
 ) -> CuResult {
-    call("cuOccupancyMaxPotentialBlockSizeWithFlags", || {
-        best_block(grid, block, function, shared_of, shared, limit)
-    })
+    call("cuOccupancyMaxPotentialBlockSizeWithFlags", || best_block(grid, block, function, shared_of, shared, limit))
 }
 
 #[unsafe(no_mangle)]
@@ -129,10 +110,7 @@ pub extern "C" fn cuOccupancyAvailableDynamicSMemPerBlock(
         let f = known_function(&state, function)?;
         let profile = driver.config().profile;
         if blocks <= 0 || threads <= 0 || threads as u32 > f.info.max_threads(&profile) {
-            return refuse(
-                INVALID_VALUE,
-                format!("{blocks} blocks of {threads} threads"),
-            );
+            return refuse(INVALID_VALUE, format!("{blocks} blocks of {threads} threads"));
         }
         let spare = profile.shared_for_blocks(blocks as u32, f.info.static_shared);
         store(out, spare as usize, "bytes")

@@ -6,94 +6,37 @@ use std::ffi::c_void;
 #[unsafe(no_mangle)]
 pub extern "C" fn cuMemcpyHtoD_v2(to: u64, from: *const c_void, bytes: usize) -> CuResult {
     let what = "cuMemcpyHtoD_v2";
-    call(what, || {
-        linear(
-            Place::Device(to),
-            Place::Host(from as usize),
-            bytes,
-            None,
-            what,
-        )
-    })
+    call(what, || linear(Place::Device(to), Place::Host(from as usize), bytes, None, what))
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuMemcpyHtoDAsync_v2(
-    to: u64,
-    from: *const c_void,
-    bytes: usize,
-    stream: Handle,
-) -> CuResult {
+pub extern "C" fn cuMemcpyHtoDAsync_v2(to: u64, from: *const c_void, bytes: usize, stream: Handle) -> CuResult {
     let what = "cuMemcpyHtoDAsync_v2";
-    call(what, || {
-        linear(
-            Place::Device(to),
-            Place::Host(from as usize),
-            bytes,
-            Some(stream),
-            what,
-        )
-    })
+    call(what, || linear(Place::Device(to), Place::Host(from as usize), bytes, Some(stream), what))
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuMemcpyDtoH_v2(to: *mut c_void, from: u64, bytes: usize) -> CuResult {
     let what = "cuMemcpyDtoH_v2";
-    call(what, || {
-        linear(
-            Place::Host(to as usize),
-            Place::Device(from),
-            bytes,
-            None,
-            what,
-        )
-    })
+    call(what, || linear(Place::Host(to as usize), Place::Device(from), bytes, None, what))
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuMemcpyDtoHAsync_v2(
-    to: *mut c_void,
-    from: u64,
-    bytes: usize,
-    stream: Handle,
-) -> CuResult {
+pub extern "C" fn cuMemcpyDtoHAsync_v2(to: *mut c_void, from: u64, bytes: usize, stream: Handle) -> CuResult {
     let what = "cuMemcpyDtoHAsync_v2";
-    call(what, || {
-        linear(
-            Place::Host(to as usize),
-            Place::Device(from),
-            bytes,
-            Some(stream),
-            what,
-        )
-    })
+    call(what, || linear(Place::Host(to as usize), Place::Device(from), bytes, Some(stream), what))
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuMemcpyDtoD_v2(to: u64, from: u64, bytes: usize) -> CuResult {
     let what = "cuMemcpyDtoD_v2";
-    call(what, || {
-        linear(Place::Device(to), Place::Device(from), bytes, None, what)
-    })
+    call(what, || linear(Place::Device(to), Place::Device(from), bytes, None, what))
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn cuMemcpyDtoDAsync_v2(
-    to: u64,
-    from: u64,
-    bytes: usize,
-    stream: Handle,
-) -> CuResult {
+pub extern "C" fn cuMemcpyDtoDAsync_v2(to: u64, from: u64, bytes: usize, stream: Handle) -> CuResult {
     let what = "cuMemcpyDtoDAsync_v2";
-    call(what, || {
-        linear(
-            Place::Device(to),
-            Place::Device(from),
-            bytes,
-            Some(stream),
-            what,
-        )
-    })
+    call(what, || linear(Place::Device(to), Place::Device(from), bytes, Some(stream), what))
 }
 
 fn unified(to: u64, from: u64, bytes: usize, stream: Option<Handle>, what: &str) -> Answer {
@@ -108,9 +51,7 @@ pub extern "C" fn cuMemcpy(to: u64, from: u64, bytes: usize) -> CuResult {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuMemcpyAsync(to: u64, from: u64, bytes: usize, stream: Handle) -> CuResult {
-    call("cuMemcpyAsync", || {
-        unified(to, from, bytes, Some(stream), "cuMemcpyAsync")
-    })
+    call("cuMemcpyAsync", || unified(to, from, bytes, Some(stream), "cuMemcpyAsync"))
 }
 
 /// Between contexts of the one device; both must exist.
@@ -132,12 +73,6 @@ pub extern "C" fn cuMemcpyPeerAsync(
             }
         }
         drop(state);
-        linear(
-            Place::Device(to),
-            Place::Device(from),
-            bytes,
-            Some(stream),
-            what,
-        )
+        linear(Place::Device(to), Place::Device(from), bytes, Some(stream), what)
     })
 }

@@ -66,16 +66,10 @@ impl Memcpy3D {
             let pitch = if e.pitch == 0 { self.width } else { e.pitch };
             let rows = if e.height == 0 { self.height } else { e.height };
             if (self.height > 1 || self.depth > 1) && pitch < e.x + self.width {
-                return refuse(
-                    INVALID_VALUE,
-                    format!("a pitch of {pitch} is less than {} + {}", e.x, self.width),
-                );
+                return refuse(INVALID_VALUE, format!("a pitch of {pitch} is less than {} + {}", e.x, self.width));
             }
             if self.depth > 1 && rows < e.y + self.height {
-                return refuse(
-                    INVALID_VALUE,
-                    "the height of a plane is less than what is copied",
-                );
+                return refuse(INVALID_VALUE, "the height of a plane is less than what is copied");
             }
             let offset = (e.z * rows + e.y) * pitch + e.x;
             let place = end(driver, e.kind, e.host, e.device, offset as u64)?;
@@ -114,13 +108,8 @@ fn strided_2d(p: *const Memcpy2D, stream: Option<Handle>, what: &str) -> Answer 
         pitch: e.pitch,
         height: 0,
     };
-    let flat = Memcpy3D {
-        source: widen(&p.source),
-        target: widen(&p.target),
-        width: p.width,
-        height: p.height,
-        depth: 1,
-    };
+    let flat =
+        Memcpy3D { source: widen(&p.source), target: widen(&p.target), width: p.width, height: p.height, depth: 1 };
     copy(flat.to_copy(driver()?)?, stream, what)
 }
 
@@ -131,16 +120,12 @@ pub extern "C" fn cuMemcpy2D_v2(p: *const Memcpy2D) -> CuResult {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuMemcpy2DUnaligned_v2(p: *const Memcpy2D) -> CuResult {
-    call("cuMemcpy2DUnaligned_v2", || {
-        strided_2d(p, None, "cuMemcpy2DUnaligned_v2")
-    })
+    call("cuMemcpy2DUnaligned_v2", || strided_2d(p, None, "cuMemcpy2DUnaligned_v2"))
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuMemcpy2DAsync_v2(p: *const Memcpy2D, stream: Handle) -> CuResult {
-    call("cuMemcpy2DAsync_v2", || {
-        strided_2d(p, Some(stream), "cuMemcpy2DAsync_v2")
-    })
+    call("cuMemcpy2DAsync_v2", || strided_2d(p, Some(stream), "cuMemcpy2DAsync_v2"))
 }
 
 fn strided_3d(p: *const Memcpy3D, stream: Option<Handle>, what: &str) -> Answer {
@@ -158,7 +143,5 @@ pub extern "C" fn cuMemcpy3D_v2(p: *const Memcpy3D) -> CuResult {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn cuMemcpy3DAsync_v2(p: *const Memcpy3D, stream: Handle) -> CuResult {
-    call("cuMemcpy3DAsync_v2", || {
-        strided_3d(p, Some(stream), "cuMemcpy3DAsync_v2")
-    })
+    call("cuMemcpy3DAsync_v2", || strided_3d(p, Some(stream), "cuMemcpy3DAsync_v2"))
 }

@@ -19,15 +19,7 @@ impl<const SPACE: u8, const SIZE: u32, const COUNT: u32> Op for Load<SPACE, SIZE
                 }
             }
             if cx.watch {
-                mask = super::super::watch::observe::<I>(
-                    cx,
-                    i,
-                    &mut a,
-                    mask,
-                    SIZE * COUNT,
-                    Kind::Load,
-                    SPACE,
-                );
+                mask = super::super::watch::observe::<I>(cx, i, &mut a, mask, SIZE * COUNT, Kind::Load, SPACE);
             }
             let seen = mask;
             while mask != 0 {
@@ -46,11 +38,7 @@ impl<const SPACE: u8, const SIZE: u32, const COUNT: u32> Op for Load<SPACE, SIZE
 }
 
 #[inline(always)]
-pub(super) unsafe fn load_from<I: Isa, const SIZE: u32, const COUNT: u32>(
-    cx: &mut Cx,
-    i: &Inst,
-    p: &Place,
-) {
+pub(super) unsafe fn load_from<I: Isa, const SIZE: u32, const COUNT: u32>(cx: &mut Cx, i: &Inst, p: &Place) {
     let rows = [i.d, i.b, i.c, i.e];
     unsafe {
         match (SIZE, COUNT) {
@@ -58,10 +46,7 @@ pub(super) unsafe fn load_from<I: Isa, const SIZE: u32, const COUNT: u32>(
                 let o = &p.offsets;
                 let step = o[1].wrapping_sub(o[0]);
                 let t = if step == 4 && o[31].wrapping_sub(o[0]) == 124 && is_run(o, 4) {
-                    p.base
-                        .add(o[0] as usize)
-                        .cast::<[u32; 32]>()
-                        .read_unaligned()
+                    p.base.add(o[0] as usize).cast::<[u32; 32]>().read_unaligned()
                 } else if step == 0 && is_run(o, 0) {
                     [p.base.add(o[0] as usize).cast::<u32>().read(); 32]
                 } else {
@@ -131,11 +116,7 @@ pub unsafe fn put32(cx: &mut Cx, i: &Inst, row: u32, t: &[u32; 32], mask: u32) {
 
 #[inline(never)]
 pub(super) unsafe fn put_extended(cx: &mut Cx, i: &Inst, row: u32, t: &[u32; 32], mask: u32) {
-    let wide = if i.flags & SIGNED != 0 {
-        t.map(|v| i64::from(v as i32) as u64)
-    } else {
-        t.map(u64::from)
-    };
+    let wide = if i.flags & SIGNED != 0 { t.map(|v| i64::from(v as i32) as u64) } else { t.map(u64::from) };
     unsafe { cx.put(row, &wide, mask) };
 }
 

@@ -12,15 +12,7 @@ impl Op for LocalLoad {
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         unsafe {
             let mut a = addresses(cx, i, mask);
-            local_access(
-                cx,
-                i,
-                &mut a,
-                mask,
-                Kind::Load,
-                u32::from(i.p),
-                u32::from(i.aux as u16),
-            );
+            local_access(cx, i, &mut a, mask, Kind::Load, u32::from(i.p), u32::from(i.aux as u16));
         }
     }
 }
@@ -30,15 +22,7 @@ impl Op for LocalStore {
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         unsafe {
             let mut a = addresses(cx, i, mask);
-            local_access(
-                cx,
-                i,
-                &mut a,
-                mask,
-                Kind::Store,
-                u32::from(i.p),
-                u32::from(i.aux as u16),
-            );
+            local_access(cx, i, &mut a, mask, Kind::Store, u32::from(i.p), u32::from(i.aux as u16));
         }
     }
 }
@@ -131,21 +115,13 @@ pub(super) unsafe fn local_access(
                 if size == 8 || i.flags & WIDE != 0 {
                     cx.put(row, &t, mask);
                 } else {
-                    let narrow = if size < 4 && i.imm2_narrow() {
-                        0xffff
-                    } else {
-                        !0
-                    };
+                    let narrow = if size < 4 && i.imm2_narrow() { 0xffff } else { !0 };
                     cx.put(row, &t.map(|v| v as u32 & narrow), mask);
                 }
             } else {
                 let wide = size == 8 || i.flags & WIDE != 0;
                 lanes(mask, |l| {
-                    let v = if wide {
-                        cx.row::<u64>(row)[l]
-                    } else {
-                        u64::from(cx.row::<u32>(row)[l])
-                    };
+                    let v = if wide { cx.row::<u64>(row)[l] } else { u64::from(cx.row::<u32>(row)[l]) };
                     let at = at(l, first);
                     match size {
                         1 => at.write(v as u8),

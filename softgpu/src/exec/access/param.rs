@@ -18,9 +18,7 @@ impl Op for ParamLoad {
             if a.iter().any(|&v| bad(v)) {
                 let lane = a.iter().position(|&v| bad(v)).unwrap_or(0);
                 let place = cx.whereabouts(i, lane as u32);
-                cx.fault(Fault::IllegalAddress(format!(
-                    "{place}: a read outside the kernel's parameters"
-                )));
+                cx.fault(Fault::IllegalAddress(format!("{place}: a read outside the kernel's parameters")));
                 return;
             }
             for (w, &row) in rows.iter().enumerate().take(count as usize) {
@@ -39,19 +37,11 @@ impl Op for ParamLoad {
                         _ => at.cast::<u64>().read_unaligned(),
                     }
                 };
-                let t: [u64; 32] = if uniform {
-                    [value(0); 32]
-                } else {
-                    std::array::from_fn(value)
-                };
+                let t: [u64; 32] = if uniform { [value(0); 32] } else { std::array::from_fn(value) };
                 if size == 8 || i.flags & WIDE != 0 {
                     cx.put(row, &t, mask);
                 } else {
-                    let narrow = if size < 4 && i.imm2_narrow() {
-                        0xffff
-                    } else {
-                        !0
-                    };
+                    let narrow = if size < 4 && i.imm2_narrow() { 0xffff } else { !0 };
                     cx.put(row, &t.map(|v| v as u32 & narrow), mask);
                 }
             }

@@ -18,15 +18,7 @@ impl<const SPACE: u8, const SIZE: u32, const COUNT: u32> Op for Store<SPACE, SIZ
                 }
             }
             if cx.watch {
-                mask = super::super::watch::observe::<I>(
-                    cx,
-                    i,
-                    &mut a,
-                    mask,
-                    SIZE * COUNT,
-                    Kind::Store,
-                    SPACE,
-                );
+                mask = super::super::watch::observe::<I>(cx, i, &mut a, mask, SIZE * COUNT, Kind::Store, SPACE);
             }
             while mask != 0 {
                 let p = place::<I, SPACE>(cx, i, &a, mask, SIZE * COUNT);
@@ -48,14 +40,9 @@ pub(super) unsafe fn store_to<const SIZE: u32, const COUNT: u32>(cx: &mut Cx, i:
         if SIZE == 4 && COUNT == 1 && i.flags & WIDE == 0 {
             let t = cx.row::<u32>(i.d);
             if p.mask == FULL && o[1].wrapping_sub(o[0]) == 4 && is_run(o, 4) {
-                p.base
-                    .add(o[0] as usize)
-                    .cast::<[u32; 32]>()
-                    .write_unaligned(*t);
+                p.base.add(o[0] as usize).cast::<[u32; 32]>().write_unaligned(*t);
             } else {
-                lanes(p.mask, |l| {
-                    p.base.add(o[l] as usize).cast::<u32>().write(t[l])
-                });
+                lanes(p.mask, |l| p.base.add(o[l] as usize).cast::<u32>().write(t[l]));
             }
             return;
         }
@@ -66,9 +53,7 @@ pub(super) unsafe fn store_to<const SIZE: u32, const COUNT: u32>(cx: &mut Cx, i:
             for l in 0..32 {
                 t[l] = [x[l], y[l], z[l], w[l]];
             }
-            lanes(p.mask, |l| {
-                p.base.add(o[l] as usize).cast::<[u32; 4]>().write(t[l])
-            });
+            lanes(p.mask, |l| p.base.add(o[l] as usize).cast::<[u32; 4]>().write(t[l]));
             return;
         }
         for (w, &row) in rows.iter().enumerate().take(COUNT as usize) {

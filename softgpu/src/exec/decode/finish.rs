@@ -31,12 +31,7 @@ impl Decoder<'_> {
                 apart: p.apart,
             })
             .collect();
-        let wide: Vec<bool> = self
-            .function
-            .regs
-            .iter()
-            .map(|r| r.0.bytes() == 8)
-            .collect();
+        let wide: Vec<bool> = self.function.regs.iter().map(|r| r.0.bytes() == 8).collect();
         let allotment = allot(&graph, &touches, &wide);
 
         // constants lie behind the variable rows, 64-bit ones first
@@ -106,11 +101,7 @@ impl Decoder<'_> {
             match p.inst.flow {
                 Flow::Branch => p.inst.aux = block_pc[block_of(starts[p.targets[0]])],
                 Flow::BranchTable => {
-                    let table = p
-                        .targets
-                        .iter()
-                        .map(|&t| block_pc[block_of(starts[t])])
-                        .collect();
+                    let table = p.targets.iter().map(|&t| block_pc[block_of(starts[t])]).collect();
                     p.inst.aux = self.program.tables.len() as u32;
                     self.program.tables.push(table);
                 }
@@ -184,13 +175,5 @@ fn marker(id: u32) -> Inst {
 }
 
 fn info_of(line: u32, place: u32) -> Info {
-    Info {
-        line,
-        place,
-        used_bytes: !0,
-        class: Class::Control,
-        flops: 0,
-        tensor: 0,
-        hidden: true,
-    }
+    Info { line, place, used_bytes: !0, class: Class::Control, flops: 0, tensor: 0, hidden: true }
 }

@@ -23,17 +23,12 @@ pub fn rounding(word: &str) -> Rounding {
 impl<'a> Decoder<'a> {
     /// Decodes an instruction of this family; false when it belongs to another.
     pub fn float(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<bool> {
-        let Some(ty) = m
-            .words
-            .iter()
-            .filter_map(|w| Type::named(w))
-            .find(|t| t.float())
-        else {
+        let Some(ty) = m.words.iter().filter_map(|w| Type::named(w)).find(|t| t.float()) else {
             return Ok(false);
         };
         match i.op {
-            "add" | "sub" | "mul" | "fma" | "mad" | "div" | "min" | "max" | "abs" | "neg"
-            | "rcp" | "sqrt" | "rsqrt" | "sin" | "cos" | "lg2" | "ex2" | "tanh" | "copysign" => {}
+            "add" | "sub" | "mul" | "fma" | "mad" | "div" | "min" | "max" | "abs" | "neg" | "rcp" | "sqrt"
+            | "rsqrt" | "sin" | "cos" | "lg2" | "ex2" | "tanh" | "copysign" => {}
             _ => return Ok(false),
         }
         let ftz = m.take("ftz");
@@ -87,13 +82,11 @@ impl<'a> Decoder<'a> {
             ("mul", false, true) => alu2(|a, b| saturate(f(a) * f(b))),
             ("mul", true, true) => alu2(|a, b| saturate(f(flush_out(f(flush(a)) * f(flush(b)))))),
             ("fma" | "mad", false, false) => alu3(|a, b, c| tidy(f(a).mul_add(f(b), f(c)))),
-            ("fma" | "mad", true, false) => {
-                alu3(|a, b, c| flush_out(f(flush(a)).mul_add(f(flush(b)), f(flush(c)))))
-            }
+            ("fma" | "mad", true, false) => alu3(|a, b, c| flush_out(f(flush(a)).mul_add(f(flush(b)), f(flush(c))))),
             ("fma" | "mad", false, true) => alu3(|a, b, c| saturate(f(a).mul_add(f(b), f(c)))),
-            ("fma" | "mad", true, true) => alu3(|a, b, c| {
-                saturate(f(flush_out(f(flush(a)).mul_add(f(flush(b)), f(flush(c))))))
-            }),
+            ("fma" | "mad", true, true) => {
+                alu3(|a, b, c| saturate(f(flush_out(f(flush(a)).mul_add(f(flush(b)), f(flush(c)))))))
+            }
             (_, _, true) => return Err(Refusal::new("'.sat' is not possible here")),
             ("div", false, _) if approx == Some("approx") => {
                 alu2(|a: u32, b: u32| approximate_quotient(a, b, f(a) / f(b)))
@@ -127,28 +120,19 @@ impl<'a> Decoder<'a> {
             "add" | "sub" | "mul" | "div" => 1,
             _ => 0,
         };
-        let class = if approx.is_some() || matches!(i.op, "rcp" | "sqrt" | "div") {
-            Class::Special
-        } else {
-            Class::Float32
-        };
+        let class =
+            if approx.is_some() || matches!(i.op, "rcp" | "sqrt" | "div") { Class::Special } else { Class::Float32 };
         self.same_type(i, Type::F32, class, run, flops)
     }
 
     fn double(&mut self, i: &Instr<'a>, m: &mut Mods<'a>, ftz: bool, sat: bool) -> Decoded<()> {
         if let ("rcp" | "rsqrt", true) = (i.op, ftz && m.take("approx")) {
-            let function = if i.op == "rcp" {
-                scalar::coarse_rcp
-            } else {
-                scalar::coarse_rsqrt
-            };
+            let function = if i.op == "rcp" { scalar::coarse_rcp } else { scalar::coarse_rsqrt };
             let settings = scalar::Settings::new(Type::F64, Type::F64);
             return self.rare(i, Type::F64, function, settings);
         }
         if ftz || sat {
-            return Err(Refusal::new(
-                "'.ftz' and '.sat' don't exist for this .f64 instruction",
-            ));
+            return Err(Refusal::new("'.ftz' and '.sat' don't exist for this .f64 instruction"));
         }
         let round = m.one_of(&["rn", "rz", "rm", "rp"]).unwrap_or("rn");
         m.take("approx");
@@ -163,11 +147,7 @@ impl<'a> Decoder<'a> {
             "sub" => alu2(|a, b| (f64::from_bits(a) - f64::from_bits(b)).to_bits()),
             "mul" => alu2(|a, b| (f64::from_bits(a) * f64::from_bits(b)).to_bits()),
             "div" => alu2(|a, b| (f64::from_bits(a) / f64::from_bits(b)).to_bits()),
-            "fma" | "mad" => alu3(|a, b, c| {
-                f64::from_bits(a)
-                    .mul_add(f64::from_bits(b), f64::from_bits(c))
-                    .to_bits()
-            }),
+            "fma" | "mad" => alu3(|a, b, c| f64::from_bits(a).mul_add(f64::from_bits(b), f64::from_bits(c)).to_bits()),
             "rcp" => alu1(|a| (1.0 / f64::from_bits(a)).to_bits()),
             "sqrt" => alu1(|a| f64::from_bits(a).sqrt().to_bits()),
             "abs" => alu1(|a: u64| a & !(1 << 63)),
@@ -183,14 +163,7 @@ impl<'a> Decoder<'a> {
         self.same_type(i, Type::F64, Class::Float64, run, flops)
     }
 
-    fn half(
-        &mut self,
-        i: &Instr<'a>,
-        m: &mut Mods<'a>,
-        ty: Type,
-        ftz: bool,
-        sat: bool,
-    ) -> Decoded<()> {
+    fn half(&mut self, i: &Instr<'a>, m: &mut Mods<'a>, ty: Type, ftz: bool, sat: bool) -> Decoded<()> {
         if m.one_of(&["rz", "rm", "rp"]).is_some() {
             return Err(Refusal::new("half precision rounds to nearest only"));
         }
@@ -209,18 +182,8 @@ impl<'a> Decoder<'a> {
     }
 
     /// Emits an operation that is done lane by lane.
-    fn rare(
-        &mut self,
-        i: &Instr<'a>,
-        ty: Type,
-        function: scalar::Function,
-        settings: scalar::Settings,
-    ) -> Decoded<()> {
-        let halves = if matches!(ty, Type::F16x2 | Type::Bf16x2) {
-            2
-        } else {
-            1
-        };
+    fn rare(&mut self, i: &Instr<'a>, ty: Type, function: scalar::Function, settings: scalar::Settings) -> Decoded<()> {
+        let halves = if matches!(ty, Type::F16x2 | Type::Bf16x2) { 2 } else { 1 };
         let flops = halves
             * match i.op {
                 "fma" | "mad" => 2,
@@ -241,18 +204,8 @@ impl<'a> Decoder<'a> {
     }
 
     /// Emits an instruction whose operands all have one type.
-    pub fn same_type(
-        &mut self,
-        i: &Instr<'a>,
-        ty: Type,
-        class: Class,
-        run: Handler,
-        flops: u32,
-    ) -> Decoded<()> {
-        let (first, others) = i
-            .operands
-            .split_first()
-            .ok_or_else(|| Refusal::new("operands are missing"))?;
+    pub fn same_type(&mut self, i: &Instr<'a>, ty: Type, class: Class, run: Handler, flops: u32) -> Decoded<()> {
+        let (first, others) = i.operands.split_first().ok_or_else(|| Refusal::new("operands are missing"))?;
         let d = self.dst(first, ty)?;
         let want = match i.op {
             "fma" | "mad" => 3,
@@ -260,10 +213,7 @@ impl<'a> Decoder<'a> {
             _ => 1,
         };
         if others.len() != want {
-            return Err(Refusal::new(format!(
-                "{} sources where {want} belong",
-                others.len()
-            )));
+            return Err(Refusal::new(format!("{} sources where {want} belong", others.len())));
         }
         let mut sources = Vec::new();
         for o in others {

@@ -14,9 +14,7 @@ impl<'a> Decoder<'a> {
                 m.take("uni");
                 let [target] = self.operands::<1>(i)?;
                 let target = self.label(&target, i)?;
-                self.push(Class::Control, no_handler, Flow::Branch)
-                    .targets
-                    .push(target);
+                self.push(Class::Control, no_handler, Flow::Branch).targets.push(target);
             }
             "brx" => self.brx(i, m)?,
             "ret" => {
@@ -59,9 +57,7 @@ impl<'a> Decoder<'a> {
         match event {
             Operand::Integer(n) if (0..=most).contains(&n) => {}
             _ => {
-                return Err(Refusal::new(format!(
-                    "the event must be a constant from 0 to {most}"
-                )));
+                return Err(Refusal::new(format!("the event must be a constant from 0 to {most}")));
             }
         }
         self.push(Class::Other, no_handler, Flow::Straight);
@@ -76,13 +72,7 @@ impl<'a> Decoder<'a> {
     }
 
     fn label_named(&self, name: &str, scope: u32) -> Decoded<usize> {
-        let find = |s: u32| {
-            self.function
-                .labels
-                .iter()
-                .find(|(ls, n, _)| *ls == s && *n == name)
-                .map(|l| l.2)
-        };
+        let find = |s: u32| self.function.labels.iter().find(|(ls, n, _)| *ls == s && *n == name).map(|l| l.2);
         self.function
             .lookup(scope, find)
             .ok_or_else(|| Refusal::new(format!("the label {name} is not in this function")))
@@ -99,17 +89,10 @@ impl<'a> Decoder<'a> {
             return Err(Refusal::new("the name of a list of targets is wanted"));
         };
         let function = self.function;
-        let find = |s: u32| {
-            function
-                .targets
-                .iter()
-                .position(|(ls, n, _)| *ls == s && *n == name)
-        };
-        let list = function.lookup(i.scope, find).ok_or_else(|| {
-            Refusal::new(format!(
-                "the list of targets {name} is not in this function"
-            ))
-        })?;
+        let find = |s: u32| function.targets.iter().position(|(ls, n, _)| *ls == s && *n == name);
+        let list = function
+            .lookup(i.scope, find)
+            .ok_or_else(|| Refusal::new(format!("the list of targets {name} is not in this function")))?;
         let mut targets = Vec::new();
         for label in &function.targets[list].2 {
             targets.push(self.label_named(label, i.scope)?);
@@ -131,15 +114,9 @@ impl<'a> Decoder<'a> {
             match o {
                 Operand::Var(id, 0) => {
                     let bytes = self.function.vars[*id as usize].bytes() as u32;
-                    out.push(Slot {
-                        offset: self.var_offsets[*id as usize] as u32,
-                        bytes,
-                    });
+                    out.push(Slot { offset: self.var_offsets[*id as usize] as u32, bytes });
                 }
-                Operand::Sink => out.push(Slot {
-                    offset: 0,
-                    bytes: 0,
-                }),
+                Operand::Sink => out.push(Slot { offset: 0, bytes: 0 }),
                 _ => return Err(Refusal::new("arguments must be .param variables")),
             }
         }
@@ -156,18 +133,9 @@ impl<'a> Decoder<'a> {
             }
             _ => Vec::new(),
         };
-        let target = i
-            .operands
-            .get(at)
-            .ok_or_else(|| Refusal::new("the callee is missing"))?
-            .clone();
+        let target = i.operands.get(at).ok_or_else(|| Refusal::new("the callee is missing"))?.clone();
         let arguments = self.slots(i.operands.get(at + 1))?;
-        let mut site = CallSite {
-            callee: NONE,
-            builtin: None,
-            arguments,
-            results,
-        };
+        let mut site = CallSite { callee: NONE, builtin: None, arguments, results };
         let mut row = NONE;
         match &target {
             Operand::Reg(r) => row = *r,
@@ -213,9 +181,8 @@ impl<'a> Decoder<'a> {
         let mut d = NONE;
         let (mut p, mut q) = (TRUE, TRUE);
         if form == "red" {
-            let how = m
-                .one_of(&["popc", "and", "or"])
-                .ok_or_else(|| Refusal::new("'.popc', '.and' or '.or' is missing"))?;
+            let how =
+                m.one_of(&["popc", "and", "or"]).ok_or_else(|| Refusal::new("'.popc', '.and' or '.or' is missing"))?;
             let ty = m.ty()?;
             if operands.len() < 3 {
                 return Err(Refusal::new("operands are missing"));
@@ -232,9 +199,7 @@ impl<'a> Decoder<'a> {
             if how != "popc" {
                 q = self.pred_dst(&first)?;
             }
-            let last = operands
-                .pop()
-                .ok_or_else(|| Refusal::new("operands are missing"))?;
+            let last = operands.pop().ok_or_else(|| Refusal::new("operands are missing"))?;
             let (slot, negated) = self.pred_src(&last)?;
             p = slot;
             flags |= u8::from(negated) * bar::NEGATED;
@@ -242,15 +207,11 @@ impl<'a> Decoder<'a> {
         if form == "arrive" {
             flags |= bar::ARRIVE;
             if operands.len() != 2 {
-                return Err(Refusal::new(
-                    "bar.arrive needs a number and a count of threads",
-                ));
+                return Err(Refusal::new("bar.arrive needs a number and a count of threads"));
             }
         }
         if operands.is_empty() || operands.len() > 2 {
-            return Err(Refusal::new(
-                "a barrier number and at most a count of threads are wanted",
-            ));
+            return Err(Refusal::new("a barrier number and at most a count of threads are wanted"));
         }
         let number = self.src(&operands[0], Type::U32)?;
         let count = match operands.get(1) {

@@ -14,11 +14,7 @@ use crate::ptx::{Instr, Type};
 impl<'a> Decoder<'a> {
     /// Decodes an instruction of this family; false when it belongs to another.
     pub fn integer(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<bool> {
-        if m.words
-            .iter()
-            .filter_map(|w| Type::named(w))
-            .any(Type::float)
-        {
+        if m.words.iter().filter_map(|w| Type::named(w)).any(Type::float) {
             return Ok(false);
         }
         match i.op {
@@ -29,9 +25,7 @@ impl<'a> Decoder<'a> {
             "add" | "sub" | "div" | "rem" | "min" | "max" => self.binary(i, m)?,
             "mul" | "mad" => self.multiply(i, m)?,
             "mul24" | "mad24" => self.multiply24(i, m)?,
-            "abs" | "neg" | "not" | "cnot" | "popc" | "clz" | "brev" | "bfind" => {
-                self.unary(i, m)?
-            }
+            "abs" | "neg" | "not" | "cnot" | "popc" | "clz" | "brev" | "bfind" => self.unary(i, m)?,
             "and" | "or" | "xor" => self.logic(i, m)?,
             "shl" | "shr" => self.shift(i, m)?,
             "sad" => self.difference(i, m)?,
@@ -46,12 +40,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Emits an operation on integers; `types` are the result's and each source's.
-    fn operation<const N: usize>(
-        &mut self,
-        i: &Instr<'a>,
-        run: Handler,
-        types: [Type; N],
-    ) -> Decoded<&mut Proto> {
+    fn operation<const N: usize>(&mut self, i: &Instr<'a>, run: Handler, types: [Type; N]) -> Decoded<&mut Proto> {
         let operands = self.operands::<N>(i)?;
         let d = self.dst(&operands[0], types[0])?;
         let mut sources = [NONE; N];

@@ -60,9 +60,7 @@ impl<'a> Decoder<'a> {
         need_b64(m)?;
         if form == "inval" {
             let [at] = self.operands::<1>(i)?;
-            return self
-                .on_object(&at, Action::Invalidate, flags, NONE)
-                .map(|_| ());
+            return self.on_object(&at, Action::Invalidate, flags, NONE).map(|_| ());
         }
         let [at, count] = self.operands::<2>(i)?;
         let count = self.src(&count, Type::U32)?;
@@ -113,12 +111,7 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    fn mbarrier_transactions(
-        &mut self,
-        i: &Instr<'a>,
-        m: &mut Mods<'a>,
-        form: &str,
-    ) -> Decoded<()> {
+    fn mbarrier_transactions(&mut self, i: &Instr<'a>, m: &mut Mods<'a>, form: &str) -> Decoded<()> {
         self.needs_sm(90, form)?;
         m.take("relaxed");
         m.one_of(&["cta", "cluster"]);
@@ -151,9 +144,7 @@ impl<'a> Decoder<'a> {
             self.needs_sm(90, "a relaxed wait")?;
         }
         let [p, at, phase] = operands.as_slice() else {
-            return Err(Refusal::new(
-                "a predicate, an address and a phase are wanted",
-            ));
+            return Err(Refusal::new("a predicate, an address and a phase are wanted"));
         };
         let p = self.pred_dst(p)?;
         let ty = if parity { Type::U32 } else { Type::B64 };
@@ -174,17 +165,10 @@ impl<'a> Decoder<'a> {
         let flags = space(m)?;
         need_b64(m)?;
         let [at] = self.operands::<1>(i)?;
-        self.on_object(&at, Action::CopyArrive, flags | plain, NONE)
-            .map(|_| ())
+        self.on_object(&at, Action::CopyArrive, flags | plain, NONE).map(|_| ())
     }
 
-    fn on_object(
-        &mut self,
-        at: &Operand<'a>,
-        action: Action,
-        flags: u8,
-        operand: u32,
-    ) -> Decoded<&mut super::Proto> {
+    fn on_object(&mut self, at: &Operand<'a>, action: Action, flags: u8, operand: u32) -> Decoded<&mut super::Proto> {
         self.program.partial_sync = true;
         let address = self.address(at)?;
         let class = match action {
@@ -212,9 +196,7 @@ fn need_b64(m: &mut Mods<'_>) -> Decoded<()> {
 /// The space: shared, or none for a generic address.
 fn space(m: &mut Mods<'_>) -> Decoded<u8> {
     if m.take("shared::cluster") {
-        return Err(Refusal::new(
-            "clusters are not supported: '.shared::cluster' can't be used",
-        ));
+        return Err(Refusal::new("clusters are not supported: '.shared::cluster' can't be used"));
     }
     Ok(match m.one_of(&["shared", "shared::cta"]) {
         Some(_) => 0,
@@ -229,9 +211,5 @@ fn order(m: &mut Mods<'_>, strong: &'static str) -> Decoded<u8> {
     if word.is_some() != scope.is_some() {
         return Err(Refusal::new("ordering and scope belong together"));
     }
-    Ok(if word == Some("relaxed") {
-        object::RELAXED
-    } else {
-        0
-    })
+    Ok(if word == Some("relaxed") { object::RELAXED } else { 0 })
 }

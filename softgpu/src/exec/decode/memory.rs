@@ -38,12 +38,7 @@ impl<'a> Decoder<'a> {
         let Operand::Address(base, offset) = o else {
             return Err(Refusal::new("an address in [ ] is wanted"));
         };
-        let fixed = |d: &mut Self, v: i64| Address {
-            row: d.long(0),
-            imm: v,
-            short: false,
-            in_frame: false,
-        };
+        let fixed = |d: &mut Self, v: i64| Address { row: d.long(0), imm: v, short: false, in_frame: false };
         Ok(match &**base {
             Operand::Reg(r) => {
                 let short = match self.reg_type(*r).bytes() {
@@ -51,12 +46,7 @@ impl<'a> Decoder<'a> {
                     4 => true,
                     _ => return Err(Refusal::new("an address register must have 32 or 64 bits")),
                 };
-                Address {
-                    row: *r,
-                    imm: *offset,
-                    short,
-                    in_frame: false,
-                }
+                Address { row: *r, imm: *offset, short, in_frame: false }
             }
             Operand::Integer(v) => fixed(self, (*v as i64).wrapping_add(*offset)),
             named => match self.symbol_value(named)? {
@@ -64,12 +54,7 @@ impl<'a> Decoder<'a> {
                 SymbolValue::Frame(v) => {
                     let row = self.frame_row();
                     let imm = (v as i64).wrapping_add(*offset);
-                    Address {
-                        row,
-                        imm,
-                        short: true,
-                        in_frame: true,
-                    }
+                    Address { row, imm, short: true, in_frame: true }
                 }
             },
         })
@@ -77,16 +62,8 @@ impl<'a> Decoder<'a> {
 
     /// The space among the modifiers.
     pub fn space(&self, m: &mut Mods<'a>) -> Decoded<(u8, bool)> {
-        let word = m.one_of(&[
-            "global",
-            "const",
-            "shared",
-            "shared::cta",
-            "local",
-            "param",
-            "param::entry",
-            "param::func",
-        ]);
+        let word =
+            m.one_of(&["global", "const", "shared", "shared::cta", "local", "param", "param::entry", "param::func"]);
         Ok(match word {
             Some("global") => (GLOBAL, false),
             Some("const") => (GLOBAL, true),
@@ -115,11 +92,7 @@ impl<'a> Decoder<'a> {
     }
 
     fn load(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
-        let access = if i.op == "ldu" {
-            Access::Ldu
-        } else {
-            Access::Load
-        };
+        let access = if i.op == "ldu" { Access::Ldu } else { Access::Load };
         let q = qualifiers(m, access)?;
         let flags = q.flags;
         let (mut space, constant) = self.space(m)?;
@@ -151,8 +124,7 @@ impl<'a> Decoder<'a> {
             rows.push(row);
         }
         let register = register.unwrap_or(ty);
-        let run =
-            load_handler(space, ty.bytes(), rows.len() as u32).ok_or_else(Refusal::wrong_type)?;
+        let run = load_handler(space, ty.bytes(), rows.len() as u32).ok_or_else(Refusal::wrong_type)?;
         let p = self.emit(Class::LoadStore, run, NONE, &[address.row]);
         p.apart = true;
         p.inst.imm = address.imm;
@@ -210,9 +182,8 @@ impl<'a> Decoder<'a> {
             .ok_or_else(|| Refusal::new("not possible with this type or space"))?;
         let p = self.emit(Class::LoadStore, run, NONE, &[address.row]);
         p.inst.imm = address.imm;
-        p.inst.flags = flags
-            | (u8::from(address.short) * SHORT_ADDRESS)
-            | (u8::from(wide == Some(true) && ty.bytes() < 8) * WIDE);
+        p.inst.flags =
+            flags | (u8::from(address.short) * SHORT_ADDRESS) | (u8::from(wide == Some(true) && ty.bytes() < 8) * WIDE);
         p.inst.p = ty.bytes() as u16;
         p.inst.aux = rows.len() as u32;
         for (n, &row) in rows.iter().enumerate() {
@@ -223,14 +194,7 @@ impl<'a> Decoder<'a> {
 
     fn atomic(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
         let returns = i.op == "atom";
-        let q = qualifiers(
-            m,
-            if returns {
-                Access::Atomic
-            } else {
-                Access::Reduction
-            },
-        )?;
+        let q = qualifiers(m, if returns { Access::Atomic } else { Access::Reduction })?;
         let flags = q.flags;
         let (space, constant) = self.space(m)?;
         q.fits(space, constant)?;
@@ -238,17 +202,13 @@ impl<'a> Decoder<'a> {
             return Err(Refusal::new("atomics need global or shared memory"));
         }
         let word = m
-            .one_of(&[
-                "add", "min", "max", "and", "or", "xor", "exch", "cas", "inc", "dec",
-            ])
+            .one_of(&["add", "min", "max", "and", "or", "xor", "exch", "cas", "inc", "dec"])
             .ok_or_else(|| Refusal::new("this atomic operation is not known"))?;
         let noftz = m.take("noftz");
         let ty = m.ty()?;
         let half = matches!(ty, Type::F16 | Type::F16x2 | Type::Bf16 | Type::Bf16x2);
         if half != noftz {
-            return Err(Refusal::new(
-                "'.noftz' belongs to atomics of f16 and bf16, and to them alone",
-            ));
+            return Err(Refusal::new("'.noftz' belongs to atomics of f16 and bf16, and to them alone"));
         }
         match ty {
             Type::F16 => self.needs_sm(70, "this atomic")?,
@@ -266,10 +226,7 @@ impl<'a> Decoder<'a> {
             self.policy(&q, None)?;
         }
         if operands.len() != want {
-            return Err(Refusal::new(format!(
-                "{} operands where {want} belong",
-                operands.len()
-            )));
+            return Err(Refusal::new(format!("{} operands where {want} belong", operands.len())));
         }
         let mut at = operands.iter();
         let d = match (returns, at.next()) {
@@ -299,11 +256,7 @@ impl<'a> Decoder<'a> {
     }
 
     fn fence(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
-        if let Some(word) = i
-            .mods
-            .iter()
-            .find(|w| w.starts_with("proxy") || w.starts_with("mbarrier_init"))
-        {
+        if let Some(word) = i.mods.iter().find(|w| w.starts_with("proxy") || w.starts_with("mbarrier_init")) {
             return Err(Refusal::new(format!(
                 "'.{word}': proxy fences belong to bulk copies and clusters, which are not supported"
             )));
@@ -334,12 +287,9 @@ impl<'a> Decoder<'a> {
         let mut local = 0u64;
         let mut param = 0u64;
         for (id, v) in self.function.vars.iter().enumerate() {
-            let is_kernel_param =
-                self.function.is_entry && self.function.params.contains(&(id as u32));
+            let is_kernel_param = self.function.is_entry && self.function.params.contains(&(id as u32));
             let offset = match v.space {
-                Space::Shared => {
-                    u64::from(self.shared.inner.get(&(function, id)).copied().unwrap_or(0))
-                }
+                Space::Shared => u64::from(self.shared.inner.get(&(function, id)).copied().unwrap_or(0)),
                 Space::Param if is_kernel_param => {
                     let at = super::placed(param, v);
                     param = at + v.bytes();

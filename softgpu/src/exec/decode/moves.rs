@@ -48,8 +48,7 @@ impl<'a> Decoder<'a> {
             (
                 _,
                 Operand::Special(
-                    name @ ("clock" | "clock64" | "clock_hi" | "globaltimer" | "globaltimer_lo"
-                    | "globaltimer_hi"),
+                    name @ ("clock" | "clock64" | "clock_hi" | "globaltimer" | "globaltimer_lo" | "globaltimer_hi"),
                 ),
             ) => {
                 let d = self.dst(&d, ty)?;
@@ -128,12 +127,7 @@ impl<'a> Decoder<'a> {
         let proto = self.emit(Class::Move, scalar::handler(), d, &[a, b, c]);
         let mut settings = scalar::Settings::new(by, ty);
         settings.ftz = ftz;
-        scalar::setup(
-            &mut proto.inst,
-            scalar::select,
-            settings,
-            [wide, wide, wide, false],
-        );
+        scalar::setup(&mut proto.inst, scalar::select, settings, [wide, wide, wide, false]);
         Ok(())
     }
 }

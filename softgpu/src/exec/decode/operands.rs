@@ -86,9 +86,8 @@ impl<'a> Decoder<'a> {
             Operand::Double(bits) if wide => *bits,
             Operand::Double(bits) => u64::from((f64::from_bits(*bits) as f32).to_bits()),
             Operand::Special(name) => {
-                let special = special(name).ok_or_else(|| {
-                    Refusal::new(format!("the special register %{name} can't be read here"))
-                })?;
+                let special = special(name)
+                    .ok_or_else(|| Refusal::new(format!("the special register %{name} can't be read here")))?;
                 if wide {
                     return Err(Refusal::new(format!("%{name} is not 64 bits wide")));
                 }
@@ -96,9 +95,7 @@ impl<'a> Decoder<'a> {
             }
             Operand::Var(..) | Operand::Symbol(..) => return self.address_of(o, ty),
             _ => {
-                return Err(Refusal::new(
-                    "an operand of a kind that is not possible here",
-                ));
+                return Err(Refusal::new("an operand of a kind that is not possible here"));
             }
         };
         Ok(match ty.bytes() {
@@ -115,13 +112,11 @@ impl<'a> Decoder<'a> {
         let value = self.symbol_value(o)?;
         match value {
             SymbolValue::Fixed(v) if ty.bytes() == 8 => Ok(self.long(v)),
-            SymbolValue::Fixed(v) if ty.bytes() == 4 && v <= u64::from(u32::MAX) => {
-                Ok(self.word(v as u32))
-            }
+            SymbolValue::Fixed(v) if ty.bytes() == 4 && v <= u64::from(u32::MAX) => Ok(self.word(v as u32)),
             SymbolValue::Fixed(_) => Err(Refusal::new("an address doesn't fit this type")),
-            SymbolValue::Frame(_) => Err(Refusal::new(
-                "the address of a local variable is only possible in mov and in [ ]",
-            )),
+            SymbolValue::Frame(_) => {
+                Err(Refusal::new("the address of a local variable is only possible in mov and in [ ]"))
+            }
         }
     }
 
@@ -142,14 +137,10 @@ impl<'a> Decoder<'a> {
             }
             Operand::Symbol(name, offset) => match self.symbols.get(name) {
                 Some(Symbol::Address(a)) => Ok(SymbolValue::Fixed(a.wrapping_add(*offset as u64))),
-                Some(Symbol::Function(n)) => {
-                    Ok(SymbolValue::Fixed(CODE_WINDOW + u64::from(*n) * 16))
-                }
+                Some(Symbol::Function(n)) => Ok(SymbolValue::Fixed(CODE_WINDOW + u64::from(*n) * 16)),
                 Some(Symbol::Shared(n)) => {
                     let at = self.shared_offset(*n)?;
-                    Ok(SymbolValue::Fixed(
-                        u64::from(at).wrapping_add(*offset as u64),
-                    ))
+                    Ok(SymbolValue::Fixed(u64::from(at).wrapping_add(*offset as u64)))
                 }
                 None => Err(Refusal::new(format!("'{name}' was never declared"))),
             },

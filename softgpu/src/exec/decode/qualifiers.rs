@@ -31,13 +31,8 @@ pub struct Qualifiers {
     read_only: bool,
 }
 
-const L1_HINTS: [&str; 5] = [
-    "L1::evict_normal",
-    "L1::evict_unchanged",
-    "L1::evict_first",
-    "L1::evict_last",
-    "L1::no_allocate",
-];
+const L1_HINTS: [&str; 5] =
+    ["L1::evict_normal", "L1::evict_unchanged", "L1::evict_first", "L1::evict_last", "L1::no_allocate"];
 
 /// Takes ordering, scope and cache qualifiers; refuses those that the instruction doesn't have or that
 /// exclude each other.
@@ -59,11 +54,7 @@ pub fn qualifiers(m: &mut Mods<'_>, access: Access) -> Decoded<Qualifiers> {
         Some("acq_rel") => STRONG | ACQUIRE | RELEASE,
         _ => 0,
     };
-    let scope = if access == Ldu {
-        None
-    } else {
-        m.one_of(&["cta", "cluster", "gpu", "sys"])
-    };
+    let scope = if access == Ldu { None } else { m.one_of(&["cta", "cluster", "gpu", "sys"]) };
     if matches!(scope, Some("cta" | "cluster")) {
         // orders nothing between blocks
         q.flags &= !(ACQUIRE | RELEASE);
@@ -71,9 +62,7 @@ pub fn qualifiers(m: &mut Mods<'_>, access: Access) -> Decoded<Qualifiers> {
     if matches!(access, Load | Store) {
         let scoped = matches!(order, Some("relaxed" | "acquire" | "release"));
         if scoped != scope.is_some() {
-            return Err(Refusal::new(
-                "a scope belongs to .relaxed, .acquire and .release, and they to a scope",
-            ));
+            return Err(Refusal::new("a scope belongs to .relaxed, .acquire and .release, and they to a scope"));
         }
         if m.take("mmio") && !scoped {
             return Err(Refusal::new("'.mmio' needs .relaxed, .acquire or .release"));
@@ -86,16 +75,12 @@ pub fn qualifiers(m: &mut Mods<'_>, access: Access) -> Decoded<Qualifiers> {
     };
     let operator = m.one_of(operators);
     if operator.is_some() && matches!(order, Some(word) if word != "weak") {
-        return Err(Refusal::new(
-            "a cache operator can't stand beside an ordering",
-        ));
+        return Err(Refusal::new("a cache operator can't stand beside an ordering"));
     }
     if matches!(access, Load | Store) {
         let hint = m.one_of(&L1_HINTS);
         if hint.is_some() && operator.is_some() {
-            return Err(Refusal::new(
-                "a cache operator and an eviction priority exclude each other",
-            ));
+            return Err(Refusal::new("a cache operator and an eviction priority exclude each other"));
         }
         q.hinted |= hint.is_some();
     }
@@ -108,9 +93,7 @@ pub fn qualifiers(m: &mut Mods<'_>, access: Access) -> Decoded<Qualifiers> {
     }
     if access == Load && m.take("nc") {
         if matches!(order, Some(word) if word != "weak") || matches!(operator, Some("lu" | "cv")) {
-            return Err(Refusal::new(
-                "'.nc' reads through the read-only path: no ordering, and only .ca, .cg and .cs",
-            ));
+            return Err(Refusal::new("'.nc' reads through the read-only path: no ordering, and only .ca, .cg and .cs"));
         }
         q.read_only = true;
         q.flags |= READ_ONLY;
@@ -125,11 +108,7 @@ impl Qualifiers {
         if self.hinted && !(global || space == GENERIC) {
             return Err(Refusal::new(format!(
                 "eviction priorities, prefetch sizes and cache policies don't apply to {} memory",
-                if constant {
-                    "constant"
-                } else {
-                    space_name(space)
-                }
+                if constant { "constant" } else { space_name(space) }
             )));
         }
         if self.read_only && !global {
@@ -145,31 +124,22 @@ impl<'a> Decoder<'a> {
         match (q.cache_hint, operand) {
             (true, Some(o)) => self.src(o, Type::B64).map(|_| ()),
             (false, None) => Ok(()),
-            (true, None) => Err(Refusal::new(
-                "'.L2::cache_hint' needs a cache policy as its last operand",
-            )),
-            (false, Some(_)) => Err(Refusal::new(
-                "an operand too many (a cache policy needs '.L2::cache_hint')",
-            )),
+            (true, None) => Err(Refusal::new("'.L2::cache_hint' needs a cache policy as its last operand")),
+            (false, Some(_)) => Err(Refusal::new("an operand too many (a cache policy needs '.L2::cache_hint')")),
         }
     }
 
     /// `prefetch`, `prefetchu`, `applypriority`: checked, and without effect.
     pub fn cache_hint(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
         if m.take("tensormap") {
-            return Err(Refusal::new(
-                "tensor maps belong to TMA (cp.async.bulk.tensor), which is not supported",
-            ));
+            return Err(Refusal::new("tensor maps belong to TMA (cp.async.bulk.tensor), which is not supported"));
         }
         let level = match i.op {
             "prefetch" => {
                 let local = m.take("local");
                 let global = m.take("global");
-                let hints: &[&'static str] = if local {
-                    &["L1", "L2"]
-                } else {
-                    &["L1", "L2", "L2::evict_last", "L2::evict_normal"]
-                };
+                let hints: &[&'static str] =
+                    if local { &["L1", "L2"] } else { &["L1", "L2", "L2::evict_last", "L2::evict_normal"] };
                 if local && global {
                     return Err(Refusal::new("two state spaces"));
                 }

@@ -14,40 +14,21 @@ impl<'a> Decoder<'a> {
         match i.op {
             "mma" => self.mma(i, m)?,
             "ldmatrix" | "stmatrix" => self.matrix(i, m)?,
-            "cp" if i.mods.first() == Some(&"async") && !i.mods.contains(&"bulk") => {
-                self.cp_async(i, m)?
-            }
+            "cp" if i.mods.first() == Some(&"async") && !i.mods.contains(&"bulk") => self.cp_async(i, m)?,
             _ => return Ok(false),
         }
         Ok(true)
     }
 
-    fn rows_of(
-        &mut self,
-        o: &Operand<'a>,
-        ty: Type,
-        count: usize,
-        write: bool,
-    ) -> Decoded<Vec<u32>> {
+    fn rows_of(&mut self, o: &Operand<'a>, ty: Type, count: usize, write: bool) -> Decoded<Vec<u32>> {
         let list = match o {
             Operand::Vector(list) => list.clone(),
             other => vec![other.clone()],
         };
         if list.len() != count {
-            return Err(Refusal::new(format!(
-                "{} registers where {count} belong",
-                list.len()
-            )));
+            return Err(Refusal::new(format!("{} registers where {count} belong", list.len())));
         }
-        list.iter()
-            .map(|o| {
-                if write {
-                    self.dst(o, ty)
-                } else {
-                    self.src(o, ty)
-                }
-            })
-            .collect()
+        list.iter().map(|o| if write { self.dst(o, ty) } else { self.src(o, ty) }).collect()
     }
 
     fn mma(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
@@ -56,9 +37,7 @@ impl<'a> Decoder<'a> {
         }
         m.take("aligned");
         let shape = m
-            .one_of(&[
-                "m16n8k4", "m16n8k8", "m16n8k16", "m16n8k32", "m8n8k4", "m8n8k16",
-            ])
+            .one_of(&["m16n8k4", "m16n8k8", "m16n8k16", "m16n8k32", "m8n8k4", "m8n8k16"])
             .ok_or_else(|| Refusal::new("this shape is not supported"))?;
         if !(m.take("row") && m.take("col")) {
             return Err(Refusal::new("only .row.col is supported"));
@@ -91,8 +70,7 @@ impl<'a> Decoder<'a> {
         let p = self.push(Class::Tensor, tensor::handler_of(shape), Flow::WarpSync);
         p.set_read(2, members);
         p.writes.extend(outputs);
-        p.reads
-            .extend(inputs.iter().filter(|&&r| r & super::CONSTANT == 0));
+        p.reads.extend(inputs.iter().filter(|&&r| r & super::CONSTANT == 0));
         p.rows = rows;
         p.apart = true;
         p.tensor = shape.multiply_adds() as u32;
@@ -152,19 +130,11 @@ impl<'a> Decoder<'a> {
     fn cp_async(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
         m.take("async");
         if m.take("commit_group") {
-            self.push(
-                Class::Other,
-                plain_handler::<copies::Commit>(),
-                Flow::Straight,
-            );
+            self.push(Class::Other, plain_handler::<copies::Commit>(), Flow::Straight);
             return Ok(());
         }
         if m.take("wait_all") {
-            let p = self.push(
-                Class::Other,
-                plain_handler::<copies::Wait>(),
-                Flow::Straight,
-            );
+            let p = self.push(Class::Other, plain_handler::<copies::Wait>(), Flow::Straight);
             p.inst.aux = NONE;
             return Ok(());
         }
@@ -173,20 +143,14 @@ impl<'a> Decoder<'a> {
             let Operand::Integer(n) = n else {
                 return Err(Refusal::new("a constant is wanted"));
             };
-            let p = self.push(
-                Class::Other,
-                plain_handler::<copies::Wait>(),
-                Flow::Straight,
-            );
+            let p = self.push(Class::Other, plain_handler::<copies::Wait>(), Flow::Straight);
             p.inst.aux = n as u32;
             return Ok(());
         }
         if m.take("mbarrier") {
             return self.copy_arrive(i, m);
         }
-        let cache = m
-            .one_of(&["ca", "cg"])
-            .ok_or_else(|| Refusal::new("'.ca' or '.cg' is missing"))?;
+        let cache = m.one_of(&["ca", "cg"]).ok_or_else(|| Refusal::new("'.ca' or '.cg' is missing"))?;
         if !(m.take("shared") || m.take("shared::cta")) || !m.take("global") {
             return Err(Refusal::new("only '.shared.global' exists"));
         }
@@ -200,9 +164,7 @@ impl<'a> Decoder<'a> {
             self.src(&policy, Type::B64)?;
         }
         if !matches!(operands.len(), 3 | 4) {
-            return Err(Refusal::new(
-                "two addresses, a size and at most one operand more are wanted",
-            ));
+            return Err(Refusal::new("two addresses, a size and at most one operand more are wanted"));
         }
         let to = self.address(&operands[0])?;
         let from = self.address(&operands[1])?;
@@ -210,25 +172,19 @@ impl<'a> Decoder<'a> {
             return Err(Refusal::new("the size must be a constant"));
         };
         if !(size == 16 || cache == "ca" && (size == 4 || size == 8)) {
-            return Err(Refusal::new(format!(
-                "a size of {size} is not possible (.cg copies 16, .ca 4, 8 or 16)"
-            )));
+            return Err(Refusal::new(format!("a size of {size} is not possible (.cg copies 16, .ca 4, 8 or 16)")));
         }
         let (mut read, mut ignore) = (NONE, None);
         if let Some(o) = operands.get(3) {
-            let is_pred = matches!(o, Operand::Not(_))
-                || matches!(o, Operand::Reg(r) if self.reg_type(*r) == Type::Pred);
+            let is_pred =
+                matches!(o, Operand::Not(_)) || matches!(o, Operand::Reg(r) if self.reg_type(*r) == Type::Pred);
             if is_pred {
                 ignore = Some(self.pred_src(o)?);
             } else {
                 read = self.src(o, Type::U32)?;
             }
         }
-        let p = self.push(
-            Class::LoadStore,
-            handler::<copies::CopyAsync>(),
-            Flow::Straight,
-        );
+        let p = self.push(Class::LoadStore, handler::<copies::CopyAsync>(), Flow::Straight);
         p.set_read(1, to.row);
         p.set_read(2, from.row);
         p.set_read(3, read);

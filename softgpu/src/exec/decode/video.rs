@@ -25,27 +25,17 @@ impl<'a> Decoder<'a> {
         let [d, a, b] = self.operands::<3>(i)?;
         let d = self.dst(&d, Type::U32)?;
         let (a, b) = (self.src(&a, Type::U32)?, self.src(&b, Type::U32)?);
-        let video = Video {
-            operation,
-            parts: 2,
-            signed: [signed; 3],
-            relu,
-            saturate: false,
-            accumulate: false,
-        };
+        let video = Video { operation, parts: 2, signed: [signed; 3], relu, saturate: false, accumulate: false };
         self.emit(Class::Integer, simd(), d, &[a, b, a]).inst.aux = video.pack();
         Ok(true)
     }
 
     /// Decodes `vadd2`, `vabsdiff4` and their kin, on whole words; false for other instructions.
     pub fn video(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<bool> {
-        let Some((name, parts)) =
-            i.op.strip_prefix('v')
-                .and_then(|n| match n.strip_suffix('2') {
-                    Some(name) => Some((name, 2)),
-                    None => n.strip_suffix('4').map(|name| (name, 4)),
-                })
-        else {
+        let Some((name, parts)) = i.op.strip_prefix('v').and_then(|n| match n.strip_suffix('2') {
+            Some(name) => Some((name, 2)),
+            None => n.strip_suffix('4').map(|name| (name, 4)),
+        }) else {
             return Ok(false);
         };
         let operation = match name {
@@ -79,19 +69,9 @@ impl<'a> Decoder<'a> {
         }
         let [d, a, b, c] = self.operands::<4>(i)?;
         let d = self.dst(&d, Type::U32)?;
-        let sources = [
-            self.src(&a, types[1])?,
-            self.src(&b, types[2])?,
-            self.src(&c, Type::U32)?,
-        ];
-        let video = Video {
-            operation,
-            parts,
-            signed: types.map(|t| t == Type::S32),
-            relu: false,
-            saturate,
-            accumulate,
-        };
+        let sources = [self.src(&a, types[1])?, self.src(&b, types[2])?, self.src(&c, Type::U32)?];
+        let video =
+            Video { operation, parts, signed: types.map(|t| t == Type::S32), relu: false, saturate, accumulate };
         self.emit(Class::Integer, simd(), d, &sources).inst.aux = video.pack();
         Ok(true)
     }

@@ -33,11 +33,7 @@ impl<'a> Decoder<'a> {
                 let Operand::Pair(d, p) = d else {
                     return Err(Refusal::new("a destination d|p is wanted"));
                 };
-                let d = if *d == Operand::Sink {
-                    NONE
-                } else {
-                    self.dst(&d, Type::B32)?
-                };
+                let d = if *d == Operand::Sink { NONE } else { self.dst(&d, Type::B32)? };
                 let p = self.pred_dst(&p)?;
                 let members = self.src(&members, Type::B32)?;
                 self.together(handler::<ops::Elect>(), Class::Shuffle, d, NONE, members);
@@ -65,9 +61,7 @@ impl<'a> Decoder<'a> {
 
     fn shfl(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
         if !m.take("sync") {
-            return Err(Refusal::new(
-                "only shfl.sync is supported (shfl without .sync is gone since sm_70)",
-            ));
+            return Err(Refusal::new("only shfl.sync is supported (shfl without .sync is gone since sm_70)"));
         }
         let mode = m
             .one_of(&["up", "down", "bfly", "idx"])
@@ -79,20 +73,12 @@ impl<'a> Decoder<'a> {
         let [d, a, b, c, members] = self.operands::<5>(i)?;
         let (d, p) = match &d {
             Operand::Pair(d, p) => {
-                let d = if **d == Operand::Sink {
-                    NONE
-                } else {
-                    self.dst(d, ty)?
-                };
+                let d = if **d == Operand::Sink { NONE } else { self.dst(d, ty)? };
                 (d, self.pred_dst(p)?)
             }
             d => (self.dst(d, ty)?, super::JUNK),
         };
-        let (a, b, c) = (
-            self.src(&a, ty)?,
-            self.src(&b, Type::U32)?,
-            self.src(&c, Type::U32)?,
-        );
+        let (a, b, c) = (self.src(&a, ty)?, self.src(&b, Type::U32)?, self.src(&c, Type::U32)?);
         let members = self.src(&members, ty)?;
         let run = match mode {
             "up" => handler::<ops::Shuffle<0>>(),
@@ -138,19 +124,13 @@ impl<'a> Decoder<'a> {
     }
 
     fn matching(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
-        let how = m
-            .one_of(&["any", "all"])
-            .ok_or_else(|| Refusal::new("'.any' or '.all' is missing"))?;
+        let how = m.one_of(&["any", "all"]).ok_or_else(|| Refusal::new("'.any' or '.all' is missing"))?;
         m.take("sync");
         let ty = m.ty()?;
         let [d, a, members] = self.operands::<3>(i)?;
         let (d, p) = match &d {
             Operand::Pair(d, p) => {
-                let d = if **d == Operand::Sink {
-                    NONE
-                } else {
-                    self.dst(d, Type::B32)?
-                };
+                let d = if **d == Operand::Sink { NONE } else { self.dst(d, Type::B32)? };
                 (d, self.pred_dst(p)?)
             }
             d => (self.dst(d, Type::B32)?, super::JUNK),

@@ -8,10 +8,7 @@ use crate::exec::watch;
 
 pub(super) fn arrive(cx: &mut Cx, i: &Inst, lane: u32, object: &mut Mbarrier, count: u32) {
     if count == 0 || count > object.pending {
-        let message = format!(
-            "{count} arrivals at an mbarrier that waits for {} in this phase",
-            object.pending
-        );
+        let message = format!("{count} arrivals at an mbarrier that waits for {} in this phase", object.pending);
         misuse(cx, i, lane, &message);
         return;
     }
@@ -41,20 +38,13 @@ pub(super) fn promise(cx: &mut Cx, i: &Inst, lane: u32, object: &mut Mbarrier) {
         }
         object.pending += 1;
     } else if object.copies.len() >= object.pending as usize {
-        let message = format!(
-            "more arrivals at an mbarrier than the {} that it waits for in this phase",
-            object.pending
-        );
+        let message =
+            format!("more arrivals at an mbarrier than the {} that it waits for in this phase", object.pending);
         misuse(cx, i, lane, &message);
         return;
     }
     let warp = cx.warp();
-    object.copies.push(CopyArrival {
-        warp: warp.number,
-        lane,
-        serial: warp.copies.issued,
-        clock: warp.clock,
-    });
+    object.copies.push(CopyArrival { warp: warp.number, lane, serial: warp.copies.issued, clock: warp.clock });
 }
 
 pub(super) fn expect(cx: &mut Cx, i: &Inst, lane: u32, object: &mut Mbarrier, bytes: i64) {

@@ -16,9 +16,7 @@ pub(super) fn objects(cx: &mut Cx, i: &Inst, mask: u32, action: Action) -> ([u32
     unsafe {
         if i.flags & SHORT_ADDRESS != 0 {
             let row = cx.row::<u32>(i.a);
-            lanes(mask, |l| {
-                a[l] = u64::from(row[l].wrapping_add(i.imm as u32))
-            });
+            lanes(mask, |l| a[l] = u64::from(row[l].wrapping_add(i.imm as u32)));
         } else {
             let row = cx.row::<u64>(i.a);
             lanes(mask, |l| a[l] = row[l].wrapping_add(i.imm as u64));
@@ -69,8 +67,7 @@ pub(super) fn live(cx: &mut Cx, i: &Inst, lane: u32, at: u32) -> Option<*mut Mba
     if object.bits() != there {
         let bits = object.bits();
         write(cx, at, bits);
-        let message =
-            format!("the mbarrier object at shared offset {at} was overwritten by a store");
+        let message = format!("the mbarrier object at shared offset {at} was overwritten by a store");
         misuse(cx, i, lane, &message);
     }
     cx.block().mbarriers.get_mut(&at).map(std::ptr::from_mut)
@@ -83,8 +80,7 @@ pub(super) fn init(cx: &mut Cx, i: &Inst, lane: u32, at: u32, count: u32) {
         return;
     }
     if cx.block().mbarriers.contains_key(&at) {
-        let message =
-            "mbarrier.init of an object that is in use; invalidate it first (mbarrier.inval)";
+        let message = "mbarrier.init of an object that is in use; invalidate it first (mbarrier.inval)";
         misuse(cx, i, lane, message);
     }
     let object = Mbarrier::new(count);
@@ -95,10 +91,5 @@ pub(super) fn init(cx: &mut Cx, i: &Inst, lane: u32, at: u32, count: u32) {
 /// Writes an object's bits to shared memory.
 pub(super) fn write(cx: &mut Cx, at: u32, bits: u64) {
     // SAFETY: the offset was found inside shared memory.
-    unsafe {
-        cx.shared
-            .add(at as usize)
-            .cast::<u64>()
-            .write_unaligned(bits)
-    };
+    unsafe { cx.shared.add(at as usize).cast::<u64>().write_unaligned(bits) };
 }

@@ -43,11 +43,7 @@ pub struct Mbarrier {
 
 impl Mbarrier {
     pub(super) fn new(count: u32) -> Mbarrier {
-        Mbarrier {
-            expected: count,
-            pending: count,
-            ..Mbarrier::default()
-        }
+        Mbarrier { expected: count, pending: count, ..Mbarrier::default() }
     }
 
     /// The object's 64 bits, also the token that an arrival gives.
@@ -81,8 +77,6 @@ impl Mbarrier {
 
     /// Only promised arrivals are missing.
     pub(super) fn waits_for_copies(&self) -> bool {
-        !self.copies.is_empty()
-            && self.transactions == 0
-            && self.pending as usize <= self.copies.len()
+        !self.copies.is_empty() && self.transactions == 0 && self.pending as usize <= self.copies.len()
     }
 }

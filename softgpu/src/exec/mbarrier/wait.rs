@@ -33,12 +33,7 @@ pub(super) fn wait(cx: &mut Cx, i: &Inst, lane: u32, object: &mut Mbarrier) -> b
                 let c = object.copies.remove(0);
                 land_prior(cx, c.warp, c.lane, c.serial, c.clock);
                 if cx.launch().opts.race {
-                    object.remember(Arrival {
-                        warp: c.warp,
-                        lanes: 1 << c.lane,
-                        clock: c.clock,
-                        known: Vec::new(),
-                    });
+                    object.remember(Arrival { warp: c.warp, lanes: 1 << c.lane, clock: c.clock, known: Vec::new() });
                 }
                 object.pending -= 1;
                 object.advance();

@@ -25,13 +25,8 @@ pub(super) fn module_uses(
     bodies: &[&ptx::Function<'_>],
     numbers: &HashMap<&str, u32>,
 ) -> Vec<Uses> {
-    let shared: HashMap<&str, usize> = tree
-        .variables
-        .iter()
-        .enumerate()
-        .filter(|(_, v)| v.space == Space::Shared)
-        .map(|(n, v)| (v.name, n))
-        .collect();
+    let shared: HashMap<&str, usize> =
+        tree.variables.iter().enumerate().filter(|(_, v)| v.space == Space::Shared).map(|(n, v)| (v.name, n)).collect();
     bodies
         .iter()
         .map(|f| {
@@ -69,10 +64,7 @@ pub(super) fn module_uses(
 }
 
 /// The initial bytes of a variable.
-pub(super) fn image(
-    v: &ptx::Variable<'_>,
-    symbols: &HashMap<&str, Symbol>,
-) -> Result<Vec<u8>, LoadError> {
+pub(super) fn image(v: &ptx::Variable<'_>, symbols: &HashMap<&str, Symbol>) -> Result<Vec<u8>, LoadError> {
     let size = v.ty.bytes() as usize;
     let mut out = vec![0; v.bytes() as usize];
     let mut at = 0;
@@ -83,16 +75,9 @@ pub(super) fn image(
             Init::Integer(n) => *n as u64,
             Init::Single(bits) if v.ty == Type::F64 => f64::from(f32::from_bits(*bits)).to_bits(),
             Init::Single(bits) => u64::from(*bits),
-            Init::Double(bits) if v.ty == Type::F32 => {
-                u64::from((f64::from_bits(*bits) as f32).to_bits())
-            }
+            Init::Double(bits) if v.ty == Type::F32 => u64::from((f64::from_bits(*bits) as f32).to_bits()),
             Init::Double(bits) => *bits,
-            Init::Address {
-                symbol,
-                offset,
-                generic: _,
-                mask,
-            } => {
+            Init::Address { symbol, offset, generic: _, mask } => {
                 let base = match symbols.get(symbol) {
                     Some(Symbol::Address(a)) => *a,
                     Some(Symbol::Function(n)) => super::super::cx::CODE_WINDOW + u64::from(*n) * 16,
@@ -109,10 +94,7 @@ pub(super) fn image(
             }
         };
         if at + size > out.len() {
-            return Err(error(
-                v.line,
-                format!("'{}' has more initial values than elements", v.name),
-            ));
+            return Err(error(v.line, format!("'{}' has more initial values than elements", v.name)));
         }
         out[at..at + size].copy_from_slice(&bits.to_le_bytes()[..size]);
         at += size;

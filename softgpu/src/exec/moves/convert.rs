@@ -59,13 +59,7 @@ pub fn conversion(
         (U16, F64, Some("rn")) => alu1(|a: u32| (a as u16 as f64).to_bits()),
         (S64, F64, Some("rn")) => alu1(|a: u64| (a as i64 as f64).to_bits()),
         (U64, F64, Some("rn")) => alu1(|a: u64| (a as f64).to_bits()),
-        (F32, S32, Some("rzi")) => alu1(|a: u32| {
-            if real::f(a).is_nan() {
-                0
-            } else {
-                real::f(a) as i32 as u32
-            }
-        }),
+        (F32, S32, Some("rzi")) => alu1(|a: u32| if real::f(a).is_nan() { 0 } else { real::f(a) as i32 as u32 }),
         (F32, U32, Some("rzi")) => alu1(|a: u32| real::f(a) as u32),
         (F32, U16 | S16 | U8 | S8 | U64 | S64, _) | (F64, _, _) if ftz => return None,
         (F16, F32, None) => alu1(|a: u32| half::f16_to_f32(a as u16).to_bits()),
@@ -88,11 +82,7 @@ pub fn conversion(
 #[inline(always)]
 pub fn bf16(a: u32) -> u32 {
     let rounded = a.wrapping_add(0x7fff + (a >> 16 & 1)) >> 16;
-    if a & 0x7fff_ffff > 0x7f80_0000 {
-        0x7fff
-    } else {
-        rounded
-    }
+    if a & 0x7fff_ffff > 0x7f80_0000 { 0x7fff } else { rounded }
 }
 
 /// `cvt.rn.bf16x2.f32`.
@@ -102,9 +92,7 @@ pub fn pack_bf16() -> Handler {
 
 /// `cvt.rn.f16x2.f32`.
 pub fn pack_f16() -> Handler {
-    alu2(|a: u32, b: u32| {
-        u32::from(half::f32_to_f16(real::f(a))) << 16 | u32::from(half::f32_to_f16(real::f(b)))
-    })
+    alu2(|a: u32, b: u32| u32::from(half::f32_to_f16(real::f(a))) << 16 | u32::from(half::f32_to_f16(real::f(b))))
 }
 
 /// Between integers: the source is read at its width and sign, the result cut to the destination

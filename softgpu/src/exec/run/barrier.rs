@@ -21,29 +21,18 @@ pub const NEGATED: u8 = 32;
 pub fn arrive(cx: &mut Cx, inst: &Inst, s: &mut Split) -> bool {
     let lane = s.mask.trailing_zeros() as usize;
     let number = unsafe { cx.row::<u32>(inst.a)[lane] };
-    let wanted = if inst.b == NONE {
-        0
-    } else {
-        unsafe { cx.row::<u32>(inst.b)[lane] }
-    };
+    let wanted = if inst.b == NONE { 0 } else { unsafe { cx.row::<u32>(inst.b)[lane] } };
     if number > 15 || !wanted.is_multiple_of(32) {
-        let message = format!(
-            "barrier {number} for {wanted} threads: numbers are 0 to 15, counts multiples of 32"
-        );
+        let message = format!("barrier {number} for {wanted} threads: numbers are 0 to 15, counts multiples of 32");
         watch::report(cx, FindingKind::BarrierMisuse, inst, lane as u32, &message);
         s.pc += 1;
         return true;
     }
     let alive = cx.warp().alive;
-    let value =
-        unsafe { *cx.preds.add(inst.p as usize) } ^ if inst.flags & NEGATED != 0 { !0 } else { 0 };
+    let value = unsafe { *cx.preds.add(inst.p as usize) } ^ if inst.flags & NEGATED != 0 { !0 } else { 0 };
     // counted barriers count whole warps, also those with lanes that don't exist
     let whole = s.mask == alive;
-    let weight = if wanted != 0 && whole {
-        32
-    } else {
-        s.mask.count_ones()
-    };
+    let weight = if wanted != 0 && whole { 32 } else { s.mask.count_ones() };
     let mismatch = {
         let b = &mut cx.block().barriers[number as usize];
         if !b.open {
@@ -61,8 +50,7 @@ pub fn arrive(cx: &mut Cx, inst: &Inst, s: &mut Split) -> bool {
     };
     watch::barrier_arrival(cx, number, inst);
     if mismatch {
-        let message =
-            format!("barrier {number} is used with different thread counts at the same time");
+        let message = format!("barrier {number} is used with different thread counts at the same time");
         watch::report(cx, FindingKind::BarrierMisuse, inst, lane as u32, &message);
     }
     if inst.flags & ARRIVE != 0 {
@@ -119,11 +107,7 @@ fn release_if_complete(cx: &mut Cx, number: u32) {
             } else if inst.flags & (AND | OR) != 0 {
                 let yes = if inst.flags & AND != 0 { b.and } else { b.or };
                 let slot = &mut warp.predicates[frame.preds as usize + inst.q as usize];
-                *slot = if yes {
-                    *slot | split.mask
-                } else {
-                    *slot & !split.mask
-                };
+                *slot = if yes { *slot | split.mask } else { *slot & !split.mask };
             }
             split.pc += 1;
             warp.ready.push(split);

@@ -19,11 +19,7 @@ pub(super) fn diverge(cx: &mut Cx, inst: &Inst, s: &mut Split, ways: &[(u32, u32
         return;
     }
     let meet = inst.e;
-    let meeting = if meet == NONE {
-        s.meeting
-    } else {
-        cx.warp().meet_at(s, meet)
-    };
+    let meeting = if meet == NONE { s.meeting } else { cx.warp().meet_at(s, meet) };
     let flip = cx.launch().seed != 0 && {
         // a draw of this warp alone, so that the number of host threads changes nothing
         let (block, warp) = (cx.block().linear, cx.warp());
@@ -34,12 +30,7 @@ pub(super) fn diverge(cx: &mut Cx, inst: &Inst, s: &mut Split, ways: &[(u32, u32
     let count = ways.len();
     for k in 0..count {
         let (pc, mask) = ways[if flip { k } else { count - 1 - k }];
-        let split = Split {
-            pc,
-            mask,
-            meeting,
-            frame: s.frame,
-        };
+        let split = Split { pc, mask, meeting, frame: s.frame };
         if k + 1 == count {
             *s = split;
         } else {
@@ -79,9 +70,7 @@ fn look(cx: &mut Cx, s: &mut Split) -> bool {
     if steps > ENDLESS {
         let inst = unsafe { &(&(*cx.launch).program.code)[s.pc as usize] };
         let place = cx.whereabouts(inst, s.mask.trailing_zeros());
-        cx.fault(Fault::LaunchTimeout(format!(
-            "{place}: a loop that doesn't end"
-        )));
+        cx.fault(Fault::LaunchTimeout(format!("{place}: a loop that doesn't end")));
         return false;
     }
     if steps % SHARE < LOOK as u64 {

@@ -32,10 +32,7 @@ pub fn table_ways(cx: &mut Cx, inst: &Inst, s: &Split, mask: u32) -> Vec<(u32, u
     }
     if let Some(l) = wrong {
         let place = cx.whereabouts(inst, l);
-        let message = format!(
-            "{place}: brx.idx with an index beyond its {} targets",
-            table.len()
-        );
+        let message = format!("{place}: brx.idx with an index beyond its {} targets", table.len());
         cx.fault(Fault::IllegalInstruction(message));
         ways.push((s.pc + 1, 1 << l));
     }
@@ -68,36 +65,20 @@ pub fn enter(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
         let number = first.wrapping_sub(CODE_WINDOW) / 16;
         if first.wrapping_sub(CODE_WINDOW) >= WINDOW || number as usize >= program.functions.len() {
             let place = cx.whereabouts(inst, mask.trailing_zeros());
-            cx.fault(Fault::IllegalInstruction(format!(
-                "{place}: {first:#x} is no function"
-            )));
+            cx.fault(Fault::IllegalInstruction(format!("{place}: {first:#x} is no function")));
             return false;
         }
         callee = number as u32;
     }
     // lanes that don't call, or call another function, meet the others behind the call
-    let meeting = if lanes == s.mask {
-        s.meeting
-    } else {
-        cx.warp().meet_at(s, s.pc + 1)
-    };
+    let meeting = if lanes == s.mask { s.meeting } else { cx.warp().meet_at(s, s.pc + 1) };
     if lanes != s.mask {
         if rest != 0 {
-            let split = Split {
-                pc: s.pc + 1,
-                mask: rest,
-                meeting,
-                frame: s.frame,
-            };
+            let split = Split { pc: s.pc + 1, mask: rest, meeting, frame: s.frame };
             cx.warp().ready.push(split);
         }
         if mask & !lanes != 0 {
-            let split = Split {
-                pc: s.pc,
-                mask: mask & !lanes,
-                meeting,
-                frame: s.frame,
-            };
+            let split = Split { pc: s.pc, mask: mask & !lanes, meeting, frame: s.frame };
             cx.warp().ready.push(split);
         }
     }
@@ -105,20 +86,8 @@ pub fn enter(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
     let caller = cx.warp().frames[s.frame as usize].clone();
     let above = &program.functions[caller.callee as usize];
     // frames of different lanes must not share rows, see `allot`
-    let top = |f: &Frame| {
-        f.rows
-            + program.functions[f.callee as usize]
-                .rows
-                .next_multiple_of(2)
-    };
-    let rows = cx
-        .warp()
-        .frames
-        .iter()
-        .filter(|f| f.lanes != 0)
-        .map(top)
-        .max()
-        .unwrap_or(0);
+    let top = |f: &Frame| f.rows + program.functions[f.callee as usize].rows.next_multiple_of(2);
+    let rows = cx.warp().frames.iter().filter(|f| f.lanes != 0).map(top).max().unwrap_or(0);
     let frame = Frame {
         return_pc: s.pc + 1,
         call: inst.aux,
@@ -138,9 +107,7 @@ pub fn enter(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
     };
     if deep {
         let place = cx.whereabouts(inst, lanes.trailing_zeros());
-        cx.fault(Fault::IllegalAddress(format!(
-            "{place}: calls are nested too deeply (stack overflow)"
-        )));
+        cx.fault(Fault::IllegalAddress(format!("{place}: calls are nested too deeply (stack overflow)")));
         return false;
     }
     let launch = unsafe { &*launch };
@@ -158,14 +125,7 @@ pub fn enter(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
             }
         }
         warp.predicates[frame.preds as usize] = FULL;
-        copy(
-            warp,
-            &site.arguments,
-            caller.local,
-            &function.params,
-            frame.local,
-            lanes,
-        );
+        copy(warp, &site.arguments, caller.local, &function.params, frame.local, lanes);
         let id = match warp.free_frames.pop() {
             Some(id) => {
                 warp.frames[id as usize] = frame;
@@ -176,12 +136,7 @@ pub fn enter(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
                 warp.frames.len() as u32 - 1
             }
         };
-        *s = Split {
-            pc: function.entry,
-            mask: lanes,
-            meeting: NONE,
-            frame: id,
-        };
+        *s = Split { pc: function.entry, mask: lanes, meeting: NONE, frame: id };
     }
     // inside the callee lanes meet at its places; what waits outside is remembered in the frame
     set_frame(cx, s.frame);
@@ -189,14 +144,7 @@ pub fn enter(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
 }
 
 /// Copies arguments or results between two frames' local memories.
-fn copy(
-    warp: &mut super::super::warp::Warp,
-    from: &[Slot],
-    from_base: u32,
-    to: &[Slot],
-    to_base: u32,
-    lanes: u32,
-) {
+fn copy(warp: &mut super::super::warp::Warp, from: &[Slot], from_base: u32, to: &[Slot], to_base: u32, lanes: u32) {
     let tracked = !warp.local_written.is_empty();
     for (f, t) in from.iter().zip(to) {
         for word in 0..f.bytes.min(t.bytes).div_ceil(4) {
@@ -230,14 +178,7 @@ pub fn go_back(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
     let site = &program.calls[frame.call as usize];
     let function = &program.functions[frame.callee as usize];
     let parent = cx.warp().frames[frame.parent as usize].clone();
-    copy(
-        cx.warp(),
-        &function.returns,
-        frame.local,
-        &site.results,
-        parent.local,
-        mask,
-    );
+    copy(cx.warp(), &function.returns, frame.local, &site.results, parent.local, mask);
     // meetings inside the callee don't wait for these lanes any more
     let alive = cx.warp().alive;
     cx.warp().leave(mask, s.meeting);
@@ -248,12 +189,7 @@ pub fn go_back(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
         let id = s.frame;
         cx.warp().free_frames.push(id);
     }
-    let back = Split {
-        pc: frame.return_pc,
-        mask,
-        meeting: frame.meeting,
-        frame: frame.parent,
-    };
+    let back = Split { pc: frame.return_pc, mask, meeting: frame.meeting, frame: frame.parent };
     if rest != 0 {
         cx.warp().ready.push(back);
         s.mask = rest;

@@ -7,12 +7,7 @@ use super::super::watch;
 use super::leave_others;
 
 /// An instruction that its members execute together: waits until all of them are here.
-pub(super) unsafe fn together<const COUNT: bool>(
-    cx: &mut Cx,
-    inst: &Inst,
-    s: &mut Split,
-    mask: u32,
-) -> bool {
+pub(super) unsafe fn together<const COUNT: bool>(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
     leave_others(cx, s, mask);
     let members = unsafe { *cx.row::<u32>(inst.b) };
     let first = members[mask.trailing_zeros() as usize & 31];
@@ -70,25 +65,14 @@ pub(super) unsafe fn together<const COUNT: bool>(
         let (on, wait) = (o.mask & done, o.mask & !done);
         if on != 0 {
             if here.mask == 0 || here.meeting == o.meeting {
-                here = Split {
-                    pc: pc + 1,
-                    mask: here.mask | on,
-                    ..o.clone()
-                };
+                here = Split { pc: pc + 1, mask: here.mask | on, ..o.clone() };
             } else {
-                cx.warp().ready.push(Split {
-                    pc: pc + 1,
-                    mask: on,
-                    ..o.clone()
-                });
+                cx.warp().ready.push(Split { pc: pc + 1, mask: on, ..o.clone() });
             }
         }
         if wait != 0 {
             let members = members[wait.trailing_zeros() as usize];
-            cx.warp().waiting.push(Waiting {
-                split: Split { mask: wait, ..o },
-                members,
-            });
+            cx.warp().waiting.push(Waiting { split: Split { mask: wait, ..o }, members });
         }
     }
     *s = here;

@@ -6,25 +6,12 @@ use super::*;
 pub fn convert(a: u64, _: u64, _: u64, s: Settings) -> u64 {
     if s.from.float() {
         let (value, nan) = source_value(a, s);
-        if s.to.float() {
-            float_to_float(value, nan, s)
-        } else {
-            float_to_integer(value, nan, s)
-        }
+        if s.to.float() { float_to_float(value, nan, s) } else { float_to_integer(value, nan, s) }
     } else {
         let v = integer_value(a, s.from);
         if s.to.float() {
-            let exact = soft::Exact {
-                negative: v < 0,
-                magnitude: v.unsigned_abs(),
-                exponent: 0,
-                sticky: false,
-            };
-            if v == 0 {
-                0
-            } else {
-                soft::round(exact, format(s.to), s.mode)
-            }
+            let exact = soft::Exact { negative: v < 0, magnitude: v.unsigned_abs(), exponent: 0, sticky: false };
+            if v == 0 { 0 } else { soft::round(exact, format(s.to), s.mode) }
         } else {
             let v = if s.sat { clamp(v, s.to) } else { v };
             v as u64 & integer_mask(s.to)
@@ -34,11 +21,7 @@ pub fn convert(a: u64, _: u64, _: u64, s: Settings) -> u64 {
 
 /// `cvt.x2`: `a` to the upper half, `b` to the lower.
 pub fn convert_pair(a: u64, b: u64, _: u64, s: Settings) -> u64 {
-    let to = if s.to == Type::F16x2 {
-        Type::F16
-    } else {
-        Type::Bf16
-    };
+    let to = if s.to == Type::F16x2 { Type::F16 } else { Type::Bf16 };
     let s = Settings { to, ..s };
     convert(a, 0, 0, s) << 16 | convert(b, 0, 0, s)
 }
@@ -81,11 +64,7 @@ pub(super) fn integer_mask(ty: Type) -> u64 {
 
 pub(super) fn clamp(v: i128, ty: Type) -> i128 {
     let bits = 8 * ty.bytes();
-    if ty.signed() {
-        v.clamp(-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
-    } else {
-        v.clamp(0, (1 << bits) - 1)
-    }
+    if ty.signed() { v.clamp(-(1 << (bits - 1)), (1 << (bits - 1)) - 1) } else { v.clamp(0, (1 << bits) - 1) }
 }
 
 pub(super) fn to_integral(x: f64, mode: Rounding) -> f64 {
@@ -101,11 +80,7 @@ pub(super) fn to_integral(x: f64, mode: Rounding) -> f64 {
 pub(super) fn float_to_integer(x: f64, nan: bool, s: Settings) -> u64 {
     if nan {
         let bits = 8 * s.to.bytes();
-        return if s.from == Type::F64 || bits == 64 {
-            1 << (bits - 1)
-        } else {
-            0
-        };
+        return if s.from == Type::F64 || bits == 64 { 1 << (bits - 1) } else { 0 };
     }
     let r = to_integral(x, s.mode);
     // the cast saturates far beyond every integer type
@@ -122,11 +97,7 @@ pub(super) fn format(ty: Type) -> soft::Format {
 }
 
 pub(super) fn float_to_float(x: f64, nan: bool, s: Settings) -> u64 {
-    let x = if s.integral && !nan {
-        to_integral(x, s.mode)
-    } else {
-        x
-    };
+    let x = if s.integral && !nan { to_integral(x, s.mode) } else { x };
     let f = format(s.to);
     if s.sat && (nan || x <= 0.0) {
         return 0;

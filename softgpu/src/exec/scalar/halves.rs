@@ -3,26 +3,12 @@
 use super::*;
 
 pub(super) fn half_of(ty: Type) -> Half {
-    if matches!(ty, Type::F16 | Type::F16x2) {
-        Half::F16
-    } else {
-        Half::Bf16
-    }
+    if matches!(ty, Type::F16 | Type::F16x2) { Half::F16 } else { Half::Bf16 }
 }
 
 pub(super) fn pair(a: u64, b: u64, c: u64, s: Settings, f: impl Fn(u16, u16, u16) -> u16) -> u64 {
-    let one = |shift: u32| {
-        u64::from(f(
-            (a >> shift) as u16,
-            (b >> shift) as u16,
-            (c >> shift) as u16,
-        )) << shift
-    };
-    if s.from.bytes() == 4 {
-        one(0) | one(16)
-    } else {
-        one(0)
-    }
+    let one = |shift: u32| u64::from(f((a >> shift) as u16, (b >> shift) as u16, (c >> shift) as u16)) << shift;
+    if s.from.bytes() == 4 { one(0) | one(16) } else { one(0) }
 }
 
 pub(super) fn half_done(x: u16, s: Settings) -> u16 {
@@ -33,11 +19,7 @@ pub(super) fn half_done(x: u16, s: Settings) -> u16 {
 }
 
 pub(super) fn half_in(x: u16, s: Settings) -> u16 {
-    if s.ftz {
-        half::flush(x, half_of(s.from))
-    } else {
-        x
-    }
+    if s.ftz { half::flush(x, half_of(s.from)) } else { x }
 }
 
 /// The operation of a name on f16, bf16 and pairs of them (the type is `from`).
@@ -49,66 +31,23 @@ pub fn half_function(op: &str) -> Option<Function> {
     }
     Some(match op {
         "add" => |a, b, c, s| {
-            pair(a, b, c, s, |a, b, _| {
-                half_done(
-                    half::add(half_in(a, s), half_in(b, s), half_of(s.from), RN),
-                    s,
-                )
-            })
+            pair(a, b, c, s, |a, b, _| half_done(half::add(half_in(a, s), half_in(b, s), half_of(s.from), RN), s))
         },
         "sub" => |a, b, c, s| {
-            pair(a, b, c, s, |a, b, _| {
-                half_done(
-                    half::sub(half_in(a, s), half_in(b, s), half_of(s.from), RN),
-                    s,
-                )
-            })
+            pair(a, b, c, s, |a, b, _| half_done(half::sub(half_in(a, s), half_in(b, s), half_of(s.from), RN), s))
         },
         "mul" => |a, b, c, s| {
-            pair(a, b, c, s, |a, b, _| {
-                half_done(
-                    half::mul(half_in(a, s), half_in(b, s), half_of(s.from), RN),
-                    s,
-                )
-            })
+            pair(a, b, c, s, |a, b, _| half_done(half::mul(half_in(a, s), half_in(b, s), half_of(s.from), RN), s))
         },
-        "fma" => |a, b, c, s| {
-            pair(a, b, c, s, |a, b, c| {
-                half::fma_rn(a, b, c, half_of(s.from), s.ftz, s.sat, s.relu)
-            })
-        },
+        "fma" => |a, b, c, s| pair(a, b, c, s, |a, b, c| half::fma_rn(a, b, c, half_of(s.from), s.ftz, s.sat, s.relu)),
         "min" => |a, b, c, s| {
-            pair(a, b, c, s, |a, b, _| {
-                half::min(
-                    half_in(a, s),
-                    half_in(b, s),
-                    half_of(s.from),
-                    s.nan,
-                    s.xorsign,
-                )
-            })
+            pair(a, b, c, s, |a, b, _| half::min(half_in(a, s), half_in(b, s), half_of(s.from), s.nan, s.xorsign))
         },
         "max" => |a, b, c, s| {
-            pair(a, b, c, s, |a, b, _| {
-                half::max(
-                    half_in(a, s),
-                    half_in(b, s),
-                    half_of(s.from),
-                    s.nan,
-                    s.xorsign,
-                )
-            })
+            pair(a, b, c, s, |a, b, _| half::max(half_in(a, s), half_in(b, s), half_of(s.from), s.nan, s.xorsign))
         },
-        "abs" => |a, b, c, s| {
-            pair(a, b, c, s, |a, _, _| {
-                half::abs(half_in(a, s), half_of(s.from))
-            })
-        },
-        "neg" => |a, b, c, s| {
-            pair(a, b, c, s, |a, _, _| {
-                half::neg(half_in(a, s), half_of(s.from))
-            })
-        },
+        "abs" => |a, b, c, s| pair(a, b, c, s, |a, _, _| half::abs(half_in(a, s), half_of(s.from))),
+        "neg" => |a, b, c, s| pair(a, b, c, s, |a, _, _| half::neg(half_in(a, s), half_of(s.from))),
         "ex2" => |a, b, c, s| pair(a, b, c, s, |a, _, _| via(a, s, libm::exp2)),
         "tanh" => |a, b, c, s| pair(a, b, c, s, |a, _, _| via(a, s, libm::tanh)),
         _ => return None,

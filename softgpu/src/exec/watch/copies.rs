@@ -25,18 +25,11 @@ pub fn copy_target<I: Isa>(cx: &mut Cx, i: &Inst, a: &mut [u64; 32], mask: u32, 
 }
 
 /// An asynchronous copy has written its destination, on behalf of a warp's threads and as of a clock.
-pub fn copy_landed(
-    cx: &mut Cx,
-    copy: &super::super::warp::AsyncCopy,
-    first_thread: u32,
-    clock: u32,
-) {
+pub fn copy_landed(cx: &mut Cx, copy: &super::super::warp::AsyncCopy, first_thread: u32, clock: u32) {
     let block = unsafe { &mut *cx.block };
     lanes(copy.mask, |l| {
         let (at, thread) = (copy.to[l], first_thread + l as u32);
-        block
-            .shadow
-            .copied(at, copy.size, clock, thread, copy.inst, false)
+        block.shadow.copied(at, copy.size, clock, thread, copy.inst, false)
     });
 }
 
@@ -44,22 +37,9 @@ pub fn copy_landed(
 pub fn copy_source(cx: &mut Cx, i: &Inst, address: u64, lane: u32, bytes: u32) {
     let message = format!("the asynchronous copy reads {bytes} bytes outside every allocation");
     if cx.launch().opts.mem {
-        report::at(
-            cx,
-            FindingKind::OutOfBounds,
-            i,
-            lane,
-            Spot {
-                address,
-                space: "global",
-                bytes,
-            },
-            &message,
-        );
+        report::at(cx, FindingKind::OutOfBounds, i, lane, Spot { address, space: "global", bytes }, &message);
     } else {
         let place = cx.whereabouts(i, lane);
-        cx.fault(Fault::IllegalAddress(format!(
-            "{place}: {message} ({address:#x})"
-        )));
+        cx.fault(Fault::IllegalAddress(format!("{place}: {message} ({address:#x})")));
     }
 }

@@ -74,11 +74,7 @@ unsafe impl Sync for GlobalRaces {}
 impl GlobalRaces {
     /// For a launch of that number; `orders` when the kernel has fences or releases.
     pub fn new(memory: &Memory, number: u64, on: bool, orders: bool) -> GlobalRaces {
-        let shadow = if on {
-            memory.access_shadow().cast()
-        } else {
-            std::ptr::null_mut()
-        };
+        let shadow = if on { memory.access_shadow().cast() } else { std::ptr::null_mut() };
         GlobalRaces {
             shadow,
             launch: number % LAUNCHES + 1,
@@ -121,8 +117,7 @@ pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: 
         return;
     }
     let arena = cx.arena;
-    let stamp =
-        races.launch << LAUNCH | (u64::from(block.sync.epoch) & EPOCHS) << EPOCH | u64::from(me);
+    let stamp = races.launch << LAUNCH | (u64::from(block.sync.epoch) & EPOCHS) << EPOCH | u64::from(me);
     let words = u64::from(size.div_ceil(4));
     let mut conflicts: Vec<(usize, u64, bool)> = Vec::new();
     let writes = kind != Kind::Load;
@@ -168,20 +163,14 @@ pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: 
         };
         for w in 0..words {
             let word = first / 4 + w;
-            let write = if writes {
-                swapped[l * 4 + w as usize]
-            } else {
-                races.cell(word, 0).load(Ordering::Relaxed)
-            };
+            let write = if writes { swapped[l * 4 + w as usize] } else { races.cell(word, 0).load(Ordering::Relaxed) };
             if write >> LAUNCH == races.launch
                 && (write as u32 != me && bytes_of(write) & bytes != 0 || write & MORE != 0)
             {
                 let all = std::iter::once(write).chain(races.writers.of(word, write & MORE != 0));
                 conflicts.extend(
-                    all.filter(|&m| {
-                        m as u32 != me && bytes_of(m) & bytes != 0 && !(strong && m & FLAG != 0)
-                    })
-                    .map(|m| (l, m, true)),
+                    all.filter(|&m| m as u32 != me && bytes_of(m) & bytes != 0 && !(strong && m & FLAG != 0))
+                        .map(|m| (l, m, true)),
                 );
             }
             if writes && !strong {
@@ -192,10 +181,8 @@ pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: 
                 {
                     if read & FLAG != 0 && races.exact {
                         let all = races.readers.of(word, true);
-                        conflicts.extend(
-                            all.filter(|&m| m as u32 != me && bytes_of(m) & bytes != 0)
-                                .map(|m| (l, m, false)),
-                        );
+                        conflicts
+                            .extend(all.filter(|&m| m as u32 != me && bytes_of(m) & bytes != 0).map(|m| (l, m, false)));
                     } else {
                         conflicts.push((l, read, false));
                     }
@@ -204,11 +191,7 @@ pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: 
         }
     });
     for (l, old, written) in conflicts {
-        let spot = Spot {
-            address: a[l],
-            space: "global",
-            bytes: size,
-        };
+        let spot = Spot { address: a[l], space: "global", bytes: size };
         judge(cx, i, l as u32, spot, kind, old, written);
     }
 }

@@ -37,13 +37,7 @@ pub(super) unsafe fn mark_written(mask: u32, size: u32, at: impl Fn(usize) -> *m
 
 /// The lanes that use a byte which nothing has written; `at` is the shadow of a lane's bytes.
 #[inline(always)]
-pub(super) unsafe fn unwritten(
-    cx: &Cx,
-    i: &Inst,
-    mask: u32,
-    size: u32,
-    at: impl Fn(usize) -> *mut u8,
-) -> u32 {
+pub(super) unsafe fn unwritten(cx: &Cx, i: &Inst, mask: u32, size: u32, at: impl Fn(usize) -> *mut u8) -> u32 {
     let mut missing = 0u32;
     unsafe {
         match size {
@@ -67,9 +61,7 @@ pub(super) unsafe fn unwritten(
     if missing == 0 {
         return 0;
     }
-    of_used_bytes(used_bytes(cx, i), missing, size, |l, b| unsafe {
-        at(l).add(b).read()
-    })
+    of_used_bytes(used_bytes(cx, i), missing, size, |l, b| unsafe { at(l).add(b).read() })
 }
 
 /// Of the lanes whose load touches unwritten bytes, those that use such a byte: the compiler may load a
@@ -140,11 +132,7 @@ pub(super) fn report_uninitialised(
     message: &str,
 ) {
     lanes(missing, |l| {
-        let spot = Spot {
-            address: a[l],
-            space,
-            bytes: size,
-        };
+        let spot = Spot { address: a[l], space, bytes: size };
         report::at(cx, FindingKind::Uninitialised, i, l as u32, spot, message);
     });
 }

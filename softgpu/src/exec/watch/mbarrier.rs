@@ -18,12 +18,7 @@ pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, kind: Kind) -> u3
 /// Lanes of the current warp arrive.
 pub fn arrival(cx: &mut Cx, lanes: u32) -> Arrival {
     let (number, clock) = (cx.warp().number, cx.warp().clock);
-    Arrival {
-        warp: number,
-        lanes,
-        clock,
-        known: cx.block().shadow.view(number as usize, clock),
-    }
+    Arrival { warp: number, lanes, clock, known: cx.block().shadow.view(number as usize, clock) }
 }
 
 /// Lanes of the current warp have waited for a phase in which these arrived.
@@ -34,9 +29,7 @@ pub fn waited(cx: &mut Cx, arrivals: &[Arrival], lanes: u32) {
             cx.block().shadow.learn(me as usize, &a.known);
         }
         if a.warp != me {
-            cx.block()
-                .shadow
-                .learn_one(me as usize, a.warp as usize, a.clock);
+            cx.block().shadow.learn_one(me as usize, a.warp as usize, a.clock);
             continue;
         }
         // lanes of this warp: the arrivers are before the waiters

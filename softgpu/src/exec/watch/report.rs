@@ -16,18 +16,7 @@ pub struct Spot {
 /// Reports a mistake that has no address.
 #[cold]
 pub fn report(cx: &mut Cx, kind: FindingKind, inst: &Inst, lane: u32, message: &str) {
-    at(
-        cx,
-        kind,
-        inst,
-        lane,
-        Spot {
-            address: 0,
-            space: "",
-            bytes: 0,
-        },
-        message,
-    );
+    at(cx, kind, inst, lane, Spot { address: 0, space: "", bytes: 0 }, message);
 }
 
 /// Reports a mistake. The same kind at the same place is one finding with a count; it shows the
@@ -42,21 +31,13 @@ pub fn at(cx: &mut Cx, kind: FindingKind, inst: &Inst, lane: u32, spot: Spot, me
     let order = |b: [u32; 3], t: [u32; 3]| [b[2], b[1], b[0], t[2], t[1], t[0]];
     let describe = || match spot.space {
         "global" | "generic" => launch.memory.describe(spot.address),
-        "shared" => format!(
-            "offset {} of {} bytes of shared memory",
-            spot.address, launch.shared_bytes
-        ),
+        "shared" => format!("offset {} of {} bytes of shared memory", spot.address, launch.shared_bytes),
         "local" => format!("offset {} of local memory", spot.address),
         _ => String::new(),
     };
     let same = |f: &&mut Finding| {
         // an unrolled loop repeats a source line many times
-        f.kind == kind
-            && if source.is_some() {
-                f.source == source
-            } else {
-                f.ptx_line == ptx_line
-            }
+        f.kind == kind && if source.is_some() { f.source == source } else { f.ptx_line == ptx_line }
     };
     if let Some(f) = findings.list.iter_mut().find(same) {
         f.count += 1;

@@ -41,11 +41,7 @@ fn initialised(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind:
     if missing != 0 {
         // words that a copy is about to write are another mistake, and reported as that
         let writes = unsafe { &(*cx.block).shadow.writes };
-        let pending = |l: usize| {
-            writes
-                .get(a[l] as usize / 4)
-                .is_some_and(|w| w & PENDING != 0)
-        };
+        let pending = |l: usize| writes.get(a[l] as usize / 4).is_some_and(|w| w & PENDING != 0);
         let missing = (0..32).fold(0u32, |m, l| m | (missing & u32::from(!pending(l)) << l));
         let message = "the thread reads shared memory that no thread of the block has written";
         report_uninitialised(cx, i, a, missing, size, "shared", message);
@@ -62,11 +58,8 @@ struct Meeting {
 
 #[inline(never)]
 fn hazards(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind) {
-    let meetings = if kind == Kind::Load {
-        read_words(cx, i, a, mask, size)
-    } else {
-        write_words(cx, i, a, mask, size, kind)
-    };
+    let meetings =
+        if kind == Kind::Load { read_words(cx, i, a, mask, size) } else { write_words(cx, i, a, mask, size, kind) };
     for m in meetings {
         judge(cx, i, &m, size, kind);
     }

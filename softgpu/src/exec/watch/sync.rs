@@ -22,13 +22,7 @@ pub fn divergent_barrier(cx: &mut Cx, split: &Split) {
         split.mask.count_ones(),
         away.count_ones()
     );
-    report(
-        cx,
-        FindingKind::DivergentBarrier,
-        inst,
-        split.mask.trailing_zeros(),
-        &message,
-    );
+    report(cx, FindingKind::DivergentBarrier, inst, split.mask.trailing_zeros(), &message);
 }
 
 /// Lanes wait at a `*.sync` for members that don't come.
@@ -52,13 +46,7 @@ pub fn missing_participant(cx: &mut Cx, waiting: &Waiting) {
 pub fn not_a_member(cx: &mut Cx, i: &Inst, lanes: u32, named: u32) {
     if cx.launch().opts.sync {
         let message = format!("the lane is not in its own member mask {named:#010x}");
-        report(
-            cx,
-            FindingKind::MissingParticipant,
-            i,
-            lanes.trailing_zeros(),
-            &message,
-        );
+        report(cx, FindingKind::MissingParticipant, i, lanes.trailing_zeros(), &message);
     }
 }
 
@@ -66,13 +54,7 @@ pub fn not_a_member(cx: &mut Cx, i: &Inst, lanes: u32, named: u32) {
 pub fn shuffle_from_nobody(cx: &mut Cx, i: &Inst, lanes: u32) {
     if cx.launch().opts.sync {
         let message = "the shuffle reads the register of a lane that doesn't take part (exited, inactive or not named): the value is undefined";
-        report(
-            cx,
-            FindingKind::MissingParticipant,
-            i,
-            lanes.trailing_zeros(),
-            message,
-        );
+        report(cx, FindingKind::MissingParticipant, i, lanes.trailing_zeros(), message);
     }
 }
 
@@ -162,32 +144,19 @@ pub(super) fn mixed_places(cx: &mut Cx, number: u32, b: &Barrier, alive: u32) {
         let inst = inst_at(cx, pc);
         if inst.flags & ALIGNED != 0 {
             cx.warp = &mut block.warps[warp as usize];
-            let message =
-                "threads of one warp wait at different barrier instructions in divergent code";
-            report(
-                cx,
-                FindingKind::DivergentBarrier,
-                inst,
-                mask.trailing_zeros(),
-                message,
-            );
+            let message = "threads of one warp wait at different barrier instructions in divergent code";
+            report(cx, FindingKind::DivergentBarrier, inst, mask.trailing_zeros(), message);
         }
     }
     if b.expected == 0 && alive < block.threads {
         let inst = inst_at(cx, b.inst);
         let gone = block.threads - alive;
-        let holder = block
-            .warps
-            .iter()
-            .position(|w| w.at_barrier.iter().any(|(n, _)| *n == number));
+        let holder = block.warps.iter().position(|w| w.at_barrier.iter().any(|(n, _)| *n == number));
         let Some(holder) = holder else { return };
         let lane = block.warps[holder].at_barrier[0].1.mask.trailing_zeros();
         let before = cx.warp;
         cx.warp = &mut block.warps[holder];
-        let message = format!(
-            "{gone} of the block's {} threads have exited without this barrier",
-            block.threads
-        );
+        let message = format!("{gone} of the block's {} threads have exited without this barrier", block.threads);
         report(cx, FindingKind::DivergentBarrier, inst, lane, &message);
         cx.warp = before;
     }
@@ -195,32 +164,15 @@ pub(super) fn mixed_places(cx: &mut Cx, number: u32, b: &Barrier, alive: u32) {
 
 /// Every warp waits and no barrier can complete.
 pub fn barrier_stuck(cx: &mut Cx, block: &mut Block) {
-    let open: Vec<(usize, Barrier)> = block
-        .barriers
-        .iter()
-        .cloned()
-        .enumerate()
-        .filter(|(_, b)| b.open)
-        .collect();
+    let open: Vec<(usize, Barrier)> = block.barriers.iter().cloned().enumerate().filter(|(_, b)| b.open).collect();
     let Some((number, b)) = open.first() else {
         return;
     };
-    let holder = block
-        .warps
-        .iter()
-        .position(|w| !w.at_barrier.is_empty())
-        .unwrap_or(0);
+    let holder = block.warps.iter().position(|w| !w.at_barrier.is_empty()).unwrap_or(0);
     super::super::block::enter(cx, block, holder);
     let inst = inst_at(cx, b.inst);
-    let lane = block.warps[holder]
-        .at_barrier
-        .first()
-        .map_or(0, |(_, s)| s.mask.trailing_zeros());
-    let wanted = if b.expected == 0 {
-        block.alive()
-    } else {
-        b.expected
-    };
+    let lane = block.warps[holder].at_barrier.first().map_or(0, |(_, s)| s.mask.trailing_zeros());
+    let wanted = if b.expected == 0 { block.alive() } else { b.expected };
     let message = format!(
         "the block hangs: barrier {number} has {} of {wanted} threads, and {} barriers wait for each other",
         b.arrived,

@@ -37,14 +37,7 @@ unsafe impl Send for Watcher {}
 impl Watcher {
     pub fn new(launch: &Launch<'_>) -> Watcher {
         Watcher {
-            executed: vec![
-                (0, 0);
-                if launch.count {
-                    launch.program.code.len()
-                } else {
-                    0
-                }
-            ],
+            executed: vec![(0, 0); if launch.count { launch.program.code.len() } else { 0 }],
             written: launch.memory.written_shadow(),
             global_loads: Traffic::default(),
             global_stores: Traffic::default(),
@@ -79,10 +72,7 @@ impl Watcher {
 
     fn touch(&mut self, from: u64, to: u64) {
         for at in from..to {
-            let page = self
-                .touched
-                .entry(at / PAGE)
-                .or_insert_with(|| Box::new([0; 64]));
+            let page = self.touched.entry(at / PAGE).or_insert_with(|| Box::new([0; 64]));
             page[(at % PAGE / 64) as usize] |= 1 << (at % 64);
         }
     }
@@ -256,11 +246,7 @@ pub fn counters(
             }
         }
     }
-    c.unique_global_bytes = touched
-        .values()
-        .flat_map(|p| p.iter())
-        .map(|w| u64::from(w.count_ones()))
-        .sum();
+    c.unique_global_bytes = touched.values().flat_map(|p| p.iter()).map(|w| u64::from(w.count_ones())).sum();
     c.occupancy = occupancy(&c, threads as u32, profile);
     c
 }

@@ -45,20 +45,10 @@ struct Tile {
 ///
 /// # Panics
 /// If a slice has fewer rows than the operation needs.
-pub fn execute(
-    op: &Operation,
-    a: &[[u32; 32]],
-    b: &[[u32; 32]],
-    c: &[[u32; 32]],
-    d: &mut [[u32; 32]],
-) -> bool {
+pub fn execute(op: &Operation, a: &[[u32; 32]], b: &[[u32; 32]], c: &[[u32; 32]], d: &mut [[u32; 32]]) -> bool {
     #[cfg(target_arch = "x86_64")]
     if handles(op) && avx512::available() {
-        let (a, b, c) = (
-            &a[..op.a_registers()],
-            &b[..op.b_registers()],
-            &c[..op.c_registers()],
-        );
+        let (a, b, c) = (&a[..op.a_registers()], &b[..op.b_registers()], &c[..op.c_registers()]);
         let d = &mut d[..op.c_registers()];
         // SAFETY: the features were just found.
         let outside = unsafe { avx512::run(op, a, b, c, d) };
@@ -82,11 +72,7 @@ pub fn execute_portable(
     if !handles(op) {
         return false;
     }
-    let (a, b, c) = (
-        &a[..op.a_registers()],
-        &b[..op.b_registers()],
-        &c[..op.c_registers()],
-    );
+    let (a, b, c) = (&a[..op.a_registers()], &b[..op.b_registers()], &c[..op.c_registers()]);
     let d = &mut d[..op.c_registers()];
     #[cfg(target_arch = "x86_64")]
     if std::is_x86_feature_detected!("avx2") {
@@ -104,13 +90,7 @@ fn handles(op: &Operation) -> bool {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn run_avx2(
-    op: &Operation,
-    a: &[[u32; 32]],
-    b: &[[u32; 32]],
-    c: &[[u32; 32]],
-    d: &mut [[u32; 32]],
-) {
+fn run_avx2(op: &Operation, a: &[[u32; 32]], b: &[[u32; 32]], c: &[[u32; 32]], d: &mut [[u32; 32]]) {
     run(op, a, b, c, d);
 }
 
@@ -188,12 +168,7 @@ fn redo_marked(
     for (column, mask) in outside.iter().enumerate() {
         for row in (0..ROWS).filter(|row| mask >> row & 1 != 0) {
             let (r, lane) = (column % 2 + row / 8 * 2, row % 8 * 4 + column / 2);
-            let value = model::element(
-                op,
-                |k| left[row * op.k + k],
-                |k| right[k * op.n + column],
-                c[r][lane] as u64,
-            );
+            let value = model::element(op, |k| left[row * op.k + k], |k| right[k * op.n + column], c[r][lane] as u64);
             d[r][lane] = value as u32;
         }
     }
@@ -222,19 +197,11 @@ fn parts(value: f32, exponent: i32, special: bool) -> (f32, i32) {
     let outside = special | (exponent > LARGEST_FACTOR);
     let zero = value == 0.0;
     let exponent = if zero { ZERO } else { exponent };
-    (
-        if outside { 0.0 } else { value },
-        if outside { OUTSIDE } else { exponent },
-    )
+    (if outside { 0.0 } else { value }, if outside { OUTSIDE } else { exponent })
 }
 
 #[inline(always)]
-fn unpack_pairs(
-    tile: &mut Tile,
-    a: &[[u32; 32]],
-    b: &[[u32; 32]],
-    parts: impl Fn(u32) -> (f32, i32),
-) {
+fn unpack_pairs(tile: &mut Tile, a: &[[u32; 32]], b: &[[u32; 32]], parts: impl Fn(u32) -> (f32, i32)) {
     for (r, register) in a.iter().enumerate() {
         for half in 0..2 {
             let mut values = [0.0; 32];
@@ -314,11 +281,7 @@ fn step<const LENGTH: usize, const F: i32>(
     for row in 0..ROWS {
         let bits = sum[row];
         let field = (bits >> 23 & 255) as i32;
-        let exponent = if bits << 1 == 0 {
-            ZERO
-        } else {
-            field.max(1) - 127
-        };
+        let exponent = if bits << 1 == 0 { ZERO } else { field.max(1) - 127 };
         let special = field > LARGEST + 127;
         largest[row] = if special { OUTSIDE } else { exponent };
         c[row] = if special { 0 } else { bits };

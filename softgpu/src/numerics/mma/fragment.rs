@@ -14,11 +14,7 @@ fn per(element: Element) -> usize {
 }
 
 fn part(register: u64, j: usize, bits: usize) -> u64 {
-    if bits == 64 {
-        register
-    } else {
-        (register >> (j * bits)) & ((1 << bits) - 1)
-    }
+    if bits == 64 { register } else { (register >> (j * bits)) & ((1 << bits) - 1) }
 }
 
 /// A as a row-major m x k matrix of patterns, from `register(index, lane)`.
@@ -60,11 +56,7 @@ fn for_each_c(op: &Operation, mut f: impl FnMut(usize, usize, usize, usize)) {
     for lane in 0..32 {
         for i in 0..op.m * op.n / 32 {
             let (row, column) = (lane / 4 + 8 * (i / 2), lane % 4 * 2 + i % 2);
-            let (register, shift) = if packed {
-                (i / 2, 16 * (i % 2))
-            } else {
-                (i, 0)
-            };
+            let (register, shift) = if packed { (i / 2, 16 * (i % 2)) } else { (i, 0) };
             f(register, lane, shift, row * op.n + column);
         }
     }

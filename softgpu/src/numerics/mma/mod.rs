@@ -113,9 +113,7 @@ impl Operation {
         use Accumulator as C;
         use Architecture::*;
         use Element as E;
-        let Operation {
-            m, n, k, a, b, c, ..
-        } = self;
+        let Operation { m, n, k, a, b, c, .. } = self;
         let same = a == b || a.is_integer() && b.is_integer();
         let offered: (bool, &[Architecture]) = match (a, c, (m, n, k)) {
             (E::F16, C::F16 | C::F32, (16, 8, 8)) => (true, &[Turing, Ampere, Ada, Hopper]),
@@ -155,11 +153,7 @@ impl Operation {
     /// Registers of C (and of D) each lane holds (64-bit ones for f64).
     pub fn c_registers(self) -> usize {
         let count = self.m * self.n / 32;
-        if self.c == Accumulator::F16 {
-            count / 2
-        } else {
-            count
-        }
+        if self.c == Accumulator::F16 { count / 2 } else { count }
     }
     /// Multiply-adds of the whole tile.
     pub fn multiply_adds(self) -> usize {
@@ -168,8 +162,7 @@ impl Operation {
 
     /// The operation as one word, for an interpreter's tables; see [`Operation::decode`].
     pub fn encode(self) -> u32 {
-        let place =
-            |list: &[Element], of: Element| list.iter().position(|&e| e == of).unwrap_or(0) as u32;
+        let place = |list: &[Element], of: Element| list.iter().position(|&e| e == of).unwrap_or(0) as u32;
         self.m as u32
             | (self.n as u32) << 5
             | (self.k as u32) << 10
@@ -190,60 +183,31 @@ impl Operation {
             k: field(10, 6),
             a: ELEMENTS[field(16, 3)],
             b: ELEMENTS[field(19, 3)],
-            c: [
-                Accumulator::F16,
-                Accumulator::F32,
-                Accumulator::F64,
-                Accumulator::S32,
-            ][field(22, 2)],
+            c: [Accumulator::F16, Accumulator::F32, Accumulator::F64, Accumulator::S32][field(22, 2)],
             saturate: field(24, 1) != 0,
-            architecture: [
-                Architecture::Turing,
-                Architecture::Ampere,
-                Architecture::Ada,
-                Architecture::Hopper,
-            ][field(25, 2)],
+            architecture: [Architecture::Turing, Architecture::Ampere, Architecture::Ada, Architecture::Hopper]
+                [field(25, 2)],
         }
     }
 }
 
 /// The element types in the order of their codes; the last two are never encoded.
-const ELEMENTS: [Element; 8] = [
-    Element::F16,
-    Element::Bf16,
-    Element::Tf32,
-    Element::F64,
-    Element::S8,
-    Element::U8,
-    Element::F16,
-    Element::F16,
-];
+const ELEMENTS: [Element; 8] =
+    [Element::F16, Element::Bf16, Element::Tf32, Element::F64, Element::S8, Element::U8, Element::F16, Element::F16];
 
 /// Runs an operation with 32-bit registers: `a`, `b`, `c` hold [`Operation::a_registers`] ...
 /// rows of 32 lanes, `d` receives [`Operation::c_registers`].
 ///
 /// # Panics
 /// If a slice has fewer rows than the operation needs, or the operation is an f64 one.
-pub fn execute(
-    operation: &Operation,
-    a: &[[u32; 32]],
-    b: &[[u32; 32]],
-    c: &[[u32; 32]],
-    d: &mut [[u32; 32]],
-) {
+pub fn execute(operation: &Operation, a: &[[u32; 32]], b: &[[u32; 32]], c: &[[u32; 32]], d: &mut [[u32; 32]]) {
     if !fast::execute(operation, a, b, c, d) {
         execute_slow(operation, a, b, c, d);
     }
 }
 
 /// [`execute`] element by element through [`model`]: the yardstick of the fast path.
-pub fn execute_slow(
-    operation: &Operation,
-    a: &[[u32; 32]],
-    b: &[[u32; 32]],
-    c: &[[u32; 32]],
-    d: &mut [[u32; 32]],
-) {
+pub fn execute_slow(operation: &Operation, a: &[[u32; 32]], b: &[[u32; 32]], c: &[[u32; 32]], d: &mut [[u32; 32]]) {
     let tile_a = fragment::gather_a(operation, |r, lane| a[r][lane] as u64);
     let tile_b = fragment::gather_b(operation, |r, lane| b[r][lane] as u64);
     let tile_c = fragment::gather_c(operation, |r, lane| c[r][lane] as u64);
@@ -260,13 +224,7 @@ pub fn execute_slow(
 ///
 /// # Panics
 /// If a slice has fewer rows than the operation needs.
-pub fn execute_f64(
-    operation: &Operation,
-    a: &[[u64; 32]],
-    b: &[[u64; 32]],
-    c: &[[u64; 32]],
-    d: &mut [[u64; 32]],
-) {
+pub fn execute_f64(operation: &Operation, a: &[[u64; 32]], b: &[[u64; 32]], c: &[[u64; 32]], d: &mut [[u64; 32]]) {
     let tile_a = fragment::gather_a(operation, |r, lane| a[r][lane]);
     let tile_b = fragment::gather_b(operation, |r, lane| b[r][lane]);
     let tile_c = fragment::gather_c(operation, |r, lane| c[r][lane]);

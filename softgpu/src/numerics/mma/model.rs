@@ -54,12 +54,7 @@ pub fn multiply(op: &Operation, a: &[u64], b: &[u64], c: &[u64]) -> Vec<u64> {
 }
 
 /// One element: `c + sum over k of left(k) * right(k)`.
-pub fn element(
-    op: &Operation,
-    left: impl Fn(usize) -> u64,
-    right: impl Fn(usize) -> u64,
-    c: u64,
-) -> u64 {
+pub fn element(op: &Operation, left: impl Fn(usize) -> u64, right: impl Fn(usize) -> u64, c: u64) -> u64 {
     match op.c {
         Accumulator::S32 => integer(op, left, right, c),
         Accumulator::F64 => (0..op.k)
@@ -81,24 +76,13 @@ pub fn element(
     }
 }
 
-fn integer(
-    op: &Operation,
-    left: impl Fn(usize) -> u64,
-    right: impl Fn(usize) -> u64,
-    c: u64,
-) -> u64 {
+fn integer(op: &Operation, left: impl Fn(usize) -> u64, right: impl Fn(usize) -> u64, c: u64) -> u64 {
     let value = |bits: u64, element| match element {
         Element::S8 => bits as u8 as i8 as i64,
         _ => bits as u8 as i64,
     };
-    let sum = (0..op.k).fold(c as u32 as i32 as i64, |sum, k| {
-        sum + value(left(k), op.a) * value(right(k), op.b)
-    });
-    let sum = if op.saturate {
-        sum.clamp(i32::MIN as i64, i32::MAX as i64)
-    } else {
-        sum
-    };
+    let sum = (0..op.k).fold(c as u32 as i32 as i64, |sum, k| sum + value(left(k), op.a) * value(right(k), op.b));
+    let sum = if op.saturate { sum.clamp(i32::MIN as i64, i32::MAX as i64) } else { sum };
     sum as u32 as u64
 }
 
@@ -106,23 +90,14 @@ fn integer(
 enum Term {
     Nan,
     Infinity(bool),
-    Finite {
-        significand: i64,
-        exponent: i32,
-        fraction_bits: i32,
-    },
+    Finite { significand: i64, exponent: i32, fraction_bits: i32 },
 }
 
 fn term(bits: u64, format: Format) -> Term {
     match soft::unpack(bits, format) {
         Value::Nan(_) => Term::Nan,
         Value::Infinity { negative } => Term::Infinity(negative),
-        Value::Finite(Exact {
-            negative,
-            magnitude,
-            exponent,
-            ..
-        }) => {
+        Value::Finite(Exact { negative, magnitude, exponent, .. }) => {
             let magnitude = magnitude as i64;
             Term::Finite {
                 significand: if negative { -magnitude } else { magnitude },
@@ -152,36 +127,16 @@ fn product(a: Term, b: Term) -> Term {
             s => Term::Infinity(x != (s < 0)),
         },
         (
-            Term::Finite {
-                significand: x,
-                exponent: e,
-                fraction_bits: f,
-            },
-            Term::Finite {
-                significand: y,
-                exponent: g,
-                fraction_bits: h,
-            },
-        ) => Term::Finite {
-            significand: x * y,
-            exponent: e + g,
-            fraction_bits: f + h,
-        },
+            Term::Finite { significand: x, exponent: e, fraction_bits: f },
+            Term::Finite { significand: y, exponent: g, fraction_bits: h },
+        ) => Term::Finite { significand: x * y, exponent: e + g, fraction_bits: f + h },
     }
 }
 
-fn step(
-    op: &Operation,
-    parameters: &Parameters,
-    pairs: impl Iterator<Item = (u64, u64)>,
-    c: u64,
-) -> u64 {
+fn step(op: &Operation, parameters: &Parameters, pairs: impl Iterator<Item = (u64, u64)>, c: u64) -> u64 {
     let format = if op.c == Accumulator::F16 { F16 } else { F32 };
     let accumulator = term(c, format);
-    let terms: Vec<Term> = pairs
-        .map(|(x, y)| product(factor(x, op.a), factor(y, op.b)))
-        .chain([accumulator])
-        .collect();
+    let terms: Vec<Term> = pairs.map(|(x, y)| product(factor(x, op.a), factor(y, op.b))).chain([accumulator]).collect();
 
     let (mut nan, mut plus, mut minus) = (false, false, false);
     let mut largest = i32::MIN;
@@ -205,12 +160,7 @@ fn step(
 
     let mut sum = 0i128;
     for t in &terms {
-        if let Term::Finite {
-            significand,
-            exponent,
-            fraction_bits,
-        } = *t
-        {
+        if let Term::Finite { significand, exponent, fraction_bits } = *t {
             let shift = exponent - largest + parameters.fraction - fraction_bits;
             let magnitude = (significand.unsigned_abs() as i128) << 32;
             let cut = if shift < -90 {

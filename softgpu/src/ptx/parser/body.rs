@@ -40,9 +40,7 @@ impl<'a> Parser<'a> {
                 }
                 Ok(())
             }
-            Token::Dot(word) => self.error(format!(
-                "the directive '.{word}' is not known in a function"
-            )),
+            Token::Dot(word) => self.error(format!("the directive '.{word}' is not known in a function")),
             Token::Word(name) if self.peek_at(1) == Token::Mark(':') => {
                 self.next();
                 self.next();
@@ -243,9 +241,7 @@ impl<'a> Parser<'a> {
             };
             return match full {
                 Some(full) => Ok(Operand::Special(full)),
-                None => self.error(format!(
-                    "{name} is neither a declared nor a special register"
-                )),
+                None => self.error(format!("{name} is neither a declared nor a special register")),
             };
         }
         if name == "WARP_SZ" {

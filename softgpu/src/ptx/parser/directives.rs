@@ -38,17 +38,12 @@ impl<'a> Parser<'a> {
 
     pub(super) fn loc(&mut self) -> Result<(), SyntaxError> {
         self.next();
-        let place = Place {
-            file: self.small()?,
-            line: self.small()?,
-        };
+        let place = Place { file: self.small()?, line: self.small()? };
         self.integer()?;
         if self.take(',') {
             let keyword = self.word()?;
             if keyword != "function_name" {
-                return self.error(format!(
-                    "'function_name' expected in .loc, found '{keyword}'"
-                ));
+                return self.error(format!("'function_name' expected in .loc, found '{keyword}'"));
             }
             self.word()?;
             if self.take('+') {

@@ -5,11 +5,7 @@ use super::*;
 impl<'a> Parser<'a> {
     pub(super) fn function(&mut self) -> Result<(), SyntaxError> {
         let is_entry = self.next() == Token::Dot("entry");
-        self.function = Function {
-            is_entry,
-            line: self.line(),
-            ..Function::default()
-        };
+        self.function = Function { is_entry, line: self.line(), ..Function::default() };
         self.scopes = Scopes::default();
         self.scopes.open();
         if !is_entry && self.is('(') {
@@ -36,8 +32,7 @@ impl<'a> Parser<'a> {
                 }
                 Token::Dot("pragma") => self.pragma()?,
                 Token::Dot(word) => {
-                    return self
-                        .error(format!("the function directive '.{word}' is not supported"));
+                    return self.error(format!("the function directive '.{word}' is not supported"));
                 }
                 _ => break,
             }
@@ -47,9 +42,7 @@ impl<'a> Parser<'a> {
             self.body()?;
         }
         self.function.scopes = std::mem::take(&mut self.scopes.parents);
-        self.module
-            .functions
-            .push(std::mem::take(&mut self.function));
+        self.module.functions.push(std::mem::take(&mut self.function));
         Ok(())
     }
 

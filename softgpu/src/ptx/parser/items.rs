@@ -15,10 +15,7 @@ impl<'a> Parser<'a> {
 
     fn item(&mut self) -> Result<(), SyntaxError> {
         let Token::Dot(word) = self.peek() else {
-            return self.error(format!(
-                "a directive expected, found {}",
-                shown(self.peek())
-            ));
+            return self.error(format!("a directive expected, found {}", shown(self.peek())));
         };
         match word {
             "version" => {
@@ -71,9 +68,7 @@ impl<'a> Parser<'a> {
             "entry" | "func" => self.function()?,
             "global" | "const" | "shared" | "local" => self.module_variable(false)?,
             _ => {
-                return self.error(format!(
-                    "the directive '.{word}' is not known at module level"
-                ));
+                return self.error(format!("the directive '.{word}' is not known at module level"));
             }
         }
         Ok(())

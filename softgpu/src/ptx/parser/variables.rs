@@ -48,8 +48,7 @@ impl<'a> Parser<'a> {
                     self.expect('(')?;
                     let what = self.next();
                     if what != Token::Dot("managed") {
-                        return self
-                            .error(format!("the attribute {} is not supported", shown(what)));
+                        return self.error(format!("the attribute {} is not supported", shown(what)));
                     }
                     self.expect(')')?;
                     managed = true;
@@ -65,8 +64,7 @@ impl<'a> Parser<'a> {
                     let natural = ty.bytes() * vector;
                     let align = align.unwrap_or(natural);
                     if !align.is_power_of_two() {
-                        return self
-                            .error(format!("an alignment of {align} is not a power of two"));
+                        return self.error(format!("an alignment of {align} is not a power of two"));
                     }
                     return Ok(Variable {
                         name: "",
@@ -145,21 +143,11 @@ impl<'a> Parser<'a> {
                 self.expect('(')?;
                 let symbol = self.word()?;
                 self.expect(')')?;
-                Init::Address {
-                    symbol,
-                    offset: self.offset()?,
-                    generic: true,
-                    mask: None,
-                }
+                Init::Address { symbol, offset: self.offset()?, generic: true, mask: None }
             }
             Token::Word(symbol) => {
                 self.next();
-                Init::Address {
-                    symbol,
-                    offset: self.offset()?,
-                    generic: false,
-                    mask: None,
-                }
+                Init::Address { symbol, offset: self.offset()?, generic: false, mask: None }
             }
             Token::Integer(mask) if self.peek_at(1) == Token::Mark('(') => {
                 self.next();
@@ -175,12 +163,7 @@ impl<'a> Parser<'a> {
                 }
                 let offset = self.offset()?;
                 self.expect(')')?;
-                Init::Address {
-                    symbol,
-                    offset,
-                    generic,
-                    mask: Some(mask),
-                }
+                Init::Address { symbol, offset, generic, mask: Some(mask) }
             }
             _ => Init::Integer(self.signed()?),
         };

@@ -18,12 +18,8 @@ impl<'a> Decoder<'a> {
         }
         use Type::*;
         let run: Handler = match (i.op, ty, sat) {
-            ("min", S32, false) if relu => {
-                alu2(|a: u32, b: u32| (a as i32).min(b as i32).max(0) as u32)
-            }
-            ("max", S32, false) if relu => {
-                alu2(|a: u32, b: u32| (a as i32).max(b as i32).max(0) as u32)
-            }
+            ("min", S32, false) if relu => alu2(|a: u32, b: u32| (a as i32).min(b as i32).max(0) as u32),
+            ("max", S32, false) if relu => alu2(|a: u32, b: u32| (a as i32).max(b as i32).max(0) as u32),
             _ if relu => return Err(Refusal::new("'.relu' needs .s32 and min or max")),
             ("add", S32, true) => alu2(|a: u32, b: u32| (a as i32).saturating_add(b as i32) as u32),
             ("sub", S32, true) => alu2(|a: u32, b: u32| (a as i32).saturating_sub(b as i32) as u32),
@@ -39,17 +35,13 @@ impl<'a> Decoder<'a> {
             ("div", U64, _) => alu2(|a: u64, b: u64| a.checked_div(b).unwrap_or(!0)),
             ("div", S64, _) => alu2(bits::div_s64),
             ("div", U16, _) => alu2(|a: u32, b: u32| a.checked_div(b).unwrap_or(0xffff)),
-            ("div", S16, _) => {
-                alu2(|a: u32, b: u32| bits::div_s32(bits::sext16(a), bits::sext16(b)) & 0xffff)
-            }
+            ("div", S16, _) => alu2(|a: u32, b: u32| bits::div_s32(bits::sext16(a), bits::sext16(b)) & 0xffff),
             ("rem", U32, _) => alu2(|a: u32, b: u32| a.checked_rem(b).unwrap_or(!0)),
             ("rem", S32, _) => alu2(bits::rem_s32),
             ("rem", U64, _) => alu2(|a: u64, b: u64| a.checked_rem(b).unwrap_or(!0)),
             ("rem", S64, _) => alu2(bits::rem_s64),
             ("rem", U16, _) => alu2(|a: u32, b: u32| a.checked_rem(b).unwrap_or(0xffff)),
-            ("rem", S16, _) => {
-                alu2(|a: u32, b: u32| bits::rem_s32(bits::sext16(a), bits::sext16(b)) & 0xffff)
-            }
+            ("rem", S16, _) => alu2(|a: u32, b: u32| bits::rem_s32(bits::sext16(a), bits::sext16(b)) & 0xffff),
             ("min", U32 | U16, _) => alu2(|a: u32, b: u32| a.min(b)),
             ("min", S32, _) => alu2(|a: u32, b: u32| (a as i32).min(b as i32) as u32),
             ("min", S16, _) => alu2(|a: u32, b: u32| (a as i16).min(b as i16) as u16 as u32),
@@ -99,15 +91,11 @@ impl<'a> Decoder<'a> {
             ("clz", B64) => alu1(|a: u64| a.leading_zeros()),
             ("brev", B32) => alu1(|a: u32| a.reverse_bits()),
             ("brev", B64) => alu1(|a: u64| a.reverse_bits()),
-            ("bfind", U32) if shift_amount => {
-                alu1(|a: u32| if a == 0 { !0 } else { a.leading_zeros() })
-            }
+            ("bfind", U32) if shift_amount => alu1(|a: u32| if a == 0 { !0 } else { a.leading_zeros() }),
             ("bfind", U32) => alu1(|a: u32| 31u32.wrapping_sub(a.leading_zeros())),
             ("bfind", S32) if shift_amount => alu1(|a: u32| bits::find_s32(a, true)),
             ("bfind", S32) => alu1(|a: u32| bits::find_s32(a, false)),
-            ("bfind", U64) if shift_amount => {
-                alu1(|a: u64| if a == 0 { !0 } else { a.leading_zeros() })
-            }
+            ("bfind", U64) if shift_amount => alu1(|a: u64| if a == 0 { !0 } else { a.leading_zeros() }),
             ("bfind", U64) => alu1(|a: u64| 63u32.wrapping_sub(a.leading_zeros())),
             ("bfind", S64) if shift_amount => alu1(|a: u64| bits::find_s64(a, true)),
             ("bfind", S64) => alu1(|a: u64| bits::find_s64(a, false)),
@@ -131,9 +119,7 @@ impl<'a> Decoder<'a> {
             U32 => alu3(|a: u32, b: u32, c: u32| c.wrapping_add(a.abs_diff(b))),
             S32 => alu3(|a: u32, b: u32, c: u32| c.wrapping_add((a as i32).abs_diff(b as i32))),
             U16 => alu3(|a: u32, b: u32, c: u32| c.wrapping_add(a.abs_diff(b)) & 0xffff),
-            S16 => alu3(|a: u32, b: u32, c: u32| {
-                c.wrapping_add(u32::from((a as i16).abs_diff(b as i16))) & 0xffff
-            }),
+            S16 => alu3(|a: u32, b: u32, c: u32| c.wrapping_add(u32::from((a as i16).abs_diff(b as i16))) & 0xffff),
             U64 => alu3(|a: u64, b: u64, c: u64| c.wrapping_add(a.abs_diff(b))),
             S64 => alu3(|a: u64, b: u64, c: u64| c.wrapping_add((a as i64).abs_diff(b as i64))),
             _ => return Err(Refusal::wrong_type()),

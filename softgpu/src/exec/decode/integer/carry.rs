@@ -23,9 +23,7 @@ impl<'a> Decoder<'a> {
 
     /// `mad.cc` and `madc`.
     pub(super) fn carrying_mad(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
-        let part = m
-            .one_of(&["lo", "hi"])
-            .ok_or_else(|| Refusal::new("'.lo' or '.hi' is missing"))?;
+        let part = m.one_of(&["lo", "hi"]).ok_or_else(|| Refusal::new("'.lo' or '.hi' is missing"))?;
         let sets = m.take("cc");
         let ty = m.ty()?;
         let run = match (part, ty) {

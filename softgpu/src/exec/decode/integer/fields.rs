@@ -43,11 +43,7 @@ impl<'a> Decoder<'a> {
                 let wrap = m.take("wrap");
                 m.take("clamp");
                 let ty = m.ty()?;
-                let run = if wrap {
-                    alu2(|a: u32, b: u32| bits::bmsk(a & 31, b & 31))
-                } else {
-                    alu2(bits::bmsk)
-                };
+                let run = if wrap { alu2(|a: u32, b: u32| bits::bmsk(a & 31, b & 31)) } else { alu2(bits::bmsk) };
                 self.operation(i, run, [ty; 3])?;
             }
             _ => {
@@ -70,9 +66,7 @@ impl<'a> Decoder<'a> {
     /// `shf`: a shift of two words side by side.
     pub(super) fn funnel(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
         use Type::*;
-        let side = m
-            .one_of(&["l", "r"])
-            .ok_or_else(|| Refusal::new("'.l' or '.r' is missing"))?;
+        let side = m.one_of(&["l", "r"]).ok_or_else(|| Refusal::new("'.l' or '.r' is missing"))?;
         let wrap = m.take("wrap");
         let clamp = m.take("clamp");
         if wrap == clamp {
@@ -112,9 +106,7 @@ impl<'a> Decoder<'a> {
     /// `lop3`: any logic function of three words, as a table.
     pub(super) fn lop3(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
         if m.take("and") || m.take("or") {
-            return Err(Refusal::new(
-                "lop3 with a predicate result is not supported",
-            ));
+            return Err(Refusal::new("lop3 with a predicate result is not supported"));
         }
         let ty = m.ty()?;
         let [d, a, b, c, table] = self.operands::<5>(i)?;

@@ -53,9 +53,7 @@ impl<'a> Decoder<'a> {
         let run: Handler = match (i.op, ty) {
             ("shl", B32) => alu2(|a: u32, n: u32| if n > 31 { 0 } else { a << (n & 31) }),
             ("shl", B64) => alu2(|a: u64, n: u32| if n > 63 { 0 } else { a << (n & 63) }),
-            ("shl", B16) => {
-                alu2(|a: u32, n: u32| if n > 15 { 0 } else { (a << (n & 15)) & 0xffff })
-            }
+            ("shl", B16) => alu2(|a: u32, n: u32| if n > 15 { 0 } else { (a << (n & 15)) & 0xffff }),
             ("shr", B32 | U32) => alu2(|a: u32, n: u32| if n > 31 { 0 } else { a >> (n & 31) }),
             ("shr", B64 | U64) => alu2(|a: u64, n: u32| if n > 63 { 0 } else { a >> (n & 63) }),
             ("shr", B16 | U16) => alu2(|a: u32, n: u32| if n > 15 { 0 } else { a >> (n & 15) }),

@@ -15,9 +15,9 @@ impl<'a> Decoder<'a> {
         use Type::*;
         let add = i.op == "mad";
         let run: Handler = match (part, ty, add) {
-            ("hi", S32, true) if sat => alu3(|a: u32, b: u32, c: u32| {
-                (bits::hi_s32(a, b) as i32).saturating_add(c as i32) as u32
-            }),
+            ("hi", S32, true) if sat => {
+                alu3(|a: u32, b: u32, c: u32| (bits::hi_s32(a, b) as i32).saturating_add(c as i32) as u32)
+            }
             _ if sat => return Err(Refusal::new("'.sat' needs mad.hi.s32")),
             ("lo", U32 | S32, false) => alu2(|a: u32, b: u32| a.wrapping_mul(b)),
             ("lo", U64 | S64, false) => alu2(|a: u64, b: u64| a.wrapping_mul(b)),
@@ -32,35 +32,19 @@ impl<'a> Decoder<'a> {
             ("wide", S32, false) => alu2(bits::wide_s32),
             ("wide", U16, false) => alu2(|a: u32, b: u32| a.wrapping_mul(b)),
             ("wide", S16, false) => alu2(bits::wide_s16),
-            ("lo", U32 | S32, true) => {
-                alu3(|a: u32, b: u32, c: u32| a.wrapping_mul(b).wrapping_add(c))
-            }
-            ("lo", U64 | S64, true) => {
-                alu3(|a: u64, b: u64, c: u64| a.wrapping_mul(b).wrapping_add(c))
-            }
-            ("lo", U16 | S16, true) => {
-                alu3(|a: u32, b: u32, c: u32| a.wrapping_mul(b).wrapping_add(c) & 0xffff)
-            }
+            ("lo", U32 | S32, true) => alu3(|a: u32, b: u32, c: u32| a.wrapping_mul(b).wrapping_add(c)),
+            ("lo", U64 | S64, true) => alu3(|a: u64, b: u64, c: u64| a.wrapping_mul(b).wrapping_add(c)),
+            ("lo", U16 | S16, true) => alu3(|a: u32, b: u32, c: u32| a.wrapping_mul(b).wrapping_add(c) & 0xffff),
             ("hi", U32, true) => alu3(|a: u32, b: u32, c: u32| bits::hi_u32(a, b).wrapping_add(c)),
             ("hi", S32, true) => alu3(|a: u32, b: u32, c: u32| bits::hi_s32(a, b).wrapping_add(c)),
             ("hi", U64, true) => alu3(|a: u64, b: u64, c: u64| bits::hi_u64(a, b).wrapping_add(c)),
             ("hi", S64, true) => alu3(|a: u64, b: u64, c: u64| bits::hi_s64(a, b).wrapping_add(c)),
-            ("hi", U16, true) => {
-                alu3(|a: u32, b: u32, c: u32| (a.wrapping_mul(b) >> 16).wrapping_add(c) & 0xffff)
-            }
-            ("hi", S16, true) => {
-                alu3(|a: u32, b: u32, c: u32| (bits::wide_s16(a, b) >> 16).wrapping_add(c) & 0xffff)
-            }
-            ("wide", U32, true) => {
-                alu3(|a: u32, b: u32, c: u64| (u64::from(a) * u64::from(b)).wrapping_add(c))
-            }
-            ("wide", S32, true) => {
-                alu3(|a: u32, b: u32, c: u64| bits::wide_s32(a, b).wrapping_add(c))
-            }
+            ("hi", U16, true) => alu3(|a: u32, b: u32, c: u32| (a.wrapping_mul(b) >> 16).wrapping_add(c) & 0xffff),
+            ("hi", S16, true) => alu3(|a: u32, b: u32, c: u32| (bits::wide_s16(a, b) >> 16).wrapping_add(c) & 0xffff),
+            ("wide", U32, true) => alu3(|a: u32, b: u32, c: u64| (u64::from(a) * u64::from(b)).wrapping_add(c)),
+            ("wide", S32, true) => alu3(|a: u32, b: u32, c: u64| bits::wide_s32(a, b).wrapping_add(c)),
             ("wide", U16, true) => alu3(|a: u32, b: u32, c: u32| a.wrapping_mul(b).wrapping_add(c)),
-            ("wide", S16, true) => {
-                alu3(|a: u32, b: u32, c: u32| bits::wide_s16(a, b).wrapping_add(c))
-            }
+            ("wide", S16, true) => alu3(|a: u32, b: u32, c: u32| bits::wide_s16(a, b).wrapping_add(c)),
             _ => return Err(Refusal::wrong_type()),
         };
         let result = match (part, ty) {
@@ -78,9 +62,7 @@ impl<'a> Decoder<'a> {
 
     /// `mul24` and `mad24`.
     pub(super) fn multiply24(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
-        let part = m
-            .one_of(&["lo", "hi"])
-            .ok_or_else(|| Refusal::new("'.lo' or '.hi' is missing"))?;
+        let part = m.one_of(&["lo", "hi"]).ok_or_else(|| Refusal::new("'.lo' or '.hi' is missing"))?;
         let sat = m.take("sat");
         let ty = m.ty()?;
         use Type::*;
@@ -92,18 +74,10 @@ impl<'a> Decoder<'a> {
             ("mul24", "lo", S32) => alu2(bits::lo24_s),
             ("mul24", "hi", U32) => alu2(bits::hi24_u),
             ("mul24", "hi", S32) => alu2(bits::hi24_s),
-            ("mad24", "lo", U32) => {
-                alu3(|a: u32, b: u32, c: u32| bits::lo24_u(a, b).wrapping_add(c))
-            }
-            ("mad24", "lo", S32) => {
-                alu3(|a: u32, b: u32, c: u32| bits::lo24_s(a, b).wrapping_add(c))
-            }
-            ("mad24", "hi", U32) => {
-                alu3(|a: u32, b: u32, c: u32| bits::hi24_u(a, b).wrapping_add(c))
-            }
-            ("mad24", "hi", S32) => {
-                alu3(|a: u32, b: u32, c: u32| bits::hi24_s(a, b).wrapping_add(c))
-            }
+            ("mad24", "lo", U32) => alu3(|a: u32, b: u32, c: u32| bits::lo24_u(a, b).wrapping_add(c)),
+            ("mad24", "lo", S32) => alu3(|a: u32, b: u32, c: u32| bits::lo24_s(a, b).wrapping_add(c)),
+            ("mad24", "hi", U32) => alu3(|a: u32, b: u32, c: u32| bits::hi24_u(a, b).wrapping_add(c)),
+            ("mad24", "hi", S32) => alu3(|a: u32, b: u32, c: u32| bits::hi24_s(a, b).wrapping_add(c)),
             _ => return Err(Refusal::wrong_type()),
         };
         if i.op == "mad24" {
@@ -117,11 +91,7 @@ impl<'a> Decoder<'a> {
     /// `dp4a` and `dp2a`.
     pub(super) fn dots(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
         use Type::*;
-        let half = if i.op == "dp2a" {
-            m.one_of(&["lo", "hi"])
-        } else {
-            Some("")
-        };
+        let half = if i.op == "dp2a" { m.one_of(&["lo", "hi"]) } else { Some("") };
         let half = half.ok_or_else(|| Refusal::new("'.lo' or '.hi' is missing"))?;
         let (ta, tb) = (m.ty()?, m.ty()?);
         if !matches!((ta, tb), (U32 | S32, U32 | S32)) {

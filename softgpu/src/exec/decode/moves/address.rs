@@ -11,15 +11,7 @@ impl<'a> Decoder<'a> {
     pub(super) fn cvta(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
         let to = m.take("to");
         let space = m
-            .one_of(&[
-                "global",
-                "shared",
-                "shared::cta",
-                "local",
-                "const",
-                "param",
-                "param::entry",
-            ])
+            .one_of(&["global", "shared", "shared::cta", "local", "const", "param", "param::entry"])
             .ok_or_else(|| Refusal::new("the space is missing"))?;
         let ty = m.ty()?;
         if ty.bytes() != 8 {
@@ -57,11 +49,7 @@ impl<'a> Decoder<'a> {
         let proto = self.emit(Class::Compare, handler::<IsSpace>(), NONE, &[a]);
         proto.inst.p = p;
         // constants live in global memory here, so nothing lies in a constant window
-        proto.inst.imm = if space == "const" {
-            -1
-        } else {
-            address::window(space) as i64
-        };
+        proto.inst.imm = if space == "const" { -1 } else { address::window(space) as i64 };
         Ok(())
     }
 }

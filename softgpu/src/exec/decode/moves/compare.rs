@@ -45,13 +45,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Emits a comparison of operands 1 and 2, combined with the predicate of operand 3.
-    fn compare(
-        &mut self,
-        i: &Instr<'a>,
-        how: Comparison,
-        ty: Type,
-        (p, q): (u16, u16),
-    ) -> Decoded<()> {
+    fn compare(&mut self, i: &Instr<'a>, how: Comparison, ty: Type, (p, q): (u16, u16)) -> Decoded<()> {
         let Comparison { name, combine, ftz } = how;
         let (a, b) = (self.src(&i.operands[1], ty)?, self.src(&i.operands[2], ty)?);
         let third = match combine {
@@ -60,11 +54,7 @@ impl<'a> Decoder<'a> {
         };
         let wrong = || Refusal::new("this comparison is not possible with this type");
         let halves = matches!(ty, Type::F16 | Type::Bf16);
-        let run = if halves {
-            scalar::handler()
-        } else {
-            comparison(name, ty, ftz).ok_or_else(wrong)?
-        };
+        let run = if halves { scalar::handler() } else { comparison(name, ty, ftz).ok_or_else(wrong)? };
         let proto = self.emit(Class::Compare, run, NONE, &[a, b]);
         (proto.inst.p, proto.inst.q) = (p, q);
         if halves {
@@ -86,14 +76,7 @@ impl<'a> Decoder<'a> {
 
     pub(super) fn testp(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
         let property = m
-            .one_of(&[
-                "finite",
-                "infinite",
-                "number",
-                "notanumber",
-                "normal",
-                "subnormal",
-            ])
+            .one_of(&["finite", "infinite", "number", "notanumber", "normal", "subnormal"])
             .ok_or_else(|| Refusal::new("the property is missing"))?;
         let ty = m.ty()?;
         let function = scalar::test_function(property, ty).ok_or_else(Refusal::wrong_type)?;
@@ -103,12 +86,7 @@ impl<'a> Decoder<'a> {
         let wide = ty.bytes() == 8;
         let proto = self.emit(Class::Compare, scalar::handler(), NONE, &[a]);
         proto.inst.p = p;
-        scalar::setup(
-            &mut proto.inst,
-            function,
-            scalar::Settings::new(ty, ty),
-            [wide; 4],
-        );
+        scalar::setup(&mut proto.inst, function, scalar::Settings::new(ty, ty), [wide; 4]);
         proto.inst.flags |= scalar::TO_PRED;
         Ok(())
     }
@@ -125,25 +103,18 @@ impl Comparison {
     fn take(m: &mut Mods<'_>) -> Decoded<Comparison> {
         let name = m
             .one_of(&[
-                "eq", "ne", "lt", "le", "gt", "ge", "lo", "ls", "hi", "hs", "equ", "neu", "ltu",
-                "leu", "gtu", "geu", "num", "nan",
+                "eq", "ne", "lt", "le", "gt", "ge", "lo", "ls", "hi", "hs", "equ", "neu", "ltu", "leu", "gtu", "geu",
+                "num", "nan",
             ])
             .ok_or_else(|| Refusal::new("the comparison is missing"))?;
-        Ok(Comparison {
-            name,
-            combine: m.one_of(&["and", "or", "xor"]),
-            ftz: m.take("ftz"),
-        })
+        Ok(Comparison { name, combine: m.one_of(&["and", "or", "xor"]), ftz: m.take("ftz") })
     }
 
     /// Refuses more or fewer operands than it has.
     fn count_operands(&self, i: &Instr<'_>) -> Decoded<()> {
         let want = if self.combine.is_some() { 4 } else { 3 };
         if i.operands.len() != want {
-            return Err(Refusal::new(format!(
-                "{} operands where {want} belong",
-                i.operands.len()
-            )));
+            return Err(Refusal::new(format!("{} operands where {want} belong", i.operands.len())));
         }
         Ok(())
     }

@@ -20,12 +20,7 @@ impl<'a> Decoder<'a> {
         let mut settings = scalar::Settings::new(from, to);
         settings.mode = rounding(round.unwrap_or("rn"));
         settings.integral = round.is_some_and(|r| r.ends_with('i'));
-        (
-            settings.ftz,
-            settings.sat,
-            settings.relu,
-            settings.satfinite,
-        ) = (ftz, sat, relu, satfinite);
+        (settings.ftz, settings.sat, settings.relu, settings.satfinite) = (ftz, sat, relu, satfinite);
         if matches!(to, Type::F16x2 | Type::Bf16x2) {
             if from != Type::F32 {
                 return Err(Refusal::new("this conversion is not supported"));
@@ -35,11 +30,7 @@ impl<'a> Decoder<'a> {
             let (a, b) = (self.src(&a, from)?, self.src(&b, from)?);
             let usual = round == Some("rn") && !(ftz || sat || relu || satfinite);
             if usual {
-                let run = if to == Type::F16x2 {
-                    pack_f16()
-                } else {
-                    pack_bf16()
-                };
+                let run = if to == Type::F16x2 { pack_f16() } else { pack_bf16() };
                 self.emit(Class::Convert, run, d, &[a, b]);
                 return Ok(());
             }
@@ -62,26 +53,14 @@ impl<'a> Decoder<'a> {
             }
             return Ok(());
         }
-        if tf32 && from != Type::F32
-            || from.bytes() == 16
-            || matches!(from, Type::F16x2 | Type::Bf16x2)
-        {
+        if tf32 && from != Type::F32 || from.bytes() == 16 || matches!(from, Type::F16x2 | Type::Bf16x2) {
             return Err(Refusal::new("this conversion is not supported"));
         }
-        let function = if tf32 {
-            scalar::convert_tf32
-        } else {
-            scalar::convert
-        };
+        let function = if tf32 { scalar::convert_tf32 } else { scalar::convert };
         // results of signed types fill wider registers with their sign: done by a second conversion
         let extend = have.bytes() > to.bytes() && to.signed();
         let proto = self.emit(Class::Convert, scalar::handler(), d, &[a]);
-        scalar::setup(
-            &mut proto.inst,
-            function,
-            settings,
-            [have.bytes() == 8, wide, false, false],
-        );
+        scalar::setup(&mut proto.inst, function, settings, [have.bytes() == 8, wide, false, false]);
         if extend {
             let wide = have.bytes() == 8;
             let run = conversion(have, wide, to, wide, None, false, false)

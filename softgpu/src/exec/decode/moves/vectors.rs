@@ -33,12 +33,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// `mov` of one value to a vector of parts.
-    pub(super) fn unpack(
-        &mut self,
-        ty: Type,
-        parts: &[Operand<'a>],
-        a: &Operand<'a>,
-    ) -> Decoded<()> {
+    pub(super) fn unpack(&mut self, ty: Type, parts: &[Operand<'a>], a: &Operand<'a>) -> Decoded<()> {
         let source = self.src(a, ty)?;
         let part = part_type(ty, parts)?;
         let run = match (ty.bytes(), parts.len()) {

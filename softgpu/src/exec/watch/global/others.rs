@@ -29,8 +29,7 @@ impl Others {
     pub fn add(&self, word: u64, mark: u64) {
         let mut table = self.shard(word);
         let list = table.entry(word).or_default();
-        let same =
-            |m: &u64| *m as u32 == mark as u32 && super::bytes_of(*m) == super::bytes_of(mark);
+        let same = |m: &u64| *m as u32 == mark as u32 && super::bytes_of(*m) == super::bytes_of(mark);
         match list.iter().position(same) {
             Some(at) => list[at] = mark,
             None if list.len() < MOST => list.push(mark),

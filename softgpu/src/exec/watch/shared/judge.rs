@@ -14,12 +14,7 @@ use crate::exec::watch::report::{self, Spot};
 #[cold]
 #[inline(never)]
 pub(super) fn judge(cx: &mut Cx, i: &Inst, meeting: &Meeting, size: u32, kind: Kind) {
-    let Meeting {
-        lane,
-        word,
-        old,
-        written,
-    } = *meeting;
+    let Meeting { lane, word, old, written } = *meeting;
     let warp = unsafe { &*cx.warp };
     let shadow = unsafe { &(*cx.block).shadow };
     let clock = (old >> CLOCK) as u32;
@@ -42,14 +37,11 @@ pub(super) fn judge(cx: &mut Cx, i: &Inst, meeting: &Meeting, size: u32, kind: K
             return;
         }
         let (line, source) = cx.launch().program.place((old & INST) as u32);
-        let by_same_instruction =
-            old & INST == u64::from(i.id) & INST && by_warp == me && clock == warp.clock;
+        let by_same_instruction = old & INST == u64::from(i.id) & INST && by_warp == me && clock == warp.clock;
         if kind == Kind::Store && by_same_instruction && same_value(cx, i, lane, by_lane as usize) {
             return;
         }
-        let source = source
-            .map(|s| format!(" ({}:{})", s.file, s.line))
-            .unwrap_or_default();
+        let source = source.map(|s| format!(" ({}:{})", s.file, s.line)).unwrap_or_default();
         if pending {
             finding = FindingKind::AsyncCopyHazard;
             other = format!(
@@ -61,12 +53,10 @@ pub(super) fn judge(cx: &mut Cx, i: &Inst, meeting: &Meeting, size: u32, kind: K
     } else if old & MANY != 0 {
         let warps = old as u32;
         let exactly = shadow.readers.get(&word).filter(|_| shadow.exact);
-        let unordered = (0..32)
-            .filter(|w| warps >> w & 1 != 0 && *w != me)
-            .find(|&w| {
-                let read = exactly.and_then(|list| list.iter().find(|r| r.0 as usize == w));
-                !shadow.knows(me, w, read.map_or(clock, |r| r.1))
-            });
+        let unordered = (0..32).filter(|w| warps >> w & 1 != 0 && *w != me).find(|&w| {
+            let read = exactly.and_then(|list| list.iter().find(|r| r.0 as usize == w));
+            !shadow.knows(me, w, read.map_or(clock, |r| r.1))
+        });
         let Some(w) = unordered else { return };
         other = format!("threads of warp {w} and others read it");
     } else {
@@ -74,9 +64,7 @@ pub(super) fn judge(cx: &mut Cx, i: &Inst, meeting: &Meeting, size: u32, kind: K
         let readers = old as u32;
         if by_warp == me {
             let others = readers & !(1 << lane);
-            let open = (0..32).find(|&r| {
-                others >> r & 1 != 0 && !lanes_ordered(warp, floor, r, clock, lane as u32)
-            });
+            let open = (0..32).find(|&r| others >> r & 1 != 0 && !lanes_ordered(warp, floor, r, clock, lane as u32));
             let Some(r) = open else { return };
             other = format!("thread {} of the same warp read it", warp.first_thread + r);
         } else if shadow.knows(me, by_warp, clock) {
@@ -94,11 +82,7 @@ pub(super) fn judge(cx: &mut Cx, i: &Inst, meeting: &Meeting, size: u32, kind: K
     let message = format!(
         "a shared-memory hazard: the thread {does} a word and {other}, with no barrier between; add __syncthreads() (or __syncwarp() within a warp)"
     );
-    let spot = Spot {
-        address: u64::from(word) * 4,
-        space: "shared",
-        bytes: size,
-    };
+    let spot = Spot { address: u64::from(word) * 4, space: "shared", bytes: size };
     report::at(cx, finding, i, lane as u32, spot, &message);
 }
 
@@ -110,19 +94,15 @@ fn warp_first(warp: usize) -> u32 {
 fn same_value(cx: &Cx, i: &Inst, x: usize, y: usize) -> bool {
     let count = i.aux.clamp(1, 4) as usize;
     let wide = i.p == 8 || i.flags & WIDE != 0;
-    [i.d, i.b, i.c, i.e]
-        .iter()
-        .take(count)
-        .filter(|&&r| r != NONE)
-        .all(|&row| unsafe {
-            if wide {
-                let t = cx.row::<u64>(row);
-                t[x] == t[y]
-            } else {
-                let t = cx.row::<u32>(row);
-                t[x] == t[y]
-            }
-        })
+    [i.d, i.b, i.c, i.e].iter().take(count).filter(|&&r| r != NONE).all(|&row| unsafe {
+        if wide {
+            let t = cx.row::<u64>(row);
+            t[x] == t[y]
+        } else {
+            let t = cx.row::<u32>(row);
+            t[x] == t[y]
+        }
+    })
 }
 
 /// True when `then` (a lane of this warp, at a clock) is ordered before what `now` does.

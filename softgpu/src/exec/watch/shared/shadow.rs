@@ -41,8 +41,7 @@ impl SharedShadow {
         self.reads.clear();
         self.reads.resize(words, 0);
         self.written.clear();
-        self.written
-            .resize(if init { bytes as usize } else { 0 }, 0);
+        self.written.resize(if init { bytes as usize } else { 0 }, 0);
         self.warps = warps;
         self.known.clear();
         self.known.resize(warps * warps, 0);
@@ -95,15 +94,7 @@ impl SharedShadow {
     }
 
     /// Marks words an asynchronous copy will write, or has written.
-    pub fn copied(
-        &mut self,
-        offset: u32,
-        bytes: u32,
-        clock: u32,
-        thread: u32,
-        inst: u32,
-        pending: bool,
-    ) {
+    pub fn copied(&mut self, offset: u32, bytes: u32, clock: u32, thread: u32, inst: u32, pending: bool) {
         for b in offset..offset + bytes {
             if let (Some(w), false) = (self.written.get_mut(b as usize), pending) {
                 *w = 1;
@@ -123,8 +114,5 @@ impl SharedShadow {
 }
 
 pub(super) fn entry(clock: u32, bytes: u64, thread: u32, inst: u32) -> u64 {
-    u64::from(clock) << CLOCK
-        | bytes << BYTES
-        | u64::from(thread) << THREAD
-        | u64::from(inst) & INST
+    u64::from(clock) << CLOCK | bytes << BYTES | u64::from(thread) << THREAD | u64::from(inst) & INST
 }

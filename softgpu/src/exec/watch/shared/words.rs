@@ -9,20 +9,10 @@ use crate::exec::watch::Kind;
 use std::collections::HashMap;
 
 fn bytes_of(offset: u32, size: u32) -> u64 {
-    if size >= 4 {
-        15
-    } else {
-        ((1 << size) - 1) << (offset & 3)
-    }
+    if size >= 4 { 15 } else { ((1 << size) - 1) << (offset & 3) }
 }
 
-pub(super) fn read_words(
-    cx: &mut Cx,
-    i: &Inst,
-    a: &[u64; 32],
-    mask: u32,
-    size: u32,
-) -> Vec<Meeting> {
+pub(super) fn read_words(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32) -> Vec<Meeting> {
     let warp = unsafe { &*cx.warp };
     let shadow = unsafe { &mut (*cx.block).shadow };
     let (number, clock, first) = (warp.number, warp.clock, warp.first_thread);
@@ -52,12 +42,7 @@ pub(super) fn read_words(
         for w in 0..words {
             let at = (offset / 4 + w) as usize;
             // the access lies inside shared memory, and the shadow covers all of it
-            let (write, read) = unsafe {
-                (
-                    *shadow.writes.get_unchecked(at),
-                    shadow.reads.get_unchecked_mut(at),
-                )
-            };
+            let (write, read) = unsafe { (*shadow.writes.get_unchecked(at), shadow.reads.get_unchecked_mut(at)) };
             if write >= floor {
                 let by = (write >> THREAD & 1023) as u32;
                 let pending = write & PENDING != 0;
@@ -69,12 +54,7 @@ pub(super) fn read_words(
                 let overlap = write >> BYTES & 15 & bytes != 0;
                 if others != 0 && overlap && !(strong && write & ATOMIC != 0) {
                     lanes(others, |lane| {
-                        meetings.push(Meeting {
-                            lane,
-                            word: at as u32,
-                            old: write,
-                            written: true,
-                        });
+                        meetings.push(Meeting { lane, word: at as u32, old: write, written: true });
                     });
                 }
             }
@@ -92,14 +72,7 @@ pub(super) fn read_words(
     meetings
 }
 
-pub(super) fn write_words(
-    cx: &mut Cx,
-    i: &Inst,
-    a: &[u64; 32],
-    mask: u32,
-    size: u32,
-    kind: Kind,
-) -> Vec<Meeting> {
+pub(super) fn write_words(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind) -> Vec<Meeting> {
     let warp = unsafe { &*cx.warp };
     let shadow = unsafe { &mut (*cx.block).shadow };
     let (clock, first) = (warp.clock, warp.first_thread);
@@ -113,32 +86,17 @@ pub(super) fn write_words(
         for w in 0..size.div_ceil(4) {
             let at = (offset / 4 + w) as usize;
             // as in `read_words`
-            let (write, read) = unsafe {
-                (
-                    shadow.writes.get_unchecked_mut(at),
-                    *shadow.reads.get_unchecked(at),
-                )
-            };
+            let (write, read) = unsafe { (shadow.writes.get_unchecked_mut(at), *shadow.reads.get_unchecked(at)) };
             let old = *write;
             if old >= floor {
                 let other = (old >> THREAD & 1023) as u32 != thread || old & PENDING != 0;
                 let overlap = old >> BYTES & 15 & bytes != 0;
                 if other && overlap && !(strong && old & ATOMIC != 0) {
-                    meetings.push(Meeting {
-                        lane,
-                        word: at as u32,
-                        old,
-                        written: true,
-                    });
+                    meetings.push(Meeting { lane, word: at as u32, old, written: true });
                 }
             }
             if read >= floor && read >> BYTES & 15 & bytes != 0 {
-                meetings.push(Meeting {
-                    lane,
-                    word: at as u32,
-                    old: read,
-                    written: false,
-                });
+                meetings.push(Meeting { lane, word: at as u32, old: read, written: false });
             }
             // a thread's own atomic doesn't hide its plain write from the others
             let plain = old >= floor && old & (ATOMIC | PENDING) == 0;
@@ -176,13 +134,7 @@ fn merge(old: u64, mine: u64, clock: u32, number: u32, warp_floor: u32) -> u64 {
 
 /// Remembers each warp that read a word; `old` is what the word remembered before.
 #[cold]
-fn note_reader(
-    readers: &mut HashMap<u32, Vec<(u32, u32)>>,
-    word: u32,
-    old: u64,
-    number: u32,
-    clock: u32,
-) {
+fn note_reader(readers: &mut HashMap<u32, Vec<(u32, u32)>>, word: u32, old: u64, number: u32, clock: u32) {
     let list = readers.entry(word).or_default();
     if old & MANY == 0 {
         // the first of them until now

@@ -27,13 +27,7 @@ struct Factors {
 /// Runs an operation into f32; returns for each column a mask of the rows it could not do.
 /// Slices have exactly the operation's registers.
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
-pub fn run(
-    op: &Operation,
-    a: &[[u32; 32]],
-    b: &[[u32; 32]],
-    c: &[[u32; 32]],
-    d: &mut [[u32; 32]],
-) -> [u16; COLUMNS] {
+pub fn run(op: &Operation, a: &[[u32; 32]], b: &[[u32; 32]], c: &[[u32; 32]], d: &mut [[u32; 32]]) -> [u16; COLUMNS] {
     let parameters = super::model::parameters(op);
     match (op.a, op.k, parameters.length) {
         (Element::F16, 16, 8) => tile::<0, 16, 8, 24>(a, b, c, d),
@@ -54,11 +48,7 @@ pub fn run(
 /// Where element `k` of B lies: which array, which lane of a column's four.
 #[inline(always)]
 const fn place<const KIND: u8>(k: usize) -> (usize, usize) {
-    if KIND == 2 {
-        (k / 4, k % 4)
-    } else {
-        (k / 8 * 2 + k % 2, k % 8 / 2)
-    }
+    if KIND == 2 { (k / 4, k % 4) } else { (k / 8 * 2 + k % 2, k % 8 / 2) }
 }
 
 #[inline]
@@ -252,10 +242,7 @@ fn step<const KIND: u8, const LENGTH: usize, const F: i32>(
             _mm256_castps_si256(_mm512_cvt_roundpd_ps::<TOWARDS_ZERO>(exact))
         };
         let low = part(_mm512_castsi512_si256(total), _mm512_castsi512_si256(cut));
-        let (t, c) = (
-            _mm512_extracti64x4_epi64::<1>(total),
-            _mm512_extracti64x4_epi64::<1>(cut),
-        );
+        let (t, c) = (_mm512_extracti64x4_epi64::<1>(total), _mm512_extracti64x4_epi64::<1>(cut));
         let high = part(t, c);
         _mm512_castsi512_ps(_mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high))
     } else {
