@@ -89,8 +89,10 @@ extern "C" __global__ void __launch_bounds__(GATHER_THREADS) gather(
         // Far outside, any place outside does; the conversion to int must not overflow.
         int i0 = (int)fmin(fmax(y0, -2.0), h + 1.0), j0 = (int)fmin(fmax(x0, -2.0), w + 1.0);
         for (int channel = 0; channel < c; channel++) {
-            double top = (1.0 - fx) * pixel_at(image, i0, j0, h, w, c, channel) + fx * pixel_at(image, i0, j0 + 1, h, w, c, channel);
-            double low = (1.0 - fx) * pixel_at(image, i0 + 1, j0, h, w, c, channel) + fx * pixel_at(image, i0 + 1, j0 + 1, h, w, c, channel);
+            double top = (1.0 - fx) * pixel_at(image, i0, j0, h, w, c, channel) +
+                         fx * pixel_at(image, i0, j0 + 1, h, w, c, channel);
+            double low = (1.0 - fx) * pixel_at(image, i0 + 1, j0, h, w, c, channel) +
+                         fx * pixel_at(image, i0 + 1, j0 + 1, h, w, c, channel);
             out[at * c + channel] = (float)(((1.0 - fy) * top + fy * low) * (1.0 / 255.0) - (double)mean) * inverse_std;
         }
     }

@@ -121,8 +121,8 @@ struct Patches {
 
 template <bool BACKWARD>
 __device__ __forceinline__ void convolve(
-    const float* x, const float* w, float* y, float* workspace, u32* counters, Epilogue e, int images, int h, int width, int channels,
-    int columns, int kernel, int group) {
+    const float* x, const float* w, float* y, float* workspace, u32* counters, Epilogue e, int images, int h, int width,
+    int channels, int columns, int kernel, int group) {
     using L = Patches<BACKWARD>;
     using T = Tile<L>;
     __shared__ __align__(16) float shared[T::SHARED];
@@ -165,8 +165,16 @@ struct PixelPairs {
     int p, end;
     bool a_inside, b_inside;
     Divisor by_images, by_columns;
-    // Place of pixel q = (i columns + j) images + n in memory: n image + i row + j pixel, rearranged so that neither n
-    // nor j is needed: q image + (q / images) step + i turn.
+    // Where pixel q lies in memory. The rectangle's pixels are numbered position by position, image fastest:
+    //   q        = (i columns + j) images + n          row i and column j of the rectangle, image n
+    //   position = q / images  = i columns + j         so  n = q - position images
+    //   i        = position / columns                  so  j = position - i columns
+    // In memory an image is `image` elements long, a row of it `row`, a pixel `pixel`:
+    //   offset = n image + i row + j pixel
+    //          = (q - position images) image + i row + (position - i columns) pixel
+    //          = q image  +  position (pixel - images image)  +  i (row - columns pixel)
+    //                                  \____ step ________/         \____ turn _______/
+    // Two divisions and three multiply-adds, and neither n nor j is computed.
     struct Place {
         int image, step, turn;
         __device__ __forceinline__ Place(int image, int row, int pixel, int images, int columns)
@@ -229,5 +237,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, 384 / THREADS) conv_backwa
     T::multiply(from, part.count, shared, acc);
     if (!add_parts(acc, workspace, counters, shared)) return;
     dw += tap * c * k;
-    store_fragment<T::F, OUTER>(acc, dw, column0, k, Epilogue{}, [&](int i) { return row0 + i < c ? (row0 + i) * k : -1; });
+    store_fragment<T::F, OUTER>(
+        acc, dw, column0, k, Epilogue{}, [&](int i) { return row0 + i < c ? (row0 + i) * k : -1; });
 }

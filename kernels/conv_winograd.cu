@@ -35,7 +35,8 @@
 #endif
 
 static_assert(TILES == 32 && COLUMNS == 64 && STEP == 8, "the places of banks are counted for these");
-static_assert(WINOGRAD_THREADS == TILES * STEP && WINOGRAD_THREADS == 16 * POINTS, "a patch a thread, a warp two points");
+static_assert(WINOGRAD_THREADS == TILES * STEP, "a thread transforms one patch");
+static_assert(WINOGRAD_THREADS == 16 * POINTS, "a warp multiplies for two points");
 
 // v = B^T d B
 __device__ __forceinline__ void transform_patch(const float (&d)[16], float (&v)[16]) {
@@ -96,13 +97,23 @@ struct Piece {
     }
 };
 
-// Shared memory of the main loop: patches [POINTS][STEP][TILES], then filters [POINTS][STEP][COLUMNS]. The rows of one
-// channel are shuffled by it, in groups of 4, so that the 8 channels and 4 pieces a warp writes at once fall into 32
-// banks, and reads of 4 neighbours stay 16 bytes wide.
+// Shared memory of the main loop: patches [POINTS][STEP][TILES], then filters [POINTS][STEP][COLUMNS].
+//
+// A warp writes 8 channels of 4 neighbouring pieces at once. A channel's row has 32 words, as many as there are banks:
+// in plain order the 8 channels of a piece would all lie in one bank. So the groups of 4 pieces of channel c change
+// places, group g goes to place g ^ c:
+//   place          0  1  2  3  4  5  6  7      (4 words each)
+//   channel 0      0  1  2  3  4  5  6  7
+//   channel 1      1  0  3  2  5  4  7  6
+//   channel 2      2  3  0  1  6  7  4  5
+//   ...                                        group 0 is in another place for each channel: 8 places, 32 banks
+// A group stays together, so that reads of 4 neighbours remain 16 bytes wide.
 #define PATCHES (POINTS * STEP * TILES)
 #define FILTERS (POINTS * STEP * COLUMNS)
 __device__ __forceinline__ int patch_place(int channel, int piece) { return channel * TILES + (piece ^ 4 * channel); }
-__device__ __forceinline__ int filter_place(int channel, int column) { return channel * COLUMNS + (column ^ 4 * channel); }
+__device__ __forceinline__ int filter_place(int channel, int column) {
+    return channel * COLUMNS + (column ^ 4 * channel);
+}
 
 // What one thread loads and transforms: one patch, and two filters.
 template <bool BACKWARD>
@@ -183,7 +194,8 @@ struct Source {
 
 // acc += patches x filters of one point. A thread's pieces are 4 lane_t + i and 16 more, its columns 4 lane_k + j and
 // 32 more.
-__device__ __forceinline__ void multiply_point(const float* shared, int point, int lane_t, int lane_k, float (&acc)[8][8]) {
+__device__ __forceinline__ void multiply_point(
+    const float* shared, int point, int lane_t, int lane_k, float (&acc)[8][8]) {
     const float* v = shared + point * STEP * TILES;
     const float* u = shared + PATCHES + point * STEP * COLUMNS;
 #pragma unroll CHANNELS_UNROLLED
@@ -228,7 +240,12 @@ __device__ __forceinline__ void winograd(
             __syncthreads();
         }
     }
-    // In four rounds of 16 pieces and 32 channels the points meet: [POINTS][16][32], rows shuffled by piece as above.
+    // In four rounds of 16 pieces and 32 channels the points meet in shared memory, [POINTS][16 pieces][32 channels]. A
+    // row has 8 groups of 4 channels; 8 lanes write at once, groups lane_k = 0 and 1 of the pieces of lane_t = 0 to 3.
+    // In plain order they would fill two places four times over; group g of lane_t goes to place g ^ 2 lane_t:
+    //   lane_t        0  0  1  1  2  2  3  3
+    //   group         0  1  0  1  0  1  0  1
+    //   place         0  1  2  3  4  5  6  7
     bool divided = gridDim.z > 1;
     constexpr int PART = TILES * 4 * COLUMNS;
     float* own = workspace + ((long long)blockIdx.x * gridDim.z + blockIdx.z) * PART + threadIdx.x;

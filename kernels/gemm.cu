@@ -20,7 +20,8 @@ struct Matrices {
     const float* pb;
     int m_left, n_left, k_left;  // rows, columns and inner steps from this tile's start to the matrix's end
     int a_stride, b_stride;      // elements between rows in memory
-    __device__ __forceinline__ Matrices(const float* a, const float* b, int m, int n, int k, int row0, int column0, int k0) {
+    __device__ __forceinline__ Matrices(
+        const float* a, const float* b, int m, int n, int k, int row0, int column0, int k0) {
         m_left = m - row0, n_left = n - column0, k_left = k - k0;
         a_stride = A == INNER ? k : m, b_stride = B == INNER ? k : n;
         pa = a + (A == INNER ? (long long)(row0 + OA::outer(0)) * k + k0 + OA::inner(0)

@@ -66,7 +66,8 @@ extern "C" __global__ void __launch_bounds__(POOL_THREADS) pool_forward(
 }
 
 extern "C" __global__ void __launch_bounds__(POOL_THREADS) pool_backward(
-    const float* __restrict__ dy, const u8* __restrict__ argmax, float* __restrict__ dx, int groups, int h, int w, int c) {
+    const float* __restrict__ dy, const u8* __restrict__ argmax, float* __restrict__ dx, int groups, int h, int w,
+    int c) {
     int at = (int)blockIdx.x * POOL_THREADS + (int)threadIdx.x;
     if (at >= groups) return;
     Window o(at, h, w, c);

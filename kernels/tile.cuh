@@ -7,7 +7,11 @@
 //   INNER  k is contiguous in memory: [extent][TILE_K + 4], fragments are read 4 k at a time
 //   OUTER  m (or n) is contiguous:    [TILE_K][extent],     fragments are read 4 m at a time
 // Either way a thread needs (THREAD_M + THREAD_N) / 4 16-byte reads for the THREAD_M THREAD_N multiply-adds of one k.
-// The 4 words added to an INNER row make the 8 rows that a warp reads at once start in 8 different groups of 4 banks.
+//
+// Shared memory has 32 banks of one word, and serves 8 lanes of 16 bytes at a time if they touch 8 different groups of
+// 4 banks. An INNER row has 16 words and 4 words of padding, so that row r begins in bank 20 r mod 32:
+//   row          0   1   2   3   4   5   6   7
+//   first bank   0  20   8  28  16   4  24  12      8 lanes that read 4 k of 8 rows: 8 different groups
 //
 // Two tiles are in shared memory: one is computed with while the other is filled, by cp.async from sm_80 on and
 // through registers before. Arithmetic bounds this loop: 2 TILE_M TILE_N flops for 4 (TILE_M + TILE_N) bytes and k.
@@ -36,14 +40,22 @@ struct Operand {
     static_assert(TILE_K == 16, "4 or 16 lanes a row, and rows of 20 words: the places of banks are counted for these");
 
     // Position of this thread's piece `i` in the tile: along the outer dimension and along k.
-    // INNER rows are dealt out 0 4 1 5 2 6 3 7: the two rows that 8 lanes write at once lie 16 banks apart.
+    //
+    // INNER: 4 lanes fill a row, 8 lanes write two rows at once. Rows 0 and 1 would collide, rows 0 and 4 do not:
+    //   row 0   banks  0 to 15
+    //   row 1   banks 20 to 31 and 0 to 3        hits row 0 in banks 0 to 3
+    //   row 4   banks 16 to 31                   the other half
+    // So each group of 8 rows is dealt out in the order 0 4 1 5 2 6 3 7:
+    //   lanes   0-3  4-7  8-11  12-15  16-19  20-23  24-27  28-31
+    //   row      0    4     1      5      2      6      3      7
     static __device__ __forceinline__ int outer(int i) {
         int row = (int)threadIdx.x / ACROSS;
         return LAYOUT == INNER ? (row & ~7) + (row >> 1 & 3) + (row & 1) * 4 + i * (THREADS / ACROSS)
                                : (int)threadIdx.x % ACROSS * VECTOR;
     }
     static __device__ __forceinline__ int inner(int i) {
-        return LAYOUT == INNER ? (int)threadIdx.x % ACROSS * VECTOR : (int)threadIdx.x / ACROSS + i * (THREADS / ACROSS);
+        return LAYOUT == INNER ? (int)threadIdx.x % ACROSS * VECTOR
+                               : (int)threadIdx.x / ACROSS + i * (THREADS / ACROSS);
     }
     // The piece's place in shared memory, in floats.
     static __device__ __forceinline__ int place(int i) {
@@ -52,7 +64,11 @@ struct Operand {
 };
 
 // Which rows and columns of the block's tile a thread computes. Stores of one row by the lanes of a warp fill whole
-// 32-byte sectors in both layouts of B.
+// 32-byte sectors in both layouts of B. Rows of the first lanes, for THREAD_M = 8 and 8 lanes along m (columns alike):
+//   INNER  lane 0: 0 8 16 24 32 40 48 56          one row in 8, so that lanes read neighbouring rows of [row][k]
+//          lane 1: 1 9 17 25 33 41 49 57
+//   OUTER  lane 0: 0 1 2 3   32 33 34 35          four in a row, so that one read of 16 bytes brings four of [k][row]
+//          lane 1: 4 5 6 7   36 37 38 39
 template <int A_LAYOUT, int B_LAYOUT>
 struct Fragment {
     static constexpr int LANES_N = B_LAYOUT == OUTER ? 4 : 8;
@@ -187,7 +203,8 @@ struct Tile {
 #endif
 
     // acc += the sum over `tiles` tiles. Every thread of the block must call it with the same `tiles`.
-    static __device__ __forceinline__ void multiply(Loader& from, int tiles, float* shared, float (&acc)[THREAD_M][THREAD_N]) {
+    static __device__ __forceinline__ void multiply(
+        Loader& from, int tiles, float* shared, float (&acc)[THREAD_M][THREAD_N]) {
         if (tiles <= 0) return;
 #if ASYNC
         u32 base = shared_address(shared);
@@ -298,8 +315,8 @@ __device__ __forceinline__ bool add_parts(
     return true;
 }
 
-// Sums of columns [column0, column0 + TILE_N) over the rows of a matrix with `columns` columns, in an order that depends
-// on the sizes alone: each part takes a range of rows, in it each of THREADS VECTOR / TILE_N groups every so-many-th,
+// Sums of columns [column0, column0 + TILE_N) over the rows of a matrix with `columns` columns, in an order that
+// depends on the sizes alone: each part takes a range of rows, in it each of THREADS VECTOR / TILE_N groups every so-many-th,
 // then groups and parts are added in turn.
 __device__ __forceinline__ void column_sums(
     const float* m, int rows, int columns, int column0, float* shared, float* workspace, u32* counters, float* out) {
