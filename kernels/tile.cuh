@@ -316,8 +316,8 @@ __device__ __forceinline__ bool add_parts(
 }
 
 // Sums of columns [column0, column0 + TILE_N) over the rows of a matrix with `columns` columns, in an order that
-// depends on the sizes alone: each part takes a range of rows, in it each of THREADS VECTOR / TILE_N groups every so-many-th,
-// then groups and parts are added in turn.
+// depends on the sizes alone: each part (z) takes a range of rows, group g of its GROUPS groups of threads takes rows
+// g, g + GROUPS, g + 2 GROUPS, ... of it; then groups and parts are added in turn.
 __device__ __forceinline__ void column_sums(
     const float* m, int rows, int columns, int column0, float* shared, float* workspace, u32* counters, float* out) {
     constexpr int ACROSS = TILE_N / VECTOR, GROUPS = THREADS / ACROSS;
