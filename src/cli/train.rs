@@ -80,29 +80,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let name = &args.precision;
         return Err(Error::Invalid(format!("--precision {name}: all computing is in f32; leave the flag away")));
     }
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = stop.clone();
-    ctrlc::set_handler(move || {
-        // A second Ctrl-C does not wait for the step and the checkpoint.
-        if flag.swap(true, Ordering::SeqCst) {
-            std::process::exit(1);
-        }
-    })
-    .map_err(|e| Error::Device(format!("cannot listen for Ctrl-C: {e}")))?;
+    let stop = stop_flag()?;
     let mut device = args.backend.open()?;
     let progress = std::io::stderr().is_terminal();
-    let resumed = match &args.resume {
-        Some(dir) => {
-            if !dir.join(LAST).exists() {
-                return Err(Error::Invalid(format!(
-                    "{} has no {LAST} to resume from; give the folder of a run",
-                    dir.display()
-                )));
-            }
-            Some(Checkpoint::read(&dir.join(LAST))?)
-        }
-        None => None,
-    };
+    let resumed = args.resume.as_deref().map(newest).transpose()?;
     let name = match &resumed {
         Some(checkpoint) => checkpoint.meta.config.dataset.clone(),
         None => args.dataset.clone().unwrap_or_else(|| "mnist".into()),
@@ -112,86 +93,102 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         (Some(checkpoint), Some(dir)) => (checkpoint.meta.config.clone(), dir.clone()),
         _ => {
             let config = configure(args, &name, &dataset)?;
-            let dir = match &args.out {
-                Some(dir) => dir.clone(),
-                None => PathBuf::from("runs").join(format!("{}-{}", config.model, timestamp())),
-            };
-            if dir.join(LAST).exists() || dir.join("config.json").exists() {
-                return Err(Error::Invalid(format!(
-                    "{} already holds a run; go on with it by --resume, or choose another --out",
-                    dir.display()
-                )));
-            }
+            let dir = new_folder(args, &config.model)?;
             (config, dir)
         }
     };
     atomic::writable_folder(&dir)?;
     let mut trainer = Trainer::new(device.as_mut(), config, &dataset, &dir, resumed)?;
     drop(dataset);
-    let description = serde_json::json!({
-        "version": env!("CARGO_PKG_VERSION"),
-        "device": device.describe(),
-        "config": trainer.config,
-    });
-    atomic::write(&dir.join("config.json"), format!("{description:#}\n").as_bytes())?;
-    let c = &trainer.config;
-    eprintln!(
-        "{} on {}: {} images, recipe {}, batch {}, {} epochs, seed {}; {}",
-        c.model,
-        c.dataset,
-        c.images,
-        c.recipe.name,
-        c.recipe.batch,
-        c.recipe.epochs,
-        c.seed,
-        device.describe()
-    );
-    eprintln!("run folder {}", dir.display());
+    introduce(&trainer.config, &device.describe(), &dir)?;
     let mut screen = Screen::new(progress, trainer.config.recipe.epochs);
     let mut events = match args.tensorboard {
         true => Some(Events::create(&dir, &trainer.epochs)?),
         false => None,
     };
-    let outcome =
-        trainer.run(device.as_mut(), args.steps, Duration::from_secs(args.save_every), &stop, &mut |event| {
-            let written = match (&event, &mut events) {
-                (Event::Epoch(line, _), Some(events)) => events.epoch(line),
-                _ => Ok(()),
-            };
-            screen.show(event);
-            if let Err(e) = written {
-                screen.show(Event::Warning(format!("nothing for TensorBoard: {e}")));
-            }
-        })?;
+    let tell = &mut |event: Event| {
+        let written = match (&event, &mut events) {
+            (Event::Epoch(line, _), Some(events)) => events.epoch(line),
+            _ => Ok(()),
+        };
+        screen.show(event);
+        if let Err(e) = written {
+            screen.show(Event::Warning(format!("nothing for TensorBoard: {e}")));
+        }
+    };
+    let outcome = trainer.run(device.as_mut(), args.steps, Duration::from_secs(args.save_every), &stop, tell)?;
     screen.close();
+    let (step, go_on) = (trainer.step, format!("Go on with: warp19 train --resume {}", dir.display()));
     match outcome {
         Outcome::Interrupted => {
-            eprintln!(
-                "interrupted at step {}; saved. Go on with: warp19 train --resume {}",
-                trainer.step,
-                dir.display()
-            );
+            eprintln!("interrupted at step {step}; saved. {go_on}");
             return Ok(ExitCode::FAILURE);
         }
         Outcome::StepLimit => {
             let test = trainer.test(device.as_mut())?;
-            eprintln!(
-                "stopped at step {} as asked: test accuracy {:.2} %, loss {:.4}. Go on with: warp19 train --resume {}",
-                trainer.step,
-                100.0 * test.accuracy(),
-                test.loss,
-                dir.display()
-            );
+            let accuracy = 100.0 * test.accuracy();
+            let loss = test.loss;
+            eprintln!("stopped at step {step} as asked: test accuracy {accuracy:.2} %, loss {loss:.4}. {go_on}");
         }
         Outcome::Finished => {
             summary(&trainer, &dir);
-            let step = trainer.step;
             // The pictures need the device's memory for a network of their own.
             drop((trainer, device));
             pictures(args, &dir, events.as_mut().map(|e| (e, step)));
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A flag that Ctrl-C sets.
+fn stop_flag() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    ctrlc::set_handler(move || {
+        // A second Ctrl-C does not wait for the step and the checkpoint.
+        if flag.swap(true, Ordering::SeqCst) {
+            std::process::exit(1);
+        }
+    })
+    .map_err(|e| Error::Device(format!("cannot listen for Ctrl-C: {e}")))?;
+    Ok(stop)
+}
+
+/// The newest state in a run folder.
+fn newest(dir: &Path) -> Result<Checkpoint> {
+    let path = dir.join(LAST);
+    if !path.exists() {
+        let dir = dir.display();
+        return Err(Error::Invalid(format!("{dir} has no {LAST} to resume from; give the folder of a run")));
+    }
+    Checkpoint::read(&path)
+}
+
+/// The folder of a new run, which must hold none yet.
+fn new_folder(args: &Args, model: &str) -> Result<PathBuf> {
+    let own = || PathBuf::from("runs").join(format!("{model}-{}", timestamp()));
+    let dir = args.out.clone().unwrap_or_else(own);
+    if dir.join(LAST).exists() || dir.join("config.json").exists() {
+        return Err(Error::Invalid(format!(
+            "{} already holds a run; go on with it by --resume, or choose another --out",
+            dir.display()
+        )));
+    }
+    Ok(dir)
+}
+
+/// Writes `config.json`, and says what is trained where.
+fn introduce(c: &Config, device: &str, dir: &Path) -> Result<()> {
+    let version = env!("CARGO_PKG_VERSION");
+    let description = serde_json::json!({"version": version, "device": device, "config": c});
+    atomic::write(&dir.join("config.json"), format!("{description:#}\n").as_bytes())?;
+    let (model, dataset, images, seed) = (&c.model, &c.dataset, c.images, c.seed);
+    let (recipe, batch, epochs) = (&c.recipe.name, c.recipe.batch, c.recipe.epochs);
+    eprintln!(
+        "{model} on {dataset}: {images} images, recipe {recipe}, batch {batch}, {epochs} epochs, seed {seed}; {device}"
+    );
+    eprintln!("run folder {}", dir.display());
+    Ok(())
 }
 
 fn configure(args: &Args, name: &str, dataset: &data::Dataset) -> Result<Config> {
