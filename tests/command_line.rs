@@ -73,7 +73,7 @@ fn a_run_is_written_evaluated_predicted_and_exported() {
 
 #[test]
 fn one_seed_gives_one_run_whatever_the_threads_and_another_seed_another() {
-    let dir = workplace(600, 120);
+    let dir = workplace(300, 60);
     let dir = dir.path();
     ok(&mut train(dir, "a --threads 1"));
     ok(&mut train(dir, "b --threads 3"));
@@ -124,7 +124,7 @@ fn a_killed_and_resumed_run_equals_one_never_killed() {
 
 #[test]
 fn a_step_limit_saves_and_the_run_goes_on() {
-    let dir = workplace(600, 120);
+    let dir = workplace(300, 60);
     let dir = dir.path();
     ok(&mut train(dir, "whole"));
     ok(&mut train(dir, "cut --steps 7"));

@@ -51,8 +51,8 @@ fn nvrtc_13_compiles_every_architecture_without_spills() {
     compiles_without_spills("13", &[75, 80, 86, 89, 90, 100, 120]);
 }
 
-/// The registers that softgpu counts in the PTX, where ptxas can't be asked, beside those ptxas gives: a launch that a card
-/// takes must not be refused for them.
+/// The registers that softgpu counts in the PTX, where ptxas can't be asked, beside those ptxas gives: a launch that a
+/// card takes must not be refused for them.
 #[test]
 fn softgpu_counts_registers_from_below() {
     for (major, sm) in [("12", 61), ("13", 86)] {

@@ -1,5 +1,6 @@
 //! `warp19 data`.
 
+use super::output;
 use crate::data::{self, DEFAULT_DIR, Split};
 use crate::error::Result;
 use std::fmt::Write;
@@ -40,7 +41,7 @@ fn info(dir: &Path, name: &str) -> Result<()> {
     for (part, split) in [("training", &set.train), ("test", &set.test)] {
         describe(&mut out, part, split, set.classes);
     }
-    super::print(&out)
+    output::print(&out)
 }
 
 fn describe(out: &mut String, part: &str, split: &Split, classes: usize) {

@@ -1,5 +1,6 @@
 //! `warp19 devices`: what this machine has to compute with, and why anything is missing.
 
+use super::output;
 use crate::cpu::CpuDevice;
 use crate::cuda::{compiler, driver, find, sass};
 use crate::device::Device;
@@ -53,7 +54,7 @@ pub fn run(args: &Args) -> Result<()> {
         "nvdisasm",
         sass::nvdisasm().map_or("none (only `kernels report` uses it)".into(), |p| p.display().to_string()),
     );
-    super::print(&text)
+    output::print(&text)
 }
 
 /// A GPU in one line, with what keeps it from being used.

@@ -1,19 +1,20 @@
 //! `warp19 eval`.
 
 use super::backend::Backend;
-use super::run::{self, Which};
+use super::output;
+use super::run::Source;
 use crate::data;
 use crate::error::Result;
-use crate::ops::loss::argmax;
-use crate::train::{Evaluation, check_dataset, evaluate};
+use crate::report::guesses;
+use crate::train::{Evaluation, test_images};
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Run folder.
-    run: PathBuf,
+    #[command(flatten)]
+    source: Source,
     /// Folder with the dataset's IDX files [default: where `data fetch` puts the run's dataset].
     #[arg(long)]
     data: Option<PathBuf>,
@@ -22,42 +23,24 @@ pub struct Args {
     dataset: Option<String>,
     #[command(flatten)]
     backend: Backend,
-    #[arg(long, value_enum, default_value = "best")]
-    checkpoint: Which,
     /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
-/// Images in an evaluation batch.
-const BATCH: usize = 250;
-
 pub fn run(args: &Args) -> Result<()> {
-    let checkpoint = run::open(&args.run, args.checkpoint)?;
-    let mut config = checkpoint.meta.config.clone();
-    let name = args.dataset.as_ref().unwrap_or(&config.dataset);
+    let checkpoint = args.source.open()?;
+    let name = args.dataset.as_ref().unwrap_or(&checkpoint.meta.config.dataset);
     let dataset = data::open(args.data.as_deref(), name, std::io::stderr().is_terminal())?;
-    // Only the test images matter here.
-    (config.images, config.validation) = (dataset.train.len(), 0);
-    check_dataset(&config, &dataset)?;
     let mut device = args.backend.open()?;
-    let weights = checkpoint.evaluated()?;
-    let result = evaluate(device.as_mut(), &config, weights, &dataset.test, BATCH)?;
-    let confusion = confusion(&result, &dataset.test.labels);
+    let result = test_images(device.as_mut(), &checkpoint, &dataset)?;
+    let answers = guesses::all(&result, &dataset.test.labels);
+    let confusion = guesses::confusion(&answers, result.classes);
     if args.json {
-        super::print_json(&json(&result, &confusion, checkpoint.meta.step))
+        output::print_json(&json(&result, &confusion, checkpoint.meta.step))
     } else {
-        super::print(&text(&result, &confusion))
+        output::print(&text(&result, &confusion))
     }
-}
-
-/// `confusion[true class][predicted class]`.
-fn confusion(result: &Evaluation, labels: &[u8]) -> Vec<Vec<usize>> {
-    let mut confusion = vec![vec![0; result.classes]; result.classes];
-    for (p, &label) in result.probabilities.chunks_exact(result.classes).zip(labels) {
-        confusion[usize::from(label)][argmax(p)] += 1;
-    }
-    confusion
 }
 
 /// Precision, recall and number of images of a class; a ratio over nothing is 0.

@@ -1,21 +1,19 @@
 //! `warp19 export`.
 
-use super::run::{self, Which};
+use super::run::Source;
 use crate::error::Result;
 use crate::export::{onnx, pytorch};
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Run folder.
-    run: PathBuf,
+    #[command(flatten)]
+    source: Source,
     #[arg(long, value_enum, default_value = "safetensors")]
     format: Format,
     /// File to write.
     #[arg(long)]
     out: PathBuf,
-    #[arg(long, value_enum, default_value = "best")]
-    checkpoint: Which,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -27,7 +25,7 @@ enum Format {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let checkpoint = run::open(&args.run, args.checkpoint)?;
+    let checkpoint = args.source.open()?;
     let (config, weights) = (&checkpoint.meta.config, checkpoint.evaluated()?);
     match args.format {
         Format::Safetensors => {

@@ -1,5 +1,6 @@
 //! `warp19 kernels`: what the CUDA kernels need, and writing them out.
 
+use super::output;
 use crate::cuda::nvrtc::{Nvrtc, Target};
 use crate::cuda::units::Unit;
 use crate::cuda::{report, sass, source};
@@ -78,7 +79,7 @@ fn report(args: &Report) -> Result<()> {
         }
     }
     if args.json {
-        return super::print_json(&Value::Array(rows));
+        return output::print_json(&Value::Array(rows));
     }
     let mut text = format!(
         "{:<7} {:<20} {:<32} {:>7} {:>6} {:>7} {:>6} {:>6} {:>6} {:>6}  main loop\n",
@@ -112,7 +113,7 @@ fn report(args: &Report) -> Result<()> {
         text += "no nvdisasm was found, so there are no instruction counts: `pip install nvidia-cuda-nvdisasm` brings \
                  one, or name it in WARP19_NVDISASM\n";
     }
-    super::print(&text)
+    output::print(&text)
 }
 
 fn dump(args: &Dump) -> Result<()> {
@@ -146,7 +147,7 @@ fn dump(args: &Dump) -> Result<()> {
         "units": units,
     });
     write("kernels.json".into(), format!("{all:#}\n").as_bytes())?;
-    super::print(&format!("{} units for sm_{sm} in {}\n", units.len(), args.out.display()))
+    output::print(&format!("{} units for sm_{sm} in {}\n", units.len(), args.out.display()))
 }
 
 fn ptx(nvrtc: &Nvrtc, sm: u32, unit: Unit) -> Result<Vec<u8>> {

@@ -7,10 +7,12 @@ mod devices;
 mod eval;
 mod export;
 mod kernels;
+mod output;
 mod params;
 mod predict;
 mod report;
 mod run;
+mod screen;
 mod train;
 mod verify;
 
@@ -78,18 +80,4 @@ fn dispatch(command: &Command) -> Result<ExitCode> {
         Command::Verify(args) => verify::run(args)?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// A value as indented JSON on standard output.
-fn print_json(value: &serde_json::Value) -> Result<()> {
-    print(&format!("{value:#}\n"))
-}
-
-/// Text on standard output; a closed pipe is no failure.
-fn print(text: &str) -> Result<()> {
-    use std::io::{ErrorKind, Write};
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(crate::Error::io("write", "standard output", e)),
-        _ => Ok(()),
-    }
 }

@@ -1,5 +1,6 @@
 //! `warp19 params`.
 
+use super::output;
 use crate::error::Result;
 use crate::model::{table, zoo};
 use std::fmt::Write;
@@ -27,7 +28,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mflop: f64 = rows.iter().map(|r| r.mflop).sum();
     let output = rows.last().map_or(0, |r| r.weights);
     if args.json {
-        return super::print_json(&serde_json::json!({
+        return output::print_json(&serde_json::json!({
             "model": model.name, "input": args.input, "classes": args.classes, "layers": rows,
             "weights": weights, "biases": biases, "parameters": weights + biases,
             "weights_without_output_layer": weights - output, "mflop": mflop,
@@ -53,5 +54,5 @@ pub fn run(args: &Args) -> Result<()> {
         weights + biases,
         weights - output
     );
-    super::print(&out)
+    output::print(&out)
 }

@@ -1,6 +1,7 @@
 //! `warp19 report`.
 
 use super::backend::Backend;
+use super::output;
 use crate::error::Result;
 use crate::report::{self, Run};
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ pub fn run(args: &Args) -> Result<()> {
     let out = args.out.as_ref().unwrap_or(&args.runs[0]);
     let files = write(&args.runs, out, args.data.as_deref(), &args.backend)?;
     let names: String = files.iter().map(|f| format!("{}\n", f.display())).collect();
-    super::print(&names)
+    output::print(&names)
 }
 
 /// Reads the runs and writes their pictures to `out`.

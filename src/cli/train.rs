@@ -2,21 +2,23 @@
 
 use super::backend::Backend;
 use super::report;
+use super::screen::{Screen, summary};
 use crate::data::{self, atomic};
 use crate::error::{Error, Result};
 use crate::model::zoo;
 use crate::report::events::Events;
 use crate::train::checkpoint::{Checkpoint, LAST};
-use crate::train::metrics::Epoch;
 use crate::train::trainer::{Event, Outcome};
 use crate::train::{Config, Recipe, Trainer};
-use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Flags that a resumed run has from its checkpoint.
+const FIXED: [&str; 10] = ["model", "recipe", "dataset", "epochs", "batch", "lr", "seed", "out", "limit", "validation"];
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -34,7 +36,7 @@ pub struct Args {
     dataset: Option<String>,
     #[command(flatten)]
     backend: Backend,
-    /// f32; tf32 and bf16 need a GPU that has them.
+    /// f32, the only one so far.
     #[arg(long, default_value = "f32")]
     precision: String,
     /// Epochs of the whole run; the schedule is laid out over them.
@@ -56,7 +58,7 @@ pub struct Args {
     #[arg(long)]
     out: Option<PathBuf>,
     /// Run folder to go on in.
-    #[arg(long, conflicts_with_all = ["model", "recipe", "dataset", "epochs", "batch", "lr", "seed", "out", "limit", "validation"])]
+    #[arg(long, conflicts_with_all = FIXED)]
     resume: Option<PathBuf>,
     /// Train on the first N images only.
     #[arg(long)]
@@ -75,34 +77,13 @@ pub struct Args {
 /// Trains; 1 when interrupted.
 pub fn run(args: &Args) -> Result<ExitCode> {
     if args.precision != "f32" {
-        return Err(Error::Invalid(format!(
-            "--precision {}: the CPU computes in f32; leave the flag away",
-            args.precision
-        )));
+        let name = &args.precision;
+        return Err(Error::Invalid(format!("--precision {name}: all computing is in f32; leave the flag away")));
     }
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = stop.clone();
-    ctrlc::set_handler(move || {
-        // A second Ctrl-C does not wait for the step and the checkpoint.
-        if flag.swap(true, Ordering::SeqCst) {
-            std::process::exit(1);
-        }
-    })
-    .map_err(|e| Error::Device(format!("cannot listen for Ctrl-C: {e}")))?;
+    let stop = stop_flag()?;
     let mut device = args.backend.open()?;
     let progress = std::io::stderr().is_terminal();
-    let resumed = match &args.resume {
-        Some(dir) => {
-            if !dir.join(LAST).exists() {
-                return Err(Error::Invalid(format!(
-                    "{} has no {LAST} to resume from; give the folder of a run",
-                    dir.display()
-                )));
-            }
-            Some(Checkpoint::read(&dir.join(LAST))?)
-        }
-        None => None,
-    };
+    let resumed = args.resume.as_deref().map(newest).transpose()?;
     let name = match &resumed {
         Some(checkpoint) => checkpoint.meta.config.dataset.clone(),
         None => args.dataset.clone().unwrap_or_else(|| "mnist".into()),
@@ -112,86 +93,102 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         (Some(checkpoint), Some(dir)) => (checkpoint.meta.config.clone(), dir.clone()),
         _ => {
             let config = configure(args, &name, &dataset)?;
-            let dir = match &args.out {
-                Some(dir) => dir.clone(),
-                None => PathBuf::from("runs").join(format!("{}-{}", config.model, timestamp())),
-            };
-            if dir.join(LAST).exists() || dir.join("config.json").exists() {
-                return Err(Error::Invalid(format!(
-                    "{} already holds a run; go on with it by --resume, or choose another --out",
-                    dir.display()
-                )));
-            }
+            let dir = new_folder(args, &config.model)?;
             (config, dir)
         }
     };
     atomic::writable_folder(&dir)?;
     let mut trainer = Trainer::new(device.as_mut(), config, &dataset, &dir, resumed)?;
     drop(dataset);
-    let description = serde_json::json!({
-        "version": env!("CARGO_PKG_VERSION"),
-        "device": device.describe(),
-        "config": trainer.config,
-    });
-    atomic::write(&dir.join("config.json"), format!("{description:#}\n").as_bytes())?;
-    let c = &trainer.config;
-    eprintln!(
-        "{} on {}: {} images, recipe {}, batch {}, {} epochs, seed {}; {}",
-        c.model,
-        c.dataset,
-        c.images,
-        c.recipe.name,
-        c.recipe.batch,
-        c.recipe.epochs,
-        c.seed,
-        device.describe()
-    );
-    eprintln!("run folder {}", dir.display());
+    introduce(&trainer.config, &device.describe(), &dir)?;
     let mut screen = Screen::new(progress, trainer.config.recipe.epochs);
     let mut events = match args.tensorboard {
         true => Some(Events::create(&dir, &trainer.epochs)?),
         false => None,
     };
-    let outcome =
-        trainer.run(device.as_mut(), args.steps, Duration::from_secs(args.save_every), &stop, &mut |event| {
-            let written = match (&event, &mut events) {
-                (Event::Epoch(line, _), Some(events)) => events.epoch(line),
-                _ => Ok(()),
-            };
-            screen.show(event);
-            if let Err(e) = written {
-                screen.show(Event::Warning(format!("nothing for TensorBoard: {e}")));
-            }
-        })?;
+    let tell = &mut |event: Event| {
+        let written = match (&event, &mut events) {
+            (Event::Epoch(line, _), Some(events)) => events.epoch(line),
+            _ => Ok(()),
+        };
+        screen.show(event);
+        if let Err(e) = written {
+            screen.show(Event::Warning(format!("nothing for TensorBoard: {e}")));
+        }
+    };
+    let outcome = trainer.run(device.as_mut(), args.steps, Duration::from_secs(args.save_every), &stop, tell)?;
     screen.close();
+    let (step, go_on) = (trainer.step, format!("Go on with: warp19 train --resume {}", dir.display()));
     match outcome {
         Outcome::Interrupted => {
-            eprintln!(
-                "interrupted at step {}; saved. Go on with: warp19 train --resume {}",
-                trainer.step,
-                dir.display()
-            );
+            eprintln!("interrupted at step {step}; saved. {go_on}");
             return Ok(ExitCode::FAILURE);
         }
         Outcome::StepLimit => {
             let test = trainer.test(device.as_mut())?;
-            eprintln!(
-                "stopped at step {} as asked: test accuracy {:.2} %, loss {:.4}. Go on with: warp19 train --resume {}",
-                trainer.step,
-                100.0 * test.accuracy(),
-                test.loss,
-                dir.display()
-            );
+            let accuracy = 100.0 * test.accuracy();
+            let loss = test.loss;
+            eprintln!("stopped at step {step} as asked: test accuracy {accuracy:.2} %, loss {loss:.4}. {go_on}");
         }
         Outcome::Finished => {
             summary(&trainer, &dir);
-            let step = trainer.step;
             // The pictures need the device's memory for a network of their own.
             drop((trainer, device));
             pictures(args, &dir, events.as_mut().map(|e| (e, step)));
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A flag that Ctrl-C sets.
+fn stop_flag() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    ctrlc::set_handler(move || {
+        // A second Ctrl-C does not wait for the step and the checkpoint.
+        if flag.swap(true, Ordering::SeqCst) {
+            std::process::exit(1);
+        }
+    })
+    .map_err(|e| Error::Device(format!("cannot listen for Ctrl-C: {e}")))?;
+    Ok(stop)
+}
+
+/// The newest state in a run folder.
+fn newest(dir: &Path) -> Result<Checkpoint> {
+    let path = dir.join(LAST);
+    if !path.exists() {
+        let dir = dir.display();
+        return Err(Error::Invalid(format!("{dir} has no {LAST} to resume from; give the folder of a run")));
+    }
+    Checkpoint::read(&path)
+}
+
+/// The folder of a new run, which must hold none yet.
+fn new_folder(args: &Args, model: &str) -> Result<PathBuf> {
+    let own = || PathBuf::from("runs").join(format!("{model}-{}", timestamp()));
+    let dir = args.out.clone().unwrap_or_else(own);
+    if dir.join(LAST).exists() || dir.join("config.json").exists() {
+        return Err(Error::Invalid(format!(
+            "{} already holds a run; go on with it by --resume, or choose another --out",
+            dir.display()
+        )));
+    }
+    Ok(dir)
+}
+
+/// Writes `config.json`, and says what is trained where.
+fn introduce(c: &Config, device: &str, dir: &Path) -> Result<()> {
+    let version = env!("CARGO_PKG_VERSION");
+    let description = serde_json::json!({"version": version, "device": device, "config": c});
+    atomic::write(&dir.join("config.json"), format!("{description:#}\n").as_bytes())?;
+    let (model, dataset, images, seed) = (&c.model, &c.dataset, c.images, c.seed);
+    let (recipe, batch, epochs) = (&c.recipe.name, c.recipe.batch, c.recipe.epochs);
+    eprintln!(
+        "{model} on {dataset}: {images} images, recipe {recipe}, batch {batch}, {epochs} epochs, seed {seed}; {device}"
+    );
+    eprintln!("run folder {}", dir.display());
+    Ok(())
 }
 
 fn configure(args: &Args, name: &str, dataset: &data::Dataset) -> Result<Config> {
@@ -223,31 +220,6 @@ fn configure(args: &Args, name: &str, dataset: &data::Dataset) -> Result<Config>
     })
 }
 
-fn summary(trainer: &Trainer, dir: &Path) {
-    let (Some(best), Some(last)) = (trainer.best, trainer.epochs.last()) else {
-        return;
-    };
-    let chosen = match trainer.epochs.iter().find(|e| e.epoch == best.epoch) {
-        Some(epoch) if trainer.config.validation > 0 => format!(
-            "best epoch {} by validation ({:.2} %): test accuracy {:.2} %",
-            best.epoch,
-            100.0 * best.accuracy,
-            100.0 * epoch.test_accuracy
-        ),
-        _ => format!(
-            "best test accuracy {:.2} % in epoch {} (chosen on the test images)",
-            100.0 * best.accuracy,
-            best.epoch
-        ),
-    };
-    eprintln!(
-        "{chosen}; last epoch {:.2} %; {:.0} s in all; run folder {}",
-        100.0 * last.test_accuracy,
-        last.seconds,
-        dir.display()
-    );
-}
-
 /// The run's pictures. The run is whole without them, so that a failure is told and no more.
 fn pictures(args: &Args, dir: &Path, events: Option<(&mut Events, u64)>) {
     let draw = || -> Result<()> {
@@ -267,80 +239,6 @@ fn pictures(args: &Args, dir: &Path, events: Option<(&mut Events, u64)>) {
             dir.display()
         ),
     }
-}
-
-/// Progress: a bar an epoch on a terminal, a line an epoch elsewhere.
-struct Screen {
-    bar: Option<ProgressBar>,
-    terminal: bool,
-    epochs: u64,
-}
-
-impl Screen {
-    fn new(terminal: bool, epochs: u64) -> Screen {
-        Screen { bar: None, terminal, epochs }
-    }
-
-    fn show(&mut self, event: Event) {
-        match event {
-            Event::Progress { epoch, done, steps, loss, accuracy, images_per_second } if self.terminal => {
-                let epochs = self.epochs;
-                let bar = self.bar.get_or_insert_with(|| {
-                    let style = "epoch {prefix} [{bar:30}] {pos}/{len} {msg} {eta} left";
-                    let style = ProgressStyle::with_template(style).expect("a valid template");
-                    let bar = ProgressBar::new(steps).with_style(style.progress_chars("=> "));
-                    bar.with_prefix(format!("{epoch}/{epochs}")).with_position(done)
-                });
-                bar.set_position(done);
-                bar.set_message(format!(
-                    "loss {loss:.4} accuracy {:.2} % {images_per_second:.0} images/s",
-                    100.0 * accuracy
-                ));
-            }
-            Event::Progress { .. } => {}
-            Event::Evaluating => {
-                if let Some(bar) = &self.bar {
-                    bar.set_message("evaluating");
-                }
-            }
-            Event::Epoch(line, improved) => {
-                self.close();
-                eprintln!("{}", describe(line, self.epochs, improved));
-            }
-            Event::Warning(text) => {
-                self.close();
-                eprintln!("warning: {text}");
-            }
-        }
-    }
-
-    fn close(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-fn describe(e: &Epoch, epochs: u64, improved: bool) -> String {
-    let mut text = format!(
-        "epoch {}/{epochs}  train loss {:.4} accuracy {:.2} %  test loss {:.4} accuracy {:.2} %",
-        e.epoch,
-        e.train_loss,
-        100.0 * e.train_accuracy,
-        e.test_loss,
-        100.0 * e.test_accuracy
-    );
-    if let Some(raw) = e.test_accuracy_raw {
-        text += &format!(" (plain weights {:.2} %)", 100.0 * raw);
-    }
-    if let Some(val) = e.val_accuracy {
-        text += &format!("  validation {:.2} %", 100.0 * val);
-    }
-    text += &format!("  {:.0} images/s  {:.0} s", e.images_per_second, e.seconds);
-    if improved {
-        text += "  best";
-    }
-    text
 }
 
 /// UTC as `20170131-235959`, from the days of the civil calendar (H. Hinnant, "chrono-compatible low-level date

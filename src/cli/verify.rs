@@ -1,6 +1,7 @@
 //! `warp19 verify`: the conformance suite on the user's own device.
 
 use super::backend::{Backend, Opened};
+use super::output;
 use crate::conformance::{self, Comparison, cases};
 use crate::cuda::timing::{self, Timing};
 use crate::error::{Error, Result};
@@ -53,16 +54,16 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let failed = results.iter().filter(|r| r.failure.is_some()).count();
     if args.json {
-        super::print_json(&serde_json::json!({
+        output::print_json(&serde_json::json!({
             "device": description, "comparisons": results, "failed": failed, "seconds": seconds,
             "softgpu_findings": findings, "timings": timings,
         }))?;
     } else {
-        super::print(&table(&results, args.all))?;
-        super::print(&format!("{} comparisons, {failed} failed, {seconds:.1} s\n", results.len()))?;
-        super::print(&timing_table(&timings))?;
+        output::print(&table(&results, args.all))?;
+        output::print(&format!("{} comparisons, {failed} failed, {seconds:.1} s\n", results.len()))?;
+        output::print(&timing_table(&timings))?;
         if let Some(findings) = &findings {
-            super::print(&format!("softgpu: {} finding(s)\n", count(findings)))?;
+            output::print(&format!("softgpu: {} finding(s)\n", count(findings)))?;
         }
     }
     let found = findings.as_ref().map_or(0, count);

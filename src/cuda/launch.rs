@@ -125,8 +125,8 @@ impl Launcher {
         let module = module.map_err(|e| {
             failed(
                 &format!(
-                    "the driver refuses the code of kernels/{} ({:?}, NVRTC {}.{}). Where the driver is older than NVRTC, \
-                     update it or install NVRTC of its version (`devices` shows both)",
+                    "the driver refuses the code of kernels/{} ({:?}, NVRTC {}.{}). Where the driver is older than \
+                     NVRTC, update it or install NVRTC of its version (`devices` shows both)",
                     unit.file(),
                     self.compiler.target,
                     self.compiler.nvrtc.version.0,

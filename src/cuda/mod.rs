@@ -3,7 +3,8 @@
 //! `find` -> `nvrtc` (a compiler) -> `compiler` (units to machine code, cached on disk) -> `driver` (a device opened)
 //! -> `launch` (functions and arguments) -> `device` (the contract of [`crate::device`], recorded as graphs).
 //! `operations` has the contract's operations as launches, `timing` times them, `report` and `sass` say what the
-//! compiled kernels need and consist of. `units` lists what is compiled with which constants, `plan` chooses tiles and parts from shapes alone.
+//! compiled kernels need and consist of. `source` has the embedded kernels, `units` lists what is compiled with which
+//! constants, `plan` chooses tiles and parts from shapes alone.
 
 pub mod compiler;
 pub mod device;
@@ -17,17 +18,8 @@ pub mod operations;
 pub mod plan;
 pub mod report;
 pub mod sass;
+pub mod source;
 pub mod timing;
 pub mod units;
-
-/// The embedded kernel sources.
-pub mod source {
-    include!(concat!(env!("OUT_DIR"), "/kernels.rs"));
-
-    /// The text of a file.
-    pub fn text(name: &str) -> Option<&'static str> {
-        FILES.iter().find(|(n, _)| *n == name).map(|(_, t)| *t)
-    }
-}
 
 pub use device::CudaDevice;

@@ -16,8 +16,8 @@ const PARTS: [usize; 12] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64];
 const TILES_OF_A_PART: usize = 4;
 /// Share of the peak that each tile's inner loop reaches, by its share of multiply-adds (see docs/results).
 const EFFICIENCY: [f64; 4] = [0.90, 0.88, 0.80, 0.65];
-/// Share of the peak that Winograd's inner loop reaches: its share of multiply-adds that are of the products, 70 %, less
-/// what two barriers a step cost where a multiprocessor has room for one block.
+/// Share of the peak that Winograd's inner loop reaches: its share of multiply-adds that are of the products, 70 %,
+/// less what two barriers a step cost where a multiprocessor has room for one block.
 const WINOGRAD_EFFICIENCY: f64 = 0.65;
 /// Bytes a cycle that one multiprocessor reads from the second-level cache.
 const BYTES_A_CYCLE: f64 = 40.0;

@@ -95,8 +95,7 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Joins two parts. The classes are those of the training labels, `max + 1`, and at least
-    /// [`MIN_CLASSES`].
+    /// Joins two parts. The classes are those of the training labels, `max + 1`, and at least [`MIN_CLASSES`].
     ///
     /// Errors: an empty part, parts of different image sizes, and test labels of a class that
     /// the training part does not know.

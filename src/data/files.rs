@@ -20,11 +20,10 @@ pub struct DatasetFiles {
 
 /// Finds a dataset: in `dir/<name>`, else in `dir` itself.
 ///
-/// File names: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte` and the same with `t10k` or
-/// `test` for `train`; `.idx3` for `-idx3`; with or without `.gz` (raw wins); with or without a
-/// prefix that ends in a dash (`emnist-letters-train-images-idx3-ubyte`). Where several prefixes
-/// are complete, that of `name` wins, then no prefix, then the only one; else
-/// [`Error::DatasetAmbiguous`].
+/// File names: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte` and the same with `t10k` or `test` for `train`;
+/// `.idx3` for `-idx3`; with or without `.gz` (raw wins); with or without a prefix that ends in a dash
+/// (`emnist-letters-train-images-idx3-ubyte`). Where several prefixes are complete, that of `name` wins, then no
+/// prefix, then the only one; else [`Error::DatasetAmbiguous`].
 pub fn find(dir: &Path, name: &str) -> Result<DatasetFiles> {
     let folders = [dir.join(name), dir.to_path_buf()];
     let mut incomplete = Vec::new();

@@ -9,10 +9,9 @@
 //! Files may be gzip-compressed; that is seen by their content, not by their name. Source: "THE
 //! MNIST DATABASE of handwritten digits", section "FILE FORMATS".
 //!
-//! Memory: what is allocated is bounded by what the file can justify. A raw file's length must
-//! equal what its header asks for before anything is allocated. A gzip file's header is compared
-//! with the most that its length can expand to, and the buffer then grows with the bytes that
-//! really arrive, never past the header's size.
+//! Memory: what is allocated is bounded by what the file can justify. A raw file's length must equal what its header
+//! asks for before anything is allocated. A gzip file's header is compared with the most that its length can expand to,
+//! and the buffer then grows with the bytes that really arrive, never past the header's size.
 
 use super::Images;
 use super::atomic;
@@ -57,8 +56,7 @@ impl Role {
 
 /// Reads an IDX file of images, raw or gzip-compressed.
 ///
-/// Errors: [`Error::Io`], and one named variant for each way in which a file can be malformed
-/// (`Idx*`).
+/// Errors: [`Error::Io`], and one named variant for each way in which a file can be malformed (`Idx*`).
 pub fn read_images(path: &Path) -> Result<Images> {
     let (dimensions, pixels) = read_file(path, Role::Images)?;
     Ok(images_of(&dimensions, pixels))

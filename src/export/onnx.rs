@@ -1,7 +1,8 @@
 //! A network with its weights as an ONNX model, field by field (onnx.proto3 of the ONNX project, operator set 13).
 //!
 //! ```text
-//! image [batch, c, h, w], pixels in [0, 1] -> (p - mean) / std -> Conv, Relu | MaxPool ... -> Flatten -> Gemm, Relu ...
+//! image [batch, c, h, w], pixels in [0, 1] -> (p - mean) / std
+//!     -> Conv, Relu | MaxPool ... -> Flatten -> Gemm, Relu ...
 //!     -> logits [batch, classes] -> Softmax -> probabilities [batch, classes]
 //! ```
 //! Dropout is left out: it does nothing once training is over.

@@ -1,8 +1,8 @@
 //! Writing protocol buffer messages: just what ONNX and TensorBoard files need.
 //!
-//! A field is a key, `number << 3 | wire type`, and a value: a varint (type 0), or a length and bytes (type 2), which is
-//! how strings, nested messages and packed lists go; a double is 8 bytes (type 1), a float 4 (type 5). Source: the protocol buffers
-//! encoding page, <https://protobuf.dev/programming-guides/encoding/>.
+//! A field is a key, `number << 3 | wire type`, and a value: a varint (type 0), or a length and bytes (type 2), which
+//! is how strings, nested messages and packed lists go; a double is 8 bytes (type 1), a float 4 (type 5). Source: the
+//! protocol buffers encoding page, <https://protobuf.dev/programming-guides/encoding/>.
 
 /// A message being written, as pieces, so that a large tensor inside it is moved and not copied.
 #[derive(Default)]

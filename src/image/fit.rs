@@ -1,6 +1,6 @@
 //! Finding the ink of a picture, scaling it and placing it.
 
-use super::Grey;
+use super::grey::Grey;
 
 /// The least difference between the lightest and the darkest part of a picture of something.
 pub const LEAST_CONTRAST: f32 = 0.06;

@@ -1,6 +1,5 @@
 //! PNG files of every kind as grey pictures.
 
-use super::Grey;
 use crate::{Error, Result};
 use png::{BitDepth, ColorType, Decoder, Limits, Transformations};
 use std::fs::File;
@@ -14,6 +13,22 @@ const DECODER_BYTES: usize = 64 << 20;
 /// Transparent pictures whose visible part has at least this range of greys carry their own
 /// background; below it, the shape is in the transparency.
 const OWN_BACKGROUND_RANGE: f32 = 0.4;
+
+/// A grey picture, 0 (black) to 1 (white), row by row.
+pub struct Grey {
+    pub height: usize,
+    pub width: usize,
+    pub values: Vec<f32>,
+}
+
+impl Grey {
+    /// The least and the greatest value.
+    pub fn range(&self) -> (f32, f32) {
+        let start = (f32::INFINITY, f32::NEG_INFINITY);
+        let widen = |(low, high): (f32, f32), &v: &f32| (low.min(v), high.max(v));
+        self.values.iter().fold(start, widen)
+    }
+}
 
 /// Reads a PNG as grey, composed on its background.
 pub fn read(path: &Path) -> Result<Grey> {
@@ -65,10 +80,9 @@ fn luma(rgb: &[u8]) -> f32 {
 
 /// Greys and their opacity on a background: `alpha * grey + (1 - alpha) * background`.
 ///
-/// Which background a transparent picture means is not in the file. Where the visible part has
-/// its own light and dark, it is a picture with paper of its own, and the most common grey there
-/// (the median) goes on behind it. Where it is all of about one grey, that is the ink, and the
-/// background is the opposite.
+/// Which background a transparent picture means is not in the file. Where the visible part has its own light and dark,
+/// it is a picture with paper of its own, and the most common grey there (the median) goes on behind it. Where it is
+/// all of about one grey, that is the ink, and the background is the opposite.
 fn compose(pixels: impl Iterator<Item = (f32, f32)> + Clone) -> Vec<f32> {
     let mut visible: Vec<f32> = pixels.clone().filter(|&(_, alpha)| alpha >= 0.5).map(|(grey, _)| grey).collect();
     let background = if visible.is_empty() {

@@ -20,11 +20,10 @@ use std::path::Path;
 /// Reads a PNG of any colour type and depth as a grey digit of `height x width` pixels, as the
 /// images of MNIST were made.
 ///
-/// A picture that already has this size and a dark background is taken as it is. Else: colours
-/// become luma, composed on the background where they are transparent; a light background (the
-/// median of the border) makes the picture inverted; the contrast is stretched to 0..255; the
-/// digit is cut out, scaled and placed so that its centre of mass lies in the frame's middle pixel
-/// (`height / 2`, `width / 2`), unless the digit would leave the frame.
+/// A picture that already has this size and a dark background is taken as it is. Else: colours become luma, composed on
+/// the background where they are transparent; a light background (the median of the border) makes the picture inverted;
+/// the contrast is stretched to 0..255; the digit is cut out, scaled and placed so that its centre of mass lies in the
+/// frame's middle pixel (`height / 2`, `width / 2`), unless the digit would leave the frame.
 ///
 /// Errors: [`Error::Io`], [`Error::Png`] for a damaged file, [`Error::ImageTooLarge`],
 /// [`Error::ImageBlank`], [`Error::Invalid`] for a frame of no pixels.
@@ -44,22 +43,6 @@ pub fn digit_from_png(path: &Path, height: usize, width: usize) -> Result<Vec<u8
     let ink = fit::ink(&picture, background);
     let digit = fit::place(&ink, height, width).ok_or_else(|| Error::ImageBlank { path: path.to_path_buf() })?;
     Ok(digit.values.iter().map(|&v| to_byte(v)).collect())
-}
-
-/// A grey picture, 0 (black) to 1 (white), row by row.
-struct Grey {
-    height: usize,
-    width: usize,
-    values: Vec<f32>,
-}
-
-impl Grey {
-    /// The least and the greatest value.
-    fn range(&self) -> (f32, f32) {
-        let start = (f32::INFINITY, f32::NEG_INFINITY);
-        let widen = |(low, high): (f32, f32), &v: &f32| (low.min(v), high.max(v));
-        self.values.iter().fold(start, widen)
-    }
 }
 
 fn to_byte(value: f32) -> u8 {

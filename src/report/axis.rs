@@ -82,58 +82,6 @@ impl Frame {
         };
         (self.left + share(x, self.x) as f32 * self.width, self.bottom() - v as f32 * self.height)
     }
-
-    /// The parts of a line inside the frame's height, in picture coordinates.
-    pub fn clip(&self, points: &[(f64, f64)]) -> Vec<Vec<(f32, f32)>> {
-        let (top, bottom) = (self.top, self.bottom());
-        let inside = |p: (f32, f32)| p.1 >= top - 0.5 && p.1 <= bottom + 0.5;
-        let mut parts: Vec<Vec<(f32, f32)>> = Vec::new();
-        let mut open = false;
-        let placed: Vec<(f32, f32)> = points.iter().map(|&p| self.at(p)).collect();
-        for (i, &p) in placed.iter().enumerate() {
-            let before = i.checked_sub(1).map(|j| placed[j]);
-            let crossing = |q: (f32, f32), edge: f32| {
-                let t = (edge - q.1) / (p.1 - q.1);
-                (q.0 + t * (p.0 - q.0), edge)
-            };
-            let edges = |q: (f32, f32)| {
-                let mut cut: Vec<(f32, f32)> = [top, bottom]
-                    .into_iter()
-                    .filter(|&e| (q.1 - e) * (p.1 - e) < 0.0)
-                    .map(|e| crossing(q, e))
-                    .collect();
-                cut.sort_by(|a, b| a.0.total_cmp(&b.0));
-                cut
-            };
-            match (before, open, inside(p)) {
-                (None, _, true) => parts.push(vec![p]),
-                (Some(q), false, true) => {
-                    let mut part: Vec<_> = edges(q).into_iter().take(1).collect();
-                    part.push(p);
-                    parts.push(part);
-                }
-                (Some(_), true, true) => {
-                    if let Some(part) = parts.last_mut() {
-                        part.push(p);
-                    }
-                }
-                (Some(q), true, false) => {
-                    if let (Some(part), Some(cut)) = (parts.last_mut(), edges(q).first()) {
-                        part.push(*cut);
-                    }
-                }
-                (Some(q), false, false) => {
-                    let cut = edges(q);
-                    if cut.len() == 2 {
-                        parts.push(cut);
-                    }
-                }
-                (None, _, false) => {}
-            }
-            open = inside(p);
-        }
-        parts
-    }
 }
 
 #[cfg(test)]
@@ -152,16 +100,5 @@ mod tests {
         assert_eq!(label(99.2, 0.2), "99.2");
         assert_eq!(label(0.25, 0.25), "0.25");
         assert_eq!(label(300.0, 100.0), "300");
-    }
-
-    #[test]
-    fn a_line_is_cut_at_the_frame() {
-        let frame =
-            Frame { left: 0.0, top: 0.0, width: 100.0, height: 100.0, x: (0.0, 4.0), y: (0.0, 10.0), log: false };
-        // Below, inside, inside, below again.
-        let parts = frame.clip(&[(0.0, -10.0), (1.0, 10.0), (2.0, 5.0), (3.0, -5.0)]);
-        assert_eq!(parts, [vec![(12.5, 100.0), (25.0, 0.0), (50.0, 50.0), (62.5, 100.0)]]);
-        assert!(frame.clip(&[(0.0, -1.0), (1.0, -2.0)]).is_empty());
-        assert_eq!(frame.clip(&[(0.0, -10.0), (4.0, 20.0)])[0].len(), 2);
     }
 }

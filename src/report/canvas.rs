@@ -4,7 +4,7 @@ use super::palette::{Marker, Rgb, Style, Theme, mix};
 use crate::error::{Error, Result};
 use crate::image::{Colour, encode_png};
 use ab_glyph::{Font, FontRef, Glyph, PxScale, ScaleFont, point};
-use tiny_skia::{FillRule, Paint, Path, PathBuilder, Pixmap, Rect, Stroke, StrokeDash, Transform};
+use tiny_skia::{FillRule, Mask, Paint, Path, PathBuilder, Pixmap, Rect, Stroke, StrokeDash, Transform};
 
 /// Where a text stands to its point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,8 +81,8 @@ impl Canvas {
         self.rect(x + w - 1.0, y, 1.0, h, colour);
     }
 
-    /// A line through points; dashes in line widths.
-    pub fn line(&mut self, points: &[(f32, f32)], width: f32, dash: &[f32], colour: Rgb) {
+    /// A line through points; dashes in line widths. Of a line that leaves `within`, a range of y, the rest is not drawn.
+    pub fn line(&mut self, points: &[(f32, f32)], width: f32, dash: &[f32], colour: Rgb, within: Option<(f32, f32)>) {
         let Some(path) = through(points, false) else {
             return;
         };
@@ -92,7 +92,14 @@ impl Canvas {
             dash: StrokeDash::new(dash.iter().map(|d| d * width).collect(), 0.0),
             ..Stroke::default()
         };
-        self.pixmap.stroke_path(&path, &paint(colour), &stroke, Transform::identity(), None);
+        let mask = within.and_then(|(top, bottom)| {
+            // A line along the edge keeps its full width.
+            let rect = Rect::from_ltrb(0.0, top - width, self.width(), bottom + width)?;
+            let mut mask = Mask::new(self.pixmap.width(), self.pixmap.height())?;
+            mask.fill_path(&PathBuilder::from_rect(rect), FillRule::Winding, true, Transform::identity());
+            Some(mask)
+        });
+        self.pixmap.stroke_path(&path, &paint(colour), &stroke, Transform::identity(), mask.as_ref());
     }
 
     /// A run's marker of radius `r`, filled, with a rim of the background.

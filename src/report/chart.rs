@@ -130,7 +130,7 @@ fn legend(canvas: &mut Canvas, chart: &Chart, em: f32, top: f32) -> f32 {
             (x, y) = (margin, y + 1.5 * em);
         }
         let middle = y - 0.35 * em;
-        stroke(canvas, &[(x, middle), (x + sample, middle)], entry.style, entry.thin, em);
+        stroke(canvas, &[(x, middle), (x + sample, middle)], entry.style, entry.thin, em, None);
         if !entry.thin {
             canvas.marker(entry.style, x + sample / 2.0, middle, 0.34 * em);
         }
@@ -140,9 +140,9 @@ fn legend(canvas: &mut Canvas, chart: &Chart, em: f32, top: f32) -> f32 {
     if chart.entries.is_empty() { top } else { y + 0.4 * em }
 }
 
-fn stroke(canvas: &mut Canvas, points: &[(f32, f32)], style: Style, thin: bool, em: f32) {
+fn stroke(canvas: &mut Canvas, points: &[(f32, f32)], style: Style, thin: bool, em: f32, within: Option<(f32, f32)>) {
     let width = if thin { 0.09 * em } else { 0.16 * em };
-    canvas.line(points, width, style.dash, style.colour);
+    canvas.line(points, width, style.dash, style.colour, within);
 }
 
 fn draw_panel(canvas: &mut Canvas, panel: &Panel, frame: &Frame, em: f32, margin: f32) {
@@ -159,9 +159,8 @@ fn draw_panel(canvas: &mut Canvas, panel: &Panel, frame: &Frame, em: f32, margin
     let middle = frame.top + frame.height / 2.0;
     canvas.text_upwards((margin + 0.9 * em, middle), small, &panel.label);
     for line in &panel.lines {
-        for part in frame.clip(&line.points) {
-            stroke(canvas, &part, line.style, line.thin, em);
-        }
+        let points: Vec<(f32, f32)> = line.points.iter().map(|&p| frame.at(p)).collect();
+        stroke(canvas, &points, line.style, line.thin, em, Some((frame.top, frame.bottom())));
     }
     for line in panel.lines.iter().filter(|l| !l.thin) {
         let lone = line.points.len() == 1;

@@ -70,8 +70,8 @@ fn panel(label: &str, y: (f64, f64), share: f32, lines: Vec<Line>, marks: Vec<Ma
 /// Runs whose best accuracy is within this of the best run's share its panel, in percentage points.
 const NEAR: f64 = 2.0;
 
-/// Test accuracy. The upper panel shows the range where the runs' best epochs differ; where epochs lie below it, a lower
-/// panel shows the whole range.
+/// Test accuracy. The upper panel shows the range where the runs' best epochs differ; where epochs lie below it, a
+/// lower panel shows the whole range.
 fn accuracy(runs: &[Run], theme: &Theme) -> Chart {
     let percent = |e: &Epoch| 100.0 * e.test_accuracy;
     let text = |e: &Epoch| format!("{:.2} % in epoch {}", percent(e), e.epoch);

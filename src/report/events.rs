@@ -1,8 +1,9 @@
 //! TensorBoard's event files.
 //!
-//! A file is a row of records: the length as 8 little-endian bytes, its checksum, the data, their checksum. The data of a
-//! record are a protocol buffer message `Event`: the first one names the version, the others hold scalars or a picture.
-//! Sources: `tensorflow/core/lib/io/record_writer.cc`, `core/util/event.proto`, `core/framework/summary.proto`.
+//! A file is a row of records: the length as 8 little-endian bytes, its checksum, the data, their checksum. The data of
+//! a record are a protocol buffer message `Event`: the first one names the version, the others hold scalars or a
+//! picture. Sources: `tensorflow/core/lib/io/record_writer.cc`, `core/util/event.proto`,
+//! `core/framework/summary.proto`.
 
 use crate::error::{Error, Result};
 use crate::export::protobuf::Message;

@@ -5,7 +5,7 @@ mod parts;
 use super::chart::{NARROW, WIDE, draw};
 use super::palette::{DARK, LIGHT, Theme};
 use super::run::{Run, Tested};
-use super::text::percent_of;
+use super::text::escape;
 use super::{correct, curves, features};
 use crate::error::Result;
 use base64::Engine;
@@ -29,7 +29,8 @@ pub fn page(runs: &[Run]) -> Result<String> {
         for (title, sheet) in sheets {
             let source = data_url(&sheet.png()?);
             body += &format!(
-                "<section><h2>{title}</h2>\n<div class=\"scroll wide\" tabindex=\"0\" role=\"group\" aria-label=\"{title}\">\
+                "<section><h2>{title}</h2>\n\
+                 <div class=\"scroll wide\" tabindex=\"0\" role=\"group\" aria-label=\"{title}\">\
                  <img src=\"{source}\" alt=\"{title}: {name}, run {label}\"></div></section>\n"
             );
         }
@@ -42,32 +43,19 @@ pub fn page(runs: &[Run]) -> Result<String> {
     }
     // "<" cannot end the script element early when it is written as an escape.
     let data = serde_json::Value::Array(data).to_string().replace('<', "\\u003c");
-    let script = include_str!("page/report.js");
-    Ok(format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <link rel=\"icon\" href=\"data:,\">\n<title>{}</title>\n<style>\n{styles}</style>\n</head>\n<body>\n{body}</main>\n\
-         <footer>Written by warp19 {}. This page needs nothing but itself.</footer>\n\
-         <script type=\"application/json\" id=\"data\">{data}</script>\n<script>\n{script}</script>\n</body>\n</html>\n",
-        title(runs, tested.first().copied()),
-        env!("CARGO_PKG_VERSION"),
-    ))
-}
-
-fn title(runs: &[Run], tested: Option<(&Run, &Tested)>) -> String {
-    match tested {
-        Some((run, t)) => {
-            let right = t.guesses.len() - t.errors.len();
-            // A space that does not break: the sign stays with its number on a phone.
-            let share = percent_of(right, t.guesses.len()).replace(' ', "\u{a0}");
-            format!("{} on {}: {share}", escape(&run.config.model), escape(&run.config.dataset))
-        }
-        None => format!("{} on {}", escape(&runs[0].config.model), escape(&runs[0].config.dataset)),
+    let (title, version) = (parts::title(runs, tested.first().copied()), env!("CARGO_PKG_VERSION").to_string());
+    let script = include_str!("page/report.js").to_string();
+    let mut page = include_str!("page/page.html").to_string();
+    // What stands behind the body goes in before it, what stands above it after: no name in it is taken for a place.
+    let places = [("version", version), ("data", data), ("script", script), ("body", body)];
+    for (name, text) in places.into_iter().chain([("styles", styles), ("title", title)]) {
+        page = page.replacen(&format!("{{{{{name}}}}}"), &text, 1);
     }
+    Ok(page)
 }
 
-/// Each curve in up to four pictures, of which the browser takes one: light and dark, and the first one wide and narrow;
-/// the others stand beside each other where there is room.
+/// Each curve in up to four pictures, of which the browser takes one: light and dark, and the first one wide and
+/// narrow; the others stand beside each other where there is room.
 fn curves_section(runs: &[Run]) -> Result<String> {
     let picture = |theme: Theme, index: usize, size| -> Result<String> {
         let (_, chart) = &curves::all(runs, &theme)[index];
@@ -90,7 +78,8 @@ fn curves_section(runs: &[Run]) -> Result<String> {
         }
         out += &format!(
             "<picture>\n{sources}<source media=\"{dark}\" srcset=\"{}\">\n\
-             <img src=\"{}\" width=\"{}\" height=\"{}\" alt=\"{} of {}; the numbers are in the table below\">\n</picture>\n",
+             <img src=\"{}\" width=\"{}\" height=\"{}\" \
+             alt=\"{} of {}; the numbers are in the table below\">\n</picture>\n",
             picture(DARK, index, size)?,
             picture(LIGHT, index, size)?,
             size.width,
@@ -104,19 +93,4 @@ fn curves_section(runs: &[Run]) -> Result<String> {
 
 fn data_url(png: &[u8]) -> String {
     format!("data:image/png;base64,{}", STANDARD.encode(png))
-}
-
-/// Text as HTML, fit for attributes too.
-fn escape(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => out += "&amp;",
-            '<' => out += "&lt;",
-            '>' => out += "&gt;",
-            '"' => out += "&quot;",
-            _ => out.push(c),
-        }
-    }
-    out
 }

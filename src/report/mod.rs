@@ -34,8 +34,8 @@ use crate::data::atomic;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
-/// Writes all pictures and `report.html` into `out` and returns the files. Pages of an earlier report that this one does
-/// not have are removed.
+/// Writes all pictures and `report.html` into `out` and returns the files. Pages of an earlier report that this one
+/// does not have are removed.
 ///
 /// # Errors
 /// No runs, and those of the file system.

@@ -5,13 +5,10 @@ use crate::data::{self, Split};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::model::Parameter;
-use crate::train::checkpoint::{BEST, Best, Checkpoint, LAST};
+use crate::train::checkpoint::{self, BEST, Best, Checkpoint, LAST};
 use crate::train::metrics::{self, Epoch};
-use crate::train::{Activation, Config, Evaluation, activations, check_dataset, evaluate};
+use crate::train::{Activation, Config, Evaluation, activations, test_images};
 use std::path::Path;
-
-/// Images in an evaluation batch.
-const BATCH: usize = 250;
 
 /// A run: what it was, its epochs, and its answers to the test images where it has a checkpoint.
 pub struct Run {
@@ -43,19 +40,14 @@ pub struct Tested {
 }
 
 impl Run {
-    /// Reads a run folder and evaluates its best weights on the test images. `data` is the folder of the datasets, where
-    /// it is not the usual one; `open` gives the device. A run without a checkpoint has its curves only.
+    /// Reads a run folder and evaluates its best weights on the test images. `data` is the folder of the datasets,
+    /// where it is not the usual one; `open` gives the device. A run without a checkpoint has its curves only.
     ///
     /// # Errors
     /// No folder; neither a checkpoint nor a configuration in it; damaged files; a dataset that is missing or not the
     /// run's.
     pub fn read(dir: &Path, data: Option<&Path>, open: &mut dyn FnMut() -> Result<Box<dyn Device>>) -> Result<Run> {
-        if !dir.is_dir() {
-            return Err(Error::Invalid(format!(
-                "there is no run folder {}; `warp19 train` makes one under runs/ and says its name at the end",
-                dir.display()
-            )));
-        }
+        checkpoint::is_folder(dir)?;
         let described = description(dir)?;
         let path = [BEST, LAST].map(|f| dir.join(f));
         let path = path.iter().find(|p| p.exists());
@@ -66,8 +58,8 @@ impl Run {
             (None, Some(described)) => described,
             (None, None) => {
                 return Err(Error::Invalid(format!(
-                    "{} has no {BEST}, {LAST} or config.json: it is not the folder of a run; give one that `warp19 train` \
-                     made",
+                    "{} has no {BEST}, {LAST} or config.json: it is not the folder of a run; give one that \
+                     `warp19 train` made",
                     dir.display()
                 )));
             }
@@ -132,15 +124,11 @@ fn description(dir: &Path) -> Result<Option<(Config, String)>> {
 }
 
 fn test(checkpoint: &Checkpoint, is_best: bool, data: Option<&Path>, device: &mut dyn Device) -> Result<Tested> {
-    let mut config = checkpoint.meta.config.clone();
+    let config = &checkpoint.meta.config;
     let dataset = data::open(data, &config.dataset, false)?;
-    // Only the test images matter here.
-    (config.images, config.validation) = (dataset.train.len(), 0);
-    check_dataset(&config, &dataset)?;
+    let evaluation = test_images(device, checkpoint, &dataset)?;
     let test = dataset.test;
     let weights = checkpoint.evaluated()?;
-    let batch = BATCH.min(test.len());
-    let evaluation = evaluate(device, &config, weights, &test, batch)?;
     let model = config.model()?;
     let first = model.parameters().into_iter().next();
     let filters = first.filter(|p| p.shape.len() == 4).map(|p| {
@@ -151,7 +139,7 @@ fn test(checkpoint: &Checkpoint, is_best: bool, data: Option<&Path>, device: &mu
     let epoch = best.map(|b| b.epoch);
     let guesses = guesses::all(&evaluation, &test.labels);
     let shown = guesses.iter().find(|g| g.is_right()).map_or(0, |g| g.image);
-    let activations = activations(device, &config, weights, &test, shown)?;
+    let activations = activations(device, config, weights, &test, shown)?;
     Ok(Tested {
         test,
         evaluation,

@@ -1,4 +1,4 @@
-//! Numbers as people read them.
+//! Numbers as people read them, and text as browsers do.
 
 /// `3.6 s`, `52 s`, `4 min 10 s`, `4 h 34 min`.
 pub fn duration(seconds: f64) -> String {
@@ -52,6 +52,21 @@ pub fn percent_of(n: usize, all: usize) -> String {
 /// `1 error`, `42 errors`.
 pub fn count(n: usize, one: &str, many: &str) -> String {
     format!("{} {}", thousands(n), if n == 1 { one } else { many })
+}
+
+/// Text as HTML, fit for attributes too.
+pub fn escape(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '&' => out += "&amp;",
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '"' => out += "&quot;",
+            _ => out.push(c),
+        }
+    }
+    out
 }
 
 #[cfg(test)]

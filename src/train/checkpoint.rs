@@ -80,7 +80,19 @@ pub struct Checkpoint {
 /// Arenas a checkpoint may have, in the order they are written.
 pub const ARENAS: [&str; 4] = ["weights", "moment1", "moment2", "ema"];
 
-/// Writes a checkpoint of these arenas, replacing the old file in one step. `values` gives an arena when its turn comes.
+/// Refuses a run folder that is not there.
+pub fn is_folder(run: &Path) -> Result<()> {
+    if run.is_dir() {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!(
+        "there is no run folder {}; `warp19 train` makes one under runs/ and says its name at the end",
+        run.display()
+    )))
+}
+
+/// Writes a checkpoint of these arenas, replacing the old file in one step. `values` gives an arena when its turn
+/// comes.
 ///
 /// # Errors
 /// Those of `values` and of the file system; the old file stays then.

@@ -1,7 +1,8 @@
 //! Running a network over a whole split, without dropout or deformation.
 
-use super::config::Config;
-use crate::data::Split;
+use super::checkpoint::Checkpoint;
+use super::config::{Config, check_dataset};
+use crate::data::{Dataset, Split};
 use crate::device::{DType, Device, View, download_f32, ranged, upload_f32};
 use crate::error::Result;
 use crate::model::Shape;
@@ -80,6 +81,18 @@ pub fn evaluate(
     let buffers = EvaluationBuffers::new(device, &network)?;
     let data = Resident::new(device, split)?;
     run_evaluation(device, config, &network, network.weights, &data, &buffers, "eval")
+}
+
+/// Runs a checkpoint's evaluated weights over the test images of a dataset of its kind.
+///
+/// # Errors
+/// A dataset of another size or with other classes; those of the device.
+pub fn test_images(device: &mut dyn Device, checkpoint: &Checkpoint, dataset: &Dataset) -> Result<Evaluation> {
+    let mut config = checkpoint.meta.config.clone();
+    // How many images it was trained on does not matter here.
+    (config.images, config.validation) = (dataset.train.len(), 0);
+    check_dataset(&config, dataset)?;
+    evaluate(device, &config, checkpoint.evaluated()?, &dataset.test, 250.min(dataset.test.len()))
 }
 
 /// One layer's output for one image.

@@ -10,6 +10,6 @@ pub mod samples;
 pub mod trainer;
 
 pub use config::{Config, check_dataset};
-pub use evaluation::{Activation, Evaluation, activations, evaluate};
+pub use evaluation::{Activation, Evaluation, activations, evaluate, test_images};
 pub use recipe::Recipe;
 pub use trainer::Trainer;

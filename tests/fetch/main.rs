@@ -1,5 +1,4 @@
-//! Fetching, from servers on this machine: what comes is checked, what fails is listed, and what
-//! was there stays.
+//! Fetching, from servers on this machine: what comes is checked, what fails is listed, and what was there stays.
 
 mod contents;
 mod folders;

@@ -6,43 +6,18 @@
 
 mod http;
 mod npm;
+mod options;
 mod verify;
+
+pub use options::Options;
 
 use super::atomic;
 use super::known::{KnownDataset, KnownFile, known};
 use crate::{Error, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// How to fetch; [`Options::default`] is right for all but tests and unusual networks.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Show a bar (or, without a terminal, one line a source) on standard error.
-    pub progress: bool,
-    /// The longest wait for a mirror's name and connection.
-    pub connect_timeout: Duration,
-    /// The longest wait for the next bytes of a mirror that answered.
-    pub read_timeout: Duration,
-    /// The npm program.
-    pub npm: OsString,
-    /// The longest that npm may run.
-    pub npm_timeout: Duration,
-}
-
-impl Default for Options {
-    fn default() -> Options {
-        Options {
-            progress: false,
-            connect_timeout: Duration::from_secs(5),
-            read_timeout: Duration::from_secs(20),
-            npm: OsString::from("npm"),
-            npm_timeout: Duration::from_secs(180),
-        }
-    }
-}
 
 /// Where a dataset is and where it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]

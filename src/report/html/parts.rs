@@ -1,12 +1,11 @@
 //! The page's parts that are made from numbers.
 
-use super::escape;
 use crate::error::Result;
 use crate::image::{Colour, encode_png};
 use crate::report::guesses::confusion;
 use crate::report::known::doubted;
 use crate::report::run::{Run, Tested};
-use crate::report::text::{count, duration, percent_of, thousands};
+use crate::report::text::{count, duration, escape, percent_of, thousands};
 use crate::train::metrics::Epoch;
 use serde_json::json;
 
@@ -21,12 +20,25 @@ pub fn names(runs: &[Run]) -> String {
     names.join(", ")
 }
 
+/// `vgg19 on mnist: 99.64 %`.
+pub fn title(runs: &[Run], tested: Option<(&Run, &Tested)>) -> String {
+    match tested {
+        Some((run, t)) => {
+            let right = t.guesses.len() - t.errors.len();
+            // A space that does not break: the sign stays with its number on a phone.
+            let share = percent_of(right, t.guesses.len()).replace(' ', "\u{a0}");
+            format!("{} on {}: {share}", escape(&run.config.model), escape(&run.config.dataset))
+        }
+        None => format!("{} on {}", escape(&runs[0].config.model), escape(&runs[0].config.dataset)),
+    }
+}
+
 pub fn header(runs: &[Run], tested: Option<(&Run, &Tested)>) -> String {
     let Some((run, t)) = tested else {
         return format!(
             "<header><h1>{}</h1>\n<p class=\"muted\">None of the runs has a checkpoint, so there are curves and no \
              digits.</p></header>\n",
-            super::title(runs, None)
+            title(runs, None)
         );
     };
     let (all, wrong) = (t.guesses.len(), t.errors.len());
@@ -50,8 +62,9 @@ pub fn header(runs: &[Run], tested: Option<(&Run, &Tested)>) -> String {
     let boxes: String =
         figures.iter().map(|(name, value)| format!("<div><dt>{name}</dt><dd>{value}</dd></div>")).collect();
     format!(
-        "<header><h1>{}</h1>\n<p class=\"muted\">Run {}, recipe {}, seed {}.</p>\n<dl class=\"figures\">{boxes}</dl></header>\n",
-        super::title(runs, tested),
+        "<header><h1>{}</h1>\n<p class=\"muted\">Run {}, recipe {}, seed {}.</p>\n\
+         <dl class=\"figures\">{boxes}</dl></header>\n",
+        title(runs, tested),
         escape(&run.label),
         escape(&recipe.name),
         run.config.seed
@@ -67,7 +80,8 @@ fn table(classes: &str, heads: &[&str], rows: &[Vec<String>]) -> String {
     let head = cells("th", &mut heads.iter().copied());
     let body: String = rows.iter().map(|row| cells("td", &mut row.iter().map(String::as_str))).collect();
     format!(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"table\"><table class=\"{classes}\"><thead>{head}</thead><tbody>{body}</tbody></table></div>\n"
+        "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"table\"><table class=\"{classes}\">\
+         <thead>{head}</thead><tbody>{body}</tbody></table></div>\n"
     )
 }
 

@@ -16,9 +16,9 @@ impl Trainer {
         if (loss - chance).abs() < 0.01 * chance && self.step >= 100 && self.warned != epoch {
             self.warned = epoch;
             tell(Event::Warning(format!(
-                "epoch {epoch}: the mean loss {loss:.4} is that of guessing (ln {} = {chance:.4}): the network does not \
-                 learn. Plain VGG does so with a small fixed-deviation initialisation; --recipe robust trains it, and a \
-                 smaller --lr may help",
+                "epoch {epoch}: the mean loss {loss:.4} is that of guessing (ln {} = {chance:.4}): the network does \
+                 not learn. Plain VGG does so with a small fixed-deviation initialisation; --recipe robust trains it, \
+                 and a smaller --lr may help",
                 self.config.classes
             )));
         }

@@ -35,8 +35,8 @@ impl Trainer {
             return Ok(());
         }
         Err(Error::Invalid(format!(
-            "the loss or the weights are no longer finite numbers near step {}: training diverged. The last checkpoint in \
-             {} is from before and intact. Try a smaller --lr (it is {}), or --recipe robust",
+            "the loss or the weights are no longer finite numbers near step {}: training diverged. The last \
+             checkpoint in {} is from before and intact. Try a smaller --lr (it is {}), or --recipe robust",
             self.step,
             self.dir.display(),
             self.config.recipe.lr
