@@ -4,6 +4,7 @@ mod conv;
 mod epilogue;
 mod gemm;
 mod linear;
+mod matrix;
 mod memory;
 mod operations;
 mod parallel;
@@ -21,8 +22,8 @@ use crate::ops::optimizer::{AdamParams, SgdParams};
 use crate::ops::pool::PoolShape;
 use conv::Scratch;
 use epilogue::Epilogue;
-use gemm::Isa;
 use memory::Memory;
+use vector::Isa;
 
 use DType::{F32, U8};
 
