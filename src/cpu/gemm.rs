@@ -23,6 +23,8 @@ use super::vector::{Isa, Job, Vector};
 
 /// Rows of C in a register tile.
 const MR: usize = 6;
+/// Columns of C that a task takes: a whole number of register tiles of every processor.
+pub const PANEL: usize = 64;
 /// Steps of k in a block.
 const KC: usize = 128;
 

@@ -1,20 +1,18 @@
 //! Fully connected layers, split over output columns so that every weight is read by one thread, once.
 
 use super::epilogue::Epilogue;
-use super::gemm::gemm;
+use super::gemm::{PANEL, gemm};
 use super::matrix::{Matrix, MatrixMut};
 use super::parallel::{for_each, room};
-use super::vector::Isa;
 use crate::ops::linear::LinearShape;
 use rayon::prelude::*;
 
 /// `y = x w`, then bias and ReLU.
 pub fn forward(s: &LinearShape, x: &[f32], w: &[f32], bias: &[f32], y: &mut [f32], relu: bool) {
-    let panel = Isa::detect().panel();
     let (x, w) = (Matrix::new(x, s.n, s.inputs), Matrix::new(w, s.inputs, s.outputs));
     let end = Epilogue::Bias { bias, relu };
-    for_each(MatrixMut::new(y, s.n, s.outputs).tiles(s.n, panel), |task, mut y| {
-        let o = task * panel;
+    for_each(MatrixMut::new(y, s.n, s.outputs).tiles(s.n, PANEL), |task, mut y| {
+        let o = task * PANEL;
         gemm(x, w.block(0..s.inputs, o..o + y.columns()), &mut y, false);
         for n in 0..s.n {
             end.apply(y.row(n), n * s.outputs, o);

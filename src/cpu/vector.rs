@@ -294,17 +294,6 @@ impl Isa {
         }
     }
 
-    /// Columns of a register tile of a product: matrices are cut into panels of this width.
-    pub fn panel(self) -> usize {
-        match self.0 {
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => x86::F32x16::PANEL,
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => x86::F32x8::PANEL,
-            Kind::Plain => F32x4::PANEL,
-        }
-    }
-
     /// Runs a job compiled for these instructions.
     #[inline(always)]
     pub fn run<J: Job>(self, job: J) {

@@ -11,10 +11,9 @@
 
 use super::axis;
 use crate::cpu::epilogue::Epilogue;
-use crate::cpu::gemm::gemm;
+use crate::cpu::gemm::{PANEL, gemm};
 use crate::cpu::matrix::{Matrix, MatrixMut};
 use crate::cpu::parallel::{for_each, room};
-use crate::cpu::vector::Isa;
 use crate::ops::conv::ConvShape;
 use rayon::prelude::*;
 
@@ -33,13 +32,12 @@ fn tap<'a>(s: &ConvShape, w: &'a [f32], (u, v): (usize, usize), k0: usize, colum
 pub(super) fn forward_rows(s: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32], end: Epilogue) {
     let (c, k, pad) = (s.c, s.k, s.pad());
     let x = Matrix::new(x, s.n * s.h * s.w, c);
-    let panel = Isa::detect().panel();
     for_each(y.par_chunks_mut(s.w * k), |row, y| {
         let (n, i) = (row / s.h, row % s.h);
         y.fill(0.0);
         let mut sums = MatrixMut::new(y, s.w, k);
-        for k0 in (0..k).step_by(panel) {
-            let columns = panel.min(k - k0);
+        for k0 in (0..k).step_by(PANEL) {
+            let columns = PANEL.min(k - k0);
             for u in 0..s.kernel {
                 let Some(xi) = axis::input(i, u, pad, s.h) else {
                     continue;
@@ -70,11 +68,10 @@ pub(super) fn forward_positions(
     let (n, c, k, pad) = (s.n, s.c, s.k, s.pad());
     let positions = s.h * s.w;
     let moved = Matrix::new(to_positions(n, positions, c, x, scratch), positions * n, c);
-    let panel = Isa::detect().panel();
     // Panel by panel: its weights stay in the second-level cache while the positions pass.
     let mut tiles = Vec::new();
     for (p, pixels) in MatrixMut::new(y, n, positions * k).tiles(n, k).into_iter().enumerate() {
-        tiles.extend(pixels.tiles(n, panel).into_iter().enumerate().map(|(q, tile)| (q * panel, p, tile)));
+        tiles.extend(pixels.tiles(n, PANEL).into_iter().enumerate().map(|(q, tile)| (q * PANEL, p, tile)));
     }
     tiles.sort_by_key(|&(k0, p, _)| (k0, p));
     for_each(tiles, |_, (k0, p, mut y)| {
@@ -129,14 +126,13 @@ pub(super) fn backward_weight(
     };
     let pixels = s.n * positions;
     let (x_t, dy) = (Matrix::new(x, pixels, c).transposed(), Matrix::new(dy, pixels, k));
-    let panel = Isa::detect().panel();
-    let panels = k.div_ceil(panel);
+    let panels = k.div_ceil(PANEL);
     let mut tiles = Vec::new();
     for (t, tap) in dw.chunks_exact_mut(c * k).enumerate() {
-        tiles.extend(MatrixMut::new(tap, c, k).tiles(ROWS, panel).into_iter().enumerate().map(|(q, dw)| (t, q, dw)));
+        tiles.extend(MatrixMut::new(tap, c, k).tiles(ROWS, PANEL).into_iter().enumerate().map(|(q, dw)| (t, q, dw)));
     }
     for_each(tiles, |_, (t, q, mut dw)| {
-        let (c0, k0) = (q / panels * ROWS, q % panels * panel);
+        let (c0, k0) = (q / panels * ROWS, q % panels * PANEL);
         let (channels, outputs) = (c0..c0 + dw.rows(), k0..k0 + dw.columns());
         let (i0, i1, xi0) = axis::alive(t / s.kernel, pad, s.h);
         let (j0, j1, xj0) = axis::alive(t % s.kernel, pad, s.w);
