@@ -51,9 +51,23 @@ pub const WARP: u32 = 32;
 /// Registers a thread can have.
 pub const MAX_REGISTERS_PER_THREAD: u32 = 255;
 
+/// What differs from device to device, in the order of the columns of [`DEVICES`].
+type Device = (&'static str, &'static str, [u32; 5], [u32; 4]);
+
+/// Name and board; multiprocessors, threads and blocks of each, shared memory in KiB of a block that opts in and of a
+/// multiprocessor; core MHz, memory MHz, bits of the bus, KiB of the second-level cache.
+const DEVICES: [Device; 6] = [
+    ("sm_61", "GeForce GTX 1080", [20, 2048, 32, 48, 96], [1733, 5005, 256, 2048]),
+    ("sm_75", "GeForce RTX 2080", [46, 1024, 16, 64, 64], [1710, 7000, 256, 4096]),
+    ("sm_80", "A100 80GB", [108, 2048, 32, 163, 164], [1410, 1512, 5120, 40960]),
+    ("sm_86", "GeForce RTX 3090", [82, 1536, 16, 99, 100], [1695, 9751, 384, 6144]),
+    ("sm_89", "GeForce RTX 4090", [128, 1536, 24, 99, 100], [2520, 10501, 384, 73728]),
+    ("sm_90", "H100 SXM", [132, 2048, 32, 227, 228], [1980, 2619, 5120, 51200]),
+];
+
 impl Default for Profile {
     fn default() -> Profile {
-        Profile::of(86, "sm_86", "GeForce RTX 3090", 82)
+        Profile::of(DEVICES[3])
     }
 }
 
@@ -63,36 +77,13 @@ impl Profile {
 
     /// The profile of that name, or `None`.
     pub fn named(name: &str) -> Option<Profile> {
-        Some(match name {
-            "sm_61" => Profile::of(61, "sm_61", "GeForce GTX 1080", 20),
-            "sm_75" => Profile::of(75, "sm_75", "GeForce RTX 2080", 46),
-            "sm_80" => Profile::of(80, "sm_80", "A100 80GB", 108),
-            "sm_86" => Profile::default(),
-            "sm_89" => Profile::of(89, "sm_89", "GeForce RTX 4090", 128),
-            "sm_90" => Profile::of(90, "sm_90", "H100 SXM", 132),
-            _ => return None,
-        })
+        DEVICES.into_iter().find(|device| device.0 == name).map(Profile::of)
     }
 
-    fn of(sm: u32, name: &'static str, board: &'static str, sm_count: u32) -> Profile {
-        // threads and blocks a multiprocessor; shared memory with opting in and of a multiprocessor, KiB
-        let (threads, blocks, optin, shared) = match sm {
-            61 => (2048, 32, 48, 96),
-            75 => (1024, 16, 64, 64),
-            80 => (2048, 32, 163, 164),
-            86 => (1536, 16, 99, 100),
-            89 => (1536, 24, 99, 100),
-            _ => (2048, 32, 227, 228),
-        };
-        // core MHz, memory MHz, bus bits, L2 KiB
-        let (clock, memory_clock, bus_bits, l2) = match sm {
-            61 => (1733, 5005, 256, 2048),
-            75 => (1710, 7000, 256, 4096),
-            80 => (1410, 1512, 5120, 40960),
-            86 => (1695, 9751, 384, 6144),
-            89 => (2520, 10501, 384, 73728),
-            _ => (1980, 2619, 5120, 51200),
-        };
+    fn of(
+        (name, board, [sm_count, threads, blocks, optin, shared], [clock, memory_clock, bus_bits, l2]): Device,
+    ) -> Profile {
+        let sm = name["sm_".len()..].parse().unwrap_or(0);
         Profile {
             name,
             board,
@@ -214,13 +205,8 @@ impl Profile {
             78 => 1,      // stream priorities
             79 | 80 => 1, // L1 caches global and local memory
             81 => self.shared_per_sm,
-            87 => {
-                if matches!(self.sm, 80 | 90) {
-                    2
-                } else {
-                    32
-                }
-            } // float to double rate
+            87 if matches!(self.sm, 80 | 90) => 2, // float to double rate
+            87 => 32,
             83 | 89 => 1, // managed memory, also while kernels run
             90 => 1,      // compute preemption
             95 => 1,      // cooperative launch

@@ -1,6 +1,6 @@
 //! What follows a sum before it is stored: bias and ReLU, or the mask of one.
 
-use crate::cpu::vector::Vector;
+use super::vector::Vector;
 
 /// What happens to an output value on its way out.
 #[derive(Clone, Copy)]
@@ -42,14 +42,10 @@ impl Epilogue<'_> {
     pub fn apply_vector<V: Vector>(&self, v: V, at: usize, from: usize) -> V {
         match *self {
             Epilogue::Bias { bias, relu } => {
-                let b = &bias[from..from + V::LANES];
-                let sum = v.plus(unsafe { V::load(b.as_ptr()) });
+                let sum = v.plus(v.load(&bias[from..]));
                 if relu { sum.relu() } else { sum }
             }
-            Epilogue::Mask(mask) => {
-                let m = &mask[at + from..at + from + V::LANES];
-                v.where_positive(unsafe { V::load(m.as_ptr()) })
-            }
+            Epilogue::Mask(mask) => v.where_positive(v.load(&mask[at + from..])),
             Epilogue::None => v,
         }
     }

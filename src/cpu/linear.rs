@@ -1,26 +1,21 @@
 //! Fully connected layers, split over output columns so that every weight is read by one thread, once.
 
 use super::epilogue::Epilogue;
-use super::gemm::{Isa, Strided, gemm};
-use super::parallel::{Shared, for_each};
+use super::gemm::{PANEL, gemm};
+use super::matrix::{Matrix, MatrixMut};
+use super::parallel::{for_each, room};
 use crate::ops::linear::LinearShape;
+use rayon::prelude::*;
 
 /// `y = x w`, then bias and ReLU.
 pub fn forward(s: &LinearShape, x: &[f32], w: &[f32], bias: &[f32], y: &mut [f32], relu: bool) {
-    let panel = Isa::detect().panel();
-    let out = Shared(y.as_mut_ptr());
+    let (x, w) = (Matrix::new(x, s.n, s.inputs), Matrix::new(w, s.inputs, s.outputs));
     let end = Epilogue::Bias { bias, relu };
-    for_each(s.outputs.div_ceil(panel), |task| {
-        let o = task * panel;
-        let columns = panel.min(s.outputs - o);
-        let a = Strided { at: x.as_ptr(), row: s.inputs, column: 1 };
-        unsafe {
-            gemm((s.n, columns, s.inputs), a, w.as_ptr().add(o), s.outputs, out.add(o), s.outputs, false);
-        }
+    for_each(MatrixMut::new(y, s.n, s.outputs).tiles(s.n, PANEL), |task, mut y| {
+        let o = task * PANEL;
+        gemm(x, w.block(0..s.inputs, o..o + y.columns()), &mut y, false);
         for n in 0..s.n {
-            let at = n * s.outputs;
-            let row = unsafe { std::slice::from_raw_parts_mut(out.add(at + o), columns) };
-            end.apply(row, at, o);
+            end.apply(y.row(n), n * s.outputs, o);
         }
     });
 }
@@ -34,29 +29,24 @@ pub fn backward_data(
     mask: Option<&[f32]>,
     scratch: &mut Vec<f32>,
 ) {
-    let turned = s.n * s.outputs;
-    scratch.resize(scratch.len().max(turned + s.n * s.inputs), 0.0);
-    let (dy_t, dx_t) = scratch.split_at_mut(turned);
+    /// Inputs of a task.
+    const ROWS: usize = 48;
+    let (dy_t, dx_t) = room(scratch, s.n * (s.outputs + s.inputs)).split_at_mut(s.n * s.outputs);
     for (n, row) in dy.chunks_exact(s.outputs).enumerate() {
         for (o, &v) in row.iter().enumerate() {
             dy_t[o * s.n + n] = v;
         }
     }
-    let dy_t = &*dy_t;
-    let (columns, out) = (Shared(dx_t.as_mut_ptr()), Shared(dx.as_mut_ptr()));
-    const ROWS: usize = 48;
-    for_each(s.inputs.div_ceil(ROWS), |task| {
-        let i0 = task * ROWS;
-        let rows = ROWS.min(s.inputs - i0);
-        let a = Strided { at: w[i0 * s.outputs..].as_ptr(), row: s.outputs, column: 1 };
-        let tile = columns.add(i0 * s.n);
-        unsafe { gemm((rows, s.n, s.outputs), a, dy_t.as_ptr(), s.n, tile, s.n, false) };
+    let (w, dy_t) = (Matrix::new(w, s.inputs, s.outputs), Matrix::new(dy_t, s.outputs, s.n));
+    let tiles = MatrixMut::new(dx, s.n, s.inputs).tiles(s.n, ROWS);
+    for_each(dx_t.par_chunks_mut(ROWS * s.n).zip(tiles), |task, (turned, mut dx)| {
+        let (i0, rows) = (task * ROWS, dx.columns());
+        let w = w.block(i0..i0 + rows, 0..s.outputs);
+        gemm(w, dy_t, &mut MatrixMut::new(turned, rows, s.n), false);
         for n in 0..s.n {
-            for i in 0..rows {
-                let at = n * s.inputs + i0 + i;
-                let pass = mask.is_none_or(|m| m[at] > 0.0);
-                let value = unsafe { *tile.add(i * s.n + n) };
-                unsafe { *out.add(at) = if pass { value } else { 0.0 } };
+            for (i, dx) in dx.row(n).iter_mut().enumerate() {
+                let pass = mask.is_none_or(|m| m[n * s.inputs + i0 + i] > 0.0);
+                *dx = if pass { turned[i * s.n + n] } else { 0.0 };
             }
         }
     });
@@ -64,14 +54,13 @@ pub fn backward_data(
 
 /// `dw = x^T dy` and the bias gradient.
 pub fn backward_weight(s: &LinearShape, x: &[f32], dy: &[f32], dw: &mut [f32], db: &mut [f32], scratch: &mut Vec<f32>) {
-    column_sums(dy, s.outputs, db, scratch);
-    let out = Shared(dw.as_mut_ptr());
+    /// Inputs of a task.
     const ROWS: usize = 96;
-    for_each(s.inputs.div_ceil(ROWS), |task| {
+    column_sums(dy, s.outputs, db, scratch);
+    let (x_t, dy) = (Matrix::new(x, s.n, s.inputs).transposed(), Matrix::new(dy, s.n, s.outputs));
+    for_each(MatrixMut::new(dw, s.inputs, s.outputs).tiles(ROWS, s.outputs), |task, mut dw| {
         let i0 = task * ROWS;
-        let rows = ROWS.min(s.inputs - i0);
-        let a = Strided { at: x[i0..].as_ptr(), row: 1, column: s.inputs };
-        unsafe { gemm((rows, s.outputs, s.n), a, dy.as_ptr(), s.outputs, out.add(i0 * s.outputs), s.outputs, false) };
+        gemm(x_t.block(i0..i0 + dw.rows(), 0..s.n), dy, &mut dw, false);
     });
 }
 
@@ -80,11 +69,9 @@ const PARTS: usize = 32;
 
 /// Sums of the columns of `m`, in a fixed order.
 pub fn column_sums(m: &[f32], columns: usize, sums: &mut [f32], partial: &mut Vec<f32>) {
-    partial.resize(partial.len().max(PARTS * columns), 0.0);
     let rows = m.len() / columns;
-    let parts = Shared(partial.as_mut_ptr());
-    for_each(PARTS, |part| {
-        let sum = unsafe { std::slice::from_raw_parts_mut(parts.add(part * columns), columns) };
+    let partial = room(partial, PARTS * columns);
+    for_each(partial.par_chunks_mut(columns), |part, sum| {
         sum.fill(0.0);
         for row in rows * part / PARTS..rows * (part + 1) / PARTS {
             for (s, v) in sum.iter_mut().zip(&m[row * columns..]) {
@@ -92,7 +79,7 @@ pub fn column_sums(m: &[f32], columns: usize, sums: &mut [f32], partial: &mut Ve
             }
         }
     });
-    add_parts(&partial[..PARTS * columns], sums);
+    add_parts(partial, sums);
 }
 
 /// `sum[i] = parts[0][i] + parts[1][i] + ...`

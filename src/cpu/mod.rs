@@ -4,6 +4,7 @@ mod conv;
 mod epilogue;
 mod gemm;
 mod linear;
+mod matrix;
 mod memory;
 mod operations;
 mod parallel;
@@ -21,8 +22,8 @@ use crate::ops::optimizer::{AdamParams, SgdParams};
 use crate::ops::pool::PoolShape;
 use conv::Scratch;
 use epilogue::Epilogue;
-use gemm::Isa;
 use memory::Memory;
+use vector::Isa;
 
 use DType::{F32, U8};
 
@@ -111,12 +112,10 @@ impl Device for CpuDevice {
         let reads = [("x", x, F32, s.x_len()), ("w", w, F32, s.w_len()), ("b", b, F32, s.k)];
         let writes = [("y", y, F32, s.y_len())];
         self.memory.check("conv_forward", &reads, &writes)?;
-        let (m, scratch) = (&self.memory, &mut self.scratch);
-        unsafe {
-            let (x, w, bias, y) = (m.read(x), m.read(w), m.read(b), m.write(y));
-            let end = Epilogue::Bias { bias, relu };
-            self.pool.install(|| conv::forward(s, x, w, y, end, scratch));
-        }
+        let (mut m, scratch) = (self.memory.access(), &mut self.scratch);
+        let (x, w, bias, y) = (m.read(x)?, m.read(w)?, m.read(b)?, m.write(y)?);
+        let end = Epilogue::Bias { bias, relu };
+        self.pool.install(|| conv::forward(s, x, w, y, end, scratch));
         Ok(())
     }
 
@@ -125,12 +124,10 @@ impl Device for CpuDevice {
         reads.extend(mask.map(|v| ("mask", v, F32, s.x_len())));
         let writes = [("dx", dx, F32, s.x_len())];
         self.memory.check("conv_backward_data", &reads, &writes)?;
-        let (m, scratch) = (&self.memory, &mut self.scratch);
-        unsafe {
-            let (dy, w, dx) = (m.read(dy), m.read(w), m.write(dx));
-            let end = mask.map_or(Epilogue::None, |v| Epilogue::Mask(m.read(v)));
-            self.pool.install(|| conv::backward_data(s, dy, w, dx, end, scratch));
-        }
+        let (mut m, scratch) = (self.memory.access(), &mut self.scratch);
+        let (dy, w, dx) = (m.read(dy)?, m.read(w)?, m.write(dx)?);
+        let end = mask.map(|v| m.read(v).map(Epilogue::Mask)).transpose()?.unwrap_or(Epilogue::None);
+        self.pool.install(|| conv::backward_data(s, dy, w, dx, end, scratch));
         Ok(())
     }
 
@@ -138,44 +135,36 @@ impl Device for CpuDevice {
         let reads = [("x", x, F32, s.x_len()), ("dy", dy, F32, s.y_len())];
         let writes = [("dw", dw, F32, s.w_len()), ("db", db, F32, s.k)];
         self.memory.check("conv_backward_weight", &reads, &writes)?;
-        let (m, scratch) = (&self.memory, &mut self.scratch);
-        unsafe {
-            let (x, dy, dw, db) = (m.read(x), m.read(dy), m.write(dw), m.write(db));
-            self.pool.install(|| conv::backward_weight(s, x, dy, dw, db, scratch));
-        }
+        let (mut m, scratch) = (self.memory.access(), &mut self.scratch);
+        let (x, dy, dw, db) = (m.read(x)?, m.read(dy)?, m.write(dw)?, m.write(db)?);
+        self.pool.install(|| conv::backward_weight(s, x, dy, dw, db, scratch));
         Ok(())
     }
 
     fn pool_forward(&mut self, s: &PoolShape, x: View, y: View, argmax: View) -> Result<()> {
         let writes = [("y", y, F32, s.y_len()), ("argmax", argmax, U8, s.y_len())];
         self.memory.check("pool_forward", &[("x", x, F32, s.x_len())], &writes)?;
-        let m = &self.memory;
-        unsafe {
-            let (x, y, argmax) = (m.read(x), m.write(y), m.write(argmax));
-            self.pool.install(|| pointwise::pool_forward(s, x, y, argmax));
-        }
+        let mut m = self.memory.access();
+        let (x, y, argmax) = (m.read(x)?, m.write(y)?, m.write(argmax)?);
+        self.pool.install(|| pointwise::pool_forward(s, x, y, argmax));
         Ok(())
     }
 
     fn pool_backward(&mut self, s: &PoolShape, dy: View, argmax: View, dx: View) -> Result<()> {
         let reads = [("dy", dy, F32, s.y_len()), ("argmax", argmax, U8, s.y_len())];
         self.memory.check("pool_backward", &reads, &[("dx", dx, F32, s.x_len())])?;
-        let m = &self.memory;
-        unsafe {
-            let (dy, argmax, dx) = (m.read(dy), m.read(argmax), m.write(dx));
-            self.pool.install(|| pointwise::pool_backward(s, dy, argmax, dx));
-        }
+        let mut m = self.memory.access();
+        let (dy, argmax, dx) = (m.read(dy)?, m.read(argmax)?, m.write(dx)?);
+        self.pool.install(|| pointwise::pool_backward(s, dy, argmax, dx));
         Ok(())
     }
 
     fn linear_forward(&mut self, s: &LinearShape, x: View, w: View, b: View, y: View, relu: bool) -> Result<()> {
         let reads = [("x", x, F32, s.n * s.inputs), ("w", w, F32, s.inputs * s.outputs), ("b", b, F32, s.outputs)];
         self.memory.check("linear_forward", &reads, &[("y", y, F32, s.n * s.outputs)])?;
-        let m = &self.memory;
-        unsafe {
-            let (x, w, b, y) = (m.read(x), m.read(w), m.read(b), m.write(y));
-            self.pool.install(|| linear::forward(s, x, w, b, y, relu));
-        }
+        let mut m = self.memory.access();
+        let (x, w, b, y) = (m.read(x)?, m.read(w)?, m.read(b)?, m.write(y)?);
+        self.pool.install(|| linear::forward(s, x, w, b, y, relu));
         Ok(())
     }
 
@@ -184,12 +173,10 @@ impl Device for CpuDevice {
         reads.extend(mask.map(|v| ("mask", v, F32, s.n * s.inputs)));
         let writes = [("dx", dx, F32, s.n * s.inputs)];
         self.memory.check("linear_backward_data", &reads, &writes)?;
-        let (m, scratch) = (&self.memory, &mut self.vector);
-        unsafe {
-            let (dy, w, dx) = (m.read(dy), m.read(w), m.write(dx));
-            let mask = mask.map(|v| m.read(v));
-            self.pool.install(|| linear::backward_data(s, dy, w, dx, mask, scratch));
-        }
+        let (mut m, scratch) = (self.memory.access(), &mut self.vector);
+        let (dy, w, dx) = (m.read(dy)?, m.read(w)?, m.write(dx)?);
+        let mask = mask.map(|v| m.read(v)).transpose()?;
+        self.pool.install(|| linear::backward_data(s, dy, w, dx, mask, scratch));
         Ok(())
     }
 
@@ -197,17 +184,15 @@ impl Device for CpuDevice {
         let reads = [("x", x, F32, s.n * s.inputs), ("dy", dy, F32, s.n * s.outputs)];
         let writes = [("dw", dw, F32, s.inputs * s.outputs), ("db", db, F32, s.outputs)];
         self.memory.check("linear_backward_weight", &reads, &writes)?;
-        let (m, scratch) = (&self.memory, &mut self.vector);
-        unsafe {
-            let (x, dy, dw, db) = (m.read(x), m.read(dy), m.write(dw), m.write(db));
-            self.pool.install(|| linear::backward_weight(s, x, dy, dw, db, scratch));
-        }
+        let (mut m, scratch) = (self.memory.access(), &mut self.vector);
+        let (x, dy, dw, db) = (m.read(x)?, m.read(dy)?, m.write(dw)?, m.write(db)?);
+        self.pool.install(|| linear::backward_weight(s, x, dy, dw, db, scratch));
         Ok(())
     }
 
     fn dropout(&mut self, d: &Dropout, x: View) -> Result<()> {
         self.memory.check("dropout", &[], &[("x", x, F32, x.len)])?;
-        let (x, step) = (unsafe { self.memory.write(x) }, self.state.step);
+        let (x, step) = (self.memory.access().write(x)?, self.state.step);
         self.pool.install(|| pointwise::dropout(d, step, x));
         Ok(())
     }
@@ -230,10 +215,9 @@ impl Device for CpuDevice {
             &[("logits", logits, F32, logits.len)],
             &[("probabilities", probabilities, F32, logits.len)],
         )?;
-        unsafe {
-            let (z, p) = (self.memory.read(logits), self.memory.write(probabilities));
-            pointwise::softmax(classes, z, p);
-        }
+        let mut m = self.memory.access();
+        let (z, p) = (m.read(logits)?, m.write(probabilities)?);
+        pointwise::softmax(classes, z, p);
         Ok(())
     }
 

@@ -1,4 +1,5 @@
-//! The operations that ask for more than views of the right lengths: indices and labels that exist, arenas that are there.
+//! The operations that ask for more than views of the right lengths: indices and labels that exist, arenas that are
+//! there.
 
 use super::{CpuDevice, pointwise};
 use crate::device::DType::{F32, F64, U8, U32};
@@ -32,19 +33,17 @@ pub fn gather(
             g.h, g.w
         )));
     }
-    let (m, step) = (&d.memory, d.state.step);
-    unsafe {
-        let (pixels, labels) = (m.read::<u8>(pixels), m.read::<u8>(labels));
-        let indices = m.read::<u32>(indices);
-        if let Some(&bad) = indices.iter().find(|&&i| i as usize >= labels.len()) {
-            return Err(Error::Invalid(format!("gather: image {bad} of a dataset of {}", labels.len())));
-        }
-        let (x, out) = (m.write(x), m.write::<u8>(labels_out));
-        for (o, &i) in out.iter_mut().zip(indices) {
-            *o = labels[i as usize];
-        }
-        d.pool.install(|| pointwise::gather(g, step, pixels, indices, x));
+    let (mut m, step) = (d.memory.access(), d.state.step);
+    let (pixels, labels) = (m.read::<u8>(pixels)?, m.read::<u8>(labels)?);
+    let indices = m.read::<u32>(indices)?;
+    if let Some(&bad) = indices.iter().find(|&&i| i as usize >= labels.len()) {
+        return Err(Error::Invalid(format!("gather: image {bad} of a dataset of {}", labels.len())));
     }
+    let (x, out) = (m.write(x)?, m.write::<u8>(labels_out)?);
+    for (o, &i) in out.iter_mut().zip(indices) {
+        *o = labels[i as usize];
+    }
+    d.pool.install(|| pointwise::gather(g, step, pixels, indices, x));
     Ok(())
 }
 
@@ -63,22 +62,20 @@ pub fn loss(
     let mut writes = vec![("stats", stats, F64, 4)];
     writes.extend(dlogits.map(|v| ("dlogits", v, F32, len)));
     d.memory.check("loss", &reads, &writes)?;
-    let m = &d.memory;
-    unsafe {
-        let labels = m.read::<u8>(labels);
-        if let Some(&bad) = labels.iter().find(|&&l| usize::from(l) >= classes) {
-            return Err(Error::Invalid(format!(
-                "loss: label {bad} with {classes} classes; the dataset and the network do not fit each other"
-            )));
-        }
-        let (logits, stats) = (m.read(logits), m.write(stats));
-        match dlogits {
-            Some(v) => pointwise::loss(kind, classes, logits, labels, m.write(v), stats),
-            None => {
-                d.vector.resize(d.vector.len().max(len), 0.0);
-                let unused = &mut d.vector[..len];
-                pointwise::loss(kind, classes, logits, labels, unused, stats);
-            }
+    let mut m = d.memory.access();
+    let labels = m.read::<u8>(labels)?;
+    if let Some(&bad) = labels.iter().find(|&&l| usize::from(l) >= classes) {
+        return Err(Error::Invalid(format!(
+            "loss: label {bad} with {classes} classes; the dataset and the network do not fit each other"
+        )));
+    }
+    let (logits, stats) = (m.read(logits)?, m.write(stats)?);
+    match dlogits {
+        Some(v) => pointwise::loss(kind, classes, logits, labels, m.write(v)?, stats),
+        None => {
+            d.vector.resize(d.vector.len().max(len), 0.0);
+            let unused = &mut d.vector[..len];
+            pointwise::loss(kind, classes, logits, labels, unused, stats);
         }
     }
     Ok(())
@@ -95,13 +92,11 @@ pub fn adam(d: &mut CpuDevice, p: &AdamParams, a: &Arenas) -> Result<()> {
     ];
     writes.extend(a.ema.map(|v| ("moving average", v, F32, len)));
     d.memory.check("adam", &[("gradients", a.gradients, F32, len)], &writes)?;
-    let (m, s) = (&d.memory, d.state);
-    unsafe {
-        let (w, g) = (m.write(a.weights), m.read(a.gradients));
-        let (m1, m2) = (m.write(a.moment1), m.write(moment2));
-        let ema = a.ema.map(|v| m.write(v));
-        d.pool.install(|| pointwise::adam(p, s.step, s.lr, s.ema_decay, w, g, m1, m2, ema));
-    }
+    let (mut m, s) = (d.memory.access(), d.state);
+    let (w, g) = (m.write(a.weights)?, m.read(a.gradients)?);
+    let (m1, m2) = (m.write(a.moment1)?, m.write(moment2)?);
+    let ema = a.ema.map(|v| m.write(v)).transpose()?;
+    d.pool.install(|| pointwise::adam(p, s.step, s.lr, s.ema_decay, w, g, m1, m2, ema));
     Ok(())
 }
 
@@ -111,11 +106,9 @@ pub fn sgd(d: &mut CpuDevice, p: &SgdParams, decayed: &[(usize, usize)], a: &Are
     let mut writes = vec![("weights", a.weights, F32, len), ("velocity", a.moment1, F32, len)];
     writes.extend(a.ema.map(|v| ("moving average", v, F32, len)));
     d.memory.check("sgd", &[("gradients", a.gradients, F32, len)], &writes)?;
-    let (m, s) = (&d.memory, d.state);
-    unsafe {
-        let (w, g, u) = (m.write(a.weights), m.read(a.gradients), m.write(a.moment1));
-        let ema = a.ema.map(|v| m.write(v));
-        d.pool.install(|| pointwise::sgd(p, decayed, s.lr, s.ema_decay, w, g, u, ema));
-    }
+    let (mut m, s) = (d.memory.access(), d.state);
+    let (w, g, u) = (m.write(a.weights)?, m.read(a.gradients)?, m.write(a.moment1)?);
+    let ema = a.ema.map(|v| m.write(v)).transpose()?;
+    d.pool.install(|| pointwise::sgd(p, decayed, s.lr, s.ema_decay, w, g, u, ema));
     Ok(())
 }

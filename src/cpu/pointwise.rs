@@ -1,6 +1,6 @@
 //! Everything that is bound by memory: pooling, dropout, the loss, the optimisers, and making batches.
 
-use super::parallel::CHUNK;
+use super::vector::{Isa, Job, Vector};
 use crate::device::Dropout;
 use crate::ops::batch::{Gather, bspline};
 use crate::ops::dropout::keep4;
@@ -51,6 +51,9 @@ pub fn pool_backward(s: &PoolShape, dy: &[f32], positions: &[u8], dx: &mut [f32]
         }
     });
 }
+
+/// Elements in a piece of an elementwise pass: small enough to balance, large enough to hide the splitting.
+const CHUNK: usize = 1 << 15;
 
 /// Dropout in place; see [`crate::ops::dropout`].
 pub fn dropout(d: &Dropout, step: u64, x: &mut [f32]) {
@@ -115,44 +118,6 @@ pub fn loss(kind: LossKind, classes: usize, logits: &[f32], labels: &[u8], dlogi
     }
 }
 
-/// Constants of one Adam step in float32.
-#[derive(Clone, Copy)]
-struct AdamStep {
-    b1: f32,
-    b2: f32,
-    rate: f32,
-    root_scale: f32,
-    epsilon: f32,
-    decay: f32,
-}
-
-#[inline(always)]
-fn adam_chunk(s: AdamStep, w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], ema: Option<&mut [f32]>) {
-    let (c1, c2) = (1.0 - s.b1, 1.0 - s.b2);
-    for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
-        *m = s.b1 * *m + c1 * g;
-        *v = s.b2 * *v + c2 * (g * g);
-        *w -= s.rate * *m / (v.sqrt() * s.root_scale + s.epsilon);
-    }
-    if let Some(ema) = ema {
-        average_chunk(s.decay, ema, w);
-    }
-}
-
-#[inline(always)]
-fn average_chunk(decay: f32, ema: &mut [f32], w: &[f32]) {
-    let rest = 1.0 - decay;
-    for (e, w) in ema.iter_mut().zip(w) {
-        *e = decay * *e + rest * *w;
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-fn adam_chunk_avx512(s: AdamStep, w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], ema: Option<&mut [f32]>) {
-    adam_chunk(s, w, g, m, v, ema);
-}
-
 /// Elements of an optimiser chunk: the five arrays of one stay in the second-level cache for the average's pass.
 const OPTIMIZER_CHUNK: usize = 1 << 14;
 
@@ -161,6 +126,15 @@ fn optional_chunks(view: Option<&mut [f32]>, chunks: usize) -> Vec<Option<&mut [
     match view {
         Some(view) => view.chunks_mut(OPTIMIZER_CHUNK).map(Some).collect(),
         None => (0..chunks).map(|_| None).collect(),
+    }
+}
+
+/// The moving average: `e = decay e + (1 - decay) w`.
+#[inline(always)]
+fn average(decay: f32, ema: Option<&mut [f32]>, w: &[f32]) {
+    let rest = 1.0 - decay;
+    for (e, w) in ema.into_iter().flatten().zip(w) {
+        *e = decay * *e + rest * *w;
     }
 }
 
@@ -178,14 +152,7 @@ pub fn adam(
     ema: Option<&mut [f32]>,
 ) {
     let (rate, root_scale) = adam_factors(p, step, f64::from(lr));
-    let constants = AdamStep {
-        b1: p.beta1,
-        b2: p.beta2,
-        rate: rate as f32,
-        root_scale: root_scale as f32,
-        epsilon: p.epsilon,
-        decay: ema_decay,
-    };
+    let (rate, root_scale, isa) = (rate as f32, root_scale as f32, Isa::detect());
     let ema = optional_chunks(ema, w.len().div_ceil(OPTIMIZER_CHUNK));
     w.par_chunks_mut(OPTIMIZER_CHUNK)
         .zip(g.par_chunks(OPTIMIZER_CHUNK))
@@ -193,14 +160,36 @@ pub fn adam(
         .zip(v.par_chunks_mut(OPTIMIZER_CHUNK))
         .zip(ema)
         .for_each(|((((w, g), m), v), ema)| {
-            #[cfg(target_arch = "x86_64")]
-            if super::gemm::Isa::detect() == super::gemm::Isa::Avx512 {
-                // Safety: the processor has the instructions.
-                unsafe { adam_chunk_avx512(constants, w, g, m, v, ema) };
-                return;
-            }
-            adam_chunk(constants, w, g, m, v, ema);
+            isa.run(AdamChunk { p, rate, root_scale, ema_decay, w, g, m, v, ema });
         });
+}
+
+/// A chunk of an Adam step.
+struct AdamChunk<'a> {
+    p: &'a AdamParams,
+    rate: f32,
+    root_scale: f32,
+    ema_decay: f32,
+    w: &'a mut [f32],
+    g: &'a [f32],
+    m: &'a mut [f32],
+    v: &'a mut [f32],
+    ema: Option<&'a mut [f32]>,
+}
+
+impl Job for AdamChunk<'_> {
+    /// The compiler makes the vectors.
+    #[inline(always)]
+    fn run<V: Vector>(self, _zero: V) {
+        let (b1, b2, epsilon) = (self.p.beta1, self.p.beta2, self.p.epsilon);
+        let (c1, c2) = (1.0 - b1, 1.0 - b2);
+        for (((w, &g), m), v) in self.w.iter_mut().zip(self.g).zip(self.m).zip(self.v) {
+            *m = b1 * *m + c1 * g;
+            *v = b2 * *v + c2 * (g * g);
+            *w -= self.rate * *m / (v.sqrt() * self.root_scale + epsilon);
+        }
+        average(self.ema_decay, self.ema, self.w);
+    }
 }
 
 /// One momentum SGD step; see [`crate::ops::optimizer`].
@@ -230,9 +219,7 @@ pub fn sgd(
                 *u = p.momentum * *u + (g + l2 * *w);
                 *w -= lr * *u;
             }
-            if let Some(ema) = ema {
-                average_chunk(ema_decay, ema, w);
-            }
+            average(ema_decay, ema, w);
         });
 }
 

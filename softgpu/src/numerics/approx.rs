@@ -6,15 +6,11 @@
 //! more than the bound; `softgpu/docs/numerics.md` lists both.
 
 use super::Rounding;
-use super::float::{self, canonical_f32, flush_f32};
+use super::float::{self, canonical_f32, input};
 use super::half::{self, Half};
 
-fn input(x: f32, ftz: bool) -> f32 {
-    if ftz { flush_f32(x) } else { x }
-}
-
 fn output(x: f32, ftz: bool) -> f32 {
-    canonical_f32(if ftz { flush_f32(x) } else { x })
+    canonical_f32(input(x, ftz))
 }
 
 /// `rcp.approx[.ftz].f32` (bound: 1 ulp).

@@ -107,21 +107,12 @@ fn soft_is_nan(value: u64, format: Format) -> bool {
 }
 
 fn flush_input(value: u64, from: Type, ftz: bool) -> u64 {
-    if ftz && from == Type::F32 { float::flush_f32(f32::from_bits(value as u32)).to_bits() as u64 } else { value }
+    if from == Type::F32 { float::input(f32::from_bits(value as u32), ftz).to_bits() as u64 } else { value }
 }
 
 fn finish(bits: u64, to: Type, modifiers: Modifiers) -> u64 {
     match to {
-        Type::F32 => {
-            let mut x = f32::from_bits(bits as u32);
-            if modifiers.ftz {
-                x = float::flush_f32(x);
-            }
-            if modifiers.sat {
-                x = float::saturate_f32(x);
-            }
-            x.to_bits() as u64
-        }
+        Type::F32 => float::finish(f32::from_bits(bits as u32), modifiers.ftz, modifiers.sat).to_bits() as u64,
         Type::F64 if modifiers.sat => float::saturate_f64(f64::from_bits(bits)).to_bits(),
         Type::F16 if modifiers.sat => half::saturate(bits as u16, Half::F16) as u64,
         Type::Bf16 if modifiers.sat => half::saturate(bits as u16, Half::Bf16) as u64,

@@ -81,8 +81,7 @@ pub fn mad24_hi_sat_s32(a: u32, b: u32, c: i32) -> i32 {
 
 /// `sad`: `c + |a - b|`, wrapping.
 pub fn sad(a: u64, b: u64, c: u64, bits: u32, is_signed: bool) -> u64 {
-    let less = if is_signed { signed(a, bits) < signed(b, bits) } else { a & mask(bits) < b & mask(bits) };
-    let difference = if less { b.wrapping_sub(a) } else { a.wrapping_sub(b) };
+    let difference = if less(a, b, bits, is_signed) { b.wrapping_sub(a) } else { a.wrapping_sub(b) };
     c.wrapping_add(difference) & mask(bits)
 }
 

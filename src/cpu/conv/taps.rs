@@ -9,52 +9,49 @@
 //! Backward-data is the same sum with the flipped, transposed kernel; backward-weight multiplies the transposed shifted
 //! input by the output gradient.
 
-use super::Scratch;
+use super::axis;
 use crate::cpu::epilogue::Epilogue;
-use crate::cpu::gemm::{Isa, Strided, gemm};
-use crate::cpu::parallel::{Shared, for_each};
+use crate::cpu::gemm::{PANEL, gemm};
+use crate::cpu::matrix::{Matrix, MatrixMut};
+use crate::cpu::parallel::{for_each, room};
 use crate::ops::conv::ConvShape;
+use rayon::prelude::*;
 
 /// Whether the pixels of one product are those of a row.
 pub(super) fn by_rows(s: &ConvShape) -> bool {
     s.w >= 8
 }
 
-/// The output coordinates that see inside through tap `u`: a range `from..to`, and the input coordinate of its first.
-pub(super) fn alive(u: usize, pad: usize, size: usize) -> (usize, usize, usize) {
-    let from = pad.saturating_sub(u);
-    let to = (size + pad).saturating_sub(u).min(size);
-    (from, to.max(from), (from + u).saturating_sub(pad))
+/// The weights of tap `(u, v)` for the output channels of a panel.
+fn tap<'a>(s: &ConvShape, w: &'a [f32], (u, v): (usize, usize), k0: usize, columns: usize) -> Matrix<'a> {
+    let from = (u * s.kernel + v) * s.c;
+    Matrix::new(w, s.kernel * s.kernel * s.c, s.k).block(from..from + s.c, k0..k0 + columns)
 }
 
 /// `y = conv(x, w)` with an epilogue, row by row.
 pub(super) fn forward_rows(s: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32], end: Epilogue) {
     let (c, k, pad) = (s.c, s.k, s.pad());
-    let out = Shared(y.as_mut_ptr());
-    for_each(s.n * s.h, |row| {
+    let x = Matrix::new(x, s.n * s.h * s.w, c);
+    for_each(y.par_chunks_mut(s.w * k), |row, y| {
         let (n, i) = (row / s.h, row % s.h);
-        let line = row * s.w * k;
-        let y = unsafe { std::slice::from_raw_parts_mut(out.add(line), s.w * k) };
         y.fill(0.0);
-        let panel = Isa::detect().panel();
-        for k0 in (0..k).step_by(panel) {
+        let mut sums = MatrixMut::new(y, s.w, k);
+        for k0 in (0..k).step_by(PANEL) {
+            let columns = PANEL.min(k - k0);
             for u in 0..s.kernel {
-                let Some(xi) = (i + u).checked_sub(pad).filter(|&xi| xi < s.h) else {
+                let Some(xi) = axis::input(i, u, pad, s.h) else {
                     continue;
                 };
                 for v in 0..s.kernel {
-                    let (from, to, xj) = alive(v, pad, s.w);
-                    let at = x[((n * s.h + xi) * s.w + xj) * c..].as_ptr();
-                    let tap = w[(u * s.kernel + v) * c * k + k0..].as_ptr();
-                    let a = Strided { at, row: c, column: 1 };
-                    unsafe {
-                        gemm((to - from, panel.min(k - k0), c), a, tap, k, y.as_mut_ptr().add(from * k + k0), k, true);
-                    }
+                    let (from, to, xj) = axis::alive(v, pad, s.w);
+                    let first = (n * s.h + xi) * s.w + xj;
+                    let pixels = x.block(first..first + to - from, 0..c);
+                    gemm(pixels, tap(s, w, (u, v), k0, columns), &mut sums.block(from..to, k0..k0 + columns), true);
                 }
             }
         }
         for (j, pixel) in y.chunks_exact_mut(k).enumerate() {
-            end.apply(pixel, line + j * k, 0);
+            end.apply(pixel, (row * s.w + j) * k, 0);
         }
     });
 }
@@ -66,106 +63,93 @@ pub(super) fn forward_positions(
     w: &[f32],
     y: &mut [f32],
     end: Epilogue,
-    scratch: &mut Scratch,
+    scratch: &mut Vec<f32>,
 ) {
     let (n, c, k, pad) = (s.n, s.c, s.k, s.pad());
     let positions = s.h * s.w;
-    let moved = to_positions(s.n, positions, c, x, &mut scratch.a);
-    scratch.b.resize(scratch.b.len().max(s.y_len()), 0.0);
-    let sums = Shared(scratch.b.as_mut_ptr());
-    let out = Shared(y.as_mut_ptr());
-    let panel = Isa::detect().panel();
-    let panels = k.div_ceil(panel);
-    // A panel's weights stay in the second-level cache while all the positions of a task pass.
-    let groups = 8usize.div_ceil(panels).min(positions);
-    for_each(panels * groups, |task| {
-        let (k0, group) = (task / groups * panel, task % groups);
-        let columns = panel.min(k - k0);
-        for p in (group..positions).step_by(groups) {
-            let (i, j) = (p / s.w, p % s.w);
-            let sum = sums.add(p * n * k + k0);
-            let mut first = true;
-            for u in 0..s.kernel {
-                let Some(xi) = (i + u).checked_sub(pad).filter(|&xi| xi < s.h) else {
+    let moved = Matrix::new(to_positions(n, positions, c, x, scratch), positions * n, c);
+    // Panel by panel: its weights stay in the second-level cache while the positions pass.
+    let mut tiles = Vec::new();
+    for (p, pixels) in MatrixMut::new(y, n, positions * k).tiles(n, k).into_iter().enumerate() {
+        tiles.extend(pixels.tiles(n, PANEL).into_iter().enumerate().map(|(q, tile)| (q * PANEL, p, tile)));
+    }
+    tiles.sort_by_key(|&(k0, p, _)| (k0, p));
+    for_each(tiles, |_, (k0, p, mut y)| {
+        let columns = y.columns();
+        let mut first = true;
+        for u in 0..s.kernel {
+            let Some(xi) = axis::input(p / s.w, u, pad, s.h) else {
+                continue;
+            };
+            for v in 0..s.kernel {
+                let Some(xj) = axis::input(p % s.w, v, pad, s.w) else {
                     continue;
                 };
-                for v in 0..s.kernel {
-                    let Some(xj) = (j + v).checked_sub(pad).filter(|&xj| xj < s.w) else {
-                        continue;
-                    };
-                    let a = Strided { at: moved[(xi * s.w + xj) * n * c..].as_ptr(), row: c, column: 1 };
-                    let tap = w[(u * s.kernel + v) * c * k + k0..].as_ptr();
-                    unsafe { gemm((n, columns, c), a, tap, k, sum, k, !first) };
-                    first = false;
-                }
+                let from = (xi * s.w + xj) * n;
+                gemm(moved.block(from..from + n, 0..c), tap(s, w, (u, v), k0, columns), &mut y, !first);
+                first = false;
             }
-            for image in 0..n {
-                let at = (image * positions + p) * k;
-                let to = unsafe { std::slice::from_raw_parts_mut(out.add(at + k0), columns) };
-                let from = sums.add((p * n + image) * k + k0);
-                to.copy_from_slice(unsafe { std::slice::from_raw_parts(from, columns) });
-                end.apply(to, at, k0);
-            }
+        }
+        for image in 0..n {
+            end.apply(y.row(image), (image * positions + p) * k, k0);
         }
     });
 }
 
 /// Copies `[n, positions, c]` to `[positions, n, c]`.
 fn to_positions<'a>(n: usize, positions: usize, c: usize, x: &[f32], buffer: &'a mut Vec<f32>) -> &'a [f32] {
-    buffer.resize(buffer.len().max(x.len()), 0.0);
-    let out = Shared(buffer.as_mut_ptr());
-    for_each(positions, |p| {
-        for image in 0..n {
-            let to = unsafe { std::slice::from_raw_parts_mut(out.add((p * n + image) * c), c) };
+    let moved = room(buffer, x.len());
+    for_each(moved.par_chunks_mut(n * c), |p, images| {
+        for (image, to) in images.chunks_exact_mut(c).enumerate() {
             to.copy_from_slice(&x[(image * positions + p) * c..][..c]);
         }
     });
-    &buffer[..x.len()]
+    moved
 }
 
 /// `dw` from the layer's input and output gradient.
-pub(super) fn backward_weight(s: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32], scratch: &mut Scratch) {
-    let rows = by_rows(s);
-    let positions = s.h * s.w;
-    let (x, dy) = if rows {
-        (x, dy)
-    } else {
-        let x = to_positions(s.n, positions, s.c, x, &mut scratch.a);
-        let dy = to_positions(s.n, positions, s.k, dy, &mut scratch.b);
-        (x, dy)
-    };
-    // In position-major order a row of the map is `w * n` consecutive pixels, in NHWC order it is `w` of each image.
-    let (images, group) = if rows { (s.n, 1) } else { (1, s.n) };
-    let (c, k, pad) = (s.c, s.k, s.pad());
-    let panel = Isa::detect().panel();
+pub(super) fn backward_weight(
+    s: &ConvShape,
+    x: &[f32],
+    dy: &[f32],
+    dw: &mut [f32],
+    (moved_x, moved_dy): (&mut Vec<f32>, &mut Vec<f32>),
+) {
+    /// Input channels of a task.
     const ROWS: usize = 96;
-    let (panels, blocks) = (k.div_ceil(panel), c.div_ceil(ROWS));
-    let out = Shared(dw.as_mut_ptr());
-    for_each(s.kernel * s.kernel * blocks * panels, |task| {
-        let (t, block, k0) = (task / (blocks * panels), task / panels % blocks, task % panels * panel);
-        let (u, v, c0) = (t / s.kernel, t % s.kernel, block * ROWS);
-        let (m, columns) = (ROWS.min(c - c0), panel.min(k - k0));
-        let (i0, i1, xi0) = alive(u, pad, s.h);
-        let (j0, j1, xj0) = alive(v, pad, s.w);
-        let tile = out.add((t * c + c0) * k + k0);
+    let (c, k, pad, positions) = (s.c, s.k, s.pad(), s.h * s.w);
+    // In position-major order a row of the map is `w n` consecutive pixels, in NHWC order it is `w` of each image.
+    let (x, dy, images, group) = if by_rows(s) {
+        (x, dy, s.n, 1)
+    } else {
+        (to_positions(s.n, positions, c, x, moved_x), to_positions(s.n, positions, k, dy, moved_dy), 1, s.n)
+    };
+    let pixels = s.n * positions;
+    let (x_t, dy) = (Matrix::new(x, pixels, c).transposed(), Matrix::new(dy, pixels, k));
+    let panels = k.div_ceil(PANEL);
+    let mut tiles = Vec::new();
+    for (t, tap) in dw.chunks_exact_mut(c * k).enumerate() {
+        tiles.extend(MatrixMut::new(tap, c, k).tiles(ROWS, PANEL).into_iter().enumerate().map(|(q, dw)| (t, q, dw)));
+    }
+    for_each(tiles, |_, (t, q, mut dw)| {
+        let (c0, k0) = (q / panels * ROWS, q % panels * PANEL);
+        let (channels, outputs) = (c0..c0 + dw.rows(), k0..k0 + dw.columns());
+        let (i0, i1, xi0) = axis::alive(t / s.kernel, pad, s.h);
+        let (j0, j1, xj0) = axis::alive(t % s.kernel, pad, s.w);
+        let seen = (j1 - j0) * group;
         let mut first = true;
         for n in 0..images {
             for i in i0..i1 {
-                if j0 == j1 {
-                    continue;
-                }
-                let xi = xi0 + i - i0;
-                let a = Strided { at: x[((n * s.h + xi) * s.w + xj0) * group * c + c0..].as_ptr(), row: 1, column: c };
-                let b = dy[((n * s.h + i) * s.w + j0) * group * k + k0..].as_ptr();
-                let depth = (j1 - j0) * group;
-                unsafe { gemm((m, columns, depth), a, b, k, tile, k, !first) };
+                let from_x = ((n * s.h + xi0 + i - i0) * s.w + xj0) * group;
+                let from_dy = ((n * s.h + i) * s.w + j0) * group;
+                let x = x_t.block(channels.clone(), from_x..from_x + seen);
+                let dy = dy.block(from_dy..from_dy + seen, outputs.clone());
+                gemm(x, dy, &mut dw, !first);
                 first = false;
             }
         }
         if first {
-            unsafe {
-                gemm((m, columns, 0), Strided { at: x.as_ptr(), row: 1, column: 1 }, dy.as_ptr(), k, tile, k, false)
-            };
+            dw.fill(0.0);
         }
     });
 }

@@ -1,10 +1,11 @@
 //! Winograd's transforms of one line: the rows of B, A and G.
 //!
-//! The interpolation points are 0, +-3/4, +-3/2 and infinity, exact in binary. They keep the rounding error about a third
-//! of that of the usual 0, +-1, +-2 (Barabasz et al., "Error analysis and improving the accuracy of Winograd convolution",
-//! ACM TOMS 2020, on why), and each row is scaled by a power of two so that B and G share the range.
+//! The interpolation points are 0, +-3/4, +-3/2 and infinity, exact in binary. They keep the rounding error about a
+//! third of that of the usual 0, +-1, +-2 (Barabasz et al., "Error analysis and improving the accuracy of Winograd
+//! convolution", ACM TOMS 2020, on why), and each row is scaled by a power of two so that B and G share the range.
 
-#![allow(clippy::needless_range_loop)] // Indexed loops over fixed arrays unroll and stay in registers; iterator chains here did not.
+// Indexed loops over fixed arrays unroll and stay in registers; iterator chains here did not.
+#![allow(clippy::needless_range_loop)]
 
 use super::{M, T};
 use crate::cpu::vector::Vector;
@@ -19,10 +20,11 @@ const SCALE: [f32; 4] = [1.0, 0.5, 1.0, 1.0];
 /// Denominators of G's rows for the points 0, +-a, +-b.
 const D: [f32; 3] = [A2 * B2, 2.0 * A2 * (A2 - B2), 2.0 * B2 * (B2 - A2)];
 
-/// A transform of one line. A trait and not a function argument: a function passed as a value is called through code that
-/// is not compiled for the caller's vectors.
-pub(super) trait Line<const I: usize, const O: usize> {
-    fn apply<V: Vector>(line: [V; I]) -> [V; O];
+/// A transform of one line. A trait and not a function argument: a function passed as a value is called through code
+/// that is not compiled for the caller's vectors.
+pub(super) trait Line<const I: usize, const O: usize>: Sync {
+    /// The transform of one line.
+    fn apply<V: Vector>(&self, line: [V; I]) -> [V; O];
 }
 
 /// The rows of `B^T` for the points `+-p`, the other pair being `+-sqrt(other)`.
@@ -44,7 +46,7 @@ pub(super) struct InputLine;
 
 impl Line<T, T> for InputLine {
     #[inline(always)]
-    fn apply<V: Vector>(d: [V; T]) -> [V; T] {
+    fn apply<V: Vector>(&self, d: [V; T]) -> [V; T] {
         let (a, minus_a) = input_pair(d, A, B2, 1.0 / SCALE[1]);
         let (b, minus_b) = input_pair(d, B, A2, 1.0 / SCALE[2]);
         let first = input_end(d[0], d[2], d[4]).times(1.0 / SCALE[0]);
@@ -58,7 +60,7 @@ pub(super) struct OutputLine;
 
 impl Line<T, M> for OutputLine {
     #[inline(always)]
-    fn apply<V: Vector>(m: [V; T]) -> [V; M] {
+    fn apply<V: Vector>(&self, m: [V; T]) -> [V; M] {
         let (p, q) = (m[1].plus(m[2]), m[1].minus(m[2]));
         let (r, u) = (m[3].plus(m[4]), m[3].minus(m[4]));
         [
@@ -83,7 +85,7 @@ pub(super) struct GradientLine;
 
 impl Line<M, T> for GradientLine {
     #[inline(always)]
-    fn apply<V: Vector>(y: [V; M]) -> [V; T] {
+    fn apply<V: Vector>(&self, y: [V; M]) -> [V; T] {
         let (a, minus_a) = gradient_pair(y, A);
         let (b, minus_b) = gradient_pair(y, B);
         [y[0], a, minus_a, b, minus_b, y[3]]
@@ -103,7 +105,7 @@ pub(super) struct WeightLine;
 
 impl Line<3, T> for WeightLine {
     #[inline(always)]
-    fn apply<V: Vector>(g: [V; 3]) -> [V; T] {
+    fn apply<V: Vector>(&self, g: [V; 3]) -> [V; T] {
         let (a, minus_a) = weight_pair(g, A, SCALE[1] / D[1]);
         let (b, minus_b) = weight_pair(g, B, SCALE[2] / D[2]);
         let (first, last) = (g[0].times(SCALE[0] / D[0]), g[2].times(SCALE[3]));
@@ -116,7 +118,7 @@ pub(super) struct WeightGradientLine;
 
 impl Line<T, 3> for WeightGradientLine {
     #[inline(always)]
-    fn apply<V: Vector>(u: [V; T]) -> [V; 3] {
+    fn apply<V: Vector>(&self, u: [V; T]) -> [V; 3] {
         let (fa, fb) = (SCALE[1] / D[1], SCALE[2] / D[2]);
         let (ea, oa) = (u[1].plus(u[2]).times(fa), u[1].minus(u[2]).times(fa));
         let (eb, ob) = (u[3].plus(u[4]).times(fb), u[3].minus(u[4]).times(fb));
@@ -130,21 +132,24 @@ impl Line<T, 3> for WeightGradientLine {
 
 /// A line transform in both directions: along the columns of an `I x I` tile, then along its rows.
 #[inline(always)]
-pub(super) fn both<X: Line<I, O>, V: Vector, const I: usize, const O: usize>(tile: &[[V; I]; I]) -> [[V; O]; O] {
-    let mut half = [[V::zero(); I]; O];
+pub(super) fn both<V: Vector, const I: usize, const O: usize>(
+    transform: &impl Line<I, O>,
+    tile: &[[V; I]; I],
+) -> [[V; O]; O] {
+    let mut half = [[tile[0][0]; I]; O];
     for j in 0..I {
-        let mut column = [V::zero(); I];
+        let mut column = [tile[0][0]; I];
         for i in 0..I {
             column[i] = tile[i][j];
         }
-        let turned = X::apply(column);
+        let turned = transform.apply(column);
         for i in 0..O {
             half[i][j] = turned[i];
         }
     }
-    let mut out = [[V::zero(); O]; O];
+    let mut out = [[tile[0][0]; O]; O];
     for i in 0..O {
-        out[i] = X::apply(half[i]);
+        out[i] = transform.apply(half[i]);
     }
     out
 }

@@ -1,178 +1,140 @@
 //! The transforms of whole tiles: input, output and its gradient, weights and theirs.
+//!
+//! The 36 elements of a transformed tile are the rows of a matrix, and each tile (or input channel of the weights) is a
+//! few columns of it, one a channel. Each task writes columns, or rows of the map, of its own.
 
-use super::lines::{GradientLine, InputLine, OutputLine, WeightGradientLine, WeightLine, both};
+use super::lines::{Line, OutputLine, both};
 use super::plan::Plan;
 use super::{M, T};
 use crate::cpu::epilogue::Epilogue;
-use crate::cpu::gemm::Isa;
-use crate::cpu::parallel::{Shared, for_each};
-use crate::cpu::vector::Vector;
+use crate::cpu::matrix::{Matrix, MatrixMut};
+use crate::cpu::parallel::for_each;
+use crate::cpu::vector::{Isa, Job, Vector};
 
-/// A transformation of many tiles, each by itself.
-pub(super) trait Tiles: Sync {
-    /// Transforms number `t`. Always inlined, so that it is compiled for the vectors of whoever calls it.
-    fn tile<V: Vector>(&self, t: usize);
+/// A transformation of many tiles, cut into tasks.
+pub(super) trait Transform: Sync {
+    /// Writes task number `task`'s part of the result. Always inlined, so that it is compiled for the vectors of its
+    /// caller.
+    fn part<V: Vector>(&self, zero: V, task: usize, out: &mut MatrixMut);
 }
 
-/// `out[f][t][c] = (B^T d B)[f]` for the tiles of a chunk.
-pub(super) struct Input<'a> {
-    pub(super) plan: &'a Plan,
-    pub(super) x: &'a [f32],
-    pub(super) first: usize,
-    pub(super) out: Shared,
+/// Runs a transformation, each task writing one of `parts`, with the processor's vectors. Without fused multiply-adds,
+/// so that every processor rounds alike.
+pub(super) fn run(parts: Vec<MatrixMut>, transform: &impl Transform) {
+    let isa = Isa::detect();
+    for_each(parts, |task, out| isa.run(Part { transform, task, out }));
 }
 
-impl Tiles for Input<'_> {
+/// One task of a transformation.
+struct Part<'a, J> {
+    transform: &'a J,
+    task: usize,
+    out: MatrixMut<'a>,
+}
+
+impl<J: Transform> Job for Part<'_, J> {
     #[inline(always)]
-    fn tile<V: Vector>(&self, t: usize) {
-        let (c, stride) = (self.plan.s.c, self.plan.x_stride);
-        let (n, i, j) = self.plan.place(self.first, t);
-        let corner = (i as isize - 1, j as isize - 1);
-        for c0 in (0..c).step_by(V::LANES) {
-            let d = self.plan.read::<V, T>(self.x, c, n, corner, c0);
-            let offset = t * stride + c0;
-            put(&both::<InputLine, V, T, T>(&d), self.out, self.plan.x_distance, offset);
+    fn run<V: Vector>(mut self, zero: V) {
+        self.transform.part(zero, self.task, &mut self.out);
+    }
+}
+
+/// From a map to transformed tiles of `stride` columns each: `out[f][t][c] = (X d X^T)[f]`, with X the matrix of a
+/// line's transform and d the tile of `I x I` pixels. A task is a row of tiles.
+pub(super) struct FromMap<'a, X, const I: usize> {
+    pub(super) plan: &'a Plan,
+    pub(super) map: &'a [f32],
+    pub(super) channels: usize,
+    /// Pixels outside of the map on its upper and left side that the first tiles begin with.
+    pub(super) border: usize,
+    /// Image of the chunk's first tile.
+    pub(super) first: usize,
+    pub(super) stride: usize,
+    pub(super) line: X,
+}
+
+impl<X, const I: usize> FromMap<'_, X, I> {
+    /// Some channels of the tile whose output pixels begin at `(i0, j0)` of image `n`; outside of the map is zero.
+    #[inline(always)]
+    fn read<V: Vector>(&self, zero: V, n: usize, (i0, j0): (usize, usize), c: usize) -> [[V; I]; I] {
+        let s = &self.plan.s;
+        let mut tile = [[zero; I]; I];
+        for (i, line) in tile.iter_mut().enumerate() {
+            let Some(y) = (i0 + i).checked_sub(self.border).filter(|&y| y < s.h) else {
+                continue;
+            };
+            for (j, v) in line.iter_mut().enumerate() {
+                let Some(x) = (j0 + j).checked_sub(self.border).filter(|&x| x < s.w) else {
+                    continue;
+                };
+                *v = zero.load(&self.map[((n * s.h + y) * s.w + x) * self.channels + c..]);
+            }
+        }
+        tile
+    }
+}
+
+impl<X: Line<I, T>, const I: usize> Transform for FromMap<'_, X, I> {
+    #[inline(always)]
+    fn part<V: Vector>(&self, zero: V, task: usize, out: &mut MatrixMut) {
+        let (n, i0) = self.plan.place(self.first, task);
+        for t in 0..self.plan.columns {
+            for c in (0..self.channels).step_by(V::LANES) {
+                let d = self.read(zero, n, (i0, t * M), c);
+                out.put_tile(t * self.stride + c, &both(&self.line, &d));
+            }
         }
     }
 }
 
-/// `out[f][t][k] = (A dY A^T)[f]` for the tiles of a chunk.
-pub(super) struct Gradient<'a> {
-    pub(super) plan: &'a Plan,
-    pub(super) dy: &'a [f32],
-    pub(super) first: usize,
-    pub(super) out: Shared,
-}
-
-impl Tiles for Gradient<'_> {
-    #[inline(always)]
-    fn tile<V: Vector>(&self, t: usize) {
-        let (k, stride) = (self.plan.s.k, self.plan.y_stride);
-        let (n, i, j) = self.plan.place(self.first, t);
-        let corner = (i as isize, j as isize);
-        for k0 in (0..k).step_by(V::LANES) {
-            let y = self.plan.read::<V, M>(self.dy, k, n, corner, k0);
-            let offset = t * stride + k0;
-            put(&both::<GradientLine, V, M, T>(&y), self.out, self.plan.y_distance, offset);
-        }
-    }
-}
-
-/// `y = A^T m A` with an epilogue, for the pixels of a chunk's tiles that lie inside the map.
+/// To a map: `y = A^T m A` with an epilogue, for the pixels of a chunk's tiles that lie inside the map. A task is a row
+/// of tiles, at most four rows of the map.
 pub(super) struct Output<'a> {
     pub(super) plan: &'a Plan,
-    pub(super) products: Shared,
+    /// The products, the tiles `y_stride` columns apart.
+    pub(super) products: Matrix<'a>,
+    /// Image of the chunk's first tile.
     pub(super) first: usize,
-    pub(super) y: Shared,
     pub(super) end: Epilogue<'a>,
 }
 
-impl Tiles for Output<'_> {
+impl Transform for Output<'_> {
     #[inline(always)]
-    fn tile<V: Vector>(&self, t: usize) {
-        let (s, stride) = (&self.plan.s, self.plan.y_stride);
-        let (n, i0, j0) = self.plan.place(self.first, t);
-        for k0 in (0..s.k).step_by(V::LANES) {
-            let m: [[V; T]; T] = get(self.products, self.plan.y_distance, t * stride + k0);
-            let out = both::<OutputLine, V, T, M>(&m);
-            for (i, line) in out.iter().enumerate().take(s.h - i0) {
-                for (j, v) in line.iter().enumerate().take(s.w - j0) {
-                    let at = ((n * s.h + i0 + i) * s.w + j0 + j) * s.k;
-                    // Safety: each pixel belongs to one tile, and tiles to one thread.
-                    unsafe { self.end.apply_vector(*v, at, k0).store(self.y.add(at + k0)) };
+    fn part<V: Vector>(&self, zero: V, task: usize, out: &mut MatrixMut) {
+        let (s, rows) = (&self.plan.s, out.rows());
+        let (n, i0) = self.plan.place(self.first, task);
+        for t in 0..self.plan.columns {
+            let (from, j0) = ((task * self.plan.columns + t) * self.plan.y_stride, t * M);
+            for k in (0..s.k).step_by(V::LANES) {
+                let m: [[V; T]; T] = self.products.tile(zero, from + k);
+                let tile = both(&OutputLine, &m);
+                for (i, line) in tile.iter().enumerate().take(rows) {
+                    let row = out.row(i);
+                    for (j, v) in line.iter().enumerate().take(s.w - j0) {
+                        let at = ((n * s.h + i0 + i) * s.w + j0 + j) * s.k;
+                        self.end.apply_vector(*v, at, k).store(&mut row[(j0 + j) * s.k + k..]);
+                    }
                 }
             }
         }
     }
 }
 
-/// `out[f][c][k] = (G w[.,.,c,k] G^T)[f]`; a "tile" is an input channel.
-pub(super) struct Weights<'a> {
-    pub(super) plan: &'a Plan,
-    pub(super) w: &'a [f32],
-    pub(super) out: Shared,
+/// From weights to weights, element by element of their columns: `out[O O][c][k] = X g[I I][c][k] X^T`. A task is a few
+/// columns.
+pub(super) struct Columns<'a, X, const I: usize, const O: usize> {
+    pub(super) from: Matrix<'a>,
+    pub(super) line: X,
+    /// Columns of a task.
+    pub(super) columns: usize,
 }
 
-impl Tiles for Weights<'_> {
+impl<X: Line<I, O>, const I: usize, const O: usize> Transform for Columns<'_, X, I, O> {
     #[inline(always)]
-    fn tile<V: Vector>(&self, c_in: usize) {
-        let (c, k) = (self.plan.s.c, self.plan.s.k);
-        for k0 in (0..k).step_by(V::LANES) {
-            let mut g = [[V::zero(); 3]; 3];
-            for (tap, v) in g.iter_mut().flatten().enumerate() {
-                let at = (tap * c + c_in) * k + k0;
-                *v = unsafe { V::load(self.w[at..at + V::LANES].as_ptr()) };
-            }
-            put(&both::<WeightLine, V, 3, T>(&g), self.out, self.plan.w_distance, c_in * k + k0);
+    fn part<V: Vector>(&self, zero: V, task: usize, out: &mut MatrixMut) {
+        for column in (0..out.columns()).step_by(V::LANES) {
+            let g: [[V; I]; I] = self.from.tile(zero, task * self.columns + column);
+            out.put_tile(column, &both(&self.line, &g));
         }
     }
-}
-
-/// `dw[.,.,c,k] = (G^T u G)` of the summed products; a "tile" is an input channel.
-pub(super) struct WeightGradient<'a> {
-    pub(super) plan: &'a Plan,
-    pub(super) sums: Shared,
-    pub(super) dw: Shared,
-}
-
-impl Tiles for WeightGradient<'_> {
-    #[inline(always)]
-    fn tile<V: Vector>(&self, c_in: usize) {
-        let (c, k) = (self.plan.s.c, self.plan.s.k);
-        for k0 in (0..k).step_by(V::LANES) {
-            let u: [[V; T]; T] = get(self.sums, self.plan.w_distance, c_in * k + k0);
-            let g = both::<WeightGradientLine, V, T, 3>(&u);
-            for (tap, v) in g.iter().flatten().enumerate() {
-                unsafe { v.store(self.dw.add((tap * c + c_in) * k + k0)) };
-            }
-        }
-    }
-}
-
-/// Tiles a thread takes at a time.
-const GROUP: usize = 8;
-
-/// Runs a transformation over its tiles, compiled for the processor's vectors. Without fused multiply-adds, so that every
-/// processor rounds alike.
-pub(super) fn run<J: Tiles>(count: usize, job: &J) {
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f")]
-    fn avx512<J: Tiles>(job: &J, t: usize) {
-        job.tile::<std::arch::x86_64::__m512>(t);
-    }
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2")]
-    fn avx2<J: Tiles>(job: &J, t: usize) {
-        job.tile::<std::arch::x86_64::__m256>(t);
-    }
-    for_each(count.div_ceil(GROUP), |group| {
-        for t in group * GROUP..count.min((group + 1) * GROUP) {
-            match Isa::detect() {
-                // Safety: the processor has the instructions.
-                #[cfg(target_arch = "x86_64")]
-                Isa::Avx512 => unsafe { avx512(job, t) },
-                #[cfg(target_arch = "x86_64")]
-                Isa::Avx2 => unsafe { avx2(job, t) },
-                _ => job.tile::<f32>(t),
-            }
-        }
-    });
-}
-
-/// Writes a transformed tile: element f at `offset + f * distance`.
-#[inline(always)]
-fn put<V: Vector>(tile: &[[V; T]; T], to: Shared, distance: usize, offset: usize) {
-    for (f, v) in tile.iter().flatten().enumerate() {
-        unsafe { v.store(to.add(f * distance + offset)) };
-    }
-}
-
-/// Reads a transformed tile.
-#[inline(always)]
-fn get<V: Vector>(from: Shared, distance: usize, offset: usize) -> [[V; T]; T] {
-    let mut tile = [[V::zero(); T]; T];
-    for (f, v) in tile.iter_mut().flatten().enumerate() {
-        *v = unsafe { V::load(from.add(f * distance + offset)) };
-    }
-    tile
 }

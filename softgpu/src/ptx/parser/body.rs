@@ -1,6 +1,7 @@
 //! What stands inside a function: registers, variables, labels, instructions.
 
 use super::*;
+use crate::ptx::special::joined;
 
 impl<'a> Parser<'a> {
     pub(super) fn body(&mut self) -> Result<(), SyntaxError> {
@@ -34,9 +35,7 @@ impl<'a> Parser<'a> {
             Token::Dot("pragma") => self.pragma(),
             Token::Dot("param" | "local" | "shared" | "shared::cta" | "global" | "const") => {
                 for v in self.variables(false)? {
-                    let id = self.function.vars.len() as VarId;
-                    self.scopes.add_var(v.name, id);
-                    self.function.vars.push(v);
+                    self.add_variable(v);
                 }
                 Ok(())
             }
@@ -57,10 +56,7 @@ impl<'a> Parser<'a> {
         match self.peek() {
             Token::Dot("branchtargets" | "calltargets") => {
                 self.next();
-                let mut list = vec![self.word()?];
-                while self.take(',') {
-                    list.push(self.word()?);
-                }
+                let list = self.list(Self::word)?;
                 self.function.targets.push((scope, name, list));
                 self.expect(';')
             }
@@ -90,25 +86,23 @@ impl<'a> Parser<'a> {
             },
             other => return self.error(format!("a type expected, found {}", shown(other))),
         };
-        loop {
-            let name = self.word()?;
-            let first = self.function.regs.len() as RegId;
-            if self.take('<') {
-                let count = self.small()?;
+        self.list(|parser| {
+            let name = parser.word()?;
+            let first = parser.function.regs.len() as RegId;
+            if parser.take('<') {
+                let count = parser.small()?;
                 if count > 1 << 20 {
-                    return self.error(format!("{count} registers are too many"));
+                    return parser.error(format!("{count} registers are too many"));
                 }
-                self.expect('>')?;
-                self.function.regs.extend((0..count).map(|_| (ty, name)));
-                self.scopes.add_range(name, first, count);
+                parser.expect('>')?;
+                parser.function.regs.extend((0..count).map(|_| (ty, name)));
+                parser.scopes.add_range(name, first, count);
             } else {
-                self.function.regs.push((ty, name));
-                self.scopes.add_reg(name, first);
+                parser.function.regs.push((ty, name));
+                parser.scopes.add_reg(name, first);
             }
-            if !self.take(',') {
-                break;
-            }
-        }
+            Ok(())
+        })?;
         self.expect(';')
     }
 
@@ -129,15 +123,7 @@ impl<'a> Parser<'a> {
             mods.push(word);
             self.next();
         }
-        let mut operands = Vec::new();
-        if !self.is(';') {
-            loop {
-                operands.push(self.operand()?);
-                if !self.take(',') {
-                    break;
-                }
-            }
-        }
+        let operands = if self.is(';') { Vec::new() } else { self.list(Self::operand)? };
         self.expect(';')?;
         let scope = self.scopes.current();
         let place = self.place;
@@ -164,14 +150,17 @@ impl<'a> Parser<'a> {
     }
 
     fn simple(&mut self) -> Result<Operand<'a>, SyntaxError> {
+        if let Some(literal) = self.literal(Operand::Single, Operand::Double) {
+            return Ok(literal);
+        }
         match self.peek() {
             Token::Mark('{') => {
                 self.next();
-                Ok(Operand::Vector(self.operands_until('}')?))
+                Ok(Operand::Vector(self.list_until('}', "", Self::operand)?))
             }
             Token::Mark('(') => {
                 self.next();
-                Ok(Operand::List(self.operands_until(')')?))
+                Ok(Operand::List(self.list_until(')', "", Self::operand)?))
             }
             Token::Mark('[') => {
                 self.next();
@@ -183,8 +172,10 @@ impl<'a> Parser<'a> {
                 };
                 let offset = inner + self.offset()?;
                 if self.is(',') {
-                    return self
-                        .error("addresses with coordinates belong to textures and to tensor copies (TMA), which are not supported");
+                    return self.error(
+                        "addresses with coordinates belong to textures and to tensor copies (TMA), \
+                         which are not supported",
+                    );
                 }
                 self.expect(']')?;
                 Ok(Operand::Address(Box::new(base), offset))
@@ -196,14 +187,6 @@ impl<'a> Parser<'a> {
                     Some(id) => Ok(Operand::Not(id)),
                     None => self.error(format!("the register {name} was never declared")),
                 }
-            }
-            Token::Single(bits) => {
-                self.next();
-                Ok(Operand::Single(bits))
-            }
-            Token::Double(bits) => {
-                self.next();
-                Ok(Operand::Double(bits))
             }
             Token::Mark('-') if matches!(self.peek_at(1), Token::Double(_)) => {
                 self.next();
@@ -232,14 +215,12 @@ impl<'a> Parser<'a> {
             return Ok(Operand::Reg(id));
         }
         if let Some(special) = name.strip_prefix('%') {
-            let full = match self.peek() {
-                Token::Dot(part) => {
-                    self.next();
-                    super::super::special::joined(special, part)
-                }
-                _ => super::super::special::joined(special, ""),
-            };
-            return match full {
+            let mut part = "";
+            if let Token::Dot(word) = self.peek() {
+                self.next();
+                part = word;
+            }
+            return match joined(special, part) {
                 Some(full) => Ok(Operand::Special(full)),
                 None => self.error(format!("{name} is neither a declared nor a special register")),
             };
@@ -252,16 +233,5 @@ impl<'a> Parser<'a> {
             Some(id) => Ok(Operand::Var(id, offset)),
             None => Ok(Operand::Symbol(name, offset)),
         }
-    }
-
-    fn operands_until(&mut self, end: char) -> Result<Vec<Operand<'a>>, SyntaxError> {
-        let mut out = Vec::new();
-        while !self.take(end) {
-            out.push(self.operand()?);
-            if !self.take(',') && !self.is(end) {
-                return self.error(format!("',' or '{end}' expected"));
-            }
-        }
-        Ok(out)
     }
 }

@@ -60,22 +60,22 @@ impl<'a> Parser<'a> {
 
     fn parameters(&mut self) -> Result<Vec<VarId>, SyntaxError> {
         self.expect('(')?;
-        let mut out = Vec::new();
-        while !self.take(')') {
-            if self.peek() == Token::Dot("reg") {
-                return self.error("parameters in registers (.reg) are not supported, only .param");
+        self.list_until(')', " after a parameter", |parser| {
+            if parser.peek() == Token::Dot("reg") {
+                return parser.error("parameters in registers (.reg) are not supported, only .param");
             }
-            let mut v = self.variable_head(false)?;
-            v.name = self.word()?;
-            self.variable_tail(&mut v)?;
-            let id = self.function.vars.len() as VarId;
-            self.scopes.add_var(v.name, id);
-            self.function.vars.push(v);
-            out.push(id);
-            if !self.take(',') && !self.is(')') {
-                return self.error("',' or ')' expected after a parameter");
-            }
-        }
-        Ok(out)
+            let mut v = parser.variable_head(false)?;
+            v.name = parser.word()?;
+            parser.variable_tail(&mut v)?;
+            Ok(parser.add_variable(v))
+        })
+    }
+
+    /// Notes a variable of the function under its name.
+    pub(super) fn add_variable(&mut self, v: Variable<'a>) -> VarId {
+        let id = self.function.vars.len() as VarId;
+        self.scopes.add_var(v.name, id);
+        self.function.vars.push(v);
+        id
     }
 }

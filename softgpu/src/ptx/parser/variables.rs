@@ -5,21 +5,14 @@ use super::*;
 impl<'a> Parser<'a> {
     /// `.space [.align n] [.vN] .type name[dims] [= init], ... ;`
     pub(super) fn variables(&mut self, is_extern: bool) -> Result<Vec<Variable<'a>>, SyntaxError> {
-        let mut out = Vec::new();
-        let first = self.variable_head(is_extern)?;
-        let mut variable = first.clone();
-        loop {
-            variable.line = self.line();
-            variable.name = self.word()?;
-            self.variable_tail(&mut variable)?;
-            out.push(variable);
-            if !self.take(',') {
-                break;
-            }
-            variable = first.clone();
-        }
+        let head = self.variable_head(is_extern)?;
+        let variables = self.list(|parser| {
+            let mut variable = Variable { line: parser.line(), name: parser.word()?, ..head.clone() };
+            parser.variable_tail(&mut variable)?;
+            Ok(variable)
+        })?;
         self.expect(';')?;
-        Ok(out)
+        Ok(variables)
     }
 
     pub(super) fn variable_head(&mut self, is_extern: bool) -> Result<Variable<'a>, SyntaxError> {
@@ -121,54 +114,40 @@ impl<'a> Parser<'a> {
 
     fn initialiser(&mut self, v: &mut Variable<'a>) -> Result<(), SyntaxError> {
         if self.take('{') {
-            while !self.take('}') {
-                self.initialiser(v)?;
-                if !self.take(',') && !self.is('}') {
-                    return self.error("',' or '}' expected in an initialiser");
-                }
-            }
+            self.list_until('}', " in an initialiser", |parser| parser.initialiser(v))?;
+            return Ok(());
+        }
+        if let Some(value) = self.literal(Init::Single, Init::Double) {
+            v.init.push(value);
             return Ok(());
         }
         let value = match self.peek() {
-            Token::Single(bits) => {
-                self.next();
-                Init::Single(bits)
-            }
-            Token::Double(bits) => {
-                self.next();
-                Init::Double(bits)
-            }
-            Token::Word("generic") => {
-                self.next();
-                self.expect('(')?;
-                let symbol = self.word()?;
-                self.expect(')')?;
-                Init::Address { symbol, offset: self.offset()?, generic: true, mask: None }
-            }
-            Token::Word(symbol) => {
-                self.next();
-                Init::Address { symbol, offset: self.offset()?, generic: false, mask: None }
-            }
+            Token::Word(_) => self.address(None)?,
             Token::Integer(mask) if self.peek_at(1) == Token::Mark('(') => {
                 self.next();
                 self.next();
-                let generic = self.peek() == Token::Word("generic");
-                if generic {
-                    self.next();
-                    self.expect('(')?;
-                }
-                let symbol = self.word()?;
-                if generic {
-                    self.expect(')')?;
-                }
-                let offset = self.offset()?;
+                let address = self.address(Some(mask))?;
                 self.expect(')')?;
-                Init::Address { symbol, offset, generic, mask: Some(mask) }
+                address
             }
             _ => Init::Integer(self.signed()?),
         };
         v.init.push(value);
         Ok(())
+    }
+
+    /// `symbol+n` or `generic(symbol)+n`.
+    fn address(&mut self, mask: Option<u64>) -> Result<Init<'a>, SyntaxError> {
+        let generic = self.peek() == Token::Word("generic");
+        if generic {
+            self.next();
+            self.expect('(')?;
+        }
+        let symbol = self.word()?;
+        if generic {
+            self.expect(')')?;
+        }
+        Ok(Init::Address { symbol, offset: self.offset()?, generic, mask })
     }
 
     pub(super) fn offset(&mut self) -> Result<i64, SyntaxError> {
