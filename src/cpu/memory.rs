@@ -1,10 +1,13 @@
-//! The CPU backend's memory: buffers named by number, handed out as slices after checking lengths and overlap.
+//! The CPU backend's memory: buffers named by number, lent to one operation at a time as slices.
 
-use crate::device::{DType, Operand, View, expect_bytes, expect_operands};
+use crate::device::{DType, View};
 use crate::error::{Error, Result};
+use crate::ops::description::{OPERANDS, Operand, check, check_bytes};
+use crate::ops::operation::Operation;
+use bytemuck::Pod;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 
-/// One allocation. Large ones start on a 2 MiB boundary and ask for huge pages, which the strided walks over weights
+/// One allocation, initialised and owned by its buffer. Large ones start on a 2 MiB boundary and ask for huge pages, which the strided walks over weights
 /// need: with 4 KiB pages they miss the address-translation cache at every row.
 struct Buffer {
     at: *mut u8,
@@ -13,7 +16,7 @@ struct Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        // Safety: made by `alloc_zeroed` with this layout.
+        // SAFETY: made by `alloc_zeroed` with this layout.
         unsafe { dealloc(self.at, self.layout) }
     }
 }
@@ -26,8 +29,35 @@ pub struct Memory {
     buffers: Vec<Buffer>,
 }
 
-// Safety: the pointers are owned, and only handed out through `&self` under the rules of `slices`.
+// SAFETY: the allocations are owned, and lent out only as slices that borrow the memory.
 unsafe impl Send for Memory {}
+
+/// An operand's memory for the time of one operation. Taken once, as the type that the operand's description gives it.
+pub enum Slice<'a> {
+    Read(&'a [u8]),
+    Write(&'a mut [u8]),
+}
+
+impl<'a> Slice<'a> {
+    /// The elements.
+    pub fn read<T: Pod>(self) -> &'a [T] {
+        match self {
+            Slice::Read(bytes) => bytemuck::cast_slice(bytes),
+            Slice::Write(bytes) => bytemuck::cast_slice(bytes),
+        }
+    }
+
+    /// The elements, to be changed.
+    ///
+    /// # Panics
+    /// If the operation's description has the operand read only.
+    pub fn write<T: Pod>(self) -> &'a mut [T] {
+        match self {
+            Slice::Read(_) => panic!("an operand that is only read"),
+            Slice::Write(bytes) => bytemuck::cast_slice_mut(bytes),
+        }
+    }
+}
 
 impl Memory {
     /// New zeroed memory.
@@ -40,42 +70,44 @@ impl Memory {
         let bytes = len.max(1).checked_mul(dtype.size()).ok_or_else(too_large)?;
         let align = if bytes >= HUGE_PAGE { HUGE_PAGE } else { 64 };
         let layout = Layout::from_size_align(bytes, align).map_err(|_| too_large())?;
-        // Safety: the layout is not empty.
+        // SAFETY: the layout is not empty.
         let at = unsafe { alloc_zeroed(layout) };
         if at.is_null() {
             return Err(too_large());
         }
         #[cfg(target_os = "linux")]
         if bytes >= HUGE_PAGE {
-            // Advice only: a refusal changes nothing but speed.
+            // SAFETY: the range is an allocation of this process. Advice only: a refusal changes nothing but speed.
             unsafe { libc::madvise(at.cast(), bytes, libc::MADV_HUGEPAGE) };
         }
         self.buffers.push(Buffer { at, layout });
         Ok(View { buffer: self.buffers.len() - 1, dtype, offset: 0, len })
     }
 
+    /// Where a view's bytes begin; all of them lie inside its buffer.
     fn address(&self, v: View) -> Result<*mut u8> {
         let missing = || Error::Device(format!("no memory behind {v:?}"));
         let buffer = self.buffers.get(v.buffer).ok_or_else(missing)?;
-        let (start, end) = (v.offset * v.dtype.size(), (v.offset + v.len) * v.dtype.size());
-        if end > buffer.layout.size() {
+        if v.bytes().end > buffer.layout.size() {
             return Err(missing());
         }
-        // Safety: inside the allocation.
-        Ok(unsafe { buffer.at.add(start) })
+        // SAFETY: inside the allocation.
+        Ok(unsafe { buffer.at.add(v.bytes().start) })
     }
 
     /// Copies host bytes into a view.
     pub fn upload(&mut self, dst: View, src: &[u8]) -> Result<()> {
-        expect_bytes("upload", dst, src.len())?;
+        check_bytes("upload", dst, src.len())?;
         self.bytes_mut(dst)?.copy_from_slice(src);
         Ok(())
     }
 
     /// Copies a view to host bytes.
     pub fn download(&self, src: View, dst: &mut [u8]) -> Result<()> {
-        expect_bytes("download", src, dst.len())?;
-        dst.copy_from_slice(self.bytes(src)?);
+        check_bytes("download", src, dst.len())?;
+        let from = self.address(src)?;
+        // SAFETY: inside an allocation, which is initialised and borrowed.
+        dst.copy_from_slice(unsafe { std::slice::from_raw_parts(from, dst.len()) });
         Ok(())
     }
 
@@ -87,52 +119,40 @@ impl Memory {
 
     /// Copies between two views of one type and length.
     pub fn copy(&mut self, src: View, dst: View) -> Result<()> {
-        self.check("copy", &[("source", src, src.dtype, src.len)], &[("destination", dst, src.dtype, src.len)])?;
-        let from: &[u8] = self.bytes(src)?;
-        // Safety: checked not to overlap; the detour ends the borrow.
-        let from = unsafe { std::slice::from_raw_parts(from.as_ptr(), from.len()) };
+        let operands = [Operand::read("source", src.dtype, src.len), Operand::write("destination", src.dtype, src.len)];
+        check("copy", &operands, &[src, dst])?;
+        let from = self.address(src)?;
+        // SAFETY: inside an allocation, which is initialised; it was checked not to overlap the destination, and
+        // nothing else is written before the copy ends.
+        let from = unsafe { std::slice::from_raw_parts(from, src.bytes().len()) };
         self.bytes_mut(dst)?.copy_from_slice(from);
         Ok(())
-    }
-
-    /// A view's bytes for reading.
-    fn bytes(&self, v: View) -> Result<&[u8]> {
-        let at = self.address(v)?;
-        Ok(unsafe { std::slice::from_raw_parts(at, v.len * v.dtype.size()) })
     }
 
     /// A view's bytes for writing.
     fn bytes_mut(&mut self, v: View) -> Result<&mut [u8]> {
         let at = self.address(v)?;
-        Ok(unsafe { std::slice::from_raw_parts_mut(at, v.len * v.dtype.size()) })
+        // SAFETY: inside an allocation, which is initialised and borrowed.
+        Ok(unsafe { std::slice::from_raw_parts_mut(at, v.bytes().len()) })
     }
 
-    /// Checks what an operation is about to use: every view has its type and length, and no written view overlaps
-    /// another. After it, [`Memory::read`] and [`Memory::write`] of these views may live side by side.
-    pub fn check(&self, operation: &str, reads: &[Operand], writes: &[Operand]) -> Result<()> {
-        expect_operands(operation, reads, writes)?;
-        for &(_, view, ..) in reads.iter().chain(writes) {
-            self.address(view)?;
+    /// The memory of an operation's operands, in their order; empty slices for those it does not have.
+    ///
+    /// # Errors
+    /// A view that no memory of this device is behind.
+    pub fn slices(&mut self, operation: &Operation) -> Result<[Slice<'_>; OPERANDS]> {
+        let mut slices = [const { Slice::Read(&[]) }; OPERANDS];
+        for (slice, (operand, view)) in slices.iter_mut().zip(operation.operands()) {
+            let (at, len) = (self.address(view)?, view.bytes().len());
+            // SAFETY: inside an allocation, which is initialised and borrowed as long as the slices live. What is
+            // written overlaps no other operand: an `Operation` cannot be made otherwise.
+            *slice = unsafe {
+                match operand.is_written() {
+                    true => Slice::Write(std::slice::from_raw_parts_mut(at, len)),
+                    false => Slice::Read(std::slice::from_raw_parts(at, len)),
+                }
+            };
         }
-        Ok(())
-    }
-
-    /// A view's elements.
-    ///
-    /// # Safety
-    /// After [`Memory::check`] with this view, with `T` its type, and only until the operation ends.
-    pub unsafe fn read<'a, T>(&self, v: View) -> &'a [T] {
-        let at = self.address(v).expect("checked").cast::<T>();
-        unsafe { std::slice::from_raw_parts(at, v.len) }
-    }
-
-    /// A view's elements for writing.
-    ///
-    /// # Safety
-    /// As [`Memory::read`], the view being among the written ones.
-    #[allow(clippy::mut_from_ref)]
-    pub unsafe fn write<'a, T>(&self, v: View) -> &'a mut [T] {
-        let at = self.address(v).expect("checked").cast::<T>();
-        unsafe { std::slice::from_raw_parts_mut(at, v.len) }
+        Ok(slices)
     }
 }

@@ -9,15 +9,12 @@ use crate::error::Result;
 use crate::ops::conv::ConvShape;
 
 /// Forward or backward data of a 3x3 convolution, the channels of the sum in `divided` parts.
-#[allow(clippy::too_many_arguments)]
 pub fn convolution(
     d: &mut CudaDevice,
     s: &ConvShape,
     backward: bool,
     divided: usize,
-    x: u64,
-    w: u64,
-    y: u64,
+    [x, w, y]: [u64; 3],
     after: After,
 ) -> Result<()> {
     let blocks = plan::winograd_blocks(s, backward);
