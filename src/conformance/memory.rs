@@ -1,6 +1,6 @@
 //! Numbers on a device: operands between guards, and operands with ordinary numbers to time operations on.
 
-use super::{Comparison, compare};
+use super::compare::{Comparison, compare};
 use crate::device::{DType, Device, Precision, View};
 use crate::error::Result;
 use crate::ops::operation::{Kind, Operation};

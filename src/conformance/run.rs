@@ -1,8 +1,8 @@
 //! Running one case.
 
-use super::cases::{sizes, title};
+use super::cases::{Case, sizes, title};
+use super::compare::{Comparison, values};
 use super::memory::Guarded;
-use super::{Case, Comparison, values};
 use crate::device::{DType, Device, Precision, StepState};
 use crate::error::Result;
 use crate::ops::description::{Access, Operand};
@@ -31,16 +31,21 @@ fn operation(d: &mut dyn Device, kind: &Kind) -> Result<Vec<Comparison>> {
     let state = if matches!(kind, Kind::Adam(_) | Kind::Sgd(_)) { OPTIMIZER_STEP } else { STATE };
     let operands = kind.describe(Precision::F32).operands;
     let mut values: Vec<Vec<f64>> = operands.iter().map(|o| input(kind, o)).collect();
-    let held = operands.iter().zip(&values);
-    let guarded = held.map(|(o, v)| Guarded::new(d, o.dtype, v)).collect::<Result<Vec<_>>>()?;
+    let mut guarded = Vec::new();
+    for (operand, held) in operands.iter().zip(&values) {
+        guarded.push(Guarded::new(d, operand.dtype, held)?);
+    }
     let views: Vec<_> = guarded.iter().map(|g| g.view).collect();
     d.set_step(state)?;
     d.run(&Operation::new(kind.clone(), Precision::F32, &views)?)?;
     kind.reference(&state, &mut values);
-    let results = operands.iter().filter(|o| o.is_written()).count();
     let mut out = Vec::new();
     for ((operand, guarded), want) in operands.iter().zip(&guarded).zip(&values).filter(|((o, _), _)| o.is_written()) {
-        let title = if results == 1 { title(kind) } else { format!("{} {}", title(kind), operand.name) };
+        // What an operation is named for needs no name of its own.
+        let title = match operand.name {
+            "x" | "y" | "dx" | "probabilities" => title(kind),
+            name => format!("{} {name}", title(kind)),
+        };
         out.push(guarded.compare(d, &title, &sizes(kind), want)?);
     }
     Ok(out)

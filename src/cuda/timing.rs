@@ -1,6 +1,6 @@
 //! Timing on the device: events around a body, the second-level cache flushed before; and the short table of `verify`.
 
-use super::CudaDevice;
+use super::device::CudaDevice;
 use super::driver::failed;
 use super::operations::product::{Gemm, Sizes};
 use crate::conformance::cases::sizes;

@@ -77,6 +77,7 @@ impl Gather {
         self.h * self.w * self.c
     }
 
+    /// Its name, operands and work.
     pub fn describe(&self, precision: Precision) -> Description {
         let len = self.n * self.image_len();
         let operands = vec![

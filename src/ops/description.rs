@@ -34,14 +34,17 @@ pub struct Operand {
 }
 
 impl Operand {
+    /// One that is only read.
     pub fn read(name: &'static str, dtype: DType, len: usize) -> Operand {
         Operand { name, access: Access::Read, dtype, len }
     }
 
+    /// One that is overwritten.
     pub fn write(name: &'static str, dtype: DType, len: usize) -> Operand {
         Operand { name, access: Access::Write, dtype, len }
     }
 
+    /// One that is changed in place.
     pub fn update(name: &'static str, dtype: DType, len: usize) -> Operand {
         Operand { name, access: Access::Update, dtype, len }
     }

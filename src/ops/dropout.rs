@@ -20,6 +20,7 @@ pub struct Dropout {
 }
 
 impl Dropout {
+    /// Its name, operands and work.
     pub fn describe(&self, precision: Precision) -> Description {
         let sizes = format!("{} of {} elements", self.layer, self.len);
         Description::new("dropout", sizes, vec![Operand::update("x", precision.activations(), self.len)])

@@ -42,6 +42,7 @@ impl LayerShape {
 }
 
 impl LayerPass {
+    /// Its name, operands and work.
     pub fn describe(&self, precision: Precision) -> Description {
         let [forward, backward_data, backward_weight] = match self.shape {
             LayerShape::Conv(_) => ["conv_forward", "conv_backward_data", "conv_backward_weight"],
@@ -51,23 +52,17 @@ impl LayerPass {
             LayerShape::Conv(s) => format!("{s:?}"),
             LayerShape::Linear(s) => format!("{s:?}"),
         };
-        let (s, activation, weight) = (self.shape.as_conv(), precision.activations(), DType::F32);
+        let (s, activation) = (self.shape.as_conv(), precision.activations());
+        let (x, dx) = (Operand::read("x", activation, s.x_len()), Operand::write("dx", activation, s.x_len()));
+        let (y, dy) = (Operand::write("y", activation, s.y_len()), Operand::read("dy", activation, s.y_len()));
+        let (w, dw) = (Operand::read("w", DType::F32, s.w_len()), Operand::write("dw", DType::F32, s.w_len()));
+        let (b, db) = (Operand::read("b", DType::F32, s.k), Operand::write("db", DType::F32, s.k));
+        let mask = Operand::read("mask", activation, s.x_len());
         let (name, operands) = match self.pass {
-            Pass::Forward { .. } => {
-                let (x, w) = (Operand::read("x", activation, s.x_len()), Operand::read("w", weight, s.w_len()));
-                (forward, vec![x, w, Operand::read("b", weight, s.k), Operand::write("y", activation, s.y_len())])
-            }
-            Pass::BackwardData { masked } => {
-                let (dy, w) = (Operand::read("dy", activation, s.y_len()), Operand::read("w", weight, s.w_len()));
-                let mut operands = vec![dy, w, Operand::write("dx", activation, s.x_len())];
-                operands.extend(masked.then_some(Operand::read("mask", activation, s.x_len())));
-                (backward_data, operands)
-            }
-            Pass::BackwardWeight => {
-                let (x, dy) = (Operand::read("x", activation, s.x_len()), Operand::read("dy", activation, s.y_len()));
-                let dw = Operand::write("dw", weight, s.w_len());
-                (backward_weight, vec![x, dy, dw, Operand::write("db", weight, s.k)])
-            }
+            Pass::Forward { .. } => (forward, vec![x, w, b, y]),
+            Pass::BackwardData { masked: false } => (backward_data, vec![dy, w, dx]),
+            Pass::BackwardData { masked: true } => (backward_data, vec![dy, w, dx, mask]),
+            Pass::BackwardWeight => (backward_weight, vec![x, dy, dw, db]),
         };
         Description { flops: s.flops(), ..Description::new(name, sizes, operands) }
     }

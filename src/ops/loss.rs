@@ -34,6 +34,7 @@ pub struct Loss {
 }
 
 impl Loss {
+    /// Its name, operands and work.
     pub fn describe(&self) -> Description {
         let len = self.rows * self.classes;
         let mut operands = vec![
@@ -67,6 +68,7 @@ pub struct Softmax {
 }
 
 impl Softmax {
+    /// Its name, operands and work.
     pub fn describe(&self) -> Description {
         let len = self.rows * self.classes;
         let (logits, p) = (Operand::read("logits", DType::F32, len), Operand::write("probabilities", DType::F32, len));

@@ -71,6 +71,7 @@ pub struct Adam {
 }
 
 impl Adam {
+    /// Its name, operands and work.
     pub fn describe(&self) -> Description {
         let operands = arenas(&["weights", "first moment", "second moment"], self.len, self.average);
         Description::new("adam", self.len.to_string(), operands)
@@ -99,6 +100,7 @@ pub struct Sgd {
 }
 
 impl Sgd {
+    /// Its name, operands and work.
     pub fn describe(&self) -> Description {
         let operands = arenas(&["weights", "velocity"], self.len, self.average);
         Description::new("sgd", self.len.to_string(), operands)

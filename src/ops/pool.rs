@@ -48,15 +48,17 @@ pub struct Pool {
 }
 
 impl Pool {
+    /// Its name, operands and work.
     pub fn describe(&self, precision: Precision) -> Description {
         let (x_len, y_len, activation) = (self.shape.x_len(), self.shape.y_len(), precision.activations());
-        let sizes = format!("{:?}", self.shape);
-        if self.backward {
+        let (name, operands) = if self.backward {
             let (dy, argmax) = (Operand::read("dy", activation, y_len), Operand::read("argmax", DType::U8, y_len));
-            return Description::new("pool_backward", sizes, vec![dy, argmax, Operand::write("dx", activation, x_len)]);
-        }
-        let (x, y) = (Operand::read("x", activation, x_len), Operand::write("y", activation, y_len));
-        Description::new("pool_forward", sizes, vec![x, y, Operand::write("argmax", DType::U8, y_len)])
+            ("pool_backward", vec![dy, argmax, Operand::write("dx", activation, x_len)])
+        } else {
+            let (x, y) = (Operand::read("x", activation, x_len), Operand::write("y", activation, y_len));
+            ("pool_forward", vec![x, y, Operand::write("argmax", DType::U8, y_len)])
+        };
+        Description::new(name, format!("{:?}", self.shape), operands)
     }
 
     /// The reference in f64.

@@ -1,7 +1,7 @@
 //! Making a batch: `kernels/batch.cu`.
 
-use super::{Addresses, SHARED_LIMIT};
-use crate::cuda::CudaDevice;
+use super::launching::{Addresses, SHARED_LIMIT};
+use crate::cuda::device::CudaDevice;
 use crate::cuda::launch::{Arg, AugmentArg, Grid};
 use crate::cuda::units::Unit;
 use crate::error::{Error, Result};

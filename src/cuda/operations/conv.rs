@@ -1,7 +1,8 @@
 //! Convolutions as implicit products (`kernels/conv.cu`), and the first layer directly (`kernels/conv_direct.cu`).
 
-use super::{Addresses, After, SHARED_LIMIT, aligned, tiled, winograd};
-use crate::cuda::CudaDevice;
+use super::launching::{Addresses, After, SHARED_LIMIT, aligned, tiled};
+use super::winograd;
+use crate::cuda::device::CudaDevice;
 use crate::cuda::launch::{Arg, Grid};
 use crate::cuda::plan::{self, Divisor, Product};
 use crate::cuda::units::{DIRECT_CHANNELS, DIRECT_ROWS, DIRECT_THREADS, REDUCE_THREADS, TILE_K, Unit};

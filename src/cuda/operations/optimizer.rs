@@ -1,7 +1,7 @@
 //! The optimisers: `kernels/optimizer.cu`.
 
-use super::{Addresses, expect_aligned};
-use crate::cuda::CudaDevice;
+use super::launching::{Addresses, expect_aligned};
+use crate::cuda::device::CudaDevice;
 use crate::cuda::launch::{Arg, Grid, Ranges};
 use crate::cuda::units::{OPTIMIZER_THREADS, SGD_RANGES, Unit};
 use crate::error::{Error, Result};

@@ -1,7 +1,7 @@
 //! Pool, dropout, loss and softmax: `kernels/pool.cu`, `dropout.cu`, `softmax_xent.cu`.
 
-use super::{Addresses, aligned, expect_aligned};
-use crate::cuda::CudaDevice;
+use super::launching::{Addresses, aligned, expect_aligned};
+use crate::cuda::device::CudaDevice;
 use crate::cuda::launch::{Arg, Grid};
 use crate::cuda::units::{DROPOUT_THREADS, LOSS_THREADS, POOL_THREADS, Unit};
 use crate::error::Result;

@@ -1,7 +1,7 @@
 //! Matrix products and linear layers: `kernels/gemm.cu`.
 
-use super::{Addresses, After, aligned, tiled};
-use crate::cuda::CudaDevice;
+use super::launching::{Addresses, After, aligned, tiled};
+use crate::cuda::device::CudaDevice;
 use crate::cuda::launch::{Arg, Grid};
 use crate::cuda::plan::Product;
 use crate::cuda::units::{NAIVE_THREADS, Unit};

@@ -1,7 +1,7 @@
 //! Convolutions by Winograd's F(2x2, 3x3): `kernels/conv_winograd.cu`.
 
-use super::{After, parts};
-use crate::cuda::CudaDevice;
+use super::launching::{After, parts};
+use crate::cuda::device::CudaDevice;
 use crate::cuda::launch::{Arg, Grid};
 use crate::cuda::plan::{self, Divisor};
 use crate::cuda::units::{Unit, WINOGRAD_COLUMNS, WINOGRAD_TILES};
