@@ -9,16 +9,20 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::time::Duration;
+use warp19::conformance::{example, values};
 use warp19::cpu::CpuDevice;
 use warp19::cuda::operations::product::{Gemm, Sizes};
 use warp19::cuda::{CudaDevice, driver};
-use warp19::device::{Arenas, DType, Device, Dropout, StepState, View};
+use warp19::device::{DType, Device, StepState, upload_f32};
 use warp19::ops::batch::{Augment, Gather};
 use warp19::ops::conv::ConvShape;
+use warp19::ops::dropout::Dropout;
+use warp19::ops::layer::{LayerPass, LayerShape, Pass};
 use warp19::ops::linear::LinearShape;
-use warp19::ops::loss::LossKind;
-use warp19::ops::optimizer::{AdamParams, Epsilon, SgdParams};
-use warp19::ops::pool::PoolShape;
+use warp19::ops::loss::{Loss, LossKind, Softmax};
+use warp19::ops::operation::Kind;
+use warp19::ops::optimizer::{Adam, AdamParams, Epsilon, Sgd, SgdParams};
+use warp19::ops::pool::{Pool, PoolShape};
 
 fn batch() -> usize {
     let set = std::env::var("WARP19_BENCH_BATCH").ok();
@@ -60,27 +64,26 @@ impl Backend {
         }
     }
 
-    fn measure(
-        &mut self,
-        c: &mut Criterion,
-        group: &str,
-        shape: &str,
-        work: Throughput,
-        body: &mut dyn FnMut(&mut dyn Device) -> warp19::Result<()>,
-    ) {
+    /// Measures an operation on memory of its own.
+    fn measure(&mut self, c: &mut Criterion, group: &str, shape: &str, kind: Kind) {
+        let operation = example(self.device(), kind).expect("memory");
         let mut group = c.benchmark_group(group);
+        let work = match operation.description().flops {
+            0 => Throughput::Bytes(operation.description().bytes),
+            flops => Throughput::Elements(flops),
+        };
         group.throughput(work).sample_size(10);
         group.warm_up_time(Duration::from_millis(300));
         group.measurement_time(Duration::from_secs(1));
         match self {
             Backend::Cpu(d) => {
-                group.bench_function(BenchmarkId::new("cpu", shape), |b| b.iter(|| body(d.as_mut()).unwrap()));
+                group.bench_function(BenchmarkId::new("cpu", shape), |b| b.iter(|| d.run(&operation).unwrap()));
             }
             Backend::Cuda(d, name) => {
-                body(d.as_mut()).unwrap();
+                d.run(&operation).unwrap();
                 group.bench_function(BenchmarkId::new(*name, shape), |b| {
                     b.iter_custom(|runs| {
-                        let run = |_| d.seconds_of(&mut |d| body(d)).unwrap();
+                        let run = |_| d.seconds_of(&mut |d| d.run(&operation)).unwrap();
                         Duration::from_secs_f64((0..runs).map(run).sum())
                     })
                 });
@@ -88,21 +91,6 @@ impl Backend {
         }
         group.finish();
     }
-}
-
-/// Memory with ordinary numbers in it: denormals or zeros could change the speed.
-fn filled(d: &mut dyn Device, len: usize) -> View {
-    let view = d.alloc(DType::F32, len).expect("memory");
-    let values: Vec<f32> = (0..len).map(|i| (i % 251) as f32 / 251.0 - 0.4).collect();
-    warp19::device::upload_f32(d, view, &values).expect("same length");
-    view
-}
-
-/// Zeros: indices, labels and positions must be valid ones.
-fn zeroed(d: &mut dyn Device, dtype: DType, len: usize) -> View {
-    let view = d.alloc(dtype, len).expect("memory");
-    d.zero(view).expect("memory");
-    view
 }
 
 /// Large square products, by the tiled kernels and by the naive one: CUDA only.
@@ -113,7 +101,11 @@ fn products(c: &mut Criterion) {
         };
         let size = 64 * batch().min(64);
         let s = Sizes { m: size, n: size, k: size };
-        let [va, vb, vc] = [0; 3].map(|_| filled(d.as_mut(), size * size));
+        let [va, vb, vc] = [0; 3].map(|_| {
+            let view = d.alloc(DType::F32, size * size).expect("memory");
+            upload_f32(d.as_mut(), view, &values(1, size * size, 1.0)).expect("same length");
+            view
+        });
         let work = || Throughput::Elements(2 * (size as u64).pow(3));
         let name = format!("{size}x{size}x{size}");
         for (group, kind) in [("nn", Gemm::Nn), ("nt", Gemm::Nt), ("tn", Gemm::Tn)] {
@@ -139,6 +131,13 @@ fn products(c: &mut Criterion) {
     }
 }
 
+/// The passes of a layer with weights, as training has them.
+const PASSES: [(&str, Pass); 3] = [
+    ("forward", Pass::Forward { relu: true }),
+    ("backward_data", Pass::BackwardData { masked: true }),
+    ("backward_weight", Pass::BackwardWeight),
+];
+
 fn convolutions(c: &mut Criterion, backend: &mut Backend) {
     for (kernel, size, channels, k) in [
         (3, 28, 1, 64),
@@ -153,104 +152,53 @@ fn convolutions(c: &mut Criterion, backend: &mut Backend) {
         (5, 28, 1, 32),
         (5, 14, 32, 64),
     ] {
-        let s = ConvShape { n: batch(), h: size, w: size, c: channels, k, kernel };
-        let d = backend.device();
-        let (x, w, b) = (filled(d, s.x_len()), filled(d, s.w_len()), filled(d, k));
-        let (y, dx) = (filled(d, s.y_len()), filled(d, s.x_len()));
-        let (dw, db) = (filled(d, s.w_len()), filled(d, k));
-        let name = format!("{size}x{size}x{channels}-{k}");
-        let work = Throughput::Elements(s.flops());
-        let group = |direction: &str| format!("conv{kernel}x{kernel}/{direction}");
-        backend.measure(c, &group("forward"), &name, work.clone(), &mut |d| d.conv_forward(&s, x, w, b, y, true));
-        backend.measure(c, &group("backward_data"), &name, work.clone(), &mut |d| {
-            d.conv_backward_data(&s, y, w, dx, Some(x))
-        });
-        backend.measure(c, &group("backward_weight"), &name, work, &mut |d| d.conv_backward_weight(&s, x, y, dw, db));
+        let shape = LayerShape::Conv(ConvShape { n: batch(), h: size, w: size, c: channels, k, kernel });
+        for (direction, pass) in PASSES {
+            let (group, name) = (format!("conv{kernel}x{kernel}/{direction}"), format!("{size}x{size}x{channels}-{k}"));
+            backend.measure(c, &group, &name, Kind::Layer(LayerPass { shape, pass }));
+        }
     }
 }
 
 fn linear(c: &mut Criterion, backend: &mut Backend) {
     for (inputs, outputs) in [(512, 4096), (4096, 4096), (4096, 1000), (1000, 10)] {
-        let s = LinearShape { n: batch(), inputs, outputs };
-        let d = backend.device();
-        let (x, w) = (filled(d, batch() * inputs), filled(d, inputs * outputs));
-        let (b, y) = (filled(d, outputs), filled(d, batch() * outputs));
-        let (dx, dw) = (filled(d, batch() * inputs), filled(d, inputs * outputs));
-        let db = filled(d, outputs);
-        let name = format!("{inputs}-{outputs}");
-        let work = Throughput::Elements(s.flops());
-        backend.measure(c, "linear/forward", &name, work.clone(), &mut |d| d.linear_forward(&s, x, w, b, y, true));
-        backend.measure(c, "linear/backward_data", &name, work.clone(), &mut |d| {
-            d.linear_backward_data(&s, y, w, dx, Some(x))
-        });
-        backend.measure(c, "linear/backward_weight", &name, work, &mut |d| d.linear_backward_weight(&s, x, y, dw, db));
+        let shape = LayerShape::Linear(LinearShape { n: batch(), inputs, outputs });
+        for (direction, pass) in PASSES {
+            let kind = Kind::Layer(LayerPass { shape, pass });
+            backend.measure(c, &format!("linear/{direction}"), &format!("{inputs}-{outputs}"), kind);
+        }
     }
 }
 
 fn pools(c: &mut Criterion, backend: &mut Backend) {
     for (size, channels) in [(28, 64), (14, 128), (7, 256), (4, 512), (2, 512)] {
-        let s = PoolShape { n: batch(), h: size, w: size, c: channels };
-        let d = backend.device();
-        let (x, y) = (filled(d, s.x_len()), filled(d, s.y_len()));
-        let argmax = zeroed(d, DType::U8, s.y_len());
-        let name = format!("{size}x{size}x{channels}");
-        let work = Throughput::Bytes(s.bytes());
-        backend.measure(c, "pool/forward", &name, work.clone(), &mut |d| d.pool_forward(&s, x, y, argmax));
-        backend.measure(c, "pool/backward", &name, work, &mut |d| d.pool_backward(&s, y, argmax, x));
+        let shape = PoolShape { n: batch(), h: size, w: size, c: channels };
+        for (group, backward) in [("pool/forward", false), ("pool/backward", true)] {
+            backend.measure(c, group, &format!("{size}x{size}x{channels}"), Kind::Pool(Pool { shape, backward }));
+        }
     }
 }
 
 fn pointwise(c: &mut Criterion, backend: &mut Backend) {
-    let d = backend.device();
     let state = StepState { step: 100, lr: 1e-6, ema_decay: 0.998 };
-    d.set_step(state).unwrap();
-    let x = filled(d, batch() * 4096);
-    let spec = Dropout { seed: 1, layer: 0, p: 0.5 };
-    let bytes = Throughput::Bytes(8 * x.len as u64);
-    backend.measure(c, "dropout", "64x4096", bytes, &mut |d| d.dropout(&spec, x));
+    backend.device().set_step(state).unwrap();
+    let n = batch();
+    backend.measure(c, "dropout", "64x4096", Kind::Dropout(Dropout { seed: 1, layer: 0, p: 0.5, len: n * 4096 }));
+    let loss = Loss { kind: LossKind::Mean, rows: n, classes: 10, gradient: true };
+    backend.measure(c, "loss", "64x10", Kind::Loss(loss));
+    backend.measure(c, "softmax", "64x10", Kind::Softmax(Softmax { rows: n, classes: 10 }));
 
-    let d = backend.device();
-    let logits = filled(d, batch() * 10);
-    let (dlogits, labels) = (filled(d, batch() * 10), zeroed(d, DType::U8, batch()));
-    let stats = zeroed(d, DType::F64, 4);
-    let bytes = || Throughput::Bytes(8 * logits.len as u64);
-    backend.measure(c, "loss", "64x10", bytes(), &mut |d| {
-        d.loss(LossKind::Mean, 10, logits, labels, Some(dlogits), stats)
-    });
-    backend.measure(c, "softmax", "64x10", bytes(), &mut |d| d.softmax(10, logits, dlogits));
+    let len = (672_076 * n).min(43_012_802).next_multiple_of(64);
+    let params = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind: Epsilon::Outer };
+    backend.measure(c, "adam_ema", "vgg19", Kind::Adam(Adam { params, len, average: true }));
+    let params = SgdParams { momentum: 0.9, l2: 5e-4 };
+    let decayed = vec![(0, len / 2)];
+    backend.measure(c, "sgd_ema", "vgg19", Kind::Sgd(Sgd { params, decayed, len, average: true }));
 
-    let d = backend.device();
-    let len = (672_076 * batch()).min(43_012_802).next_multiple_of(64);
-    let arenas = Arenas {
-        weights: filled(d, len),
-        gradients: filled(d, len),
-        moment1: zeroed(d, DType::F32, len),
-        moment2: Some(zeroed(d, DType::F32, len)),
-        ema: Some(filled(d, len)),
-    };
-    let adam = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind: Epsilon::Outer };
-    // Read w, g, m, v, ema; write w, m, v, ema.
-    let bytes = Throughput::Bytes(36 * len as u64);
-    backend.measure(c, "adam_ema", "vgg19", bytes, &mut |d| d.adam(&adam, &arenas));
-
-    let sgd = SgdParams { momentum: 0.9, l2: 5e-4 };
-    let velocity = Arenas { moment2: None, ..arenas };
-    let decayed = [(0, len / 2)];
-    // Read w, g, u, ema; write w, u, ema.
-    let bytes = Throughput::Bytes(28 * len as u64);
-    backend.measure(c, "sgd_ema", "vgg19", bytes, &mut |d| d.sgd(&sgd, &decayed, &velocity));
-
-    let (images, n) = (1000, batch());
-    let d = backend.device();
-    let pixels = zeroed(d, DType::U8, images * 784);
-    let all_labels = zeroed(d, DType::U8, images);
-    let indices = zeroed(d, DType::U32, n);
-    let out = filled(d, n * 784);
     let elastic = Augment { degrees: 12.0, scale: 0.1, shear: 0.15, shift: 2.0, elastic: 2.0, spacing: 7 };
     for (name, augment) in [("plain", None), ("elastic", Some(elastic))] {
-        let g = Gather { n, h: 28, w: 28, c: 1, mean: 0.13, std: 0.31, seed: 0, augment };
-        let bytes = Throughput::Bytes(5 * out.len as u64);
-        backend.measure(c, "gather", name, bytes, &mut |d| d.gather(&g, pixels, all_labels, indices, out, labels));
+        let g = Gather { images: 1000, n, h: 28, w: 28, c: 1, mean: 0.13, std: 0.31, seed: 0, augment };
+        backend.measure(c, "gather", name, Kind::Gather(g));
     }
 }
 

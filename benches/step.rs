@@ -6,19 +6,18 @@
 use std::io::{BufRead, Write};
 use std::time::Instant;
 use warp19::cpu::CpuDevice;
-use warp19::device::{Arenas, DType, Device, StepState, View, upload_f32};
+use warp19::device::{DType, Device, Precision, StepState, run_plan, upload_f32};
 use warp19::model::zoo;
 use warp19::network::{Mode, Network};
-use warp19::ops::loss::LossKind;
-use warp19::ops::optimizer::{AdamParams, Epsilon};
+use warp19::ops::loss::{Loss, LossKind};
+use warp19::ops::operation::{Kind, Operation, Planned};
+use warp19::ops::optimizer::{Adam, AdamParams, Arenas, Epsilon};
 use warp19::train::init;
 use warp19::train::recipe::Init;
 
 struct Bench {
     device: CpuDevice,
-    network: Network,
-    arenas: Arenas,
-    stats: View,
+    plan: Vec<Planned>,
     step: u64,
 }
 
@@ -27,7 +26,7 @@ impl Bench {
         let mut device = CpuDevice::new(None)?;
         let mut model = zoo::build("vgg19", "28x28x1".parse()?, 10)?;
         model.set_dropout(&[0.5, 0.5]);
-        let network = Network::new(&mut device, &model, batch, true)?;
+        let network = Network::new(&mut device, &model, Precision::F32, batch, true)?;
         upload_f32(&mut device, network.weights, &init::weights(&model, Init::He, 1))?;
         let pixels: Vec<f32> = (0..network.input.len).map(|i| (i % 251) as f32 / 251.0).collect();
         upload_f32(&mut device, network.input, &pixels)?;
@@ -42,20 +41,22 @@ impl Bench {
             ema: None,
         };
         let stats = device.alloc(DType::F64, 4)?;
-        Ok(Bench { device, network, arenas, stats, step: 0 })
+        let loss = Kind::Loss(Loss { kind: LossKind::Mean, rows: batch, classes: 10, gradient: true });
+        let loss_views = [network.logits, network.labels, stats, network.dlogits];
+        let params = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind: Epsilon::Outer };
+        let adam = Kind::Adam(Adam { params, len, average: false });
+        let mut plan = network.forward(network.weights, Mode::Train { seed: 1 })?;
+        plan.push(Planned::new("loss", "", Operation::new(loss, Precision::F32, &loss_views)?));
+        plan.extend(network.backward(1)?);
+        plan.push(Planned::new("optimizer", "", Operation::new(adam, Precision::F32, &arenas.views())?));
+        Ok(Bench { device, plan, step: 0 })
     }
 
     /// One step; the seconds it took.
     fn step(&mut self) -> warp19::Result<f64> {
-        let (d, net) = (&mut self.device, &self.network);
-        let adam = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind: Epsilon::Outer };
         let start = Instant::now();
-        d.set_step(StepState { step: self.step, lr: 3e-4, ema_decay: 0.0 })?;
-        net.forward(d, net.weights, Mode::Train { seed: 1 })?;
-        let dlogits = Some(net.dlogits);
-        d.loss(LossKind::Mean, 10, net.logits, net.labels, dlogits, self.stats)?;
-        net.backward(d, 1)?;
-        d.adam(&adam, &self.arenas)?;
+        self.device.set_step(StepState { step: self.step, lr: 3e-4, ema_decay: 0.0 })?;
+        run_plan(&mut self.device, &self.plan)?;
         self.step += 1;
         Ok(start.elapsed().as_secs_f64())
     }

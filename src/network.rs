@@ -1,129 +1,51 @@
-//! A model laid out on a device: parameter and gradient arenas, activations, and the forward and backward passes.
+//! A model laid out on a device: parameter and gradient arenas, activations, and the plans of its two passes.
 //!
 //! Every layer keeps its output for the backward pass. Gradients of activations live in two buffers used in turn.
 //! ReLU costs nothing in backward: the operation that computes `dx` multiplies it by `(x > 0)` where its input `x`
 //! came out of a ReLU (also through a pool or a dropout, which keep zeros zero and positives positive).
 
-use crate::device::{DType, Device, Dropout, View, ranged};
+use crate::device::{DType, Device, Precision, View};
 use crate::error::Result;
 use crate::model::{Layer, Model, Parameter};
 use crate::ops::conv::ConvShape;
+use crate::ops::dropout::Dropout;
+use crate::ops::layer::{LayerPass, LayerShape, Pass};
 use crate::ops::linear::LinearShape;
-use crate::ops::pool::PoolShape;
+use crate::ops::operation::{Kind, Operation, Planned};
+use crate::ops::pool::{Pool, PoolShape};
 
-/// One planned operation. `x` and `y` are activations, `w` and `b` ranges of the parameter arena.
-#[derive(Clone, Debug)]
-enum Op {
-    Conv {
-        shape: ConvShape,
-        x: View,
-        y: View,
-        parameters: Range2,
-    },
-    Pool {
-        shape: PoolShape,
-        x: View,
-        y: View,
-        argmax: View,
-    },
-    Linear {
-        shape: LinearShape,
-        x: View,
-        y: View,
-        parameters: Range2,
-        relu: bool,
-    },
-    /// In place on the activation before it.
-    Dropout {
-        layer: u32,
-        p: f32,
-        x: View,
-    },
-}
-
-impl Op {
-    fn forward(&self, device: &mut dyn Device, weights: View, mode: Mode) -> Result<()> {
-        match *self {
-            Op::Conv { ref shape, x, y, parameters } => {
-                let (w, b) = parameters.of(weights);
-                device.conv_forward(shape, x, w, b, y, true)
-            }
-            Op::Pool { ref shape, x, y, argmax } => device.pool_forward(shape, x, y, argmax),
-            Op::Linear { ref shape, x, y, parameters, relu } => {
-                let (w, b) = parameters.of(weights);
-                device.linear_forward(shape, x, w, b, y, relu)
-            }
-            Op::Dropout { layer, p, x } => match mode {
-                Mode::Train { seed } if p > 0.0 => device.dropout(&Dropout { seed, layer, p }, x),
-                _ => Ok(()),
-            },
-        }
-    }
-
-    /// From the gradient `dy` of the output to those of the parameters, and to the gradient of the input at the start of
-    /// `room` where there is room for it. Returns that part of `room`; `None` when `dy` itself goes on to the layer before.
-    #[allow(clippy::too_many_arguments)]
-    fn backward(
-        &self,
-        device: &mut dyn Device,
-        weights: View,
-        gradients: View,
-        seed: u64,
-        dy: View,
-        room: Option<View>,
-        after_relu: bool,
-    ) -> Result<Option<View>> {
-        let input = |x: View| room.map(|room| room.slice(0, x.len));
-        let mask = |x: View| after_relu.then_some(x);
-        match *self {
-            Op::Conv { ref shape, x, parameters, .. } => {
-                let (dw, db) = parameters.of(gradients);
-                device.conv_backward_weight(shape, x, dy, dw, db)?;
-                let dx = input(x);
-                if let Some(dx) = dx {
-                    let (w, _) = parameters.of(weights);
-                    device.conv_backward_data(shape, dy, w, dx, mask(x))?;
-                }
-                Ok(dx)
-            }
-            Op::Pool { ref shape, x, argmax, .. } => {
-                let dx = input(x);
-                if let Some(dx) = dx {
-                    device.pool_backward(shape, dy, argmax, dx)?;
-                }
-                Ok(dx)
-            }
-            Op::Linear { ref shape, x, parameters, .. } => {
-                let (dw, db) = parameters.of(gradients);
-                device.linear_backward_weight(shape, x, dy, dw, db)?;
-                let dx = input(x);
-                if let Some(dx) = dx {
-                    let (w, _) = parameters.of(weights);
-                    device.linear_backward_data(shape, dy, w, dx, mask(x))?;
-                }
-                Ok(dx)
-            }
-            Op::Dropout { layer, p, .. } => {
-                if p > 0.0 {
-                    device.dropout(&Dropout { seed, layer, p }, dy)?;
-                }
-                Ok(None)
-            }
-        }
-    }
-}
-
-/// Offsets and lengths of a layer's weight and bias in an arena.
+/// What a layer computes.
 #[derive(Clone, Copy, Debug)]
-struct Range2 {
-    weight: (usize, usize),
-    bias: (usize, usize),
+enum Computes {
+    /// With the offset and the length of its weight and its bias in an arena.
+    Weighted { shape: LayerShape, relu: bool, weight: (usize, usize), bias: (usize, usize) },
+    /// With the positions of its maxima.
+    Pool { shape: PoolShape, argmax: View },
+    /// In place on the activation before it; which dropout of the network it is, and the probability of dropping.
+    Dropout { number: u32, p: f32 },
 }
 
-impl Range2 {
-    fn of(self, arena: View) -> (View, View) {
-        (arena.slice(self.weight.0, self.weight.1), arena.slice(self.bias.0, self.bias.1))
+/// A layer laid out.
+#[derive(Clone, Debug)]
+struct Placed {
+    name: String,
+    computes: Computes,
+    /// Input and output, one and the same for a dropout.
+    x: View,
+    y: View,
+    /// Whether the input is a ReLU's output, directly or through pools and dropouts.
+    after_relu: bool,
+}
+
+impl Placed {
+    fn planned(&self, phase: &'static str, kind: Kind, precision: Precision, views: &[View]) -> Result<Planned> {
+        Ok(Planned::new(phase, &self.name, Operation::new(kind, precision, views)?))
     }
+}
+
+/// The part of an arena with this offset and length.
+fn part(arena: View, (offset, len): (usize, usize)) -> View {
+    arena.slice(offset, len)
 }
 
 /// Whether dropout is drawn.
@@ -138,6 +60,7 @@ pub enum Mode {
 /// A model on a device, for batches of one size.
 pub struct Network {
     pub model: Model,
+    pub precision: Precision,
     pub parameters: Vec<Parameter>,
     /// Images in a batch.
     pub batch: usize,
@@ -145,7 +68,7 @@ pub struct Network {
     pub weights: View,
     /// Gradient arena, of the same layout; absent in a network made for evaluation.
     pub gradients: Option<View>,
-    /// Input images, `[batch, h, w, c]` f32.
+    /// Input images, `[batch, h, w, c]`.
     pub input: View,
     /// Labels, `[batch]` u8.
     pub labels: View,
@@ -153,9 +76,7 @@ pub struct Network {
     pub logits: View,
     /// Gradient of the logits; where the loss writes it.
     pub dlogits: View,
-    ops: Vec<Op>,
-    /// Whether each operation's input is a ReLU's output, directly or through pools and dropouts.
-    after_relu: Vec<bool>,
+    layers: Vec<Placed>,
     /// Two buffers for activation gradients, used in turn.
     scratch: [View; 2],
 }
@@ -165,70 +86,64 @@ impl Network {
     ///
     /// # Errors
     /// Out of device memory.
-    pub fn new(device: &mut dyn Device, model: &Model, batch: usize, training: bool) -> Result<Network> {
+    pub fn new(
+        device: &mut dyn Device,
+        model: &Model,
+        precision: Precision,
+        batch: usize,
+        training: bool,
+    ) -> Result<Network> {
         let parameters = model.parameters();
-        let arena = model.arena_len();
-        let weights = device.alloc(DType::F32, arena)?;
-        device.zero(weights)?;
-        let gradients = if training {
-            let view = device.alloc(DType::F32, arena)?;
+        let mut arena = || -> Result<View> {
+            let view = device.alloc(DType::F32, model.arena_len())?;
             device.zero(view)?;
-            Some(view)
-        } else {
-            None
+            Ok(view)
         };
-        let input = device.alloc(DType::F32, batch * model.input.len())?;
+        let weights = arena()?;
+        let gradients = if training { Some(arena()?) } else { None };
+        let activation = precision.activations();
+        let input = device.alloc(activation, batch * model.input.len())?;
         let labels = device.alloc(DType::U8, batch)?;
-        let (mut ops, mut after_relu) = (Vec::new(), Vec::new());
-        let (mut x, mut positive, mut widest, mut dropouts) = (input, false, 0, 0);
-        for (index, ((_, layer), (from, to))) in model.layers.iter().zip(model.shapes()).enumerate() {
-            let range = || {
-                let mut own = parameters.iter().filter(|p| p.layer == index);
-                let mut next = || own.next().map_or((0, 0), |p| (p.offset, p.len));
-                Range2 { weight: next(), bias: next() }
-            };
-            after_relu.push(positive);
-            let op = match *layer {
+        let mut layers = Vec::new();
+        let (mut x, mut after_relu, mut widest, mut dropouts) = (input, false, 0, 0);
+        for (index, ((name, layer), (from, to))) in model.layers.iter().zip(model.shapes()).enumerate() {
+            let mut own = parameters.iter().filter(|p| p.layer == index).map(|p| (p.offset, p.len));
+            let mut parameter = || own.next().expect("a layer with weights has a weight and a bias");
+            let len = batch * to.len();
+            let mut y = x;
+            if !matches!(layer, Layer::Dropout { .. }) {
+                y = device.alloc(activation, len)?;
+            }
+            let computes = match *layer {
                 Layer::Conv { kernel, out } => {
-                    positive = true;
-                    Op::Conv {
-                        shape: ConvShape { n: batch, h: from.h, w: from.w, c: from.c, k: out, kernel },
-                        x,
-                        y: device.alloc(DType::F32, batch * to.len())?,
-                        parameters: range(),
-                    }
+                    let shape = ConvShape { n: batch, h: from.h, w: from.w, c: from.c, k: out, kernel };
+                    let (weight, bias) = (parameter(), parameter());
+                    Computes::Weighted { shape: LayerShape::Conv(shape), relu: true, weight, bias }
                 }
-                Layer::Pool => Op::Pool {
-                    shape: PoolShape { n: batch, h: from.h, w: from.w, c: from.c },
-                    x,
-                    y: device.alloc(DType::F32, batch * to.len())?,
-                    argmax: device.alloc(DType::U8, batch * to.len())?,
-                },
                 Layer::Linear { out, relu } => {
-                    positive = relu;
-                    Op::Linear {
-                        shape: LinearShape { n: batch, inputs: from.len(), outputs: out },
-                        x,
-                        y: device.alloc(DType::F32, batch * to.len())?,
-                        parameters: range(),
-                        relu,
-                    }
+                    let shape = LayerShape::Linear(LinearShape { n: batch, inputs: from.len(), outputs: out });
+                    Computes::Weighted { shape, relu, weight: parameter(), bias: parameter() }
+                }
+                Layer::Pool => {
+                    let shape = PoolShape { n: batch, h: from.h, w: from.w, c: from.c };
+                    Computes::Pool { shape, argmax: device.alloc(DType::U8, len)? }
                 }
                 Layer::Dropout { p } => {
                     dropouts += 1;
-                    Op::Dropout { layer: dropouts - 1, p, x }
+                    Computes::Dropout { number: dropouts - 1, p }
                 }
             };
-            widest = widest.max(batch * to.len());
-            x = match op {
-                Op::Conv { y, .. } | Op::Pool { y, .. } | Op::Linear { y, .. } => y,
-                Op::Dropout { x, .. } => x,
-            };
-            ops.push(op);
+            layers.push(Placed { name: name.clone(), computes, x, y, after_relu });
+            if let Computes::Weighted { relu, .. } = computes {
+                after_relu = relu;
+            }
+            widest = widest.max(len);
+            x = y;
         }
-        let scratch_len = if training { widest } else { 1 };
+        let scratch = if training { widest } else { 1 };
         Ok(Network {
             model: model.clone(),
+            precision,
             parameters,
             batch,
             weights,
@@ -237,55 +152,90 @@ impl Network {
             labels,
             logits: x,
             dlogits: device.alloc(DType::F32, x.len)?,
-            ops,
-            after_relu,
-            scratch: [device.alloc(DType::F32, scratch_len)?, device.alloc(DType::F32, scratch_len)?],
+            layers,
+            scratch: [device.alloc(activation, scratch)?, device.alloc(activation, scratch)?],
         })
     }
 
-    /// Runs the layers on `input` with the parameters in `weights` (this network's arena or an average of it).
-    pub fn forward(&self, device: &mut dyn Device, weights: View, mode: Mode) -> Result<()> {
-        ranged(device, "forward", |device| {
-            for (op, (name, _)) in self.ops.iter().zip(&self.model.layers) {
-                ranged(device, name, |device| op.forward(device, weights, mode))?;
-            }
-            Ok(())
-        })
+    /// The plan of the layers on `input` with the parameters in `weights` (this network's arena or an average of it).
+    ///
+    /// # Errors
+    /// None that a network of this kind can have; see [`Operation::new`].
+    pub fn forward(&self, weights: View, mode: Mode) -> Result<Vec<Planned>> {
+        let mut plan = Vec::new();
+        for layer in &self.layers {
+            let (x, y) = (layer.x, layer.y);
+            let (kind, views) = match layer.computes {
+                Computes::Weighted { shape, relu, weight, bias } => {
+                    let (w, b) = (part(weights, weight), part(weights, bias));
+                    (Kind::Layer(LayerPass { shape, pass: Pass::Forward { relu } }), vec![x, w, b, y])
+                }
+                Computes::Pool { shape, argmax } => (Kind::Pool(Pool { shape, backward: false }), vec![x, y, argmax]),
+                Computes::Dropout { number, p } => match mode {
+                    Mode::Train { seed } if p > 0.0 => {
+                        (Kind::Dropout(Dropout { seed, layer: number, p, len: x.len }), vec![x])
+                    }
+                    _ => continue,
+                },
+            };
+            plan.push(layer.planned("forward", kind, self.precision, &views)?);
+        }
+        Ok(plan)
     }
 
-    /// Each layer's index in the model and its output of the last [`Network::forward`], `[batch, h, w, c]`; a dropout has
-    /// none of its own.
+    /// Each layer's index in the model and its output of the last forward pass, `[batch, h, w, c]`; a dropout has none of
+    /// its own.
     pub fn outputs(&self) -> Vec<(usize, View)> {
-        let own = |(index, op): (usize, &Op)| match *op {
-            Op::Conv { y, .. } | Op::Pool { y, .. } | Op::Linear { y, .. } => Some((index, y)),
-            Op::Dropout { .. } => None,
-        };
-        self.ops.iter().enumerate().filter_map(own).collect()
+        let own = |(index, layer): (usize, &Placed)| (layer.x != layer.y).then_some((index, layer.y));
+        self.layers.iter().enumerate().filter_map(own).collect()
     }
 
-    /// From `dlogits` back to the gradients of all parameters; after [`Network::forward`] in training mode with the
-    /// same seed.
+    /// The plan from `dlogits` back to the gradients of all parameters; it follows [`Network::forward`] in training mode
+    /// with the same seed.
+    ///
+    /// # Errors
+    /// As [`Network::forward`].
     ///
     /// # Panics
     /// If the network was made without gradients.
-    pub fn backward(&self, device: &mut dyn Device, seed: u64) -> Result<()> {
+    pub fn backward(&self, seed: u64) -> Result<Vec<Planned>> {
         let gradients = self.gradients.expect("a network made for training");
-        ranged(device, "backward", |device| {
-            let mut dy = self.dlogits;
-            let mut spare = self.scratch;
-            for (index, op) in self.ops.iter().enumerate().rev() {
-                let (name, _) = &self.model.layers[index];
-                let dx = (index > 0).then_some(spare[0]);
-                let after_relu = self.after_relu[index];
-                let written = ranged(device, name, |device| {
-                    op.backward(device, self.weights, gradients, seed, dy, dx, after_relu)
-                })?;
-                if let Some(dx) = written {
-                    dy = dx;
-                    spare.swap(0, 1);
+        let (mut plan, mut dy, mut spare) = (Vec::new(), self.dlogits, self.scratch);
+        for (index, layer) in self.layers.iter().enumerate().rev() {
+            let x = layer.x;
+            let dx = (index > 0).then(|| spare[0].slice(0, x.len));
+            let mut add = |kind: Kind, views: &[View]| -> Result<()> {
+                plan.push(layer.planned("backward", kind, self.precision, views)?);
+                Ok(())
+            };
+            match layer.computes {
+                Computes::Weighted { shape, weight, bias, .. } => {
+                    let (dw, db) = (part(gradients, weight), part(gradients, bias));
+                    add(Kind::Layer(LayerPass { shape, pass: Pass::BackwardWeight }), &[x, dy, dw, db])?;
+                    if let Some(dx) = dx {
+                        let (masked, w) = (layer.after_relu, part(self.weights, weight));
+                        let views = [dy, w, dx, x];
+                        let kind = Kind::Layer(LayerPass { shape, pass: Pass::BackwardData { masked } });
+                        add(kind, if masked { &views } else { &views[..3] })?;
+                    }
+                }
+                Computes::Pool { shape, argmax } => {
+                    if let Some(dx) = dx {
+                        add(Kind::Pool(Pool { shape, backward: true }), &[dy, argmax, dx])?;
+                    }
+                }
+                Computes::Dropout { number, p } => {
+                    if p > 0.0 {
+                        add(Kind::Dropout(Dropout { seed, layer: number, p, len: dy.len }), &[dy])?;
+                    }
+                    continue;
                 }
             }
-            Ok(())
-        })
+            if let Some(dx) = dx {
+                dy = dx;
+                spare.swap(0, 1);
+            }
+        }
+        Ok(plan)
     }
 }

@@ -2,16 +2,20 @@
 
 mod common;
 
+use common::operation::{conv, linear, run};
 use serde_json::Value;
 use std::sync::Mutex;
 use warp19::conformance::values;
 use warp19::cuda::CudaDevice;
 use warp19::cuda::driver::Which;
-use warp19::device::{Arenas, DType, Device, Dropout, View, upload_f32};
+use warp19::device::{DType, Device, Precision, View, upload_f32};
 use warp19::ops::conv::ConvShape;
+use warp19::ops::dropout::Dropout;
+use warp19::ops::layer::Pass;
 use warp19::ops::linear::LinearShape;
-use warp19::ops::optimizer::{AdamParams, Epsilon, SgdParams};
-use warp19::ops::pool::PoolShape;
+use warp19::ops::operation::{Kind, Operation};
+use warp19::ops::optimizer::{Adam, AdamParams, Epsilon, Sgd, SgdParams};
+use warp19::ops::pool::{Pool, PoolShape};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
@@ -77,12 +81,19 @@ fn products_and_convolutions_waste_nothing() {
         let l = LinearShape { n: 128, inputs: 512, outputs: 256 };
         let (lx, lw, lb, ly) = (full(d, 128 * 512), full(d, 512 * 256), full(d, 256), full(d, 128 * 256));
         let counters = counted(d, |d| {
-            d.conv_forward(&s, x, w, b, y, true).unwrap();
-            d.conv_backward_data(&s, y, w, x, None).unwrap();
-            d.conv_backward_weight(&s, x, y, w, b).unwrap();
-            d.linear_forward(&l, lx, lw, lb, ly, true).unwrap();
-            d.linear_backward_data(&l, ly, lw, lx, None).unwrap();
-            d.linear_backward_weight(&l, lx, ly, lw, lb).unwrap();
+            let passes = |x, w, b, y| {
+                [
+                    (Pass::Forward { relu: true }, vec![x, w, b, y]),
+                    (Pass::BackwardData { masked: false }, vec![y, w, x]),
+                    (Pass::BackwardWeight, vec![x, y, w, b]),
+                ]
+            };
+            for (pass, views) in passes(x, w, b, y) {
+                run(d, conv(&s, pass), &views);
+            }
+            for (pass, views) in passes(lx, lw, lb, ly) {
+                run(d, linear(&l, pass), &views);
+            }
         });
         assert_eq!(counters.len(), 6);
         for c in &counters {
@@ -99,8 +110,8 @@ fn winograd_wastes_nothing() {
     let s = ConvShape { n: 8, h: 14, w: 14, c: 64, k: 128, kernel: 3 };
     let [x, w, b, y] = operands(d, &s);
     let counters = counted(d, |d| {
-        d.conv_forward(&s, x, w, b, y, true).unwrap();
-        d.conv_backward_data(&s, y, w, x, None).unwrap();
+        run(d, conv(&s, Pass::Forward { relu: true }), &[x, w, b, y]);
+        run(d, conv(&s, Pass::BackwardData { masked: false }), &[y, w, x]);
     });
     assert_eq!(counters.len(), 2);
     for c in &counters {
@@ -115,41 +126,35 @@ fn winograd_wastes_nothing() {
 fn memory_bound_kernels_move_what_they_must() {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
     let d = &mut softgpu();
-    let check = |what: &str, d: &mut CudaDevice, bytes: u64, body: &mut dyn FnMut(&mut CudaDevice)| {
-        let counters = counted(d, |d| body(d));
+    // Beyond what the operation must move at least, so many bytes.
+    let check = |d: &mut CudaDevice, kind: Kind, views: &[View], more: u64| {
+        let operation = Operation::new(kind, Precision::F32, views).unwrap();
+        let counters = counted(d, |d| d.run(&operation).unwrap());
         let moved: f64 = counters
             .iter()
             .map(|c| 32.0 * (number(c, ["global_loads", "moved"]) + number(c, ["global_stores", "moved"])))
             .sum();
-        println!("{what}: {:.3} x the bytes it must move", moved / bytes as f64);
-        assert!(moved <= 1.05 * bytes as f64, "{what}: {moved} bytes for {bytes}: {counters:#?}");
+        let bytes = (operation.description().bytes + more) as f64;
+        println!("{operation}: {:.3} x the bytes it must move", moved / bytes);
+        assert!(moved <= 1.05 * bytes, "{operation}: {moved} bytes for {bytes}: {counters:#?}");
     };
     let p = PoolShape { n: 4, h: 28, w: 28, c: 64 };
     let (x, y) = (full(d, p.x_len()), full(d, p.y_len()));
     let argmax = d.alloc(DType::U8, p.y_len()).unwrap();
-    check("pool_forward", d, p.bytes(), &mut |d| d.pool_forward(&p, x, y, argmax).unwrap());
-    check("pool_backward", d, p.bytes(), &mut |d| d.pool_backward(&p, y, argmax, x).unwrap());
-    let drop = Dropout { seed: 1, layer: 0, p: 0.5 };
-    check("dropout", d, 8 * x.len as u64, &mut |d| d.dropout(&drop, x).unwrap());
+    check(d, Kind::Pool(Pool { shape: p, backward: false }), &[x, y, argmax], 0);
+    check(d, Kind::Pool(Pool { shape: p, backward: true }), &[y, argmax, x], 0);
+    check(d, Kind::Dropout(Dropout { seed: 1, layer: 0, p: 0.5, len: x.len }), &[x], 0);
     let len = 1 << 20;
-    let arenas = Arenas {
-        weights: full(d, len),
-        gradients: full(d, len),
-        moment1: full(d, len),
-        moment2: Some(full(d, len)),
-        ema: Some(full(d, len)),
-    };
-    let adam = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind: Epsilon::Outer };
-    check("adam", d, 36 * len as u64, &mut |d| d.adam(&adam, &arenas).unwrap());
-    let sgd = SgdParams { momentum: 0.9, l2: 5e-4 };
-    check("sgd", d, 28 * len as u64, &mut |d| d.sgd(&sgd, &[(0, 4096)], &arenas).unwrap());
+    let arenas = [0; 5].map(|_| full(d, len));
+    let params = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind: Epsilon::Outer };
+    check(d, Kind::Adam(Adam { params, len, average: true }), &arenas, 0);
+    let params = SgdParams { momentum: 0.9, l2: 5e-4 };
+    check(d, Kind::Sgd(Sgd { params, decayed: vec![(0, 4096)], len, average: true }), &arenas[..4], 0);
     // The first layer: x with its borders and the weights for each strip, y; the gradient's partial sums of each strip.
     let s = ConvShape { n: 8, h: 28, w: 28, c: 1, k: 64, kernel: 3 };
     let [x, w, b, y] = operands(d, &s);
-    check("conv_direct_forward", d, s.bytes(), &mut |d| d.conv_forward(&s, x, w, b, y, true).unwrap());
+    check(d, conv(&s, Pass::Forward { relu: true }), &[x, w, b, y], 0);
     // A strip of 14 rows writes its partial sums, and they are read once: 5 % of the whole here, by design.
     let partial = 2 * 2 * s.n as u64 * 4 * (s.w_len() + s.k) as u64;
-    check("conv_direct_backward_weight", d, s.bytes() + partial, &mut |d| {
-        d.conv_backward_weight(&s, x, y, w, b).unwrap()
-    });
+    check(d, conv(&s, Pass::BackwardWeight), &[x, y, w, b], partial);
 }

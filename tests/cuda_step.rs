@@ -10,12 +10,13 @@ use warp19::conformance;
 use warp19::cpu::CpuDevice;
 use warp19::cuda::CudaDevice;
 use warp19::cuda::driver::Which;
-use warp19::device::{Arenas, DType, Device, StepState, View, download_f32, upload_f32};
+use warp19::device::{DType, Device, Precision, StepState, View, download_f32, upload_f32};
 use warp19::model::{Model, Shape, zoo};
 use warp19::network::{Mode, Network};
 use warp19::ops::batch::{Augment, Gather};
-use warp19::ops::loss::LossKind;
-use warp19::ops::optimizer::{self, AdamParams, Epsilon};
+use warp19::ops::loss::{Loss, LossKind};
+use warp19::ops::operation::{Kind, Operation, Planned};
+use warp19::ops::optimizer::{self, Adam, AdamParams, Arenas, Epsilon};
 use warp19::train::init;
 use warp19::train::recipe::Init;
 
@@ -39,7 +40,7 @@ struct Training {
 
 impl Training {
     fn new(d: &mut dyn Device, model: &Model, batch: usize) -> Training {
-        let network = Network::new(d, model, batch, true).unwrap();
+        let network = Network::new(d, model, Precision::F32, batch, true).unwrap();
         let weights = init::weights(model, Init::He, SEED);
         upload_f32(d, network.weights, &weights).unwrap();
         let mut arena = || {
@@ -73,6 +74,7 @@ impl Training {
             indices: d.alloc(DType::U32, batch).unwrap(),
             stats,
             gather: Gather {
+                images: 64,
                 n: batch,
                 h: 28,
                 w: 28,
@@ -86,19 +88,26 @@ impl Training {
         }
     }
 
+    fn plan(&self) -> Vec<Planned> {
+        let n = &self.network;
+        let planned =
+            |phase, kind, views: &[View]| Planned::new(phase, "", Operation::new(kind, Precision::F32, views).unwrap());
+        let views = [self.pixels, self.labels, self.indices, n.input, n.labels];
+        let mut plan = vec![planned("batch", Kind::Gather(self.gather), &views)];
+        plan.extend(n.forward(n.weights, Mode::Train { seed: SEED }).unwrap());
+        let loss = Loss { kind: LossKind::Mean, rows: n.batch, classes: n.model.classes, gradient: true };
+        plan.push(planned("loss", Kind::Loss(loss), &[n.logits, n.labels, self.stats, n.dlogits]));
+        plan.extend(n.backward(SEED).unwrap());
+        let adam = Adam { params: ADAM, len: n.weights.len, average: true };
+        plan.push(planned("optimizer", Kind::Adam(adam), &self.arenas.views()));
+        plan
+    }
+
     fn step(&self, d: &mut dyn Device, step: u64) {
         let indices: Vec<u32> = (0..self.gather.n as u32).map(|i| (i * 5 + step as u32) % 64).collect();
         d.upload(self.indices, bytemuck::cast_slice(&indices)).unwrap();
         d.set_step(StepState { step, lr: LR, ema_decay: DECAY }).unwrap();
-        let n = &self.network;
-        d.record("step", &mut |d| {
-            d.gather(&self.gather, self.pixels, self.labels, self.indices, n.input, n.labels)?;
-            n.forward(d, n.weights, Mode::Train { seed: SEED })?;
-            d.loss(LossKind::Mean, n.model.classes, n.logits, n.labels, Some(n.dlogits), self.stats)?;
-            n.backward(d, SEED)?;
-            d.adam(&ADAM, &self.arenas)
-        })
-        .unwrap();
+        d.record("step", &self.plan()).unwrap();
         d.synchronize().unwrap();
     }
 

@@ -198,6 +198,7 @@ fn the_graph_gives_the_engines_probabilities() {
             seed: 5,
             images: n,
             validation: 0,
+            precision: Default::default(),
         };
         let model = config.model().unwrap();
         let mut weights = init::weights(&model, config.recipe.init, 5);

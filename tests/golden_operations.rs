@@ -3,14 +3,17 @@
 mod common;
 
 use common::golden::noise;
+use common::operation::{conv as conv_pass, linear as linear_pass, run};
 use serde::Deserialize;
 use warp19::cpu::CpuDevice;
-use warp19::device::{Arenas, DType, Device, StepState, View, download_f32, upload_f32};
+use warp19::device::{DType, Device, StepState, View, download_f32, upload_f32};
 use warp19::ops::conv::ConvShape;
+use warp19::ops::layer::Pass;
 use warp19::ops::linear::LinearShape;
-use warp19::ops::loss::LossKind;
-use warp19::ops::optimizer::{AdamParams, Epsilon, SgdParams};
-use warp19::ops::pool::PoolShape;
+use warp19::ops::loss::{Loss, LossKind, Softmax};
+use warp19::ops::operation::Kind;
+use warp19::ops::optimizer::{Adam, AdamParams, Arenas, Epsilon, Sgd, SgdParams};
+use warp19::ops::pool::{Pool, PoolShape};
 
 #[derive(Deserialize)]
 struct Case {
@@ -70,9 +73,9 @@ fn conv(d: &mut CpuDevice, case: &Case, s: &[usize]) {
     let (b, dy) = (input(d, 3, s.k, 1.0), input(d, 4, s.y_len(), 1.0));
     let (y, dx) = (output(d, s.y_len()), output(d, s.x_len()));
     let (dw, db) = (output(d, s.w_len()), output(d, s.k));
-    d.conv_forward(&s, x, w, b, y, true).unwrap();
-    d.conv_backward_data(&s, dy, w, dx, None).unwrap();
-    d.conv_backward_weight(&s, x, dy, dw, db).unwrap();
+    run(d, conv_pass(&s, Pass::Forward { relu: true }), &[x, w, b, y]);
+    run(d, conv_pass(&s, Pass::BackwardData { masked: false }), &[dy, w, dx]);
+    run(d, conv_pass(&s, Pass::BackwardWeight), &[x, dy, dw, db]);
     check(d, case, &[y, dx, dw, db]);
 }
 
@@ -81,8 +84,8 @@ fn pool(d: &mut CpuDevice, case: &Case, s: &[usize]) {
     let (x, dy) = (input(d, 1, s.x_len(), 1.0), input(d, 2, s.y_len(), 1.0));
     let (y, dx) = (output(d, s.y_len()), output(d, s.x_len()));
     let argmax = d.alloc(DType::U8, s.y_len()).unwrap();
-    d.pool_forward(&s, x, y, argmax).unwrap();
-    d.pool_backward(&s, dy, argmax, dx).unwrap();
+    run(d, Kind::Pool(Pool { shape: s, backward: false }), &[x, y, argmax]);
+    run(d, Kind::Pool(Pool { shape: s, backward: true }), &[dy, argmax, dx]);
     check(d, case, &[y, dx]);
 }
 
@@ -92,9 +95,9 @@ fn linear(d: &mut CpuDevice, case: &Case, s: &[usize]) {
     let (b, dy) = (input(d, 3, s.outputs, 1.0), input(d, 4, s.n * s.outputs, 1.0));
     let (y, dx) = (output(d, s.n * s.outputs), output(d, s.n * s.inputs));
     let (dw, db) = (output(d, s.inputs * s.outputs), output(d, s.outputs));
-    d.linear_forward(&s, x, w, b, y, false).unwrap();
-    d.linear_backward_data(&s, dy, w, dx, None).unwrap();
-    d.linear_backward_weight(&s, x, dy, dw, db).unwrap();
+    run(d, linear_pass(&s, Pass::Forward { relu: false }), &[x, w, b, y]);
+    run(d, linear_pass(&s, Pass::BackwardData { masked: false }), &[dy, w, dx]);
+    run(d, linear_pass(&s, Pass::BackwardWeight), &[x, dy, dw, db]);
     check(d, case, &[y, dx, dw, db]);
 }
 
@@ -107,8 +110,9 @@ fn loss(d: &mut CpuDevice, case: &Case, s: &[usize]) {
     let stats = d.alloc(DType::F64, 4).unwrap();
     d.zero(stats).unwrap();
     let (dz, p) = (output(d, n * classes), output(d, n * classes));
-    d.loss(LossKind::Mean, classes, z, labels, Some(dz), stats).unwrap();
-    d.softmax(classes, z, p).unwrap();
+    let loss = Loss { kind: LossKind::Mean, rows: n, classes, gradient: true };
+    run(d, Kind::Loss(loss), &[z, labels, stats, dz]);
+    run(d, Kind::Softmax(Softmax { rows: n, classes }), &[z, p]);
     let mut sums = [0.0f64; 4];
     d.download(stats, bytemuck::cast_slice_mut(&mut sums)).unwrap();
     let sum = d.alloc(DType::F32, 1).unwrap();
@@ -130,10 +134,11 @@ fn optimizer(d: &mut CpuDevice, case: &Case, len: usize) {
         if adam {
             let epsilon_kind = Epsilon::Outer;
             let p = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind };
-            d.adam(&p, &arenas).unwrap();
+            run(d, Kind::Adam(Adam { params: p, len, average: false }), &arenas.views());
         } else {
             let p = SgdParams { momentum: 0.9, l2: 5e-4 };
-            d.sgd(&p, &[(0, len)], &arenas).unwrap();
+            let sgd = Sgd { params: p, decayed: vec![(0, len)], len, average: false };
+            run(d, Kind::Sgd(sgd), &arenas.views());
         }
     }
     check(d, case, &[weights]);

@@ -4,13 +4,15 @@
 mod common;
 
 use common::golden::noise;
+use common::operation::run;
 use serde::Deserialize;
 use warp19::cpu::CpuDevice;
-use warp19::device::{Arenas, DType, Device, StepState, download_f32, upload_f32};
+use warp19::device::{DType, Device, Precision, StepState, download_f32, run_plan, upload_f32};
 use warp19::model::zoo;
 use warp19::network::{Mode, Network};
-use warp19::ops::loss::LossKind;
-use warp19::ops::optimizer::{AdamParams, Epsilon};
+use warp19::ops::loss::{Loss, LossKind};
+use warp19::ops::operation::Kind;
+use warp19::ops::optimizer::{Adam, AdamParams, Arenas, Epsilon};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -37,7 +39,7 @@ fn one_training_step_equals_pytorch() {
     let golden: Golden = serde_json::from_str(text).unwrap();
     let d = &mut CpuDevice::new(None).unwrap();
     let model = zoo::build("vgg19", "28x28x1".parse().unwrap(), 10).unwrap();
-    let net = Network::new(d, &model, golden.batch, true).unwrap();
+    let net = Network::new(d, &model, Precision::F32, golden.batch, true).unwrap();
     let gradients = net.gradients.unwrap();
     for (i, p) in net.parameters.iter().enumerate() {
         let scale = if p.is_bias() { 0.1 } else { (6.0 / p.fan_in() as f64).sqrt() };
@@ -57,12 +59,13 @@ fn one_training_step_equals_pytorch() {
 
     d.set_step(StepState { step: 0, lr: golden.lr, ema_decay: 0.0 }).unwrap();
     let seed = golden.seed;
-    net.forward(d, net.weights, Mode::Train { seed }).unwrap();
-    d.loss(LossKind::Mean, 10, net.logits, net.labels, Some(net.dlogits), stats).unwrap();
-    net.backward(d, seed).unwrap();
+    run_plan(d, &net.forward(net.weights, Mode::Train { seed }).unwrap()).unwrap();
+    let loss = Loss { kind: LossKind::Mean, rows: golden.batch, classes: 10, gradient: true };
+    run(d, Kind::Loss(loss), &[net.logits, net.labels, stats, net.dlogits]);
+    run_plan(d, &net.backward(seed).unwrap()).unwrap();
     let adam = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind: Epsilon::Outer };
     let arenas = Arenas { weights: net.weights, gradients, moment1: moments[0], moment2: Some(moments[1]), ema: None };
-    d.adam(&adam, &arenas).unwrap();
+    run(d, Kind::Adam(Adam { params: adam, len: arena, average: false }), &arenas.views());
 
     for (&got, want) in download_f32(d, net.logits).unwrap().iter().zip(&golden.logits) {
         close("logit", f64::from(got), *want, 1.0);
@@ -105,19 +108,20 @@ fn vgg19_runs_on_imagenet_sizes() {
     let mut model = zoo::build("vgg19", "224x224x3".parse().unwrap(), 1000).unwrap();
     model.set_dropout(&[]);
     assert_eq!(model.parameter_count(), 143_667_240);
-    let net = Network::new(d, &model, 1, true).unwrap();
+    let net = Network::new(d, &model, Precision::F32, 1, true).unwrap();
     let init = warp19::train::recipe::Init::He;
     upload_f32(d, net.weights, &warp19::train::init::weights(&model, init, 3)).unwrap();
     upload_f32(d, net.input, &noise(5, 224 * 224 * 3)).unwrap();
     d.upload(net.labels, &[77]).unwrap();
     let stats = d.alloc(DType::F64, 4).unwrap();
     d.zero(stats).unwrap();
-    net.forward(d, net.weights, Mode::Eval).unwrap();
-    d.loss(LossKind::Mean, 1000, net.logits, net.labels, Some(net.dlogits), stats).unwrap();
+    run_plan(d, &net.forward(net.weights, Mode::Eval).unwrap()).unwrap();
+    let loss = Loss { kind: LossKind::Mean, rows: 1, classes: 1000, gradient: true };
+    run(d, Kind::Loss(loss), &[net.logits, net.labels, stats, net.dlogits]);
     let mut sums = [0.0f64; 4];
     d.download(stats, bytemuck::cast_slice_mut(&mut sums)).unwrap();
     assert!(sums[0] > 0.0 && sums[0].is_finite() && sums[3] == 0.0, "{sums:?}");
-    net.backward(d, 0).unwrap();
+    run_plan(d, &net.backward(0).unwrap()).unwrap();
     let g = download_f32(d, net.gradients.unwrap()).unwrap();
     for p in &net.parameters {
         let g = &g[p.offset..p.offset + p.len];

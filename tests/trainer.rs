@@ -33,6 +33,7 @@ fn config(data: &Dataset) -> Config {
         seed: 4,
         images: data.train.len(),
         validation: 0,
+        precision: Default::default(),
     }
 }
 

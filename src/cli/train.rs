@@ -4,6 +4,7 @@ use super::backend::Backend;
 use super::report;
 use super::screen::{Screen, summary};
 use crate::data::{self, atomic};
+use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::model::zoo;
 use crate::report::events::Events;
@@ -76,10 +77,7 @@ pub struct Args {
 
 /// Trains; 1 when interrupted.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    if args.precision != "f32" {
-        let name = &args.precision;
-        return Err(Error::Invalid(format!("--precision {name}: all computing is in f32; leave the flag away")));
-    }
+    let precision = args.precision.parse()?;
     let stop = stop_flag()?;
     let mut device = args.backend.open()?;
     let progress = std::io::stderr().is_terminal();
@@ -89,7 +87,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         None => args.dataset.clone().unwrap_or_else(|| "mnist".into()),
     };
     let dataset = data::open(args.data.as_deref(), &name, progress)?;
-    let (config, dir) = match (&resumed, &args.resume) {
+    let (mut config, dir) = match (&resumed, &args.resume) {
         (Some(checkpoint), Some(dir)) => (checkpoint.meta.config.clone(), dir.clone()),
         _ => {
             let config = configure(args, &name, &dataset)?;
@@ -97,6 +95,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             (config, dir)
         }
     };
+    config.precision = precision;
     atomic::writable_folder(&dir)?;
     let mut trainer = Trainer::new(device.as_mut(), config, &dataset, &dir, resumed)?;
     drop(dataset);
@@ -217,6 +216,7 @@ fn configure(args: &Args, name: &str, dataset: &data::Dataset) -> Result<Config>
         seed: args.seed.unwrap_or(0),
         images: args.limit.unwrap_or(available).min(available),
         validation: args.validation,
+        precision: Precision::default(),
     })
 }
 

@@ -28,10 +28,8 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let chosen: Vec<_> = cases::all()
-        .into_iter()
-        .filter(|c| args.only.is_empty() || args.only.iter().any(|o| o == c.operation()))
-        .collect();
+    let chosen: Vec<_> =
+        cases::all().into_iter().filter(|c| args.only.is_empty() || args.only.iter().any(|o| o == c.group())).collect();
     if chosen.is_empty() {
         return Err(Error::Invalid(format!("no cases of {}", args.only.join(", "))));
     }

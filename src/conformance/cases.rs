@@ -1,66 +1,100 @@
 //! The cases: every layer shape of the networks at a small batch, and sizes that are odd: 1, primes, a tile and one
 //! more or less.
 
+use crate::device::Precision;
 use crate::ops::batch::{Augment, Gather};
 use crate::ops::conv::ConvShape;
+use crate::ops::dropout::Dropout;
+use crate::ops::layer::{LayerPass, LayerShape, Pass};
 use crate::ops::linear::LinearShape;
-use crate::ops::loss::LossKind;
-use crate::ops::optimizer::{AdamParams, Epsilon, SgdParams};
-use crate::ops::pool::PoolShape;
+use crate::ops::loss::{Loss, LossKind, Softmax};
+use crate::ops::operation::Kind;
+use crate::ops::optimizer::{Adam, AdamParams, Epsilon, Sgd, SgdParams};
+use crate::ops::pool::{Pool, PoolShape};
 
-/// One case: an operation with all its passes at one size.
+/// One case.
 #[derive(Clone, Debug)]
 pub enum Case {
-    Conv(ConvShape),
-    Linear(LinearShape),
-    Pool(PoolShape),
-    /// Elements and probability.
-    Dropout(usize, f32),
-    Loss {
-        kind: LossKind,
-        rows: usize,
-        classes: usize,
-    },
-    /// Length of the arena.
-    Adam(AdamParams, usize),
-    Sgd(SgdParams, usize),
-    Gather(Gather),
-    /// Copying and clearing of so many elements.
+    /// An operation at one size.
+    Operation(Kind),
+    /// Copying, clearing and recording with so many elements.
     Memory(usize),
 }
 
 impl Case {
-    /// The operation's name, to choose cases by.
-    pub fn operation(&self) -> &'static str {
-        match self {
-            Case::Conv(_) => "conv",
-            Case::Linear(_) => "linear",
-            Case::Pool(_) => "pool",
-            Case::Dropout(..) => "dropout",
-            Case::Loss { .. } => "loss",
-            Case::Adam(..) => "adam",
-            Case::Sgd(..) => "sgd",
-            Case::Gather(_) => "gather",
-            Case::Memory(_) => "memory",
+    /// What it belongs to, to choose cases by.
+    pub fn group(&self) -> &'static str {
+        let Case::Operation(kind) = self else { return "memory" };
+        match kind {
+            Kind::Layer(LayerPass { shape: LayerShape::Conv(_), .. }) => "conv",
+            Kind::Layer(_) => "linear",
+            Kind::Pool(_) => "pool",
+            Kind::Dropout(_) => "dropout",
+            Kind::Loss(_) | Kind::Softmax(_) => "loss",
+            Kind::Adam(_) => "adam",
+            Kind::Sgd(_) => "sgd",
+            Kind::Gather(_) => "gather",
         }
     }
 }
 
-fn conv(n: usize, h: usize, w: usize, c: usize, k: usize, kernel: usize) -> Case {
-    Case::Conv(ConvShape { n, h, w, c, k, kernel })
+/// An operation's name with the variant of it, as tables show it.
+pub fn title(kind: &Kind) -> String {
+    let name = kind.describe(Precision::F32).name;
+    match kind {
+        Kind::Layer(LayerPass { pass: Pass::Forward { relu: true }, .. }) => format!("{name} relu"),
+        Kind::Layer(LayerPass { pass: Pass::BackwardData { masked: true }, .. }) => format!("{name} masked"),
+        Kind::Dropout(d) => format!("{name} layer {}", d.layer),
+        _ => name.into(),
+    }
 }
 
-fn linear(n: usize, inputs: usize, outputs: usize) -> Case {
-    Case::Linear(LinearShape { n, inputs, outputs })
+/// An operation's sizes, as tables show them.
+pub fn sizes(kind: &Kind) -> String {
+    match kind {
+        Kind::Layer(l) => match l.shape {
+            LayerShape::Conv(s) => format!("{}x{}x{}x{} -> {}, {}x{}", s.n, s.h, s.w, s.c, s.k, s.kernel, s.kernel),
+            LayerShape::Linear(s) => format!("{}x{} -> {}", s.n, s.inputs, s.outputs),
+        },
+        Kind::Pool(Pool { shape: s, .. }) => format!("{}x{}x{}x{}", s.n, s.h, s.w, s.c),
+        Kind::Dropout(d) => format!("{}, p {}", d.len, d.p),
+        Kind::Loss(l) => format!("{}x{} {:?}", l.rows, l.classes, l.kind),
+        Kind::Softmax(s) => format!("{}x{}", s.rows, s.classes),
+        Kind::Adam(a) => format!("{} {:?}", a.len, a.params.epsilon_kind),
+        Kind::Sgd(s) => s.len.to_string(),
+        Kind::Gather(g) => {
+            let deformed = g.augment.map_or("plain", |a| if a.elastic > 0.0 { "elastic" } else { "affine" });
+            format!("{}x{}x{}x{} {deformed}", g.n, g.h, g.w, g.c)
+        }
+    }
 }
 
-fn pool(n: usize, h: usize, w: usize, c: usize) -> Case {
-    Case::Pool(PoolShape { n, h, w, c })
+/// All passes of a layer with weights: without and with the ReLU or its mask; at large sizes with it alone, as training
+/// has it, because the sums are the same.
+fn passes(shape: LayerShape) -> Vec<Case> {
+    let variants: &[bool] = if shape.as_conv().flops() > 20_000_000 { &[true] } else { &[false, true] };
+    let mut passes: Vec<Pass> = variants.iter().map(|&relu| Pass::Forward { relu }).collect();
+    passes.extend(variants.iter().map(|&masked| Pass::BackwardData { masked }));
+    passes.push(Pass::BackwardWeight);
+    passes.into_iter().map(|pass| Case::Operation(Kind::Layer(LayerPass { shape, pass }))).collect()
+}
+
+fn conv(n: usize, h: usize, w: usize, c: usize, k: usize, kernel: usize) -> Vec<Case> {
+    passes(LayerShape::Conv(ConvShape { n, h, w, c, k, kernel }))
+}
+
+fn linear(n: usize, inputs: usize, outputs: usize) -> Vec<Case> {
+    passes(LayerShape::Linear(LinearShape { n, inputs, outputs }))
+}
+
+fn pool(n: usize, h: usize, w: usize, c: usize) -> Vec<Case> {
+    let shape = PoolShape { n, h, w, c };
+    [false, true].map(|backward| Case::Operation(Kind::Pool(Pool { shape, backward }))).to_vec()
 }
 
 /// Convolutions of the networks (VGG19 on 28x28 and 32x32x3 input, deep-mnist), then odd ones.
 fn convolutions() -> Vec<Case> {
-    vec![
+    [
         conv(2, 28, 28, 1, 64, 3),
         conv(2, 28, 28, 64, 64, 3),
         conv(2, 14, 14, 64, 128, 3),
@@ -90,10 +124,11 @@ fn convolutions() -> Vec<Case> {
         conv(7, 15, 15, 12, 60, 3),
         conv(31, 5, 5, 132, 68, 5),
     ]
+    .concat()
 }
 
 fn linears() -> Vec<Case> {
-    vec![
+    [
         linear(4, 512, 4096),
         linear(2, 4096, 4096),
         linear(3, 4096, 1000),
@@ -108,50 +143,61 @@ fn linears() -> Vec<Case> {
         linear(128, 124, 64),
         linear(1, 1024, 4),
     ]
+    .concat()
 }
 
 /// All cases.
 pub fn all() -> Vec<Case> {
     let mut cases = convolutions();
     cases.extend(linears());
-    cases.extend([
-        pool(2, 28, 28, 64),
-        pool(2, 14, 14, 128),
-        pool(2, 7, 7, 256),
-        pool(2, 4, 4, 512),
-        pool(2, 2, 2, 512),
-        pool(1, 1, 1, 1),
-        pool(3, 5, 2, 3),
-        pool(1, 1, 9, 17),
-    ]);
-    cases.extend([(1, 0.5), (3, 0.5), (4096, 0.5), (10_007, 0.3)].map(|(n, p)| Case::Dropout(n, p)));
-    for kind in [LossKind::Mean, LossKind::SummedClipped] {
-        for (rows, classes) in [(64, 10), (1, 2), (37, 1000), (17, 33), (16, 47)] {
-            cases.push(Case::Loss { kind, rows, classes });
+    for (n, h, w, c) in [
+        (2, 28, 28, 64),
+        (2, 14, 14, 128),
+        (2, 7, 7, 256),
+        (2, 4, 4, 512),
+        (2, 2, 2, 512),
+        (1, 1, 1, 1),
+        (3, 5, 2, 3),
+        (1, 1, 9, 17),
+    ] {
+        cases.extend(pool(n, h, w, c));
+    }
+    let mut kinds = Vec::new();
+    for (len, p) in [(1, 0.5), (3, 0.5), (4096, 0.5), (10_007, 0.3)] {
+        kinds.extend([0, 2].map(|layer| Kind::Dropout(Dropout { seed: 0x1234_5678_9abc_def0, layer, p, len })));
+    }
+    for (rows, classes) in [(64, 10), (1, 2), (37, 1000), (17, 33), (16, 47)] {
+        for kind in [LossKind::Mean, LossKind::SummedClipped] {
+            kinds.extend([true, false].map(|gradient| Kind::Loss(Loss { kind, rows, classes, gradient })));
         }
+        kinds.push(Kind::Softmax(Softmax { rows, classes }));
     }
     for epsilon_kind in [Epsilon::Outer, Epsilon::Hat] {
-        let p = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind };
-        cases.extend([64, 4160, 300_032].map(|len| Case::Adam(p, len)));
+        let params = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind };
+        kinds.extend([64, 4160, 300_032].map(|len| Kind::Adam(Adam { params, len, average: true })));
     }
-    let p = SgdParams { momentum: 0.9, l2: 5e-4 };
-    cases.extend([64, 4160, 300_032].map(|len| Case::Sgd(p, len)));
-    cases.extend(gathers());
+    let params = SgdParams { momentum: 0.9, l2: 5e-4 };
+    kinds.extend([64, 4160, 300_032].map(|len| {
+        let decayed = vec![(3, 10), (13, 5), (len / 2, 7)];
+        Kind::Sgd(Sgd { params, decayed, len, average: true })
+    }));
+    kinds.extend(gathers().into_iter().map(Kind::Gather));
+    cases.extend(kinds.into_iter().map(Case::Operation));
     cases.extend([1, 1001].map(Case::Memory));
     cases
 }
 
-fn gathers() -> Vec<Case> {
-    let plain = Gather { n: 5, h: 28, w: 28, c: 1, mean: 0.1307, std: 0.3081, seed: 7, augment: None };
+fn gathers() -> Vec<Gather> {
+    let plain = Gather { images: 11, n: 5, h: 28, w: 28, c: 1, mean: 0.1307, std: 0.3081, seed: 7, augment: None };
     let affine = Augment { degrees: 12.0, scale: 0.1, shear: 0.15, shift: 2.0, elastic: 0.0, spacing: 8 };
     let elastic = Augment { elastic: 2.0, ..affine };
     // Far outside the image, and control points closer together than pixels of a strip.
     let wild = Augment { degrees: 180.0, scale: 0.5, shear: 1.0, shift: 40.0, elastic: 9.0, spacing: 3 };
     vec![
-        Case::Gather(plain),
-        Case::Gather(Gather { augment: Some(affine), ..plain }),
-        Case::Gather(Gather { augment: Some(elastic), ..plain }),
-        Case::Gather(Gather { augment: Some(wild), ..plain }),
-        Case::Gather(Gather { n: 3, h: 17, w: 5, c: 3, augment: Some(elastic), ..plain }),
+        plain,
+        Gather { augment: Some(affine), ..plain },
+        Gather { augment: Some(elastic), ..plain },
+        Gather { augment: Some(wild), ..plain },
+        Gather { n: 3, h: 17, w: 5, c: 3, augment: Some(elastic), ..plain },
     ]
 }

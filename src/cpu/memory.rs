@@ -1,12 +1,13 @@
-//! The CPU backend's memory: buffers named by number, whose elements are handed out as slices that never overlap.
+//! The CPU backend's memory: buffers named by number, lent to one operation at a time as slices.
 
-use crate::device::{DType, Operand, View, expect_bytes, expect_operands};
+use crate::device::{DType, View};
 use crate::error::{Error, Result};
+use crate::ops::description::{OPERANDS, Operand, check, check_bytes};
+use crate::ops::operation::Operation;
 use bytemuck::Pod;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
-use std::ops::Range;
 
-/// One allocation. Large ones start on a 2 MiB boundary and ask for huge pages, which the strided walks over weights
+/// One allocation, initialised and owned by its buffer. Large ones start on a 2 MiB boundary and ask for huge pages, which the strided walks over weights
 /// need: with 4 KiB pages they miss the address-translation cache at every row.
 struct Buffer {
     at: *mut u8,
@@ -28,8 +29,35 @@ pub struct Memory {
     buffers: Vec<Buffer>,
 }
 
-// SAFETY: a buffer owns its allocation, and what is inside is reached by `&mut Memory` alone.
-unsafe impl Send for Buffer {}
+// SAFETY: the allocations are owned, and lent out only as slices that borrow the memory.
+unsafe impl Send for Memory {}
+
+/// An operand's memory for the time of one operation. Taken once, as the type that the operand's description gives it.
+pub enum Slice<'a> {
+    Read(&'a [u8]),
+    Write(&'a mut [u8]),
+}
+
+impl<'a> Slice<'a> {
+    /// The elements.
+    pub fn read<T: Pod>(self) -> &'a [T] {
+        match self {
+            Slice::Read(bytes) => bytemuck::cast_slice(bytes),
+            Slice::Write(bytes) => bytemuck::cast_slice(bytes),
+        }
+    }
+
+    /// The elements, to be changed.
+    ///
+    /// # Panics
+    /// If the operation's description has the operand read only.
+    pub fn write<T: Pod>(self) -> &'a mut [T] {
+        match self {
+            Slice::Read(_) => panic!("an operand that is only read"),
+            Slice::Write(bytes) => bytemuck::cast_slice_mut(bytes),
+        }
+    }
+}
 
 impl Memory {
     /// New zeroed memory.
@@ -49,150 +77,82 @@ impl Memory {
         }
         #[cfg(target_os = "linux")]
         if bytes >= HUGE_PAGE {
-            // SAFETY: advice on memory of this process, all inside one allocation; a refusal changes nothing but speed.
+            // SAFETY: the range is an allocation of this process. Advice only: a refusal changes nothing but speed.
             unsafe { libc::madvise(at.cast(), bytes, libc::MADV_HUGEPAGE) };
         }
         self.buffers.push(Buffer { at, layout });
         Ok(View { buffer: self.buffers.len() - 1, dtype, offset: 0, len })
     }
 
+    /// Where a view's bytes begin; all of them lie inside its buffer.
+    fn address(&self, v: View) -> Result<*mut u8> {
+        let missing = || Error::Device(format!("no memory behind {v:?}"));
+        let buffer = self.buffers.get(v.buffer).ok_or_else(missing)?;
+        if v.bytes().end > buffer.layout.size() {
+            return Err(missing());
+        }
+        // SAFETY: inside the allocation.
+        Ok(unsafe { buffer.at.add(v.bytes().start) })
+    }
+
     /// Copies host bytes into a view.
     pub fn upload(&mut self, dst: View, src: &[u8]) -> Result<()> {
-        expect_bytes("upload", dst, src.len())?;
-        self.access().bytes_mut(dst)?.copy_from_slice(src);
+        check_bytes("upload", dst, src.len())?;
+        self.bytes_mut(dst)?.copy_from_slice(src);
         Ok(())
     }
 
     /// Copies a view to host bytes.
-    pub fn download(&mut self, src: View, dst: &mut [u8]) -> Result<()> {
-        expect_bytes("download", src, dst.len())?;
-        dst.copy_from_slice(self.access().bytes(src)?);
+    pub fn download(&self, src: View, dst: &mut [u8]) -> Result<()> {
+        check_bytes("download", src, dst.len())?;
+        let from = self.address(src)?;
+        // SAFETY: inside an allocation, which is initialised and borrowed.
+        dst.copy_from_slice(unsafe { std::slice::from_raw_parts(from, dst.len()) });
         Ok(())
     }
 
     /// Sets every byte of a view to zero.
     pub fn zero(&mut self, dst: View) -> Result<()> {
-        self.access().bytes_mut(dst)?.fill(0);
+        self.bytes_mut(dst)?.fill(0);
         Ok(())
     }
 
     /// Copies between two views of one type and length.
     pub fn copy(&mut self, src: View, dst: View) -> Result<()> {
-        self.check("copy", &[("source", src, src.dtype, src.len)], &[("destination", dst, src.dtype, src.len)])?;
-        let mut access = self.access();
-        let from = access.bytes(src)?;
-        access.bytes_mut(dst)?.copy_from_slice(from);
+        let operands = [Operand::read("source", src.dtype, src.len), Operand::write("destination", src.dtype, src.len)];
+        check("copy", &operands, &[src, dst])?;
+        let from = self.address(src)?;
+        // SAFETY: inside an allocation, which is initialised; it was checked not to overlap the destination, and
+        // nothing else is written before the copy ends.
+        let from = unsafe { std::slice::from_raw_parts(from, src.bytes().len()) };
+        self.bytes_mut(dst)?.copy_from_slice(from);
         Ok(())
-    }
-
-    /// Checks what an operation is about to use: every view has its type and length, and no written view overlaps
-    /// another.
-    pub fn check(&self, operation: &str, reads: &[Operand], writes: &[Operand]) -> Result<()> {
-        expect_operands(operation, reads, writes)?;
-        for &(_, view, ..) in reads.iter().chain(writes) {
-            self.place(view)?;
-        }
-        Ok(())
-    }
-
-    /// The memory for one operation, whose views are then taken one after another.
-    pub fn access(&mut self) -> Access<'_> {
-        Access { memory: self, taken: Vec::new() }
-    }
-
-    /// The bytes of a view in its buffer.
-    fn place(&self, v: View) -> Result<Range<usize>> {
-        let bytes = |elements: usize| elements.checked_mul(v.dtype.size());
-        let (start, end) = (bytes(v.offset), v.offset.checked_add(v.len).and_then(bytes));
-        match (start, end, self.buffers.get(v.buffer)) {
-            (Some(start), Some(end), Some(buffer)) if end <= buffer.layout.size() => Ok(start..end),
-            _ => Err(Error::Device(format!("no memory behind {v:?}"))),
-        }
-    }
-}
-
-/// A device's memory in the hands of one operation. What it gives out may be used together: nothing that is written is
-/// given out twice.
-pub struct Access<'a> {
-    memory: &'a mut Memory,
-    /// The buffer and bytes of each view given out, and whether it is written.
-    taken: Vec<(usize, Range<usize>, bool)>,
-}
-
-impl<'a> Access<'a> {
-    /// A view's elements.
-    ///
-    /// # Errors
-    /// There is no such memory, or it overlaps a view that is written.
-    pub fn read<T: Pod>(&mut self, v: View) -> Result<&'a [T]> {
-        self.bytes(v).map(bytemuck::cast_slice)
-    }
-
-    /// A view's elements for writing.
-    ///
-    /// # Errors
-    /// There is no such memory, or it overlaps a view in use.
-    pub fn write<T: Pod>(&mut self, v: View) -> Result<&'a mut [T]> {
-        self.bytes_mut(v).map(bytemuck::cast_slice_mut)
-    }
-
-    /// A view's bytes.
-    fn bytes(&mut self, v: View) -> Result<&'a [u8]> {
-        let (at, len) = self.take(v, false)?;
-        // SAFETY: inside of an allocation that lives for 'a, initialised when it was made, and `take` saw that no view
-        // that is written overlaps it.
-        Ok(unsafe { std::slice::from_raw_parts(at, len) })
     }
 
     /// A view's bytes for writing.
-    fn bytes_mut(&mut self, v: View) -> Result<&'a mut [u8]> {
-        let (at, len) = self.take(v, true)?;
-        // SAFETY: inside of an allocation that lives for 'a, initialised when it was made, and `take` saw that no other
-        // view in use overlaps it.
-        Ok(unsafe { std::slice::from_raw_parts_mut(at, len) })
+    fn bytes_mut(&mut self, v: View) -> Result<&mut [u8]> {
+        let at = self.address(v)?;
+        // SAFETY: inside an allocation, which is initialised and borrowed.
+        Ok(unsafe { std::slice::from_raw_parts_mut(at, v.bytes().len()) })
     }
 
-    /// Notes a view as given out. The buffers are borrowed for `'a`, so that no other access gives them out.
-    fn take(&mut self, v: View, written: bool) -> Result<(*mut u8, usize)> {
-        let range = self.memory.place(v)?;
-        let apart = |(buffer, other, other_written): &(usize, Range<usize>, bool)| {
-            let common = range.start.max(other.start)..range.end.min(other.end);
-            let overlap = *buffer == v.buffer && !common.is_empty();
-            !overlap || !(written || *other_written)
-        };
-        if !self.taken.iter().all(apart) {
-            return Err(Error::Device(format!("{v:?} overlaps another view of its operation, which it must not")));
+    /// The memory of an operation's operands, in their order; empty slices for those it does not have.
+    ///
+    /// # Errors
+    /// A view that no memory of this device is behind.
+    pub fn slices(&mut self, operation: &Operation) -> Result<[Slice<'_>; OPERANDS]> {
+        let mut slices = [const { Slice::Read(&[]) }; OPERANDS];
+        for (slice, (operand, view)) in slices.iter_mut().zip(operation.operands()) {
+            let (at, len) = (self.address(view)?, view.bytes().len());
+            // SAFETY: inside an allocation, which is initialised and borrowed as long as the slices live. What is
+            // written overlaps no other operand: an `Operation` cannot be made otherwise.
+            *slice = unsafe {
+                match operand.is_written() {
+                    true => Slice::Write(std::slice::from_raw_parts_mut(at, len)),
+                    false => Slice::Read(std::slice::from_raw_parts(at, len)),
+                }
+            };
         }
-        let (at, len) = (self.memory.buffers[v.buffer].at.wrapping_add(range.start), range.len());
-        self.taken.push((v.buffer, range, written));
-        Ok((at, len))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What is written is given out once, and nothing beyond a buffer.
-    #[test]
-    fn nothing_written_is_given_out_twice() {
-        let mut memory = Memory::default();
-        let whole = memory.alloc(DType::F32, 8).unwrap();
-        let (left, right) = (whole.slice(0, 4), whole.slice(4, 4));
-        let mut access = memory.access();
-        let (a, b) = (access.read::<f32>(left).unwrap(), access.read::<f32>(left).unwrap());
-        access.write::<f32>(right).unwrap().fill(1.0);
-        assert_eq!(a, b);
-        assert!(access.write::<f32>(left).is_err());
-        assert!(access.read::<f32>(right).is_err());
-        assert!(access.read::<f32>(whole).is_err());
-        assert!(access.write::<f32>(whole.slice(2, 0)).is_ok());
-        drop(access);
-        assert_eq!(memory.access().read::<f32>(whole).unwrap()[3..5], [0.0, 1.0]);
-        for (offset, len) in [(1, 8), (usize::MAX, 1), (usize::MAX / 4, 2), (1, usize::MAX)] {
-            let beyond = View { offset, len, ..whole };
-            assert!(memory.access().read::<f32>(beyond).is_err(), "{beyond:?}");
-        }
-        assert!(memory.access().read::<f32>(View { buffer: 1, ..whole }).is_err());
+        Ok(slices)
     }
 }

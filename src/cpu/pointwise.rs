@@ -1,11 +1,11 @@
 //! Everything that is bound by memory: pooling, dropout, the loss, the optimisers, and making batches.
 
 use super::vector::{Isa, Job, Vector};
-use crate::device::Dropout;
+use crate::device::StepState;
 use crate::ops::batch::{Gather, bspline};
-use crate::ops::dropout::keep4;
+use crate::ops::dropout::{Dropout, keep4};
 use crate::ops::loss::{CLIP, LossKind, argmax};
-use crate::ops::optimizer::{AdamParams, SgdParams, adam_factors};
+use crate::ops::optimizer::{AdamParams, Sgd, adam_factors};
 use crate::ops::pool::PoolShape;
 use rayon::prelude::*;
 
@@ -138,21 +138,12 @@ fn average(decay: f32, ema: Option<&mut [f32]>, w: &[f32]) {
     }
 }
 
-/// One Adam step, and the moving average in the same pass; see [`crate::ops::optimizer`].
-#[allow(clippy::too_many_arguments)]
-pub fn adam(
-    p: &AdamParams,
-    step: u64,
-    lr: f32,
-    ema_decay: f32,
-    w: &mut [f32],
-    g: &[f32],
-    m: &mut [f32],
-    v: &mut [f32],
-    ema: Option<&mut [f32]>,
-) {
-    let (rate, root_scale) = adam_factors(p, step, f64::from(lr));
+/// One Adam step on weights, first and second moment, and the moving average in the same pass; see
+/// [`crate::ops::optimizer`].
+pub fn adam(p: &AdamParams, state: StepState, g: &[f32], [w, m, v]: [&mut [f32]; 3], ema: Option<&mut [f32]>) {
+    let (rate, root_scale) = adam_factors(p, state.step, f64::from(state.lr));
     let (rate, root_scale, isa) = (rate as f32, root_scale as f32, Isa::detect());
+    let ema_decay = state.ema_decay;
     let ema = optional_chunks(ema, w.len().div_ceil(OPTIMIZER_CHUNK));
     w.par_chunks_mut(OPTIMIZER_CHUNK)
         .zip(g.par_chunks(OPTIMIZER_CHUNK))
@@ -192,18 +183,8 @@ impl Job for AdamChunk<'_> {
     }
 }
 
-/// One momentum SGD step; see [`crate::ops::optimizer`].
-#[allow(clippy::too_many_arguments)]
-pub fn sgd(
-    p: &SgdParams,
-    decayed: &[(usize, usize)],
-    lr: f32,
-    ema_decay: f32,
-    w: &mut [f32],
-    g: &[f32],
-    u: &mut [f32],
-    ema: Option<&mut [f32]>,
-) {
+/// One momentum SGD step on weights and velocity, and the moving average; see [`crate::ops::optimizer`].
+pub fn sgd(d: &Sgd, state: StepState, g: &[f32], [w, u]: [&mut [f32]; 2], ema: Option<&mut [f32]>) {
     let ema = optional_chunks(ema, w.len().div_ceil(OPTIMIZER_CHUNK));
     w.par_chunks_mut(OPTIMIZER_CHUNK)
         .zip(g.par_chunks(OPTIMIZER_CHUNK))
@@ -214,18 +195,18 @@ pub fn sgd(
             let start = chunk * OPTIMIZER_CHUNK;
             for (i, ((w, &g), u)) in w.iter_mut().zip(g).zip(u).enumerate() {
                 let at = start + i;
-                let penalised = decayed.iter().any(|&(o, l)| (o..o + l).contains(&at));
-                let l2 = if penalised { p.l2 } else { 0.0 };
-                *u = p.momentum * *u + (g + l2 * *w);
-                *w -= lr * *u;
+                let penalised = d.decayed.iter().any(|&(o, l)| (o..o + l).contains(&at));
+                let l2 = if penalised { d.params.l2 } else { 0.0 };
+                *u = d.params.momentum * *u + (g + l2 * *w);
+                *w -= state.lr * *u;
             }
-            average(ema_decay, ema, w);
+            average(state.ema_decay, ema, w);
         });
 }
 
 /// One batch; see [`crate::ops::batch`].
 pub fn gather(g: &Gather, step: u64, pixels: &[u8], indices: &[u32], x: &mut [f32]) {
-    let len = g.h * g.w * g.c;
+    let len = g.image_len();
     let images = x.par_chunks_mut(len).zip(indices);
     images.enumerate().for_each(|(n, (out, &index))| {
         let image = &pixels[index as usize * len..][..len];

@@ -1,19 +1,18 @@
-//! The CUDA device: memory, the step's scalars, and sequences recorded as graphs.
+//! What the CUDA device holds, and launching on it.
 
-use super::driver::{self, Properties, Which, failed};
+use super::driver::{self, Properties, Which};
 use super::launch::{Arg, Grid, Launcher};
 use super::memory::Memory;
 use super::nvtx;
 use super::units::Unit;
-use crate::device::{DType, Device, StepState, View, expect_bytes};
-use crate::error::{Error, Result};
-use cudarc::driver::sys::{CUgraphInstantiate_flags, CUstreamCaptureMode};
-use cudarc::driver::{CudaGraph, result};
+use crate::device::{DType, Device, StepState, View};
+use crate::error::Result;
+use cudarc::driver::CudaGraph;
 use std::collections::HashMap;
 
 /// What a launch does at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
+pub(super) enum Mode {
     /// It runs.
     Run,
     /// It only compiles what it needs and makes room in the workspace, before a recording.
@@ -21,16 +20,16 @@ enum Mode {
 }
 
 /// A recorded sequence.
-struct Recording {
-    graph: CudaGraph,
+pub(super) struct Recording {
+    pub(super) graph: CudaGraph,
     /// Kernel launches in it.
-    launches: u64,
+    pub(super) launches: u64,
 }
 
 /// An NVIDIA GPU, or softgpu.
 pub struct CudaDevice {
     // Graphs go before the memory they use.
-    recordings: HashMap<String, Recording>,
+    pub(super) recordings: HashMap<String, Recording>,
     pub(super) launcher: Launcher,
     pub(super) memory: Memory,
     pub properties: Properties,
@@ -43,14 +42,14 @@ pub struct CudaDevice {
     pub(super) flush: Option<View>,
     /// Arrivals of a tile's parts, zero between launches.
     pub(super) counters: View,
-    mode: Mode,
+    pub(super) mode: Mode,
     /// A tile to take wherever it can be, by `WARP19_TILE` (an index into [`super::units::TILES`]), to test and to
     /// measure each.
     pub(super) tile: Option<usize>,
     /// Winograd's convolution wherever it can be (`WARP19_WINOGRAD=1`) or never (`0`); `None`: where it wins.
     pub(super) winograd: Option<bool>,
     /// Whether sequences are recorded as graphs; off with `WARP19_GRAPH=0`, for profilers.
-    graphs: bool,
+    pub(super) graphs: bool,
     /// Open ranges of phases and layers, for profilers.
     pub(super) ranges: Vec<nvtx::Range>,
 }
@@ -132,118 +131,5 @@ impl CudaDevice {
             self.workspace = self.memory.alloc(DType::F32, floats.next_multiple_of(1 << 18))?;
         }
         self.memory.address(self.workspace)
-    }
-
-    fn bytes(&self, what: &str, view: View, host: usize) -> Result<u64> {
-        expect_bytes(what, view, host)?;
-        self.launcher.context.bind_to_thread().map_err(|e| failed("cannot use the CUDA context", &e))?;
-        self.memory.address(view)
-    }
-
-    fn capture(&mut self, body: &mut dyn FnMut(&mut dyn Device) -> Result<()>) -> Result<Recording> {
-        self.mode = Mode::Prepare;
-        let prepared = body(self);
-        self.mode = Mode::Run;
-        prepared?;
-        let before = self.launcher.launches;
-        let stream = self.launcher.stream.clone();
-        stream
-            .begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL)
-            .map_err(|e| failed("cannot record a graph", &e))?;
-        let done = body(self);
-        let graph = stream.end_capture(CUgraphInstantiate_flags(0));
-        done?;
-        let graph = graph.map_err(|e| failed("cannot finish recording a graph", &e))?;
-        let graph = graph.ok_or_else(|| Error::Device("the recorded graph is empty".into()))?;
-        let launches = self.launcher.launches - before;
-        self.launcher.launches = before;
-        Ok(Recording { graph, launches })
-    }
-
-    pub(super) fn describe_text(&self) -> String {
-        let p = &self.properties;
-        format!(
-            "{} (sm_{}, {} multiprocessors, {:.1} GiB, NVRTC {}.{})",
-            p.name,
-            p.sm,
-            p.multiprocessors,
-            p.total_memory as f64 / f64::from(1 << 30),
-            self.launcher.compiler.nvrtc.version.0,
-            self.launcher.compiler.nvrtc.version.1
-        )
-    }
-
-    pub(super) fn upload_bytes(&mut self, dst: View, src: &[u8]) -> Result<()> {
-        let to = self.bytes("upload", dst, src.len())?;
-        if src.is_empty() {
-            return Ok(());
-        }
-        // Safety: the range was checked; pageable host memory is read before the call returns.
-        unsafe { result::memcpy_htod_async(to, src, self.launcher.stream.cu_stream()) }
-            .map_err(|e| failed("cannot copy to the device", &e))
-    }
-
-    pub(super) fn download_bytes(&mut self, src: View, dst: &mut [u8]) -> Result<()> {
-        let from = self.bytes("download", src, dst.len())?;
-        if dst.is_empty() {
-            return Ok(());
-        }
-        // Safety: the range was checked; the stream is waited for before `dst` is used.
-        unsafe { result::memcpy_dtoh_async(dst, from, self.launcher.stream.cu_stream()) }
-            .map_err(|e| failed("cannot copy from the device", &e))?;
-        self.wait()
-    }
-
-    pub(super) fn zero_bytes(&mut self, dst: View) -> Result<()> {
-        let bytes = dst.len * dst.dtype.size();
-        let to = self.bytes("zero", dst, bytes)?;
-        if bytes == 0 || self.mode == Mode::Prepare {
-            return Ok(());
-        }
-        // Safety: the range was checked.
-        unsafe { result::memset_d8_async(to, 0, bytes, self.launcher.stream.cu_stream()) }
-            .map_err(|e| failed("cannot clear device memory", &e))
-    }
-
-    pub(super) fn copy_bytes(&mut self, src: View, dst: View) -> Result<()> {
-        let bytes = src.len * src.dtype.size();
-        self.memory.check("copy", &[("source", src, src.dtype, dst.len)], &[("target", dst, src.dtype, src.len)])?;
-        let (from, to) = (self.bytes("copy", src, bytes)?, self.bytes("copy", dst, bytes)?);
-        if bytes == 0 || self.mode == Mode::Prepare {
-            return Ok(());
-        }
-        // Safety: the ranges were checked.
-        unsafe { result::memcpy_dtod_async(to, from, bytes, self.launcher.stream.cu_stream()) }
-            .map_err(|e| failed("cannot copy device memory", &e))
-    }
-
-    pub(super) fn wait(&mut self) -> Result<()> {
-        self.launcher.stream.synchronize().map_err(|e| failed("a kernel failed on the device", &e))
-    }
-
-    pub(super) fn write_step(&mut self, state: StepState) -> Result<()> {
-        let mut bytes = [0u8; 16];
-        bytes[..8].copy_from_slice(&state.step.to_le_bytes());
-        bytes[8..12].copy_from_slice(&state.lr.to_le_bytes());
-        bytes[12..].copy_from_slice(&state.ema_decay.to_le_bytes());
-        self.upload_bytes(self.step, &bytes)
-    }
-
-    pub(super) fn record_or_replay(
-        &mut self,
-        name: &str,
-        body: &mut dyn FnMut(&mut dyn Device) -> Result<()>,
-    ) -> Result<()> {
-        let _range = nvtx::range(|| name.to_string());
-        if !self.graphs {
-            return body(self);
-        }
-        if !self.recordings.contains_key(name) {
-            let recording = self.capture(body)?;
-            self.recordings.insert(name.to_string(), recording);
-        }
-        let recording = &self.recordings[name];
-        self.launcher.launches += recording.launches;
-        recording.graph.launch().map_err(|e| failed("cannot launch a graph", &e))
     }
 }

@@ -1,8 +1,9 @@
-//! Device memory: buffers named by number, and the checks before an operation uses views of them.
+//! Device memory: buffers named by number, and where the operands of an operation lie in them.
 
 use super::driver::failed;
-use crate::device::{DType, Operand, View, expect_operands};
+use crate::device::{DType, View};
 use crate::error::{Error, Result};
+use crate::ops::description::Operand;
 use cudarc::driver::{CudaContext, result};
 use std::sync::Arc;
 
@@ -60,24 +61,31 @@ impl Memory {
     pub fn address(&self, v: View) -> Result<u64> {
         let missing = || Error::Device(format!("no memory behind {v:?}"));
         let buffer = self.buffers.get(v.buffer).ok_or_else(missing)?;
-        if (v.offset + v.len) * v.dtype.size() > buffer.bytes {
+        if v.bytes().end > buffer.bytes {
             return Err(missing());
         }
-        Ok(buffer.address + (v.offset * v.dtype.size()) as u64)
+        Ok(buffer.address + v.bytes().start as u64)
     }
 
-    /// Checks what an operation is about to use: every view has its type and length, none is longer than the kernels'
-    /// 32-bit offsets reach, and no written view overlaps another.
-    pub fn check(&self, operation: &str, reads: &[Operand], writes: &[Operand]) -> Result<()> {
-        expect_operands(operation, reads, writes)?;
-        for &(name, view, dtype, len) in reads.iter().chain(writes) {
-            self.address(view)?;
-            if dtype == DType::F32 && len >= 1 << 31 {
+    /// Device addresses of an operation's operands, in their order, filled up with 0.
+    ///
+    /// # Errors
+    /// A view with no memory behind it, or longer than the kernels' 32-bit offsets reach.
+    pub fn addresses<const N: usize>(
+        &self,
+        operation: &str,
+        operands: impl Iterator<Item = (Operand, View)>,
+    ) -> Result<[u64; N]> {
+        let mut addresses = [0; N];
+        for (address, (operand, view)) in addresses.iter_mut().zip(operands) {
+            *address = self.address(view)?;
+            if operand.dtype == DType::F32 && operand.len >= 1 << 31 {
                 return Err(Error::Device(format!(
-                    "{operation}: {name} has {len} elements, and the kernels count below 2^31; use a smaller --batch"
+                    "{operation}: {} has {} elements, and the kernels count below 2^31; use a smaller --batch",
+                    operand.name, operand.len
                 )));
             }
         }
-        Ok(())
+        Ok(addresses)
     }
 }

@@ -1,15 +1,19 @@
 //! Timing on the device: events around a body, the second-level cache flushed before; and the short table of `verify`.
 
-use super::CudaDevice;
+use super::device::CudaDevice;
 use super::driver::failed;
 use super::operations::product::{Gemm, Sizes};
-use crate::conformance::values;
-use crate::device::{Arenas, DType, Device, Dropout, View, upload_f32};
+use crate::conformance::cases::sizes;
+use crate::conformance::{example, values};
+use crate::device::{DType, Device, upload_f32};
 use crate::error::Result;
 use crate::ops::conv::ConvShape;
+use crate::ops::dropout::Dropout;
+use crate::ops::layer::{LayerPass, LayerShape, Pass};
 use crate::ops::linear::LinearShape;
-use crate::ops::optimizer::{AdamParams, Epsilon};
-use crate::ops::pool::PoolShape;
+use crate::ops::operation::Kind;
+use crate::ops::optimizer::{Adam, AdamParams, Epsilon};
+use crate::ops::pool::{Pool, PoolShape};
 use cudarc::driver::sys::CUdevice_attribute_enum as Attribute;
 use cudarc::driver::sys::{CUevent, CUevent_flags, CUresult};
 use cudarc::driver::{CudaEvent, DriverError};
@@ -111,76 +115,52 @@ fn elapsed(start: &CudaEvent, end: &CudaEvent) -> std::result::Result<f32, Drive
 /// # Errors
 /// Too little memory; those of the driver.
 pub fn timings(d: &mut CudaDevice, batch: usize) -> Result<Vec<Timing>> {
-    let mut out = Vec::new();
-    let size = 64 * batch.clamp(1, 64);
+    let mut out = products(d, 64 * batch.clamp(1, 64))?;
+    for kind in kinds(batch) {
+        let (operation, sizes) = (example(d, kind.clone())?, sizes(&kind));
+        let is = operation.description();
+        let name = if matches!(kind, Kind::Adam(_)) { "adam and average" } else { is.name };
+        out.push(d.time((name, sizes), (is.flops, is.bytes), &mut |d| d.run(&operation))?);
+    }
+    Ok(out)
+}
+
+/// Square products, each operand transposed or not.
+fn products(d: &mut CudaDevice, size: usize) -> Result<Vec<Timing>> {
     let s = Sizes { m: size, n: size, k: size };
-    let len = size * size;
-    let (a, b, c) = (filled(d, len)?, filled(d, len)?, filled(d, len)?);
+    let mut square = || {
+        let view = d.alloc(DType::F32, size * size)?;
+        upload_f32(d, view, &values(1, size * size, 1.0))?;
+        Ok(view)
+    };
+    let (a, b, c) = (square()?, square()?, square()?);
     let work = (2 * (size as u64).pow(3), 12 * (size as u64).pow(2));
+    let mut out = Vec::new();
     for (name, kind) in [("gemm_nn", Gemm::Nn), ("gemm_nt", Gemm::Nt), ("gemm_tn", Gemm::Tn)] {
         let what = (name, format!("{size}x{size}x{size}"));
         out.push(d.time(what, work, &mut |d| d.gemm(kind, s, a, b, c, false))?);
     }
-    for (size, c, k) in [(28, 1, 64), (28, 64, 64), (14, 128, 128), (7, 256, 256), (4, 512, 512), (2, 512, 512)] {
-        let s = ConvShape { n: batch, h: size, w: size, c, k, kernel: 3 };
-        let (x, w, b) = (filled(d, s.x_len())?, filled(d, s.w_len())?, filled(d, k)?);
-        let (y, dx) = (filled(d, s.y_len())?, filled(d, s.x_len())?);
-        let (dw, db) = (filled(d, s.w_len())?, filled(d, k)?);
-        let shape = || format!("{batch}x{size}x{size}x{c} -> {k}");
-        let work = (s.flops(), s.bytes());
-        out.push(d.time(("conv_forward", shape()), work, &mut |d| d.conv_forward(&s, x, w, b, y, true))?);
-        if c > 1 {
-            out.push(
-                d.time(("conv_backward_data", shape()), work, &mut |d| d.conv_backward_data(&s, y, w, dx, Some(x)))?,
-            );
-        }
-        out.push(d.time(("conv_backward_weight", shape()), work, &mut |d| d.conv_backward_weight(&s, x, y, dw, db))?);
-    }
-    let s = LinearShape { n: batch, inputs: 4096, outputs: 4096 };
-    let (x, w) = (filled(d, batch * 4096)?, filled(d, 4096 * 4096)?);
-    let (b, y) = (filled(d, 4096)?, filled(d, batch * 4096)?);
-    let bytes = 4 * (x.len + w.len + b.len + y.len) as u64;
-    let what = ("linear_forward", format!("{batch}x4096 -> 4096"));
-    out.push(d.time(what, (s.flops(), bytes), &mut |d| d.linear_forward(&s, x, w, b, y, true))?);
-    out.extend(memory_bound(d, batch)?);
     Ok(out)
 }
 
-fn memory_bound(d: &mut CudaDevice, batch: usize) -> Result<Vec<Timing>> {
-    let mut out = Vec::new();
-    let p = PoolShape { n: batch, h: 28, w: 28, c: 64 };
-    let (x, y) = (filled(d, p.x_len())?, filled(d, p.y_len())?);
-    let argmax = d.alloc(DType::U8, p.y_len())?;
-    let shape = || format!("{batch}x28x28x64");
-    out.push(d.time(("pool_forward", shape()), (0, p.bytes()), &mut |d| d.pool_forward(&p, x, y, argmax))?);
-    out.push(d.time(("pool_backward", shape()), (0, p.bytes()), &mut |d| d.pool_backward(&p, y, argmax, x))?);
-    let spec = Dropout { seed: 1, layer: 0, p: 0.5 };
-    let what = ("dropout", x.len.to_string());
-    out.push(d.time(what, (0, 8 * x.len as u64), &mut |d| d.dropout(&spec, x))?);
+/// The operations that are timed.
+fn kinds(batch: usize) -> Vec<Kind> {
+    let passes = [Pass::Forward { relu: true }, Pass::BackwardData { masked: true }, Pass::BackwardWeight];
+    let mut kinds = Vec::new();
+    for (size, c, k) in [(28, 1, 64), (28, 64, 64), (14, 128, 128), (7, 256, 256), (4, 512, 512), (2, 512, 512)] {
+        let shape = LayerShape::Conv(ConvShape { n: batch, h: size, w: size, c, k, kernel: 3 });
+        // The first layer of a network needs no gradient of its input.
+        let passes = passes.into_iter().filter(|p| c > 1 || !matches!(p, Pass::BackwardData { .. }));
+        kinds.extend(passes.map(|pass| Kind::Layer(LayerPass { shape, pass })));
+    }
+    let shape = LayerShape::Linear(LinearShape { n: batch, inputs: 4096, outputs: 4096 });
+    kinds.push(Kind::Layer(LayerPass { shape, pass: passes[0] }));
+    let shape = PoolShape { n: batch, h: 28, w: 28, c: 64 };
+    kinds.extend([false, true].map(|backward| Kind::Pool(Pool { shape, backward })));
+    kinds.push(Kind::Dropout(Dropout { seed: 1, layer: 0, p: 0.5, len: shape.x_len() }));
     // As many parameters as VGG19 has, at batch 64; fewer at small batches, where softgpu is what runs.
     let len = (672_075 * batch.clamp(1, 64)).next_multiple_of(64);
-    let arenas = Arenas {
-        weights: filled(d, len)?,
-        gradients: filled(d, len)?,
-        moment1: filled(d, len)?,
-        moment2: Some(zeros(d, len)?),
-        ema: Some(filled(d, len)?),
-    };
-    let adam = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind: Epsilon::Outer };
-    let what = ("adam and average", len.to_string());
-    out.push(d.time(what, (0, 36 * len as u64), &mut |d| d.adam(&adam, &arenas))?);
-    Ok(out)
-}
-
-/// Ordinary numbers, drawn.
-fn filled(d: &mut CudaDevice, len: usize) -> Result<View> {
-    let view = d.alloc(DType::F32, len)?;
-    upload_f32(d, view, &values(1, len, 1.0))?;
-    Ok(view)
-}
-
-fn zeros(d: &mut CudaDevice, len: usize) -> Result<View> {
-    let view = d.alloc(DType::F32, len)?;
-    d.zero(view)?;
-    Ok(view)
+    let params = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind: Epsilon::Outer };
+    kinds.push(Kind::Adam(Adam { params, len, average: true }));
+    kinds
 }

@@ -40,7 +40,7 @@ fn row(name: &str, layer: &Layer, from: Shape, to: Shape) -> Row {
         Layer::Linear { out: outputs, .. } => {
             let inputs = from.len();
             let s = LinearShape { n: 1, inputs, outputs };
-            (String::new(), inputs, inputs * outputs, outputs, s.flops())
+            (String::new(), inputs, inputs * outputs, outputs, s.as_conv().flops())
         }
         Layer::Pool => {
             let s = PoolShape { n: 1, h, w, c };

@@ -10,7 +10,9 @@
 //! Draws, from the stream (seed, Augment, step), image `n` of the batch: block (n, 0) gives angle, scale, shear and
 //! shift x; block (n, 1) shift y; block (n, 2 + k/2) words 2 (k mod 2) and the next the x and y of control point k.
 
+use super::description::{Description, Operand, StepState};
 use super::philox::{Purpose, Stream, uniform};
+use super::view::{DType, Precision};
 use serde::{Deserialize, Serialize};
 
 /// Ranges of the random deformation; each is drawn uniformly from `[-range, range]` (scale: `1 +- range`).
@@ -31,9 +33,12 @@ pub struct Augment {
     pub spacing: usize,
 }
 
-/// How batches are made.
+/// How batches are made: `x[n, y, x, c]` and the labels of the images `indices[n]` of a dataset of bytes.
+/// Views: `pixels, labels, indices, x, batch labels`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gather {
+    /// Images in the dataset.
+    pub images: usize,
     /// Images in the batch.
     pub n: usize,
     pub h: usize,
@@ -67,6 +72,36 @@ fn symmetric(word: u32, range: f32) -> f32 {
 }
 
 impl Gather {
+    /// Bytes of an image.
+    pub fn image_len(&self) -> usize {
+        self.h * self.w * self.c
+    }
+
+    /// Its name, operands and work.
+    pub fn describe(&self, precision: Precision) -> Description {
+        let len = self.n * self.image_len();
+        let operands = vec![
+            Operand::read("pixels", DType::U8, self.images * self.image_len()),
+            Operand::read("labels", DType::U8, self.images),
+            Operand::read("indices", DType::U32, self.n),
+            Operand::write("x", precision.activations(), len),
+            Operand::write("batch labels", DType::U8, self.n),
+        ];
+        let sizes = format!("{}x{}x{}x{}", self.n, self.h, self.w, self.c);
+        // Of the dataset, only the images chosen.
+        let bytes = (len * (1 + precision.activations().size())) as u64;
+        Description { bytes, ..Description::new("gather", sizes, operands) }
+    }
+
+    /// The reference in f64.
+    pub fn reference(&self, state: &StepState, values: &mut [Vec<f64>]) {
+        let [pixels, labels, indices, x, chosen] = values else { panic!("{} values", values.len()) };
+        let pixels: Vec<u8> = pixels.iter().map(|&p| p as u8).collect();
+        *chosen = indices.iter().map(|&i| labels[i as usize]).collect();
+        let indices: Vec<u32> = indices.iter().map(|&i| i as u32).collect();
+        *x = gather(self, state.step, &pixels, &indices);
+    }
+
     fn stream(&self, step: u64) -> Stream {
         Stream { seed: self.seed, purpose: Purpose::Augment, step }
     }
@@ -101,9 +136,9 @@ pub fn bspline(t: f32) -> [f32; 4] {
 
 /// Reference: one batch in f64. `pixels` are all images' bytes, NHWC; `indices` choose the batch.
 pub fn gather(g: &Gather, step: u64, pixels: &[u8], indices: &[u32]) -> Vec<f64> {
-    let mut out = Vec::with_capacity(g.n * g.h * g.w * g.c);
+    let mut out = Vec::with_capacity(g.n * g.image_len());
     for (n, &index) in indices.iter().enumerate() {
-        let image = &pixels[index as usize * g.h * g.w * g.c..][..g.h * g.w * g.c];
+        let image = &pixels[index as usize * g.image_len()..][..g.image_len()];
         for i in 0..g.h {
             for j in 0..g.w {
                 let (y, x) = source(g, step, n as u32, i, j);

@@ -19,7 +19,7 @@ pub struct ConvShape {
     /// Input and output channels.
     pub c: usize,
     pub k: usize,
-    /// Height and width of the kernel: 3 or 5.
+    /// Height and width of the kernel, an odd number.
     pub kernel: usize,
 }
 
@@ -44,10 +44,6 @@ impl ConvShape {
     pub fn flops(&self) -> u64 {
         2 * (self.y_len() * self.kernel * self.kernel * self.c) as u64
     }
-    /// Bytes that one pass must move at least: input, weights and output once each.
-    pub fn bytes(&self) -> u64 {
-        4 * (self.x_len() + self.y_len() + self.w_len()) as u64
-    }
 }
 
 /// The input coordinate that output coordinate `i` sees through tap `u`, if it lies inside.
@@ -55,8 +51,8 @@ fn tap(i: usize, u: usize, pad: usize, size: usize) -> Option<usize> {
     (i + u).checked_sub(pad).filter(|&p| p < size)
 }
 
-/// Calls `f(n, i, j, u, v, x_offset, y_offset, w_offset)` for every output pixel and every tap inside the image;
-/// the offsets are those of channel 0.
+/// Calls `f(x_offset, y_offset, w_offset)` for every output pixel and every tap inside the image; the offsets are those of
+/// channel 0.
 fn for_each_tap(s: &ConvShape, mut f: impl FnMut(usize, usize, usize)) {
     for n in 0..s.n {
         for i in 0..s.h {
@@ -117,5 +113,11 @@ pub fn backward_weight(s: &ConvShape, x: &[f64], dy: &[f64]) -> (Vec<f64>, Vec<f
             }
         }
     });
-    (dw, super::linear::column_sums(dy, s.k))
+    let mut db = vec![0.0; s.k];
+    for pixel in dy.chunks_exact(s.k) {
+        for (sum, v) in db.iter_mut().zip(pixel) {
+            *sum += v;
+        }
+    }
+    (dw, db)
 }

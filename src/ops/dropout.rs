@@ -3,8 +3,29 @@
 //! No mask is stored: element `e` of layer `l` at step `t` draws word `e mod 4` of Philox block
 //! `(index e / 4, sub l)` of the stream (seed, Dropout, t), so that backward draws the same mask again.
 
+use super::description::{Description, Operand};
 use super::philox::{Purpose, Stream, uniform};
-use crate::device::Dropout;
+use super::view::Precision;
+
+/// Dropout in place, forward or backward. View: `x`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Dropout {
+    pub seed: u64,
+    /// Which dropout layer of the network, from 0.
+    pub layer: u32,
+    /// Probability of dropping.
+    pub p: f32,
+    /// Elements.
+    pub len: usize,
+}
+
+impl Dropout {
+    /// Its name, operands and work.
+    pub fn describe(&self, precision: Precision) -> Description {
+        let sizes = format!("{} of {} elements", self.layer, self.len);
+        Description::new("dropout", sizes, vec![Operand::update("x", precision.activations(), self.len)])
+    }
+}
 
 /// The four keep flags of elements `4 block .. 4 block + 4`.
 pub fn keep4(d: &Dropout, step: u64, block: u32) -> [bool; 4] {

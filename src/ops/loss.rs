@@ -3,6 +3,9 @@
 //! `p = exp(z - max z) / sum exp(z - max z)`, `L = -log p[label]`, `dL/dz = p - onehot(label)`:
 //! with `L = log(sum exp z) - z[label]`, the derivative of the first term is the softmax itself.
 
+use super::description::{Description, Operand};
+use super::view::DType;
+
 /// How the losses of a batch are put together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -16,6 +19,62 @@ pub enum LossKind {
 
 /// The lower clip of [`LossKind::SummedClipped`].
 pub const CLIP: f64 = 1e-20;
+
+/// Softmax cross-entropy, forward and backward. Views: `logits, labels, stats`, and `dlogits` with a gradient.
+///
+/// To `stats` is added: `[sum of losses, number correct, number of examples, number of non-finite losses]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    pub kind: LossKind,
+    /// Examples.
+    pub rows: usize,
+    pub classes: usize,
+    /// Whether the gradient of the logits is written.
+    pub gradient: bool,
+}
+
+impl Loss {
+    /// Its name, operands and work.
+    pub fn describe(&self) -> Description {
+        let len = self.rows * self.classes;
+        let mut operands = vec![
+            Operand::read("logits", DType::F32, len),
+            Operand::read("labels", DType::U8, self.rows),
+            Operand::update("stats", DType::F64, 4),
+        ];
+        operands.extend(self.gradient.then_some(Operand::write("dlogits", DType::F32, len)));
+        Description::new("loss", format!("{}x{}", self.rows, self.classes), operands)
+    }
+
+    /// The reference in f64.
+    pub fn reference(&self, values: &mut [Vec<f64>]) {
+        let [logits, labels, stats, dlogits @ ..] = values else { panic!("{} values", values.len()) };
+        let labels: Vec<u8> = labels.iter().map(|&l| l as u8).collect();
+        let (sum, correct, gradient) = forward_backward(self.kind, self.classes, logits, &labels);
+        for (stat, more) in stats.iter_mut().zip([sum, correct as f64, self.rows as f64, 0.0]) {
+            *stat += more;
+        }
+        if let [dlogits] = dlogits {
+            *dlogits = gradient;
+        }
+    }
+}
+
+/// Softmax row by row. Views: `logits, probabilities`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Softmax {
+    pub rows: usize,
+    pub classes: usize,
+}
+
+impl Softmax {
+    /// Its name, operands and work.
+    pub fn describe(&self) -> Description {
+        let len = self.rows * self.classes;
+        let (logits, p) = (Operand::read("logits", DType::F32, len), Operand::write("probabilities", DType::F32, len));
+        Description::new("softmax", len.to_string(), vec![logits, p])
+    }
+}
 
 /// Reference softmax of one row.
 pub fn softmax(z: &[f64]) -> Vec<f64> {

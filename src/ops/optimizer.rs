@@ -8,6 +8,8 @@
 //! Momentum SGD: `u = mu u + (g + l2 w)`, `w -= lr u`.
 //! Moving average: `ema = d ema + (1 - d) w`, after the step.
 
+use super::description::{Description, Operand, StepState};
+use super::view::{DType, View};
 use serde::{Deserialize, Serialize};
 
 /// Where Adam's epsilon stands.
@@ -35,6 +37,91 @@ pub struct SgdParams {
     pub momentum: f32,
     /// Factor of the L2 penalty `l2 / 2 |w|^2`.
     pub l2: f32,
+}
+
+/// The parameter, gradient and moment arenas one optimiser step works on; all of one layout and length.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Arenas {
+    pub weights: View,
+    pub gradients: View,
+    /// Adam's first moment, or momentum SGD's velocity.
+    pub moment1: View,
+    /// Adam's second moment; not there with SGD.
+    pub moment2: Option<View>,
+    /// Moving average of the weights, updated in the same pass.
+    pub ema: Option<View>,
+}
+
+impl Arenas {
+    /// The views of an optimiser's step, [`Adam`] where there is a second moment, else [`Sgd`].
+    pub fn views(&self) -> Vec<View> {
+        let there = [Some(self.gradients), Some(self.weights), Some(self.moment1), self.moment2, self.ema];
+        there.into_iter().flatten().collect()
+    }
+}
+
+/// One Adam step over whole arenas. Views: `gradients, weights, first moment, second moment`, and the average.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adam {
+    pub params: AdamParams,
+    /// Elements of an arena.
+    pub len: usize,
+    /// Whether there is a moving average.
+    pub average: bool,
+}
+
+impl Adam {
+    /// Its name, operands and work.
+    pub fn describe(&self) -> Description {
+        let operands = arenas(&["weights", "first moment", "second moment"], self.len, self.average);
+        Description::new("adam", self.len.to_string(), operands)
+    }
+
+    /// The reference in f64.
+    pub fn reference(&self, state: &StepState, values: &mut [Vec<f64>]) {
+        let [g, w, m, v, average @ ..] = values else { panic!("{} values", values.len()) };
+        adam(&self.params, state.step, f64::from(state.lr), w, g, m, v);
+        for average in average {
+            ema(f64::from(state.ema_decay), average, w);
+        }
+    }
+}
+
+/// One momentum SGD step over whole arenas. Views: `gradients, weights, velocity`, and the average.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sgd {
+    pub params: SgdParams,
+    /// Ranges (offset, length) that L2 applies to.
+    pub decayed: Vec<(usize, usize)>,
+    /// Elements of an arena.
+    pub len: usize,
+    /// Whether there is a moving average.
+    pub average: bool,
+}
+
+impl Sgd {
+    /// Its name, operands and work.
+    pub fn describe(&self) -> Description {
+        let operands = arenas(&["weights", "velocity"], self.len, self.average);
+        Description::new("sgd", self.len.to_string(), operands)
+    }
+
+    /// The reference in f64.
+    pub fn reference(&self, state: &StepState, values: &mut [Vec<f64>]) {
+        let [g, w, u, average @ ..] = values else { panic!("{} values", values.len()) };
+        sgd(&self.params, &self.decayed, f64::from(state.lr), w, g, u);
+        for average in average {
+            ema(f64::from(state.ema_decay), average, w);
+        }
+    }
+}
+
+/// The operands of an optimiser's step: the gradients, what it updates, and the average.
+fn arenas(updated: &[&'static str], len: usize, average: bool) -> Vec<Operand> {
+    let mut operands = vec![Operand::read("gradients", DType::F32, len)];
+    operands.extend(updated.iter().map(|name| Operand::update(name, DType::F32, len)));
+    operands.extend(average.then_some(Operand::update("average", DType::F32, len)));
+    operands
 }
 
 /// The two factors of an Adam step that depend on the step alone: `w -= rate m / (sqrt(v) root_scale + eps)`.

@@ -47,7 +47,7 @@ pub struct Meta {
     pub step: u64,
     pub config: Config,
     pub best: Option<Best>,
-    /// The device's sums of the epoch under way; see [`crate::device::Device::loss`].
+    /// The device's sums of the epoch under way; see [`crate::ops::loss::Loss`].
     pub stats: [f64; 4],
 }
 

@@ -3,6 +3,7 @@
 use super::recipe::Recipe;
 use super::samples::steps_after;
 use crate::data::Dataset;
+use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::model::{Model, Shape, zoo};
 use crate::ops::batch::Gather;
@@ -23,6 +24,9 @@ pub struct Config {
     pub images: usize,
     /// Training images held out, on which the best epoch is chosen; 0: the test images choose it.
     pub validation: usize,
+    /// Not stored: there is one.
+    #[serde(skip)]
+    pub precision: Precision,
 }
 
 impl Config {
@@ -33,10 +37,11 @@ impl Config {
         Ok(model)
     }
 
-    /// How batches are made; without deformation for evaluation.
-    pub fn gather(&self, batch: usize, training: bool) -> Result<Gather> {
+    /// How batches are made of a dataset of so many images; without deformation for evaluation.
+    pub fn gather(&self, images: usize, batch: usize, training: bool) -> Result<Gather> {
         let Shape { h, w, c } = self.input.parse()?;
         Ok(Gather {
+            images,
             n: batch,
             h,
             w,

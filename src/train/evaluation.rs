@@ -3,16 +3,17 @@
 use super::checkpoint::Checkpoint;
 use super::config::{Config, check_dataset};
 use crate::data::{Dataset, Split};
-use crate::device::{DType, Device, View, download_f32, ranged, upload_f32};
+use crate::device::{DType, Device, View, download_f32, run_plan, upload_f32};
 use crate::error::Result;
 use crate::model::Shape;
 use crate::network::{Mode, Network};
-use crate::ops::loss::LossKind;
+use crate::ops::loss::{Loss, LossKind, Softmax};
+use crate::ops::operation::{Kind, Operation, Planned};
 
 /// A split's bytes on a device.
 pub(super) struct Resident {
-    pub(super) pixels: View,
-    pub(super) labels: View,
+    pixels: View,
+    labels: View,
     count: usize,
 }
 
@@ -23,6 +24,13 @@ impl Resident {
         let labels = device.alloc(DType::U8, split.labels.len())?;
         device.upload(labels, &split.labels)?;
         Ok(Resident { pixels, labels, count: split.len() })
+    }
+
+    /// Making the network's batch of the images `indices`, deformed for training.
+    pub(super) fn gather(&self, config: &Config, net: &Network, indices: View, training: bool) -> Result<Operation> {
+        let gather = config.gather(self.count, net.batch, training)?;
+        let views = [self.pixels, self.labels, indices, net.input, net.labels];
+        Operation::new(Kind::Gather(gather), config.precision, &views)
     }
 }
 
@@ -76,7 +84,7 @@ pub fn evaluate(
     split: &Split,
     batch: usize,
 ) -> Result<Evaluation> {
-    let network = Network::new(device, &config.model()?, batch, false)?;
+    let network = Network::new(device, &config.model()?, config.precision, batch, false)?;
     upload_f32(device, network.weights, weights)?;
     let buffers = EvaluationBuffers::new(device, &network)?;
     let data = Resident::new(device, split)?;
@@ -116,15 +124,13 @@ pub fn activations(
     split: &Split,
     image: usize,
 ) -> Result<Vec<Activation>> {
-    let network = Network::new(device, &config.model()?, 1, false)?;
+    let network = Network::new(device, &config.model()?, config.precision, 1, false)?;
     upload_f32(device, network.weights, weights)?;
     let data = Resident::new(device, split)?;
     let index = device.alloc(DType::U32, 1)?;
     device.upload(index, bytemuck::bytes_of(&(image as u32)))?;
-    let (x, labels) = (network.input, network.labels);
-    let gather = config.gather(1, false)?;
-    device.gather(&gather, data.pixels, data.labels, index, x, labels)?;
-    network.forward(device, network.weights, Mode::Eval)?;
+    device.run(&data.gather(config, &network, index, false)?)?;
+    run_plan(device, &network.forward(network.weights, Mode::Eval)?)?;
     let shapes = network.model.shapes();
     let mut out = Vec::new();
     for (layer, view) in network.outputs() {
@@ -147,7 +153,11 @@ pub(super) fn run_evaluation(
     name: &str,
 ) -> Result<Evaluation> {
     let (batch, classes) = (network.batch, network.model.classes);
-    let gather = config.gather(batch, false)?;
+    let of = |kind, views: &[View]| Operation::new(kind, config.precision, views);
+    let mut plan = vec![Planned::new("batch", "", data.gather(config, network, to.indices, false)?)];
+    plan.extend(network.forward(weights, Mode::Eval)?);
+    let softmax = of(Kind::Softmax(Softmax { rows: batch, classes }), &[network.logits, to.probabilities])?;
+    plan.push(Planned::new("", "", softmax));
     device.zero(to.stats)?;
     let mut probabilities = Vec::with_capacity(data.count * classes);
     for start in (0..data.count).step_by(batch) {
@@ -156,15 +166,10 @@ pub(super) fn run_evaluation(
         let at = |i: usize| (start + i.min(count - 1)) as u32;
         let indices: Vec<u32> = (0..batch).map(at).collect();
         device.upload(to.indices, bytemuck::cast_slice(&indices))?;
-        device.record(name, &mut |d| {
-            let (x, labels) = (network.input, network.labels);
-            ranged(d, "batch", |d| d.gather(&gather, data.pixels, data.labels, to.indices, x, labels))?;
-            network.forward(d, weights, Mode::Eval)?;
-            d.softmax(classes, network.logits, to.probabilities)
-        })?;
-        let logits = network.logits.slice(0, count * classes);
-        let labels = network.labels.slice(0, count);
-        device.loss(LossKind::Mean, classes, logits, labels, None, to.stats)?;
+        device.record(name, &plan)?;
+        let loss = Loss { kind: LossKind::Mean, rows: count, classes, gradient: false };
+        let views = [network.logits.slice(0, count * classes), network.labels.slice(0, count), to.stats];
+        device.run(&of(Kind::Loss(loss), &views)?)?;
         let here = to.probabilities.slice(0, count * classes);
         probabilities.extend(download_f32(device, here)?);
     }

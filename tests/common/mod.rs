@@ -4,6 +4,7 @@
 
 pub mod command;
 pub mod golden;
+pub mod operation;
 pub mod synthetic;
 
 use std::path::{Path, PathBuf};

@@ -1,12 +1,15 @@
 //! Convolutions, fully connected layers and pools.
 
+use crate::operation::{conv as conv_pass, linear as linear_pass, run};
 use crate::{compare, output, put, wide};
 use warp19::conformance::values;
 use warp19::cpu::CpuDevice;
 use warp19::device::{DType, Device};
 use warp19::ops::conv::{self, ConvShape};
-use warp19::ops::linear::{self, LinearShape};
-use warp19::ops::pool::{self, PoolShape};
+use warp19::ops::layer::Pass;
+use warp19::ops::linear::LinearShape;
+use warp19::ops::operation::Kind;
+use warp19::ops::pool::{self, Pool, PoolShape};
 use warp19::ops::relu;
 
 #[test]
@@ -51,7 +54,7 @@ fn convolutions() {
         let (vx, vw, vb, vdy) = (put(d, &x), put(d, &weights), put(d, &b), put(d, &dy));
         for relu in [false, true] {
             let y = output(d, s.y_len());
-            d.conv_forward(&s, vx, vw, vb, y.1, relu).unwrap();
+            run(d, conv_pass(&s, Pass::Forward { relu }), &[vx, vw, vb, y.1]);
             let mut want = conv::forward(&s, &x64, &w64, &b64);
             if relu {
                 relu::forward(&mut want);
@@ -60,7 +63,8 @@ fn convolutions() {
         }
         for mask in [None, Some(vx)] {
             let dx = output(d, s.x_len());
-            d.conv_backward_data(&s, vdy, vw, dx.1, mask).unwrap();
+            let views: Vec<_> = [vdy, vw, dx.1].into_iter().chain(mask).collect();
+            run(d, conv_pass(&s, Pass::BackwardData { masked: mask.is_some() }), &views);
             let mut want = conv::backward_data(&s, &dy64, &w64);
             if mask.is_some() {
                 relu::backward(&x64, &mut want);
@@ -70,7 +74,7 @@ fn convolutions() {
         let dy = values(4, s.y_len(), (3.0 / (n * h * w) as f32).sqrt());
         let vdy = put(d, &dy);
         let (dw, db) = (output(d, s.w_len()), output(d, k));
-        d.conv_backward_weight(&s, vx, vdy, dw.1, db.1).unwrap();
+        run(d, conv_pass(&s, Pass::BackwardWeight), &[vx, vdy, dw.1, db.1]);
         let (want_w, want_b) = conv::backward_weight(&s, &x64, &wide(&dy));
         compare(d, dw, &want_w, &format!("{s:?} dw"));
         compare(d, db, &want_b, &format!("{s:?} db"));
@@ -91,16 +95,16 @@ fn fully_connected_layers() {
         let (x64, w64, dy64) = (wide(&x), wide(&w), wide(&dy));
         let (vx, vw, vb, vdy) = (put(d, &x), put(d, &w), put(d, &b), put(d, &dy));
         let y = output(d, n * outputs);
-        d.linear_forward(&s, vx, vw, vb, y.1, false).unwrap();
-        compare(d, y, &linear::forward(&s, &x64, &w64, &wide(&b)), &format!("{s:?} forward"));
+        run(d, linear_pass(&s, Pass::Forward { relu: false }), &[vx, vw, vb, y.1]);
+        compare(d, y, &conv::forward(&s.as_conv(), &x64, &w64, &wide(&b)), &format!("{s:?} forward"));
         let dx = output(d, n * inputs);
-        d.linear_backward_data(&s, vdy, vw, dx.1, Some(vx)).unwrap();
-        let mut want = linear::backward_data(&s, &dy64, &w64);
+        run(d, linear_pass(&s, Pass::BackwardData { masked: true }), &[vdy, vw, dx.1, vx]);
+        let mut want = conv::backward_data(&s.as_conv(), &dy64, &w64);
         relu::backward(&x64, &mut want);
         compare(d, dx, &want, &format!("{s:?} backward data"));
         let (dw, db) = (output(d, inputs * outputs), output(d, outputs));
-        d.linear_backward_weight(&s, vx, vdy, dw.1, db.1).unwrap();
-        let (want_w, want_b) = linear::backward_weight(&s, &x64, &dy64);
+        run(d, linear_pass(&s, Pass::BackwardWeight), &[vx, vdy, dw.1, db.1]);
+        let (want_w, want_b) = conv::backward_weight(&s.as_conv(), &x64, &dy64);
         compare(d, dw, &want_w, &format!("{s:?} dw"));
         compare(d, db, &want_b, &format!("{s:?} db"));
     }
@@ -117,14 +121,15 @@ fn pools() {
         let (vx, vdy) = (put(d, &x), put(d, &dy));
         let argmax = d.alloc(DType::U8, s.y_len()).unwrap();
         let y = output(d, s.y_len());
-        d.pool_forward(&s, vx, y.1, argmax).unwrap();
+        run(d, Kind::Pool(Pool { shape: s, backward: false }), &[vx, y.1, argmax]);
         let (want, positions) = pool::forward(&s, &wide(&x));
         compare(d, y, &want, &format!("{s:?} forward"));
         let mut got = vec![0; s.y_len()];
         d.download(argmax, &mut got).unwrap();
+        let got: Vec<f64> = got.into_iter().map(f64::from).collect();
         assert_eq!(got, positions, "{s:?}");
         let dx = output(d, s.x_len());
-        d.pool_backward(&s, vdy, argmax, dx.1).unwrap();
+        run(d, Kind::Pool(Pool { shape: s, backward: true }), &[vdy, argmax, dx.1]);
         compare(d, dx, &pool::backward(&s, &wide(&dy), &positions), &format!("{s:?} backward"));
     }
 }

@@ -3,7 +3,7 @@
 use crate::wide;
 use warp19::conformance::values;
 use warp19::ops::conv::{self, ConvShape};
-use warp19::ops::linear::{self, LinearShape};
+use warp19::ops::linear::LinearShape;
 use warp19::ops::loss::{self, LossKind};
 use warp19::ops::pool::{self, PoolShape};
 
@@ -46,12 +46,12 @@ fn reference_gradients_match_finite_differences() {
     let dx = conv::backward_data(&s, &r, &w);
     layer("conv", [&x, &w, &b, &r], [&dx, &dw, &db], |x, w, b| conv::forward(&s, x, w, b));
 
-    let s = LinearShape { n: 3, inputs: 5, outputs: 4 };
+    let s = LinearShape { n: 3, inputs: 5, outputs: 4 }.as_conv();
     let (x, w) = (wide(&values(1, 15, 1.0)), wide(&values(2, 20, 1.0)));
     let (b, r) = (wide(&values(3, 4, 1.0)), wide(&values(4, 12, 1.0)));
-    let (dw, db) = linear::backward_weight(&s, &x, &r);
-    let dx = linear::backward_data(&s, &r, &w);
-    layer("linear", [&x, &w, &b, &r], [&dx, &dw, &db], |x, w, b| linear::forward(&s, x, w, b));
+    let (dw, db) = conv::backward_weight(&s, &x, &r);
+    let dx = conv::backward_data(&s, &r, &w);
+    layer("linear", [&x, &w, &b, &r], [&dx, &dw, &db], |x, w, b| conv::forward(&s, x, w, b));
 
     // Random reals have no ties, and 1e-5 does not change which of them is the largest.
     let s = PoolShape { n: 1, h: 5, w: 4, c: 3 };

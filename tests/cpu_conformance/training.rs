@@ -1,13 +1,15 @@
 //! What a step has around its layers: the batch, dropout, the loss, the optimisers.
 
+use crate::operation::run;
 use crate::{compare, output, put, wide};
 use warp19::conformance::values;
 use warp19::cpu::CpuDevice;
-use warp19::device::{Arenas, DType, Device, Dropout, StepState, View, download_f32, upload_f32};
+use warp19::device::{DType, Device, StepState, View, download_f32, upload_f32};
 use warp19::ops::batch::{self, Augment, Gather};
-use warp19::ops::dropout;
-use warp19::ops::loss::{self, LossKind};
-use warp19::ops::optimizer::{self, AdamParams, Epsilon, SgdParams};
+use warp19::ops::dropout::{self, Dropout};
+use warp19::ops::loss::{self, Loss, LossKind, Softmax};
+use warp19::ops::operation::Kind;
+use warp19::ops::optimizer::{self, Adam, AdamParams, Arenas, Epsilon, Sgd, SgdParams};
 
 #[test]
 fn batches_are_gathered_and_deformed_as_the_reference_does() {
@@ -24,7 +26,7 @@ fn batches_are_gathered_and_deformed_as_the_reference_does() {
             (0..images * h * w * c).map(|i| (127.0 + 120.0 * (i as f64 * 0.013).sin()) as u8).collect();
         let labels: Vec<u8> = (0..images as u8).collect();
         let indices = [3u32, 0, 19, 3, 7, 11];
-        let g = Gather { n, h, w, c, mean: 0.13, std: 0.3, seed: 5, augment };
+        let g = Gather { images, n, h, w, c, mean: 0.13, std: 0.3, seed: 5, augment };
         let (vp, vl) = (d.alloc(DType::U8, pixels.len()).unwrap(), d.alloc(DType::U8, images).unwrap());
         let (vi, vo) = (d.alloc(DType::U32, n).unwrap(), d.alloc(DType::U8, n).unwrap());
         d.upload(vp, &pixels).unwrap();
@@ -32,7 +34,7 @@ fn batches_are_gathered_and_deformed_as_the_reference_does() {
         d.upload(vi, bytemuck::cast_slice(&indices)).unwrap();
         d.set_step(StepState { step: 77, lr: 0.0, ema_decay: 0.0 }).unwrap();
         let x = output(d, n * h * w * c);
-        d.gather(&g, vp, vl, vi, x.1, vo).unwrap();
+        run(d, Kind::Gather(g), &[vp, vl, vi, x.1, vo]);
         let want = batch::gather(&g, 77, &pixels, &indices);
         let all = download_f32(d, x.0).unwrap();
         for (i, (got, want)) in all[16..].iter().zip(&want).enumerate() {
@@ -49,11 +51,11 @@ fn batches_are_gathered_and_deformed_as_the_reference_does() {
 fn dropout_draws_the_reference_mask() {
     for len in [1, 5, 4096 * 17 + 3] {
         let d = &mut CpuDevice::new(None).unwrap();
-        let spec = Dropout { seed: 11, layer: 2, p: 0.3 };
+        let spec = Dropout { seed: 11, layer: 2, p: 0.3, len };
         d.set_step(StepState { step: (1 << 33) + 5, lr: 0.0, ema_decay: 0.0 }).unwrap();
         let x = values(1, len, 1.0);
         let view = put(d, &x);
-        d.dropout(&spec, view).unwrap();
+        run(d, Kind::Dropout(spec), &[view]);
         let mut want = wide(&x);
         dropout::apply(&spec, (1 << 33) + 5, &mut want);
         let got = download_f32(d, view).unwrap();
@@ -83,7 +85,7 @@ fn loss_and_softmax() {
         d.zero(stats).unwrap();
         let dz = output(d, z.len());
         for _ in 0..2 {
-            d.loss(kind, classes, vz, vl, Some(dz.1), stats).unwrap();
+            run(d, Kind::Loss(Loss { kind, rows: n, classes, gradient: true }), &[vz, vl, stats, dz.1]);
         }
         let (sum, correct, want) = loss::forward_backward(kind, classes, &wide(&z), &labels);
         compare(d, dz, &want, "dlogits");
@@ -92,7 +94,7 @@ fn loss_and_softmax() {
         assert!((got[0] - 2.0 * sum).abs() <= 1e-5 * sum.abs().max(1.0), "{got:?} {sum}");
         assert_eq!(got[1..], [2.0 * correct as f64, 2.0 * n as f64, 0.0]);
         let p = output(d, z.len());
-        d.softmax(classes, vz, p.1).unwrap();
+        run(d, Kind::Softmax(Softmax { rows: n, classes }), &[vz, p.1]);
         let want: Vec<f64> = wide(&z).chunks(classes).flat_map(loss::softmax).collect();
         compare(d, p, &want, "softmax");
     }
@@ -107,7 +109,8 @@ fn a_nan_logit_is_counted() {
     d.upload(vl, &[0, 1]).unwrap();
     let stats = d.alloc(DType::F64, 4).unwrap();
     d.zero(stats).unwrap();
-    d.loss(LossKind::Mean, 10, vz, vl, None, stats).unwrap();
+    let loss = Loss { kind: LossKind::Mean, rows: 2, classes: 10, gradient: false };
+    run(d, Kind::Loss(loss), &[vz, vl, stats]);
     let mut got = [0.0f64; 4];
     d.download(stats, bytemuck::cast_slice_mut(&mut got)).unwrap();
     assert_eq!(got[3], 1.0);
@@ -141,12 +144,13 @@ fn optimisers_follow_the_reference_for_several_steps() {
             match kind {
                 Some(epsilon_kind) => {
                     let p = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind };
-                    d.adam(&p, &arenas).unwrap();
+                    run(d, Kind::Adam(Adam { params: p, len, average: true }), &arenas.views());
                     optimizer::adam(&p, step, lr, &mut w64, &wide(&g), &mut m, &mut v);
                 }
                 None => {
                     let p = SgdParams { momentum: 0.9, l2: 5e-2 };
-                    d.sgd(&p, &decayed, &arenas).unwrap();
+                    let kind = Kind::Sgd(Sgd { params: p, decayed: decayed.to_vec(), len, average: true });
+                    run(d, kind, &arenas.views());
                     optimizer::sgd(&p, &decayed, lr, &mut w64, &wide(&g), &mut m);
                 }
             }

@@ -1,33 +1,13 @@
 //! Making a batch: `kernels/batch.cu`.
 
-use super::SHARED_LIMIT;
-use crate::cuda::CudaDevice;
+use super::launching::{Addresses, SHARED_LIMIT};
+use crate::cuda::device::CudaDevice;
 use crate::cuda::launch::{Arg, AugmentArg, Grid};
-use crate::cuda::nvtx;
 use crate::cuda::units::Unit;
-use crate::device::DType::{F32, U8, U32};
-use crate::device::View;
 use crate::error::{Error, Result};
 use crate::ops::batch::Gather;
 
-pub fn gather(
-    d: &mut CudaDevice,
-    g: &Gather,
-    pixels: View,
-    labels: View,
-    indices: View,
-    x: View,
-    labels_out: View,
-) -> Result<()> {
-    let _range = nvtx::range(|| format!("gather {}x{}x{}x{}", g.n, g.h, g.w, g.c));
-    let image = g.h * g.w * g.c;
-    let reads = [
-        ("pixels", pixels, U8, labels.len * image),
-        ("labels", labels, U8, labels.len),
-        ("indices", indices, U32, g.n),
-    ];
-    let writes = [("x", x, F32, g.n * image), ("labels_out", labels_out, U8, g.n)];
-    d.memory.check("gather", &reads, &writes)?;
+pub fn gather(d: &mut CudaDevice, g: &Gather, at: Addresses) -> Result<()> {
     let mut rows = g.h;
     let mut shared = 0;
     let a = match &g.augment {
@@ -60,14 +40,9 @@ pub fn gather(
         }
     };
     let grid = Grid { blocks: g.n * g.h.div_ceil(rows), parts: 1, shared };
-    let address = |v| d.memory.address(v).map(Arg::Address);
-    let args = [
-        address(pixels)?,
-        address(labels)?,
-        address(indices)?,
-        address(x)?,
-        address(labels_out)?,
-        address(d.step)?,
+    let mut args = at.map(Arg::Address).to_vec();
+    args.extend([
+        Arg::Address(d.memory.address(d.step)?),
         Arg::U64(g.seed),
         g.h.into(),
         g.w.into(),
@@ -77,6 +52,6 @@ pub fn gather(
         rows.into(),
         g.augment.is_some().into(),
         Arg::Augment(a),
-    ];
+    ]);
     d.launch(Unit::Batch, "gather", grid, &args)
 }

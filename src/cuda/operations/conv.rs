@@ -1,21 +1,26 @@
 //! Convolutions as implicit products (`kernels/conv.cu`), and the first layer directly (`kernels/conv_direct.cu`).
 
-use super::{After, SHARED_LIMIT, address_or_null, addresses, aligned, tiled, winograd};
-use crate::cuda::CudaDevice;
+use super::launching::{Addresses, After, SHARED_LIMIT, aligned, tiled};
+use super::winograd;
+use crate::cuda::device::CudaDevice;
 use crate::cuda::launch::{Arg, Grid};
-use crate::cuda::nvtx;
 use crate::cuda::plan::{self, Divisor, Product};
 use crate::cuda::units::{DIRECT_CHANNELS, DIRECT_ROWS, DIRECT_THREADS, REDUCE_THREADS, TILE_K, Unit};
-use crate::device::DType::F32;
-use crate::device::View;
 use crate::error::Result;
 use crate::ops::conv::ConvShape;
+use crate::ops::layer::Pass;
 
-pub fn forward(d: &mut CudaDevice, s: &ConvShape, x: View, w: View, b: View, y: View, relu: bool) -> Result<()> {
-    let _range = nvtx::range(|| format!("conv_forward {s:?}"));
-    let reads = [("x", x, F32, s.x_len()), ("w", w, F32, s.w_len()), ("b", b, F32, s.k)];
-    d.memory.check("conv_forward", &reads, &[("y", y, F32, s.y_len())])?;
-    let [x, w, b, y] = addresses(d, [x, w, b, y])?;
+pub fn run(d: &mut CudaDevice, s: &ConvShape, pass: Pass, at: Addresses) -> Result<()> {
+    match (pass, at) {
+        (Pass::Forward { relu }, [x, w, b, y, _]) => forward(d, s, [x, w, b, y], relu),
+        (Pass::BackwardData { .. }, [dy, w, dx, mask, _]) => {
+            gathered(d, s, true, [dy, w, dx], After { mask, ..After::default() })
+        }
+        (Pass::BackwardWeight, [x, dy, dw, db, _]) => backward_weight(d, s, [x, dy, dw, db]),
+    }
+}
+
+fn forward(d: &mut CudaDevice, s: &ConvShape, [x, w, b, y]: [u64; 4], relu: bool) -> Result<()> {
     if let Some((_, shared)) = direct(s)
         && s.k.is_multiple_of(4)
         && aligned(&[w, b, y])
@@ -26,32 +31,20 @@ pub fn forward(d: &mut CudaDevice, s: &ConvShape, x: View, w: View, b: View, y: 
         args.extend([s.h, s.w, s.c, s.k, s.kernel].map(Arg::from));
         return d.launch(Unit::ConvDirect, "conv_direct_forward", grid, &args);
     }
-    let after = After { bias: b, relu, ..After::default() };
-    gathered(d, s, false, x, w, y, after)
-}
-
-pub fn backward_data(d: &mut CudaDevice, s: &ConvShape, dy: View, w: View, dx: View, mask: Option<View>) -> Result<()> {
-    let _range = nvtx::range(|| format!("conv_backward_data {s:?}"));
-    let mut reads = vec![("dy", dy, F32, s.y_len()), ("w", w, F32, s.w_len())];
-    reads.extend(mask.map(|v| ("mask", v, F32, s.x_len())));
-    d.memory.check("conv_backward_data", &reads, &[("dx", dx, F32, s.x_len())])?;
-    let mask = address_or_null(d, mask)?;
-    let [dy, w, dx] = addresses(d, [dy, w, dx])?;
-    let after = After { mask, ..After::default() };
-    gathered(d, s, true, dy, w, dx, after)
+    gathered(d, s, false, [x, w, y], After { bias: b, relu, ..After::default() })
 }
 
 /// Forward or backward data, whichever way is cheaper.
-fn gathered(d: &mut CudaDevice, s: &ConvShape, backward: bool, x: u64, w: u64, y: u64, after: After) -> Result<()> {
+fn gathered(d: &mut CudaDevice, s: &ConvShape, backward: bool, at: [u64; 3], after: After) -> Result<()> {
     match plan::winograd(s, backward, d.winograd) {
-        Some(parts) => winograd::convolution(d, s, backward, parts, x, w, y, after),
-        None => implicit(d, s, backward, x, w, y, after),
+        Some(parts) => winograd::convolution(d, s, backward, parts, at, after),
+        None => implicit(d, s, backward, at, after),
     }
 }
 
 /// Forward (`conv_forward`) or backward data (`conv_backward_data`) as an implicit product over `inputs` channels
 /// giving `outputs` channels.
-fn implicit(d: &mut CudaDevice, s: &ConvShape, backward: bool, x: u64, w: u64, y: u64, after: After) -> Result<()> {
+fn implicit(d: &mut CudaDevice, s: &ConvShape, backward: bool, [x, w, y]: [u64; 3], after: After) -> Result<()> {
     let (inputs, outputs) = if backward { (s.k, s.c) } else { (s.c, s.k) };
     let rows = s.n * s.h * s.w;
     let vector = s.c.is_multiple_of(4) && s.k.is_multiple_of(4) && aligned(&[x, w, y, after.bias, after.mask]);
@@ -77,12 +70,7 @@ fn implicit(d: &mut CudaDevice, s: &ConvShape, backward: bool, x: u64, w: u64, y
     d.launch(Unit::Conv(tile), kernel, grid, &args)
 }
 
-pub fn backward_weight(d: &mut CudaDevice, s: &ConvShape, x: View, dy: View, dw: View, db: View) -> Result<()> {
-    let _range = nvtx::range(|| format!("conv_backward_weight {s:?}"));
-    let reads = [("x", x, F32, s.x_len()), ("dy", dy, F32, s.y_len())];
-    let writes = [("dw", dw, F32, s.w_len()), ("db", db, F32, s.k)];
-    d.memory.check("conv_backward_weight", &reads, &writes)?;
-    let [x, dy, dw, db] = addresses(d, [x, dy, dw, db])?;
+fn backward_weight(d: &mut CudaDevice, s: &ConvShape, [x, dy, dw, db]: [u64; 4]) -> Result<()> {
     let part = s.w_len() + s.k;
     if let Some((kernel, shared)) = direct(s) {
         let blocks = s.n * s.h.div_ceil(DIRECT_ROWS);

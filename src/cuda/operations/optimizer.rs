@@ -1,70 +1,40 @@
 //! The optimisers: `kernels/optimizer.cu`.
 
-use super::{address_or_null, addresses, expect_aligned};
-use crate::cuda::CudaDevice;
+use super::launching::{Addresses, expect_aligned};
+use crate::cuda::device::CudaDevice;
 use crate::cuda::launch::{Arg, Grid, Ranges};
-use crate::cuda::nvtx;
 use crate::cuda::units::{OPTIMIZER_THREADS, SGD_RANGES, Unit};
-use crate::device::DType::F32;
-use crate::device::{Arenas, View};
 use crate::error::{Error, Result};
-use crate::ops::optimizer::{AdamParams, Epsilon, SgdParams};
+use crate::ops::optimizer::{Adam, Epsilon, Sgd};
 
 /// Blocks of a launch at most: each then walks through the arena in strides.
 const BLOCKS: usize = 2048;
 
-pub fn adam(d: &mut CudaDevice, p: &AdamParams, a: &Arenas) -> Result<()> {
-    let _range = nvtx::range(|| format!("adam {}", a.weights.len));
-    let [w, g, m, v, ema] = arenas(d, "adam", a, Some(a.second_moment()?))?;
-    let args = [
-        Arg::Address(w),
-        Arg::Address(g),
-        Arg::Address(m),
-        Arg::Address(v),
-        Arg::Address(ema),
-        Arg::Address(d.memory.address(d.step)?),
-        Arg::F32(p.beta1),
-        Arg::F32(p.beta2),
-        Arg::F32(p.epsilon),
-        (p.epsilon_kind == Epsilon::Hat).into(),
-        a.weights.len.into(),
-    ];
-    let blocks = a.weights.len.div_ceil(4 * OPTIMIZER_THREADS).min(BLOCKS);
-    d.launch(Unit::Optimizer, "adam", Grid::of(blocks), &args)
+pub fn adam(d: &mut CudaDevice, a: &Adam, at: Addresses) -> Result<()> {
+    let grid = arenas("adam", a.len, &at)?;
+    let [g, w, m, v, ema] = at;
+    let mut args = [w, g, m, v, ema, d.memory.address(d.step)?].map(Arg::Address).to_vec();
+    args.extend([a.params.beta1, a.params.beta2, a.params.epsilon].map(Arg::F32));
+    args.extend([(a.params.epsilon_kind == Epsilon::Hat).into(), a.len.into()]);
+    d.launch(Unit::Optimizer, "adam", grid, &args)
 }
 
-pub fn sgd(d: &mut CudaDevice, p: &SgdParams, decayed: &[(usize, usize)], a: &Arenas) -> Result<()> {
-    let _range = nvtx::range(|| format!("sgd {}", a.weights.len));
-    let [w, g, u, _, ema] = arenas(d, "sgd", a, None)?;
-    let args = [
-        Arg::Address(w),
-        Arg::Address(g),
-        Arg::Address(u),
-        Arg::Address(ema),
-        Arg::Address(d.memory.address(d.step)?),
-        Arg::F32(p.momentum),
-        Arg::F32(p.l2),
-        Arg::Ranges(Box::new(ranges(decayed)?)),
-        a.weights.len.into(),
-    ];
-    let blocks = a.weights.len.div_ceil(4 * OPTIMIZER_THREADS).min(BLOCKS);
-    d.launch(Unit::Optimizer, "sgd", Grid::of(blocks), &args)
+pub fn sgd(d: &mut CudaDevice, s: &Sgd, at: Addresses) -> Result<()> {
+    let grid = arenas("sgd", s.len, &at)?;
+    let [g, w, u, ema, _] = at;
+    let mut args = [w, g, u, ema, d.memory.address(d.step)?].map(Arg::Address).to_vec();
+    args.extend([s.params.momentum, s.params.l2].map(Arg::F32));
+    args.extend([Arg::Ranges(Box::new(ranges(&s.decayed)?)), s.len.into()]);
+    d.launch(Unit::Optimizer, "sgd", grid, &args)
 }
 
-/// Addresses of weights, gradients, first and second moment, and average; 0 for those not there.
-fn arenas(d: &CudaDevice, operation: &str, a: &Arenas, moment2: Option<View>) -> Result<[u64; 5]> {
-    let len = a.weights.len;
-    let mut writes = vec![("weights", a.weights, F32, len), ("first moment", a.moment1, F32, len)];
-    writes.extend(moment2.map(|v| ("second moment", v, F32, len)));
-    writes.extend(a.ema.map(|v| ("moving average", v, F32, len)));
-    d.memory.check(operation, &[("gradients", a.gradients, F32, len)], &writes)?;
+/// The launch over arenas of so many elements, which are read and written four at a time.
+fn arenas(operation: &str, len: usize, at: &Addresses) -> Result<Grid> {
     if !len.is_multiple_of(4) {
         return Err(Error::Device(format!("{operation}: arenas of {len} elements, not a multiple of 4")));
     }
-    let [weights, gradients, moment1] = addresses(d, [a.weights, a.gradients, a.moment1])?;
-    let addresses = [weights, gradients, moment1, address_or_null(d, moment2)?, address_or_null(d, a.ema)?];
-    expect_aligned(operation, &addresses)?;
-    Ok(addresses)
+    expect_aligned(operation, at)?;
+    Ok(Grid::of(len.div_ceil(4 * OPTIMIZER_THREADS).min(BLOCKS)))
 }
 
 /// Ranges for the kernel; neighbours become one.

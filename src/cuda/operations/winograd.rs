@@ -1,7 +1,7 @@
 //! Convolutions by Winograd's F(2x2, 3x3): `kernels/conv_winograd.cu`.
 
-use super::{After, parts};
-use crate::cuda::CudaDevice;
+use super::launching::{After, parts};
+use crate::cuda::device::CudaDevice;
 use crate::cuda::launch::{Arg, Grid};
 use crate::cuda::plan::{self, Divisor};
 use crate::cuda::units::{Unit, WINOGRAD_COLUMNS, WINOGRAD_TILES};
@@ -9,15 +9,12 @@ use crate::error::Result;
 use crate::ops::conv::ConvShape;
 
 /// Forward or backward data of a 3x3 convolution, the channels of the sum in `divided` parts.
-#[allow(clippy::too_many_arguments)]
 pub fn convolution(
     d: &mut CudaDevice,
     s: &ConvShape,
     backward: bool,
     divided: usize,
-    x: u64,
-    w: u64,
-    y: u64,
+    [x, w, y]: [u64; 3],
     after: After,
 ) -> Result<()> {
     let blocks = plan::winograd_blocks(s, backward);

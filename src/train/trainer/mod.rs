@@ -12,10 +12,13 @@ use super::metrics::{self, Epoch};
 use super::recipe::Optimizer;
 use super::samples::Samples;
 use crate::data::{Dataset, atomic};
-use crate::device::{Arenas, DType, Device, View, upload_f32};
+use crate::device::{DType, Device, View, upload_f32};
 use crate::error::Result;
 use crate::model::{Layer, Model};
-use crate::network::Network;
+use crate::network::{Mode, Network};
+use crate::ops::loss::Loss;
+use crate::ops::operation::{Kind, Operation, Planned};
+use crate::ops::optimizer::{Adam, Arenas, Sgd};
 use std::path::{Path, PathBuf};
 
 /// What the trainer tells whoever shows it.
@@ -61,9 +64,8 @@ pub struct Trainer {
     warned: u64,
     network: Network,
     arenas: Arenas,
-    /// Ranges of the parameter arena that L2 applies to.
-    decayed: Vec<(usize, usize)>,
-    train: Resident,
+    /// A step, from its batch to the new weights.
+    plan: Vec<Planned>,
     test: Resident,
     validation: Option<Resident>,
     samples: Samples,
@@ -89,7 +91,7 @@ impl Trainer {
         check_dataset(&config, dataset)?;
         atomic::sweep(dir);
         let model = config.model()?;
-        let network = Network::new(device, &model, config.recipe.batch, true)?;
+        let network = Network::new(device, &model, config.precision, config.recipe.batch, true)?;
         let gradients = network.gradients.expect("made for training");
         let mut arena = |name: &str, wanted: bool| -> Result<Option<View>> {
             if !wanted {
@@ -132,16 +134,18 @@ impl Trainer {
         let step = from.as_ref().map_or(0, |c| c.meta.step);
         let mut epochs = metrics::read(&dir.join("metrics.jsonl"))?;
         epochs.retain(|e| e.step <= step);
+        let train = Resident::new(device, &train)?;
+        let indices = device.alloc(DType::U32, config.recipe.batch)?;
+        let arenas = Arenas { weights: network.weights, gradients, moment1, moment2, ema };
         Ok(Trainer {
-            decayed: decayed_ranges(&model),
-            train: Resident::new(device, &train)?,
+            plan: plan(&config, &network, &train, &arenas, indices, stats)?,
             test: Resident::new(device, &dataset.test)?,
             validation,
             samples: Samples::new(config.seed, config.images),
-            indices: device.alloc(DType::U32, config.recipe.batch)?,
+            indices,
             stats,
             buffers: EvaluationBuffers::new(device, &network)?,
-            arenas: Arenas { weights: network.weights, gradients, moment1, moment2, ema },
+            arenas,
             network,
             dir: dir.to_path_buf(),
             epochs,
@@ -151,6 +155,33 @@ impl Trainer {
             config,
         })
     }
+}
+
+/// The plan of a step: the batch of the images `indices`, forward, the loss, which adds to `stats`, backward, and the
+/// optimiser's step.
+fn plan(
+    config: &Config,
+    network: &Network,
+    train: &Resident,
+    arenas: &Arenas,
+    indices: View,
+    stats: View,
+) -> Result<Vec<Planned>> {
+    let (recipe, seed) = (&config.recipe, config.seed);
+    let of = |kind, views: &[View]| Operation::new(kind, config.precision, views);
+    let mut plan = vec![Planned::new("batch", "", train.gather(config, network, indices, true)?)];
+    plan.extend(network.forward(network.weights, Mode::Train { seed })?);
+    let loss = Loss { kind: recipe.loss, rows: network.batch, classes: network.model.classes, gradient: true };
+    let loss = of(Kind::Loss(loss), &[network.logits, network.labels, stats, network.dlogits])?;
+    plan.push(Planned::new("loss", "", loss));
+    plan.extend(network.backward(seed)?);
+    let (len, average) = (arenas.weights.len, arenas.ema.is_some());
+    let optimizer = match recipe.optimizer {
+        Optimizer::Adam(params) => Kind::Adam(Adam { params, len, average }),
+        Optimizer::Sgd(params) => Kind::Sgd(Sgd { params, decayed: decayed_ranges(&network.model), len, average }),
+    };
+    plan.push(Planned::new("optimizer", "", of(optimizer, &arenas.views())?));
+    Ok(plan)
 }
 
 /// Weights and biases of linear layers.

@@ -1,11 +1,9 @@
 //! The loop over steps, and one step.
 
 use super::{Event, Outcome, Trainer};
-use crate::device::{Device, StepState, ranged};
+use crate::device::{Device, StepState};
 use crate::error::Result;
-use crate::network::Mode;
 use crate::train::evaluation::read_stats;
-use crate::train::recipe::Optimizer;
 use crate::train::samples::steps_after;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -97,7 +95,7 @@ impl Trainer {
     /// One optimiser step on the next batch.
     fn train_step(&mut self, device: &mut dyn Device) -> Result<()> {
         let recipe = &self.config.recipe;
-        let (step, seed) = (self.step, self.config.seed);
+        let step = self.step;
         device.set_step(StepState {
             step,
             lr: recipe.lr_at(step, self.config.images),
@@ -105,23 +103,7 @@ impl Trainer {
         })?;
         let indices = self.samples.batch(step, recipe.batch);
         device.upload(self.indices, bytemuck::cast_slice(&indices))?;
-        let gather = self.config.gather(recipe.batch, true)?;
-        let (net, train) = (&self.network, &self.train);
-        device.record("step", &mut |d| {
-            let (x, labels) = (net.input, net.labels);
-            ranged(d, "batch", |d| d.gather(&gather, train.pixels, train.labels, self.indices, x, labels))?;
-            net.forward(d, net.weights, Mode::Train { seed })?;
-            let (classes, dlogits) = (net.model.classes, Some(net.dlogits));
-            ranged(d, "loss", |d| {
-                let (kind, logits) = (recipe.loss, net.logits);
-                d.loss(kind, classes, logits, labels, dlogits, self.stats)
-            })?;
-            net.backward(d, seed)?;
-            ranged(d, "optimizer", |d| match &recipe.optimizer {
-                Optimizer::Adam(p) => d.adam(p, &self.arenas),
-                Optimizer::Sgd(p) => d.sgd(p, &self.decayed, &self.arenas),
-            })
-        })?;
+        device.record("step", &self.plan)?;
         self.step += 1;
         Ok(())
     }

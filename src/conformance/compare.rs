@@ -1,0 +1,69 @@
+//! Numbers to compute with, and how results compare with their reference.
+
+use crate::ops::philox::{Purpose, Stream, uniform};
+
+/// How one result of a case compares with its reference.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Comparison {
+    /// The operation and which of its results, such as `conv_backward_weight dw`.
+    pub operation: String,
+    /// Sizes.
+    pub shape: String,
+    /// Largest `|a - b|`.
+    pub max_error: f64,
+    /// Largest `|a - b|` as a share of what is allowed for that element.
+    pub share_of_bound: f64,
+    /// `sum (a - b)^2 / sum b^2`.
+    pub nmse: f64,
+    /// Why it fails, if it does.
+    pub failure: Option<String>,
+}
+
+const ABSOLUTE: f64 = 1e-5;
+const RELATIVE: f64 = 1e-4;
+const NMSE: f64 = 1e-7;
+
+/// `len` numbers, uniform in `[-scale, scale]`, from a fixed stream.
+pub fn values(seed: u64, len: usize, scale: f32) -> Vec<f32> {
+    let stream = Stream { seed, purpose: Purpose::Init, step: 0 };
+    let mut out = Vec::with_capacity(len + 3);
+    for i in 0..len.div_ceil(4) {
+        out.extend(stream.block(i as u32, 0).map(|w| (2.0 * uniform(w) - 1.0) * scale));
+    }
+    out.truncate(len);
+    out
+}
+
+/// Compares numbers with their reference.
+pub fn compare(operation: &str, shape: &str, got: &[f32], expected: &[f64]) -> Comparison {
+    let mut result = Comparison {
+        operation: operation.into(),
+        shape: shape.into(),
+        max_error: 0.0,
+        share_of_bound: 0.0,
+        nmse: 0.0,
+        failure: None,
+    };
+    if got.len() != expected.len() {
+        result.failure = Some(format!("{} elements, not {}", got.len(), expected.len()));
+        return result;
+    }
+    let (mut error, mut power) = (0.0, 0.0);
+    for (i, (&a, &b)) in got.iter().zip(expected).enumerate() {
+        let a = f64::from(a);
+        let difference = if a == b { 0.0 } else { (a - b).abs() };
+        let bound = f64::max(ABSOLUTE, RELATIVE * a.abs().max(b.abs()));
+        error += difference * difference;
+        power += b * b;
+        result.max_error = result.max_error.max(difference);
+        result.share_of_bound = result.share_of_bound.max(difference / bound);
+        if (difference > bound || difference.is_nan()) && result.failure.is_none() {
+            result.failure = Some(format!("element {i} is {a}, not {b}"));
+        }
+    }
+    result.nmse = if error == 0.0 { 0.0 } else { error / power };
+    if (result.nmse > NMSE || result.nmse.is_nan()) && result.failure.is_none() {
+        result.failure = Some(format!("NMSE {:.1e}", result.nmse));
+    }
+    result
+}
