@@ -1,6 +1,6 @@
 //! What the environment asks of the driver.
 
-use crate::exec::Options;
+use crate::kernel::Options;
 use crate::profile::Profile;
 use std::path::PathBuf;
 

@@ -3,7 +3,7 @@
 use super::entry::{Answer, Refusal, log, refuse};
 use super::errors::*;
 use super::state::*;
-use crate::exec::{Fault, KernelInfo, LaunchConfig};
+use crate::kernel::{Fault, KernelInfo, LaunchConfig};
 use crate::profile::Profile;
 use std::ffi::c_void;
 use std::sync::Arc;
@@ -61,7 +61,7 @@ impl Launch {
             options.seed ^= state.launches << 32;
         }
         drop(state);
-        let report = crate::exec::launch(
+        let report = crate::engine::launch(
             &self.data.module,
             &self.info.name,
             &self.config,

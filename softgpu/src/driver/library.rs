@@ -261,7 +261,7 @@ pub extern "C" fn cuKernelSetCacheConfig(kernel: Handle, config: i32, device: i3
     })
 }
 
-fn parameters(kernel: Handle) -> Answer<(Locked, std::sync::Arc<crate::exec::KernelInfo>)> {
+fn parameters(kernel: Handle) -> Answer<(Locked, std::sync::Arc<crate::kernel::KernelInfo>)> {
     let (driver, mut state, context) = enter()?;
     known_kernel(&state, kernel)?;
     let function = function_of(driver, &mut state, context, kernel)?;

@@ -16,7 +16,7 @@ use super::launch::{Launch, Shape};
 use super::library::function_of;
 use super::queue::Work;
 use super::state::*;
-use crate::exec::Module;
+use crate::load::Module;
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::sync::Arc;

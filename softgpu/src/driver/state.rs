@@ -10,7 +10,7 @@ use super::link::Link;
 use super::queue::Work;
 use crate::check::Finding;
 use crate::counters::Counters;
-use crate::exec::KernelInfo;
+use crate::kernel::KernelInfo;
 use crate::memory::Memory;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -118,7 +118,7 @@ pub struct Event {
 
 /// A loaded module; operations in flight keep it.
 pub struct ModuleData {
-    pub module: crate::exec::Module,
+    pub module: crate::load::Module,
     /// `major * 10 + minor` of the PTX version, and of its target.
     pub versions: (i32, i32),
 }

@@ -2,7 +2,7 @@
 
 use super::argument::Argument;
 use super::{Failure, npy, usage};
-use crate::exec::ParamInfo;
+use crate::kernel::ParamInfo;
 use crate::memory::Memory;
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 //! The options of the command line.
 
 use super::argument::{self, Argument};
-use crate::exec::Options;
+use crate::kernel::Options;
 use crate::profile::Profile;
 use std::path::PathBuf;
 

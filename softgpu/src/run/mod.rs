@@ -12,7 +12,9 @@ pub mod nvrtc;
 mod report;
 mod source;
 
-use crate::exec::{LaunchConfig, Module, Options, launch};
+use crate::engine::launch;
+use crate::kernel::{LaunchConfig, Options};
+use crate::load::Module;
 use crate::memory::Memory;
 use buffers::place;
 use command_line::Arguments;

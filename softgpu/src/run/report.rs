@@ -1,7 +1,7 @@
 //! What is told of a launch.
 
 use super::Failure;
-use crate::exec::LaunchReport;
+use crate::kernel::LaunchReport;
 
 /// Findings and fault in readable form, on standard error.
 pub(super) fn tell(report: &LaunchReport, kernel: &str) {

@@ -2,7 +2,7 @@
 
 use super::command_line::Arguments;
 use super::{Failure, nvrtc, usage};
-use crate::exec::Module;
+use crate::load::Module;
 use crate::ptxas::{self, Usage};
 
 /// The PTX of the file, as it is or from NVRTC, and what its kernels need where a compiler tells it.

@@ -1,0 +1,59 @@
+//! What a host thread counts.
+
+use crate::counters::Traffic;
+use std::collections::HashMap;
+
+/// Bytes of global memory that one map of touched bytes covers.
+const PAGE: u64 = 4096;
+
+/// A host thread's share of checks and counters.
+pub struct Watcher {
+    /// For each instruction how often warps and lanes executed it.
+    pub executed: Vec<(u64, u64)>,
+    /// The shadow that tells which bytes of global memory were written.
+    pub written: *mut u8,
+    pub global_loads: Traffic,
+    pub global_stores: Traffic,
+    pub global_atomics: u64,
+    pub shared_loads: Traffic,
+    pub shared_stores: Traffic,
+    pub shared_atomics: u64,
+    pub local: (u64, u64),
+    pub touched: HashMap<u64, Box<[u64; 64]>>,
+}
+
+// The shadow pointer is an address; each byte of it is written by whoever writes the byte it stands for.
+unsafe impl Send for Watcher {}
+
+impl Watcher {
+    pub fn new(instructions: usize, written: *mut u8) -> Watcher {
+        Watcher {
+            executed: vec![(0, 0); instructions],
+            written,
+            global_loads: Traffic::default(),
+            global_stores: Traffic::default(),
+            global_atomics: 0,
+            shared_loads: Traffic::default(),
+            shared_stores: Traffic::default(),
+            shared_atomics: 0,
+            local: (0, 0),
+            touched: HashMap::new(),
+        }
+    }
+
+    /// A warp executes an instruction with these lanes.
+    #[inline(always)]
+    pub fn count(&mut self, id: u32, mask: u32) {
+        let e = &mut self.executed[id as usize];
+        e.0 += 1;
+        e.1 += u64::from(mask.count_ones());
+    }
+
+    /// Notes that the bytes of a range of addresses were touched.
+    pub fn touch(&mut self, from: u64, to: u64) {
+        for at in from..to {
+            let page = self.touched.entry(at / PAGE).or_insert_with(|| Box::new([0; 64]));
+            page[(at % PAGE / 64) as usize] |= 1 << (at % 64);
+        }
+    }
+}
