@@ -77,8 +77,7 @@ fn release_if_complete(cx: &mut Cx, code: &[Inst], number: u32) {
     let seed = cx.launch().seed;
     cx.block().shuffle(seed);
     cx.progress += 1;
-    let block = cx.block;
-    for warp in unsafe { &mut (*block).warps } {
+    for warp in &mut cx.block().warps {
         let mut i = 0;
         while i < warp.at_barrier.len() {
             if warp.at_barrier[i].0 != number {

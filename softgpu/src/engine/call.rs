@@ -12,8 +12,7 @@ use crate::machine::warp::{Frame, Split, Warp};
 
 /// The ways of an indexed branch: target and lanes.
 pub fn table_ways(cx: &mut Cx, inst: &Inst, s: &Split, mask: u32) -> Vec<(u32, u32)> {
-    let launch = cx.launch;
-    let table = unsafe { &(&(*launch).program.tables)[inst.aux as usize] };
+    let table = &cx.launch().program.tables[inst.aux as usize];
     let index = unsafe { cx.row::<u32>(inst.a) };
     let mut ways: Vec<(u32, u32)> = Vec::new();
     let mut add = |pc: u32, lanes: u32| match ways.iter_mut().find(|w| w.0 == pc) {
@@ -42,8 +41,8 @@ pub fn table_ways(cx: &mut Cx, inst: &Inst, s: &Split, mask: u32) -> Vec<(u32, u
 /// Enters a function; true when the split goes on (in the callee, or behind a built-in one).
 pub fn enter(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
     let rest = s.mask & !mask;
-    let launch = cx.launch;
-    let program = unsafe { &(*launch).program };
+    let launch = cx.launch();
+    let program = launch.program;
     let site = &program.calls[inst.aux as usize];
     if let Some(which) = site.builtin {
         let frame = cx.warp().frames[s.frame as usize].clone();
@@ -110,7 +109,6 @@ pub fn enter(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
         cx.fault(Fault::IllegalAddress(format!("{place}: calls are nested too deeply (stack overflow)")));
         return false;
     }
-    let launch = unsafe { &*launch };
     {
         let index = cx.block().index;
         let warp = cx.warp();
@@ -173,8 +171,8 @@ pub fn go_back(cx: &mut Cx, code: &[Inst], s: &mut Split, mask: u32) -> bool {
         s.pc += 1;
         return rest != 0;
     }
-    let launch = cx.launch;
-    let program = unsafe { &(*launch).program };
+    let launch = cx.launch();
+    let program = launch.program;
     let site = &program.calls[frame.call as usize];
     let function = &program.functions[frame.callee as usize];
     let parent = cx.warp().frames[frame.parent as usize].clone();

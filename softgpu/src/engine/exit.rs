@@ -20,7 +20,7 @@ pub fn exit(cx: &mut Cx, code: &[Inst], s: &Split, mask: u32) {
         }
         at = parent;
     }
-    cx.dead = !cx.warp().alive;
+    cx.lanes_exited();
     cx.progress += 1;
     after_exit(cx, code);
 }

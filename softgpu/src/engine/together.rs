@@ -15,7 +15,7 @@ pub unsafe fn together<const COUNT: bool>(cx: &mut Cx, inst: &Inst, s: &mut Spli
     let uniform = members.iter().fold(0, |x, m| x | (m ^ first)) == 0;
     if uniform && first & alive & !mask == 0 && mask & !first == 0 {
         if COUNT {
-            cx.watcher.count(inst.id, mask);
+            cx.tally.count(inst.id, mask);
         }
         unsafe { (inst.run)(cx, inst, mask) };
         s.pc += 1;
@@ -52,7 +52,7 @@ pub unsafe fn together<const COUNT: bool>(cx: &mut Cx, inst: &Inst, s: &mut Spli
         }
         if named & alive & !group == 0 {
             if COUNT {
-                cx.watcher.count(inst.id, group);
+                cx.tally.count(inst.id, group);
             }
             unsafe { (inst.run)(cx, inst, group) };
             done |= group;

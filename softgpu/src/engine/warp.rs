@@ -5,7 +5,6 @@ use crate::engine::exit::exit;
 use crate::engine::together::{leave_others, together};
 use crate::engine::{barrier, call};
 use crate::kernel::Fault;
-use crate::machine::block::Block;
 use crate::machine::cx::Cx;
 use crate::machine::inst::{Flow, Inst};
 use crate::machine::row::NONE;
@@ -26,8 +25,8 @@ pub enum Outcome {
 }
 
 /// Runs a warp until it has to wait.
-pub fn run_warp(cx: &mut Cx, code: &[Inst], block: &mut Block, number: usize) -> Outcome {
-    cx.enter(block, number);
+pub fn run_warp(cx: &mut Cx, code: &[Inst], number: usize) -> Outcome {
+    cx.enter(number);
     cx.warp().steps_left = LOOK;
     cx.warp().polls = cx.polls;
     loop {
@@ -93,7 +92,7 @@ unsafe fn execute<const COUNT: bool>(cx: &mut Cx, code: &[Inst], split: Split) -
             cx.clock += u64::from(n);
             for _ in 0..n {
                 if COUNT {
-                    cx.watcher.count(inst.id, s.mask);
+                    cx.tally.count(inst.id, s.mask);
                 }
                 unsafe {
                     (inst.run)(cx, inst, s.mask);
@@ -106,7 +105,7 @@ unsafe fn execute<const COUNT: bool>(cx: &mut Cx, code: &[Inst], split: Split) -
         cx.clock += 1;
         let mask = s.mask & (unsafe { *cx.preds.add(inst.guard as usize) } ^ inst.negate);
         if COUNT && inst.flow != Flow::WarpSync {
-            cx.watcher.count(inst.id, mask);
+            cx.tally.count(inst.id, mask);
         }
         match inst.flow {
             Flow::Straight => {

@@ -12,6 +12,7 @@ use crate::shadow::shared::SharedShadow;
 use std::collections::HashMap;
 
 /// A block that runs or waits.
+#[derive(Default)]
 pub struct Block {
     pub index: [u32; 3],
     pub linear: u64,
@@ -39,18 +40,11 @@ impl Block {
         let shared_bytes = launch.shared_bytes;
         let warps = (0..threads.div_ceil(32)).map(|w| new_warp(launch, w, threads)).collect();
         Block {
-            index: [0; 3],
-            linear: 0,
             warps,
             shared: vec![Row([0; 32]); (shared_bytes as usize).div_ceil(128) + 1],
             shared_bytes,
-            barriers: Default::default(),
-            mbarriers: HashMap::new(),
             threads,
-            shadow: Default::default(),
-            order: Vec::new(),
-            interval: 0,
-            sync: Default::default(),
+            ..Block::default()
         }
     }
 

@@ -266,7 +266,7 @@ impl Op for Fence {
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         std::sync::atomic::fence(Ordering::SeqCst);
         if i.aux == 0 {
-            watch::fenced(cx, mask);
+            watch::fenced(cx);
         }
     }
 }
