@@ -4,9 +4,9 @@ use crate::engine::warp::{Outcome, run_warp};
 use crate::kernel::{Fault, LaunchConfig, LaunchReport, Options};
 use crate::load::Module;
 use crate::machine::block::Block;
+use crate::machine::code::Code;
 use crate::machine::cx::Cx;
 use crate::machine::draw::{mix, nth_block};
-use crate::machine::inst::Inst;
 use crate::machine::launch::Launch;
 use crate::memory::Memory;
 use crate::profile::Profile;
@@ -105,7 +105,8 @@ pub fn launch(
     let watchers = Mutex::new(Vec::new());
     let schedule = Schedule { blocks, limit, working: AtomicU64::new(workers), ..Schedule::default() };
     let work = || {
-        let watcher = worker(&shared, module.code(), &schedule);
+        // SAFETY: code and program are of one module.
+        let watcher = unsafe { worker(&shared, module.code(), &schedule) };
         watchers.lock().unwrap_or_else(|p| p.into_inner()).push(watcher);
     };
     rayon::in_place_scope(|scope| {
@@ -135,7 +136,10 @@ pub fn launch(
 ///
 /// A block that doesn't end within its share of steps may wait for another one: it stays resident and
 /// further blocks are started beside it, as many as the device would hold.
-fn worker<'l>(launch: &'l Launch<'l>, code: &[Inst], schedule: &Schedule) -> Tally {
+///
+/// # Safety
+/// As for [`run_warp`].
+unsafe fn worker<'l>(launch: &'l Launch<'l>, code: &Code, schedule: &Schedule) -> Tally {
     let mut cx = Cx::new(launch, code.len());
     let mut resident: Vec<Box<Block>> = Vec::new();
     let mut idle: Vec<Box<Block>> = Vec::new();
@@ -166,7 +170,8 @@ fn worker<'l>(launch: &'l Launch<'l>, code: &[Inst], schedule: &Schedule) -> Tal
         let mut b = 0;
         while b < resident.len() {
             cx.exchange(&mut resident[b]);
-            let done = run_block(&mut cx, code);
+            // SAFETY: the caller's promise.
+            let done = unsafe { run_block(&mut cx, code) };
             cx.exchange(&mut resident[b]);
             if cx.stopped {
                 break;
@@ -205,7 +210,10 @@ fn worker<'l>(launch: &'l Launch<'l>, code: &[Inst], schedule: &Schedule) -> Tal
 }
 
 /// Runs the block's warps until all wait or have had their share; true when all have exited.
-fn run_block(cx: &mut Cx, code: &[Inst]) -> bool {
+///
+/// # Safety
+/// As for [`run_warp`].
+unsafe fn run_block(cx: &mut Cx, code: &Code) -> bool {
     loop {
         let mut done = true;
         let mut paused = false;
@@ -219,7 +227,8 @@ fn run_block(cx: &mut Cx, code: &[Inst]) -> bool {
             if warp.ready.is_empty() && warp.waiting.is_empty() && !warp.at_barrier.is_empty() {
                 continue;
             }
-            match run_warp(cx, code, w as usize) {
+            // SAFETY: the caller's promise.
+            match unsafe { run_warp(cx, code, w as usize) } {
                 Outcome::Stopped => return false,
                 Outcome::Paused => paused = true,
                 Outcome::Done | Outcome::AtBarrier => {}

@@ -5,9 +5,13 @@ use crate::machine::inst::Inst;
 use crate::machine::warp::{Split, Waiting};
 use crate::watch;
 
-/// An instruction that its members execute together: waits until all of them are here.
+/// An instruction that its members execute together: waits until all of them are here. True when the split goes on.
+///
+/// # Safety
+/// The instruction belongs to the function whose frame was chosen, and has its member masks in `b`.
 pub unsafe fn together<const COUNT: bool>(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
     leave_others(cx, s, mask);
+    // SAFETY: the caller's promise.
     let members = unsafe { *cx.row::<u32>(inst.b) };
     let first = members[mask.trailing_zeros() as usize & 31];
     let alive = cx.warp().alive;
@@ -17,6 +21,7 @@ pub unsafe fn together<const COUNT: bool>(cx: &mut Cx, inst: &Inst, s: &mut Spli
         if COUNT {
             cx.tally.count(inst.id, mask);
         }
+        // SAFETY: the caller's promise.
         unsafe { (inst.run)(cx, inst, mask) };
         s.pc += 1;
         return true;
@@ -54,6 +59,7 @@ pub unsafe fn together<const COUNT: bool>(cx: &mut Cx, inst: &Inst, s: &mut Spli
             if COUNT {
                 cx.tally.count(inst.id, group);
             }
+            // SAFETY: the caller's promise.
             unsafe { (inst.run)(cx, inst, group) };
             done |= group;
         }

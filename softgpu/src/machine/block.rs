@@ -183,10 +183,10 @@ pub fn write_fill(warp: &mut Warp, launch: &Launch<'_>, at: usize, fill: Fill, f
     match fill {
         Fill::Word(v) => put(&|_| v),
         Fill::Long(v) => {
-            let first = (&raw mut warp.registers[at]).cast::<u64>();
+            // 16 lanes of 64 bits in each of two rows, the lower half first
             for l in (0..32).filter(|l| mask >> l & 1 != 0) {
-                // a long fill always has a second row behind its first
-                unsafe { first.add(l).write(v) };
+                let words = &mut warp.registers[at + l / 16].0[l % 16 * 2..][..2];
+                words.copy_from_slice(&[v as u32, (v >> 32) as u32]);
             }
         }
         Fill::Special(s) => match s {

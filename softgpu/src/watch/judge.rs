@@ -44,9 +44,7 @@ pub fn judge(cx: &mut Cx, i: &Inst, meeting: &Meeting, size: u32, kind: Kind) {
         let place = launch.program.describe((old & INST) as u32);
         if pending {
             finding = FindingKind::AsyncCopyHazard;
-            other = format!(
-                "the asynchronous copy (cp.async) of thread {thread} at {place} has not been waited for"
-            );
+            other = format!("the asynchronous copy (cp.async) of thread {thread} at {place} has not been waited for");
         } else {
             other = format!("thread {thread} wrote it at {place}");
         }

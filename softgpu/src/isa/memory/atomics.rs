@@ -263,7 +263,7 @@ struct Fence;
 
 impl Op for Fence {
     #[inline(always)]
-    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
+    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, _: u32) {
         std::sync::atomic::fence(Ordering::SeqCst);
         if i.aux == 0 {
             watch::fenced(cx);
