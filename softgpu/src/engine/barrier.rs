@@ -10,16 +10,11 @@ use crate::machine::warp::Split;
 use crate::watch;
 
 /// Lanes arrive; true when they go on at once.
-///
-/// # Safety
-/// The instruction belongs to the function whose frame was chosen.
-pub unsafe fn arrive(cx: &mut Cx, code: &Code, inst: &Inst, s: &mut Split) -> bool {
+pub fn arrive(cx: &mut Cx, code: &Code, inst: &Inst, s: &mut Split) -> bool {
     let lane = s.mask.trailing_zeros() as usize;
-    // SAFETY: rows and predicate of the instruction.
-    let (number, wanted, value) = unsafe {
-        let wanted = if inst.b == NONE { 0 } else { cx.row::<u32>(inst.b)[lane] };
-        (cx.row::<u32>(inst.a)[lane], wanted, cx.pred(inst.p) ^ if inst.flags & NEGATED != 0 { !0 } else { 0 })
-    };
+    let number = cx.lanes(inst.a)[lane];
+    let wanted = if inst.b == NONE { 0 } else { cx.lanes(inst.b)[lane] };
+    let value = cx.predicate(inst.p) ^ if inst.flags & NEGATED != 0 { !0 } else { 0 };
     if number > 15 || !wanted.is_multiple_of(32) {
         let message = format!("barrier {number} for {wanted} threads: numbers are 0 to 15, counts multiples of 32");
         watch::report(cx, FindingKind::BarrierMisuse, inst, lane as u32, &message);

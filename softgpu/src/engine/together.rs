@@ -8,11 +8,10 @@ use crate::watch;
 /// An instruction that its members execute together: waits until all of them are here. True when the split goes on.
 ///
 /// # Safety
-/// The instruction belongs to the function whose frame was chosen, and has its member masks in `b`.
+/// The instruction belongs to the function whose frame was chosen.
 pub unsafe fn together<const COUNT: bool>(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
     leave_others(cx, s, mask);
-    // SAFETY: the caller's promise.
-    let members = unsafe { *cx.row::<u32>(inst.b) };
+    let members = *cx.lanes(inst.b);
     let first = members[mask.trailing_zeros() as usize & 31];
     let alive = cx.warp().alive;
     // the usual case: everybody alive is here and named

@@ -180,35 +180,33 @@ unsafe fn execute<const COUNT: bool>(cx: &mut Cx, code: &Code, split: Split) -> 
 /// # Safety
 /// As for [`run_warp`]; the instruction belongs to the function whose frame was chosen.
 unsafe fn control<const COUNT: bool>(cx: &mut Cx, code: &Code, inst: &Inst, s: &mut Split, mask: u32) -> bool {
-    // SAFETY: the caller's promise.
-    unsafe {
-        match inst.flow {
-            Flow::BranchTable => {
-                let ways = call::table_ways(cx, inst, s, mask);
-                diverge(cx, inst, s, &ways);
-                true
-            }
-            Flow::Exit => {
-                exit(cx, code, s, mask);
-                s.mask &= !mask;
-                s.pc += 1;
-                s.mask != 0
-            }
-            Flow::Return => call::go_back(cx, code, s, mask),
-            Flow::Call | Flow::CallIndirect | Flow::CallBuiltin => call::enter(cx, inst, s, mask),
-            Flow::Barrier => {
-                leave_others(cx, s, mask);
-                barrier::arrive(cx, code, inst, s)
-            }
-            Flow::WarpSync => together::<COUNT>(cx, inst, s, mask),
-            Flow::Trap => {
-                let place = cx.whereabouts(inst.id, mask.trailing_zeros());
-                let what = if inst.aux == 0 { "trap" } else { "brkpt, and no debugger is there" };
-                cx.fault(Fault::Trap(format!("{place}: the kernel executed {what}")));
-                false
-            }
-            // `execute` does these itself
-            Flow::Straight | Flow::Branch | Flow::Reconverge | Flow::Yield => true,
+    match inst.flow {
+        Flow::BranchTable => {
+            let ways = call::table_ways(cx, inst, s, mask);
+            diverge(cx, inst, s, &ways);
+            true
         }
+        Flow::Exit => {
+            exit(cx, code, s, mask);
+            s.mask &= !mask;
+            s.pc += 1;
+            s.mask != 0
+        }
+        Flow::Return => call::go_back(cx, code, s, mask),
+        Flow::Call | Flow::CallIndirect | Flow::CallBuiltin => call::enter(cx, inst, s, mask),
+        Flow::Barrier => {
+            leave_others(cx, s, mask);
+            barrier::arrive(cx, code, inst, s)
+        }
+        // SAFETY: the caller's promise.
+        Flow::WarpSync => unsafe { together::<COUNT>(cx, inst, s, mask) },
+        Flow::Trap => {
+            let place = cx.whereabouts(inst.id, mask.trailing_zeros());
+            let what = if inst.aux == 0 { "trap" } else { "brkpt, and no debugger is there" };
+            cx.fault(Fault::Trap(format!("{place}: the kernel executed {what}")));
+            false
+        }
+        // `execute` does these itself
+        Flow::Straight | Flow::Branch | Flow::Reconverge | Flow::Yield => true,
     }
 }
