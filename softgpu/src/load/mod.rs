@@ -5,5 +5,6 @@ pub mod contents;
 pub mod finish;
 pub mod flowgraph;
 pub mod module;
+pub mod shared;
 
 pub use module::Module;
