@@ -23,12 +23,6 @@ pub fn saturate_f32(x: f32) -> f32 {
     if x > 0.0 { x.min(1.0) } else { 0.0 }
 }
 
-/// `.sat` for f64 results: as [`saturate_f32`].
-#[inline]
-pub fn saturate_f64(x: f64) -> f64 {
-    if x > 0.0 { x.min(1.0) } else { 0.0 }
-}
-
 /// Replaces any NaN by the canonical one.
 #[inline]
 pub fn canonical_f32(x: f32) -> f32 {
@@ -200,16 +194,6 @@ fn total_order_f32(x: f32) -> i32 {
     bits ^ (((bits >> 31) as u32) >> 1) as i32
 }
 
-/// `neg[.ftz].f32`: flips the sign; NaN becomes the canonical NaN.
-pub fn neg_f32(a: f32, ftz: bool) -> f32 {
-    canonical_f32(-input(a, ftz))
-}
-
-/// `abs[.ftz].f32`: clears the sign; NaN becomes the canonical NaN.
-pub fn abs_f32(a: f32, ftz: bool) -> f32 {
-    canonical_f32(input(a, ftz).abs())
-}
-
 /// NaN rule of f64: the first NaN operand, quiet, or the default NaN.
 fn nan_f64(operands: &[f64]) -> f64 {
     for x in operands {
@@ -335,15 +319,4 @@ pub fn testp_f32(x: f32, property: TestProperty) -> bool {
         TestProperty::Subnormal => x.is_subnormal(),
         _ => testp_f64(x as f64, property),
     }
-}
-
-/// `copysign.f32`: the sign of `a` on the magnitude of `b`.
-pub fn copysign_f32(a: f32, b: f32) -> f32 {
-    f32::from_bits(a.to_bits() & 0x8000_0000 | b.to_bits() & 0x7fff_ffff)
-}
-
-/// `copysign.f64`: the sign of `a` on the magnitude of `b`.
-pub fn copysign_f64(a: f64, b: f64) -> f64 {
-    const SIGN: u64 = 1 << 63;
-    f64::from_bits(a.to_bits() & SIGN | b.to_bits() & !SIGN)
 }
