@@ -68,7 +68,7 @@ pub fn image(v: &ptx::Variable<'_>, symbols: &HashMap<&str, Symbol>) -> Result<V
             Init::Single(bits) => u64::from(*bits),
             Init::Double(bits) if v.ty == Type::F32 => u64::from((f64::from_bits(*bits) as f32).to_bits()),
             Init::Double(bits) => *bits,
-            Init::Address { symbol, offset, generic: _, mask } => {
+            Init::Address { symbol, offset, mask } => {
                 let base = match symbols.get(symbol) {
                     Some(Symbol::Address(a)) => *a,
                     Some(Symbol::Function(n)) => CODE_WINDOW + u64::from(*n) * 16,
