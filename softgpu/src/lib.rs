@@ -9,6 +9,7 @@
 #![allow(clippy::needless_range_loop)]
 
 pub mod check;
+pub mod command;
 pub mod counters;
 pub mod driver;
 mod engine;
@@ -23,7 +24,6 @@ pub mod numerics;
 pub mod profile;
 pub mod ptx;
 pub mod ptxas;
-pub mod run;
 mod shadow;
 mod watch;
 

@@ -8,7 +8,7 @@
 mod common;
 mod generator;
 
-use softgpu::run::nvrtc::Nvrtc;
+use softgpu::command::nvrtc::Nvrtc;
 use softgpu::{LaunchConfig, Memory, Module, Options, Profile, launch};
 use std::path::Path;
 use std::process::Command;

@@ -387,7 +387,7 @@ fn registers_are_those_of_the_compiler() {
     let wanted = format!("threads of {own} registers");
     assert!(code == 1 && message.contains(&wanted), "{message}");
 
-    let nvrtc = softgpu::run::nvrtc::Nvrtc::load(&fetched("13/nvidia/cu13/lib/libnvrtc.so.13"));
+    let nvrtc = softgpu::command::nvrtc::Nvrtc::load(&fetched("13/nvidia/cu13/lib/libnvrtc.so.13"));
     let options = ["--gpu-architecture=compute_86".to_string()];
     let compiled = nvrtc.unwrap().compile(source, "k.cu", &options).unwrap();
     let ptx = folder.write("k.ptx", compiled.ptx.as_bytes());

@@ -3,7 +3,7 @@
 use crate::common::fetched;
 use cudarc::driver::CudaContext;
 use softgpu::Library;
-use softgpu::run::nvrtc::Nvrtc;
+use softgpu::command::nvrtc::Nvrtc;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 static LIBRARY: OnceLock<Library> = OnceLock::new();
