@@ -1,8 +1,8 @@
 //! Captures of streams.
 
-use crate::driver::abi::{entry::*, errors::*, pointers::*};
+use crate::driver::abi::*;
 use crate::driver::engine::capture::{GLOBAL, MODE, RELAXED};
-use crate::driver::objects::{handle::Handle, state::*};
+use crate::driver::objects::*;
 use std::ffi::c_void;
 
 entry!(cuStreamBeginCapture_v2, |stream: Handle, mode: i32| enter()?.begin_capture(stream, mode));

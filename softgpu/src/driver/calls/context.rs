@@ -1,7 +1,7 @@
 //! Contexts: created ones, and what is current to a thread.
 
-use crate::driver::abi::{entry::*, errors::*, pointers::*};
-use crate::driver::objects::{handle::Handle, state::*};
+use crate::driver::abi::*;
+use crate::driver::objects::*;
 
 fn create(out: Out<Handle>, flags: u32, device: i32) -> Answer {
     let mut state = lock_device(device)?;
@@ -27,12 +27,8 @@ entry!(cuCtxCreate_v4, |out: Out<Handle>, params: Array<u8>, flags: u32, device:
     create(out, flags, device)
 });
 
-entry!(cuCtxDestroy_v2, |context: Handle| end(context));
-
-// Deprecated; without `cuCtxAttach`, which is not there, a context is used once and this ends it.
-entry!(cuCtxDetach, |context: Handle| end(context));
-
-fn end(context: Handle) -> Answer {
+// `cuCtxDetach` is deprecated; without `cuCtxAttach`, which is not there, a context is used once and this ends it.
+entry!(cuCtxDestroy_v2, cuCtxDetach, |context: Handle| {
     let mut state = lock()?;
     if state.contexts.known(context)?.primary {
         return refuse(INVALID_CONTEXT, "the primary context is released, not destroyed");
@@ -40,7 +36,7 @@ fn end(context: Handle) -> Answer {
     state.destroy_context(context);
     STACK.with_borrow_mut(|s| s.pop_if(|c| *c == context));
     Ok(())
-}
+});
 
 entry!(cuCtxSetCurrent, |context: Handle| {
     let state = lock()?;
@@ -109,6 +105,4 @@ entry!(cuCtxSynchronize, || {
     state.current().map(|_| ())
 });
 
-entry!(cuProfilerStart, || enter().map(|_| ()));
-
-entry!(cuProfilerStop, || enter().map(|_| ()));
+entry!(cuProfilerStart, cuProfilerStop, || enter().map(|_| ()));

@@ -1,12 +1,10 @@
 //! Initialisation, version, devices, error names.
 
 use crate::driver::abi::config::Config;
-use crate::driver::abi::{entry::*, errors::*, pointers::*};
+use crate::driver::abi::*;
 use crate::driver::engine::queue::watch_idle;
 use crate::driver::engine::report::at_exit;
-use crate::driver::objects::handle::Kind;
-use crate::driver::objects::memory::Pool;
-use crate::driver::objects::state::*;
+use crate::driver::objects::*;
 use crate::memory::Memory;
 use crate::profile::Profile;
 use std::ffi::{CStr, c_char, c_void};
@@ -91,15 +89,11 @@ entry!(cuDeviceTotalMem_v2, |bytes: Out<usize>, device: i32| {
     bytes.set(lock_device(device)?.driver.memory.usage().1 as usize, "bytes")
 });
 
-fn uuid(out: Out<[u8; 16]>, device: i32) -> Answer {
+entry!(cuDeviceGetUuid, cuDeviceGetUuid_v2, |out: Out<[u8; 16]>, device: i32| {
     let mut bytes = *b"softgpu-device-0";
     bytes[14] = profile(device)?.sm as u8;
     out.set(bytes, "uuid")
-}
-
-entry!(cuDeviceGetUuid, |out: Out<[u8; 16]>, device: i32| uuid(out, device));
-
-entry!(cuDeviceGetUuid_v2, |out: Out<[u8; 16]>, device: i32| uuid(out, device));
+});
 
 /// Where the device is, always.
 const BUS_ID: &str = "0000:01:00.0";

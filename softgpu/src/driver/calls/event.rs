@@ -1,10 +1,7 @@
 //! Events. Times are those of this machine's clock: how long softgpu took, not a card.
 
-use crate::driver::abi::{entry::*, errors::*, pointers::*};
-use crate::driver::objects::handle::{Handle, Kind, OpId};
-use crate::driver::objects::state::*;
-use crate::driver::objects::stream::Event;
-use crate::driver::objects::work::Work;
+use crate::driver::abi::*;
+use crate::driver::objects::*;
 
 entry!(cuEventCreate, |out: Out<Handle>, flags: u32| {
     let mut state = enter()?;
@@ -80,7 +77,7 @@ entry!(cuEventQuery, |event: Handle| {
     }
 });
 
-fn elapsed(out: Out<f32>, start: Handle, end: Handle) -> Answer {
+entry!(cuEventElapsedTime, cuEventElapsedTime_v2, |out: Out<f32>, start: Handle, end: Handle| {
     let mut state = enter()?;
     for event in [start, end] {
         let entry = uncaptured(&mut state, event)?;
@@ -100,8 +97,4 @@ fn elapsed(out: Out<f32>, start: Handle, end: Handle) -> Answer {
     let forward = b.saturating_duration_since(a).as_secs_f64();
     let backward = a.saturating_duration_since(b).as_secs_f64();
     out.set(((forward - backward) * 1e3) as f32, "milliseconds")
-}
-
-entry!(cuEventElapsedTime, |out: Out<f32>, start: Handle, end: Handle| elapsed(out, start, end));
-
-entry!(cuEventElapsedTime_v2, |out: Out<f32>, start: Handle, end: Handle| elapsed(out, start, end));
+});

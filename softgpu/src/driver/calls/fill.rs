@@ -1,9 +1,7 @@
 //! Fills.
 
-use crate::driver::abi::entry::*;
-use crate::driver::objects::copy::Fill;
-use crate::driver::objects::work::Work;
-use crate::driver::objects::{handle::Handle, state::*};
+use crate::driver::abi::*;
+use crate::driver::objects::*;
 
 /// Fills rows; also the synchronous forms, without a stream, return before the fill is done ("memset functions are
 /// asynchronous with respect to the host except when the target memory is pinned host memory").

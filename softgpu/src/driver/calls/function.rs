@@ -1,7 +1,7 @@
 //! Functions, their parameters and attributes; kernels of libraries have the same.
 
-use crate::driver::abi::{entry::*, errors::*, pointers::*};
-use crate::driver::objects::{handle::Handle, state::*};
+use crate::driver::abi::*;
+use crate::driver::objects::*;
 use std::ffi::c_char;
 
 entry!(cuFuncGetModule, |out: Out<Handle>, function: Handle| {

@@ -1,9 +1,7 @@
 //! Making, copying and destroying graphs.
 
-use crate::driver::abi::{entry::*, errors::*, pointers::*};
-use crate::driver::objects::graph::Graph;
-use crate::driver::objects::handle::{Handle, Kind};
-use crate::driver::objects::state::*;
+use crate::driver::abi::*;
+use crate::driver::objects::*;
 use std::collections::HashMap;
 
 entry!(cuGraphCreate, |out: Out<Handle>, flags: u32| {

@@ -1,7 +1,7 @@
 //! Dependencies, and asking for nodes and edges.
 
-use crate::driver::abi::{entry::*, errors::*, pointers::*};
-use crate::driver::objects::{handle::Handle, state::*};
+use crate::driver::abi::*;
+use crate::driver::objects::*;
 use std::ffi::c_void;
 
 fn dependencies(graph: Handle, from: Array<Handle>, to: Array<Handle>, count: usize, add: bool) -> Answer {

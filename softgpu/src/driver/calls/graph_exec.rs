@@ -1,10 +1,7 @@
 //! Instantiating, launching, updating.
 
-use crate::driver::abi::{entry::*, errors::*, pointers::*};
-use crate::driver::objects::graph::Exec;
-use crate::driver::objects::handle::{Handle, Kind};
-use crate::driver::objects::state::*;
-use crate::driver::objects::work::Work;
+use crate::driver::abi::*;
+use crate::driver::objects::*;
 use std::sync::Arc;
 
 /// Flags: 1 free memory at launch, 2 upload, 4 launch from the device, 8 node priorities.

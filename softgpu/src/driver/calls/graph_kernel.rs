@@ -1,11 +1,9 @@
 //! Kernel nodes and their parameters.
 
 use super::graph_nodes::add;
-use crate::driver::abi::{entry::*, errors::*, pointers::*};
+use crate::driver::abi::*;
 use crate::driver::engine::launch::{Pointers, Request};
-use crate::driver::objects::graph::KernelParams;
-use crate::driver::objects::work::{Shape, Work};
-use crate::driver::objects::{handle::Handle, state::*};
+use crate::driver::objects::*;
 use std::sync::Arc;
 
 /// `CUDA_KERNEL_NODE_PARAMS`.
@@ -32,21 +30,13 @@ fn work(state: &Session, p: Option<&KernelNode>) -> Answer<Work> {
     Ok(Work::Kernel(state.prepare(request)?))
 }
 
-entry!(cuGraphAddKernelNode, |out: Out<Handle>,
-                              graph: Handle,
-                              after: Array<Handle>,
-                              count: usize,
-                              p: Option<&KernelNode>| {
-    add(out, graph, after, count, |state| Ok((work(state, p)?, None)))
-});
-
-entry!(cuGraphAddKernelNode_v2, |out: Out<Handle>,
-                                 graph: Handle,
-                                 after: Array<Handle>,
-                                 count: usize,
-                                 p: Option<&KernelNode>| {
-    add(out, graph, after, count, |state| Ok((work(state, p)?, None)))
-});
+entry!(
+    cuGraphAddKernelNode,
+    cuGraphAddKernelNode_v2,
+    |out: Out<Handle>, graph: Handle, after: Array<Handle>, count: usize, p: Option<&KernelNode>| {
+        add(out, graph, after, count, |state| Ok((work(state, p)?, None)))
+    }
+);
 
 /// The parameters of a kernel node; the pointers live as long as the node and until the next call.
 fn parameters<'a>(state: &mut Session, node: Handle) -> Answer<KernelNode<'a>> {
@@ -73,7 +63,7 @@ entry!(cuGraphKernelNodeGetParams_v2, |node: Handle, out: Out<KernelNode2>| {
     out.set(KernelNode2 { node: parameters(&mut lock()?, node)?, kernel: 0, context: 0 }, "parameters")
 });
 
-fn set(node: Handle, p: Option<&KernelNode>) -> Answer {
+entry!(cuGraphKernelNodeSetParams, cuGraphKernelNodeSetParams_v2, |node: Handle, p: Option<&KernelNode>| {
     let mut state = enter()?;
     if !matches!(*state.node(node)?.work, Work::Kernel(_)) {
         return refuse(INVALID_VALUE, "the node is no kernel");
@@ -81,30 +71,22 @@ fn set(node: Handle, p: Option<&KernelNode>) -> Answer {
     let work = work(&state, p)?;
     state.node(node)?.work = Arc::new(work);
     Ok(())
-}
+});
 
-entry!(cuGraphKernelNodeSetParams, |node: Handle, p: Option<&KernelNode>| set(node, p));
-
-entry!(cuGraphKernelNodeSetParams_v2, |node: Handle, p: Option<&KernelNode>| set(node, p));
-
-fn set_in_exec(exec: Handle, node: Handle, p: Option<&KernelNode>) -> Answer {
-    let mut state = enter()?;
-    let work = work(&state, p)?;
-    let entry = state.execs.known_mut(exec)?;
-    match entry.graph.nodes.get_mut(&node) {
-        Some(n) if matches!(*n.work, Work::Kernel(_)) => n.work = Arc::new(work),
-        _ => {
-            return refuse(INVALID_VALUE, format!("{node:#x} is no kernel node of the graph this was made from"));
+entry!(
+    cuGraphExecKernelNodeSetParams,
+    cuGraphExecKernelNodeSetParams_v2,
+    |exec: Handle, node: Handle, p: Option<&KernelNode>| {
+        let mut state = enter()?;
+        let work = work(&state, p)?;
+        let entry = state.execs.known_mut(exec)?;
+        match entry.graph.nodes.get_mut(&node) {
+            Some(n) if matches!(*n.work, Work::Kernel(_)) => n.work = Arc::new(work),
+            _ => {
+                return refuse(INVALID_VALUE, format!("{node:#x} is no kernel node of the graph this was made from"));
+            }
         }
+        entry.plan = Arc::new(entry.graph.plan().expect("had a plan before"));
+        Ok(())
     }
-    entry.plan = Arc::new(entry.graph.plan().expect("had a plan before"));
-    Ok(())
-}
-
-entry!(cuGraphExecKernelNodeSetParams, |exec: Handle, node: Handle, p: Option<&KernelNode>| {
-    set_in_exec(exec, node, p)
-});
-
-entry!(cuGraphExecKernelNodeSetParams_v2, |exec: Handle, node: Handle, p: Option<&KernelNode>| {
-    set_in_exec(exec, node, p)
-});
+);

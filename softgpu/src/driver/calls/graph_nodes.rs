@@ -1,12 +1,8 @@
 //! Adding nodes of all kinds but kernels.
 
 use super::strided::Memcpy3D;
-use crate::driver::abi::{entry::*, errors::*, pointers::*};
-use crate::driver::objects::copy::Fill;
-use crate::driver::objects::graph::{Graph, Node};
-use crate::driver::objects::handle::{Handle, Kind};
-use crate::driver::objects::state::*;
-use crate::driver::objects::work::{HostCall, Work};
+use crate::driver::abi::*;
+use crate::driver::objects::*;
 use std::sync::Arc;
 
 /// Adds a node after checking what it is to wait for.

@@ -1,11 +1,9 @@
 //! Launches as before CUDA 4: block shape, shared memory and arguments are kept with the function
 //! (driver API, "Execution Control [DEPRECATED]"). PyCUDA still sets the block shape this way.
 
-use crate::driver::abi::{entry::*, errors::*, pointers::*};
+use crate::driver::abi::*;
 use crate::driver::engine::launch::Request;
-use crate::driver::objects::code::Kept;
-use crate::driver::objects::work::Shape;
-use crate::driver::objects::{handle::Handle, state::*};
+use crate::driver::objects::*;
 
 entry!(cuFuncSetBlockShape, |function: Handle, x: i32, y: i32, z: i32| {
     if x <= 0 || y <= 0 || z <= 0 {

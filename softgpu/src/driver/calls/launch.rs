@@ -1,9 +1,8 @@
 //! The launching calls.
 
-use crate::driver::abi::{entry::*, errors::*, pointers::*};
+use crate::driver::abi::*;
 use crate::driver::engine::launch::{Pointers, Request};
-use crate::driver::objects::work::Shape;
-use crate::driver::objects::{handle::Handle, state::*};
+use crate::driver::objects::*;
 
 entry!(cuLaunchKernel, |function: Handle,
                         gx: u32,

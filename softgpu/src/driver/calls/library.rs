@@ -1,11 +1,9 @@
 //! Libraries: code that belongs to no context and is loaded into each that uses it
 //! (driver API, "Library Management"). A kernel's handle is taken wherever a function's is.
 
-use crate::driver::abi::{entry::*, errors::*, pointers::*};
+use crate::driver::abi::*;
 use crate::driver::engine::loading::Image;
-use crate::driver::objects::code::{Kernel, Library};
-use crate::driver::objects::handle::{Handle, Kind};
-use crate::driver::objects::state::*;
+use crate::driver::objects::*;
 use std::collections::HashMap;
 use std::ffi::{CString, c_char, c_void};
 

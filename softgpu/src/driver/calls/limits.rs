@@ -1,8 +1,8 @@
 //! Priorities, limits and cache preferences of the current context.
 
-use crate::driver::abi::{entry::*, errors::*, pointers::*};
+use crate::driver::abi::*;
 use crate::driver::engine::stream::GREATEST_PRIORITY;
-use crate::driver::objects::{handle::Handle, state::*};
+use crate::driver::objects::*;
 
 entry!(cuCtxGetStreamPriorityRange, |least: Out<i32>, greatest: Out<i32>| {
     drop(enter()?);

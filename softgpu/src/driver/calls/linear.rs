@@ -1,35 +1,29 @@
 //! Copies of consecutive bytes.
 
-use crate::driver::abi::{entry::*, pointers::*};
-use crate::driver::objects::copy::{Copy, Place};
-use crate::driver::objects::{handle::Handle, state::*};
+use crate::driver::abi::*;
+use crate::driver::objects::copy::Place::{Device, Host};
+use crate::driver::objects::*;
 
 fn linear(target: Place, source: Place, bytes: usize, stream: Option<Handle>) -> Answer {
     enter()?.copy(Copy::linear(target, source, bytes as u64), stream)
 }
 
-entry!(cuMemcpyHtoD_v2, |to: u64, from: HostAddress, bytes: usize| {
-    linear(Place::Device(to), Place::Host(from), bytes, None)
-});
+entry!(cuMemcpyHtoD_v2, |to: u64, from: HostAddress, bytes: usize| { linear(Device(to), Host(from), bytes, None) });
 
 entry!(cuMemcpyHtoDAsync_v2, |to: u64, from: HostAddress, bytes: usize, stream: Handle| {
-    linear(Place::Device(to), Place::Host(from), bytes, Some(stream))
+    linear(Device(to), Host(from), bytes, Some(stream))
 });
 
-entry!(cuMemcpyDtoH_v2, |to: HostAddress, from: u64, bytes: usize| {
-    linear(Place::Host(to), Place::Device(from), bytes, None)
-});
+entry!(cuMemcpyDtoH_v2, |to: HostAddress, from: u64, bytes: usize| { linear(Host(to), Device(from), bytes, None) });
 
 entry!(cuMemcpyDtoHAsync_v2, |to: HostAddress, from: u64, bytes: usize, stream: Handle| {
-    linear(Place::Host(to), Place::Device(from), bytes, Some(stream))
+    linear(Host(to), Device(from), bytes, Some(stream))
 });
 
-entry!(cuMemcpyDtoD_v2, |to: u64, from: u64, bytes: usize| {
-    linear(Place::Device(to), Place::Device(from), bytes, None)
-});
+entry!(cuMemcpyDtoD_v2, |to: u64, from: u64, bytes: usize| { linear(Device(to), Device(from), bytes, None) });
 
 entry!(cuMemcpyDtoDAsync_v2, |to: u64, from: u64, bytes: usize, stream: Handle| {
-    linear(Place::Device(to), Place::Device(from), bytes, Some(stream))
+    linear(Device(to), Device(from), bytes, Some(stream))
 });
 
 fn unified(to: HostAddress, from: HostAddress, bytes: usize, stream: Option<Handle>) -> Answer {
@@ -55,5 +49,5 @@ entry!(cuMemcpyPeerAsync, |to: u64,
         state.contexts.known(context)?;
     }
     drop(state);
-    linear(Place::Device(to), Place::Device(from), bytes, Some(stream))
+    linear(Device(to), Device(from), bytes, Some(stream))
 });

@@ -3,11 +3,9 @@
 //! A real driver's linker answers with a cubin. Here the "cubin" is PTX text again, which the loading
 //! calls take; programs hand it from one call to the other without looking inside.
 
-use crate::driver::abi::{entry::*, errors::*, pointers::*};
+use crate::driver::abi::*;
 use crate::driver::engine::loading::ptx_of;
-use crate::driver::objects::code::Link;
-use crate::driver::objects::handle::{Handle, Kind};
-use crate::driver::objects::state::*;
+use crate::driver::objects::*;
 use std::ffi::c_void;
 
 // Options are accepted and have no effect.

@@ -1,8 +1,8 @@
 //! Managed (unified) memory: the host's and the device's at one address. The driver has nothing to move; hints about where
 //! it should be are checked and do nothing more.
 
-use crate::driver::abi::{entry::*, errors::*};
-use crate::driver::objects::{handle::Handle, state::*};
+use crate::driver::abi::*;
+use crate::driver::objects::*;
 
 /// `CUmemLocation`.
 #[repr(C)]

@@ -1,9 +1,8 @@
 //! Allocation: linear memory, stream-ordered memory, and what is known of an address.
 
-use crate::driver::abi::{entry::*, errors::*, pointers::*};
+use crate::driver::abi::*;
 use crate::driver::engine::memory::Origin;
-use crate::driver::objects::work::Work;
-use crate::driver::objects::{handle::Handle, state::*};
+use crate::driver::objects::*;
 use std::ffi::c_void;
 
 entry!(cuMemAlloc_v2, |out: Out<u64>, bytes: usize| {

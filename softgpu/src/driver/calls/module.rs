@@ -1,8 +1,8 @@
 //! Modules from PTX text.
 
-use crate::driver::abi::{entry::*, errors::*, pointers::*};
+use crate::driver::abi::*;
 use crate::driver::engine::loading::{Image, file_text};
-use crate::driver::objects::{handle::Handle, state::*};
+use crate::driver::objects::*;
 use std::ffi::c_void;
 
 fn load(out: Out<Handle>, ptx: &str) -> Answer {

@@ -1,7 +1,7 @@
 //! Occupancy queries.
 
-use crate::driver::abi::{entry::*, errors::*, pointers::*};
-use crate::driver::objects::{handle::Handle, state::*};
+use crate::driver::abi::*;
+use crate::driver::objects::*;
 use crate::kernel::KernelInfo;
 use crate::profile::Profile;
 use std::sync::Arc;

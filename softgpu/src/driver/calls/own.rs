@@ -1,9 +1,9 @@
 //! softgpu's own entry points, with which a test sets options and reads what was found.
 
 use crate::driver::abi::config::set_checks;
-use crate::driver::abi::{entry::*, errors::*, pointers::*};
+use crate::driver::abi::*;
 use crate::driver::engine::report::{counters_json, findings_json};
-use crate::driver::objects::state::*;
+use crate::driver::objects::*;
 
 // Sets an option of the running driver: `check`, `seed`, `abort`, `counters`, `streams`.
 //

@@ -1,8 +1,7 @@
 //! Pinned host memory.
 
-use crate::driver::abi::{entry::*, errors::*, pointers::*};
-use crate::driver::objects::memory::{Page, Pinned};
-use crate::driver::objects::state::*;
+use crate::driver::abi::*;
+use crate::driver::objects::*;
 use std::ffi::c_void;
 
 fn host_alloc(out: Out<*mut c_void>, bytes: usize, flags: u32) -> Answer {

@@ -1,9 +1,7 @@
 //! Memory pools.
 
-use crate::driver::abi::{entry::*, errors::*, pointers::*};
-use crate::driver::objects::handle::{Handle, Kind};
-use crate::driver::objects::memory::Pool;
-use crate::driver::objects::state::*;
+use crate::driver::abi::*;
+use crate::driver::objects::*;
 use std::ffi::c_void;
 
 entry!(cuDeviceGetDefaultMemPool, |out: Out<Handle>, device: i32| {

@@ -1,7 +1,7 @@
 //! The device's primary context.
 
-use crate::driver::abi::{entry::*, errors::*, pointers::*};
-use crate::driver::objects::{handle::Handle, state::*};
+use crate::driver::abi::*;
+use crate::driver::objects::*;
 
 entry!(cuDevicePrimaryCtxRetain, |out: Out<Handle>, device: i32| {
     let mut state = lock_device(device)?;

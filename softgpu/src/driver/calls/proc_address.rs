@@ -4,7 +4,7 @@ use super::{capture::*, refused};
 use super::{context::*, device::*, event::*, fill::*, function::*, graph::*, graph_edges::*, graph_exec::*};
 use super::{graph_kernel::*, graph_nodes::*, kept::*, launch::*, library::*, limits::*, linear::*, link::*};
 use super::{managed::*, memory::*, module::*, occupancy::*, pinned::*, pool::*, primary::*, stream::*, strided::*};
-use crate::driver::abi::{entry::*, errors::*, pointers::*};
+use crate::driver::abi::*;
 use std::ffi::c_void;
 
 // `SYMBOLS`: (name without its `_vN`, driver version since which it is meant, entry point), made by `build.rs`.

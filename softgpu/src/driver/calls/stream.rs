@@ -1,10 +1,7 @@
 //! Streams, their waits and host functions.
 
-use crate::driver::abi::{entry::*, errors::*, pointers::*};
-use crate::driver::objects::handle::{Handle, OpId};
-use crate::driver::objects::state::*;
-use crate::driver::objects::stream::Stream;
-use crate::driver::objects::work::{HostCall, HostFn, Work};
+use crate::driver::abi::*;
+use crate::driver::objects::*;
 
 fn create(out: Out<Handle>, flags: u32, priority: i32) -> Answer {
     let mut state = enter()?;

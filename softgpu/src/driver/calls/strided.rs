@@ -1,8 +1,7 @@
 //! Copies of rows and planes.
 
-use crate::driver::abi::{entry::*, errors::*, pointers::*};
-use crate::driver::objects::copy::{Copy, Place};
-use crate::driver::objects::{handle::Handle, state::*};
+use crate::driver::abi::*;
+use crate::driver::objects::*;
 
 /// `CUDA_MEMCPY2D`.
 #[repr(C)]
@@ -108,9 +107,7 @@ fn copy_2d(p: Option<&Memcpy2D>, stream: Option<Handle>) -> Answer {
     copy_3d(Some(&flat), stream)
 }
 
-entry!(cuMemcpy2D_v2, |p: Option<&Memcpy2D>| copy_2d(p, None));
-
-entry!(cuMemcpy2DUnaligned_v2, |p: Option<&Memcpy2D>| copy_2d(p, None));
+entry!(cuMemcpy2D_v2, cuMemcpy2DUnaligned_v2, |p: Option<&Memcpy2D>| copy_2d(p, None));
 
 entry!(cuMemcpy2DAsync_v2, |p: Option<&Memcpy2D>, stream: Handle| copy_2d(p, Some(stream)));
 

@@ -8,3 +8,12 @@ pub mod memory;
 pub mod state;
 pub mod stream;
 pub mod work;
+
+pub use code::*;
+pub use copy::*;
+pub use graph::*;
+pub use handle::*;
+pub use memory::*;
+pub use state::*;
+pub use stream::*;
+pub use work::*;
