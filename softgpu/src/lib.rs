@@ -21,6 +21,7 @@ mod load;
 mod machine;
 pub mod memory;
 pub mod numerics;
+pub mod nvrtc;
 pub mod profile;
 pub mod ptx;
 pub mod ptxas;

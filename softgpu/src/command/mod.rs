@@ -1,6 +1,6 @@
 //! The command `softgpu-run`: one kernel, one launch, arguments from the command line.
 //!
-//! `command_line` has the options and `argument` reads the ARG words; `source` gets the PTX (`nvrtc`
+//! `command_line` has the options and `argument` reads the ARG words; `source` gets the PTX (NVRTC
 //! compiles .cu files), `buffers` places the arguments in memory (`npy` reads and writes NumPy files),
 //! `report` tells what was found. This module ties them together and decides the exit code.
 
@@ -8,7 +8,6 @@ pub mod argument;
 mod buffers;
 pub mod command_line;
 pub mod npy;
-pub mod nvrtc;
 mod report;
 mod source;
 

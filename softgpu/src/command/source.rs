@@ -1,8 +1,9 @@
 //! The kernel's PTX, from the file or its compiler, and its name there.
 
 use super::command_line::Arguments;
-use super::{Failure, nvrtc, usage};
+use super::{Failure, usage};
 use crate::load::Module;
+use crate::nvrtc::{self, NvrtcError, Source};
 use crate::ptxas::{self, Usage};
 
 /// The PTX of the file, as it is or from NVRTC, and what its kernels need where a compiler tells it.
@@ -19,7 +20,7 @@ pub(super) fn ptx_text(arguments: &Arguments) -> Result<(String, Vec<Usage>), Fa
         };
         return Ok((text, needs));
     }
-    let compiler = nvrtc::Nvrtc::find(sm)?;
+    let nvrtc = nvrtc::find(sm)?;
     let mut options = vec![
         // for the machine code's account of registers; the PTX is the same as for compute_N
         format!("--gpu-architecture=sm_{sm}"),
@@ -31,8 +32,16 @@ pub(super) fn ptx_text(arguments: &Arguments) -> Result<(String, Vec<Usage>), Fa
         options.push(format!("--include-path={folder}"));
     }
     options.extend(arguments.nvrtc_option.iter().cloned());
-    let compiled = compiler.compile(&text, &path.display().to_string(), &options)?;
-    Ok((compiled.ptx, ptxas::usage(&compiled.log)))
+    let name = path.display().to_string();
+    let program =
+        nvrtc.compile(&Source { name: &name, text: &text, headers: &[] }, &options).map_err(|error| match error {
+            NvrtcError::Refused(log) => {
+                let ((major, minor), options) = (nvrtc.version, options.join(" "));
+                format!("NVRTC {major}.{minor} does not compile {name} ({options}):\n{log}")
+            }
+            other => other.to_string(),
+        })?;
+    Ok((program.ptx().map_err(|e| e.to_string())?, ptxas::usage(&program.log())))
 }
 
 /// The PTX name of the kernel meant: its own, or the only mangled form of it.
