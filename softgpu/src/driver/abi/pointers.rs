@@ -134,12 +134,6 @@ pub fn write_text(room: &mut [MaybeUninit<u8>], text: &str) {
 pub struct HostAddress(usize);
 
 impl HostAddress {
-    /// # Safety
-    /// The type's promise.
-    pub unsafe fn new(address: usize) -> HostAddress {
-        HostAddress(address)
-    }
-
     pub fn number(self) -> usize {
         self.0
     }

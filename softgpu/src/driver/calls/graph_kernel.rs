@@ -33,7 +33,7 @@ fn work(state: &Session, p: Option<&KernelNode>) -> Answer<Work> {
 entry!(
     cuGraphAddKernelNode,
     cuGraphAddKernelNode_v2,
-    |out: Out<Handle>, graph: Handle, after: Array<Handle>, count: usize, p: Option<&KernelNode>| {
+    |out: Out<Handle>, graph: Handle, after: Nodes, count: usize, p: Option<&KernelNode>| {
         add(out, graph, after, count, |state| Ok((work(state, p)?, None)))
     }
 );

@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub fn add(
     out: Out<Handle>,
     graph: Handle,
-    after: Array<Handle>,
+    after: Nodes,
     count: usize,
     make: impl FnOnce(&Session) -> Answer<(Work, Option<Arc<Graph>>)>,
 ) -> Answer {
@@ -27,23 +27,15 @@ pub fn add(
     out.set(node, "node")
 }
 
-entry!(cuGraphAddEmptyNode, |out: Out<Handle>, graph: Handle, after: Array<Handle>, count: usize| {
+entry!(cuGraphAddEmptyNode, |out: Out<Handle>, graph: Handle, after: Nodes, count: usize| {
     add(out, graph, after, count, |_| Ok((Work::Nothing, None)))
 });
 
-entry!(cuGraphAddChildGraphNode, |out: Out<Handle>,
-                                  graph: Handle,
-                                  after: Array<Handle>,
-                                  count: usize,
-                                  child: Handle| {
+entry!(cuGraphAddChildGraphNode, |out: Out<Handle>, graph: Handle, after: Nodes, count: usize, child: Handle| {
     add(out, graph, after, count, |state| Ok((Work::Nothing, Some(Arc::new(state.graphs.known(child)?.clone())))))
 });
 
-entry!(cuGraphAddHostNode, |out: Out<Handle>,
-                            graph: Handle,
-                            after: Array<Handle>,
-                            count: usize,
-                            p: Option<&HostCall>| {
+entry!(cuGraphAddHostNode, |out: Out<Handle>, graph: Handle, after: Nodes, count: usize, p: Option<&HostCall>| {
     add(out, graph, after, count, |_| {
         let call = required(p.filter(|call| call.has_function()), "no function")?;
         Ok((Work::Host(*call), None))
@@ -52,7 +44,7 @@ entry!(cuGraphAddHostNode, |out: Out<Handle>,
 
 entry!(cuGraphAddMemcpyNode, |out: Out<Handle>,
                               graph: Handle,
-                              after: Array<Handle>,
+                              after: Nodes,
                               count: usize,
                               p: Option<&Memcpy3D>,
                               _context: Handle| {
@@ -76,7 +68,7 @@ pub struct MemsetNode {
 
 entry!(cuGraphAddMemsetNode, |out: Out<Handle>,
                               graph: Handle,
-                              after: Array<Handle>,
+                              after: Nodes,
                               count: usize,
                               p: Option<&MemsetNode>,
                               _context: Handle| {

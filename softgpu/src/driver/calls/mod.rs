@@ -1,13 +1,11 @@
 //! The entry points by subject.
 
-mod capture;
 mod context;
 mod device;
 mod event;
 mod fill;
 mod function;
 mod graph;
-mod graph_edges;
 mod graph_exec;
 mod graph_kernel;
 mod graph_nodes;
@@ -24,7 +22,6 @@ mod occupancy;
 mod own;
 mod pinned;
 mod pool;
-mod primary;
 mod proc_address;
 mod refused;
 mod stream;

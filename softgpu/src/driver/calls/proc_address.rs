@@ -1,9 +1,9 @@
 //! Looking entry points up by name and version.
 
-use super::{capture::*, refused};
-use super::{context::*, device::*, event::*, fill::*, function::*, graph::*, graph_edges::*, graph_exec::*};
+use super::refused;
+use super::{context::*, device::*, event::*, fill::*, function::*, graph::*, graph_exec::*};
 use super::{graph_kernel::*, graph_nodes::*, kept::*, launch::*, library::*, limits::*, linear::*, link::*};
-use super::{managed::*, memory::*, module::*, occupancy::*, pinned::*, pool::*, primary::*, stream::*, strided::*};
+use super::{managed::*, memory::*, module::*, occupancy::*, pinned::*, pool::*, stream::*, strided::*};
 use crate::driver::abi::*;
 use std::ffi::c_void;
 

@@ -4,12 +4,8 @@
 //! `cuThreadExchangeStreamCaptureMode`), and the CUDA C++ Programming Guide, "Stream Capture: Prohibited and Unhandled Operations"
 //! and "Invalidation".
 
-use crate::driver::abi::entry::{Answer, refuse};
-use crate::driver::abi::errors::*;
-use crate::driver::objects::graph::{Capture, Graph, Node};
-use crate::driver::objects::handle::{Handle, Kind, OpId};
-use crate::driver::objects::state::{Session, State};
-use crate::driver::objects::work::Work;
+use crate::driver::abi::*;
+use crate::driver::objects::*;
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 

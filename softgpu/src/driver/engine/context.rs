@@ -1,9 +1,7 @@
 //! Making and ending contexts.
 
 use super::report;
-use crate::driver::objects::handle::{Handle, Kind};
-use crate::driver::objects::state::{Session, State};
-use crate::driver::objects::stream::Context;
+use crate::driver::objects::*;
 
 impl State {
     /// Makes a context with its legacy stream.

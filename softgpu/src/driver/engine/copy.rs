@@ -1,12 +1,7 @@
 //! Copies and fills: checked when they are queued, run later.
 
-use crate::driver::abi::entry::{Answer, Refusal, called, refuse};
-use crate::driver::abi::errors::*;
-use crate::driver::abi::pointers::HostAddress;
-use crate::driver::objects::copy::{Copy, Fill, Place};
-use crate::driver::objects::handle::Handle;
-use crate::driver::objects::state::Session;
-use crate::driver::objects::work::Work;
+use crate::driver::abi::*;
+use crate::driver::objects::*;
 use crate::memory::{Memory, MemoryError};
 use std::sync::Arc;
 

@@ -1,11 +1,7 @@
 //! Kernel launches: arguments, limits, and running them.
 
-use crate::driver::abi::entry::{Answer, log, refuse};
-use crate::driver::abi::errors::*;
-use crate::driver::objects::code::Function;
-use crate::driver::objects::handle::Handle;
-use crate::driver::objects::state::Session;
-use crate::driver::objects::work::{Launch, Shape, Work};
+use crate::driver::abi::*;
+use crate::driver::objects::*;
 use crate::kernel::{Fault, KernelInfo, LaunchConfig};
 use crate::profile::Profile;
 use std::ffi::c_void;

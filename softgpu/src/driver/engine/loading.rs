@@ -1,10 +1,7 @@
 //! Loading PTX into a context, and the functions that handles mean there.
 
-use crate::driver::abi::entry::{Answer, refuse};
-use crate::driver::abi::errors::*;
-use crate::driver::objects::code::{Function, Kept, LoadedModule, ModuleData};
-use crate::driver::objects::handle::{Handle, Kind};
-use crate::driver::objects::state::Session;
+use crate::driver::abi::*;
+use crate::driver::objects::*;
 use crate::load::Module;
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_void};

@@ -1,10 +1,7 @@
 //! Making and freeing allocations.
 
-use crate::driver::abi::entry::{Answer, Refusal, refuse};
-use crate::driver::abi::errors::*;
-use crate::driver::objects::handle::Handle;
-use crate::driver::objects::memory::Linear;
-use crate::driver::objects::state::Session;
+use crate::driver::abi::*;
+use crate::driver::objects::*;
 use crate::memory::MemoryError;
 
 fn refusal(error: MemoryError) -> Refusal {

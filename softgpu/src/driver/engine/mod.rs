@@ -3,7 +3,6 @@
 pub mod capture;
 pub mod context;
 pub mod copy;
-pub mod graph;
 pub mod launch;
 pub mod loading;
 pub mod memory;

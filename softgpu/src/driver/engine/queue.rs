@@ -6,12 +6,8 @@
 //! touch host memory or call the host never run before they must. So a missing synchronisation gives wrong
 //! data here at every run, not once in a thousand.
 
-use crate::driver::abi::entry::{Answer, callback, log};
-use crate::driver::abi::errors::*;
-use crate::driver::objects::handle::{Handle, OpId};
-use crate::driver::objects::state::{Driver, Session, State};
-use crate::driver::objects::stream::Op;
-use crate::driver::objects::work::{Plan, Work};
+use crate::driver::abi::*;
+use crate::driver::objects::*;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -3,9 +3,7 @@
 use crate::check::{Finding, FindingKind};
 use crate::counters::Counters;
 use crate::driver::abi::entry::log;
-use crate::driver::objects::handle::Handle;
-use crate::driver::objects::memory::Linear;
-use crate::driver::objects::state::{DRIVER, Driver, State};
+use crate::driver::objects::*;
 
 /// Notes every allocation the program did not free before the context ended.
 pub fn leaks(state: &mut State, context: Handle) {

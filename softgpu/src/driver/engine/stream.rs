@@ -1,10 +1,7 @@
 //! Making streams, and finding the one that an argument means.
 
-use crate::driver::abi::entry::{Answer, refuse};
-use crate::driver::abi::errors::*;
-use crate::driver::objects::handle::{Handle, Kind};
-use crate::driver::objects::state::{Session, State};
-use crate::driver::objects::stream::Stream;
+use crate::driver::abi::*;
+use crate::driver::objects::*;
 use std::collections::VecDeque;
 
 /// The most urgent priority; 0 is the least. Kept, but the seed decides the order.

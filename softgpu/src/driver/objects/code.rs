@@ -1,6 +1,7 @@
 //! Modules, functions, libraries, kernels and linkers.
 
-use super::handle::{Handle, Object};
+use super::handle::{Handle, object};
+use crate::driver::abi::errors::*;
 use crate::kernel::KernelInfo;
 use crate::load::Module;
 use std::collections::HashMap;
@@ -20,9 +21,7 @@ pub struct LoadedModule {
     pub functions: HashMap<String, Handle>,
 }
 
-impl Object for LoadedModule {
-    const UNKNOWN: &str = "is no module, or an unloaded one";
-}
+object!(LoadedModule, INVALID_HANDLE, "is no module, or an unloaded one");
 
 pub struct Function {
     pub module: Handle,
@@ -37,9 +36,7 @@ pub struct Function {
     pub kept: Kept,
 }
 
-impl Object for Function {
-    const UNKNOWN: &str = "is no function, or its module has been unloaded";
-}
+object!(Function, INVALID_HANDLE, "is no function, or its module has been unloaded");
 
 /// What the deprecated calls have set for the next launch.
 #[derive(Clone, Default)]
@@ -56,9 +53,7 @@ pub struct Library {
     pub names: Vec<String>,
 }
 
-impl Object for Library {
-    const UNKNOWN: &str = "is no library, or an unloaded one";
-}
+object!(Library, INVALID_HANDLE, "is no library, or an unloaded one");
 
 /// A kernel of a library.
 pub struct Kernel {
@@ -67,9 +62,7 @@ pub struct Kernel {
     pub c_name: CString,
 }
 
-impl Object for Kernel {
-    const UNKNOWN: &str = "is no kernel, or its library has been unloaded";
-}
+object!(Kernel, INVALID_HANDLE, "is no kernel, or its library has been unloaded");
 
 /// A link under way.
 #[derive(Default)]
@@ -79,6 +72,4 @@ pub struct Link {
     pub result: Vec<u8>,
 }
 
-impl Object for Link {
-    const UNKNOWN: &str = "is no linker, or a destroyed one";
-}
+object!(Link, INVALID_HANDLE, "is no linker, or a destroyed one");

@@ -1,8 +1,8 @@
 //! Graphs, instantiated graphs, and captures under way.
 
-use super::handle::{Handle, Object, OpId};
+use super::handle::{Handle, OpId, object};
 use super::work::{Plan, Work};
-use crate::driver::abi::errors::*;
+use crate::driver::abi::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::thread::ThreadId;
@@ -14,10 +14,10 @@ pub struct Graph {
     pub nodes: BTreeMap<Handle, Node>,
 }
 
-impl Object for Graph {
-    const CODE: CuResult = INVALID_VALUE;
-    const UNKNOWN: &str = "is no graph, or a destroyed one";
-}
+object!(Graph, INVALID_VALUE, "is no graph, or a destroyed one");
+
+/// Nodes as an argument: as many as the count beside them says.
+pub type Nodes<'a> = Array<'a, Handle>;
 
 /// One node and the nodes it waits for.
 #[derive(Clone)]
@@ -54,10 +54,7 @@ pub struct Exec {
     pub last: Option<OpId>,
 }
 
-impl Object for Exec {
-    const CODE: CuResult = INVALID_VALUE;
-    const UNKNOWN: &str = "is no executable graph, or a destroyed one";
-}
+object!(Exec, INVALID_VALUE, "is no executable graph, or a destroyed one");
 
 impl Graph {
     pub fn new(context: Handle) -> Graph {
@@ -124,6 +121,4 @@ pub struct Capture {
     pub invalid: bool,
 }
 
-impl Object for Capture {
-    const UNKNOWN: &str = "is no capture";
-}
+object!(Capture, INVALID_HANDLE, "is no capture");

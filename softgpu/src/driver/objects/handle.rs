@@ -29,18 +29,26 @@ pub enum Kind {
 
 /// An object of the program's that has a handle.
 pub trait Object {
-    /// The answer to a handle that stands for none.
-    const CODE: CuResult = INVALID_HANDLE;
-    /// What such a handle is, after its number.
-    const UNKNOWN: &str;
+    /// The answer to a handle that stands for none, and what such a handle is.
+    const UNKNOWN: (CuResult, &str);
 }
+
+/// Makes a type an [`Object`]: `object!(Event, INVALID_HANDLE, "is no event, or a destroyed one")`.
+macro_rules! object {
+    ($type:ident, $code:ident, $unknown:literal) => {
+        impl $crate::driver::objects::handle::Object for $type {
+            const UNKNOWN: (CuResult, &str) = ($code, $unknown);
+        }
+    };
+}
+pub(in crate::driver) use object;
 
 /// The objects of one kind by their handles.
 pub struct Table<T>(HashMap<Handle, T>);
 
 impl<T: Object> Table<T> {
     fn unknown(handle: Handle) -> Refusal {
-        Refusal { code: T::CODE, message: format!("{handle:#x} {}", T::UNKNOWN) }
+        Refusal { code: T::UNKNOWN.0, message: format!("{handle:#x} {}", T::UNKNOWN.1) }
     }
 
     /// The object that a program's handle stands for.

@@ -1,6 +1,6 @@
 //! Device memory, memory pools and pinned host memory.
 
-use super::handle::{Handle, Object};
+use super::handle::{Handle, object};
 use crate::driver::abi::errors::*;
 use std::collections::HashMap;
 
@@ -39,7 +39,4 @@ pub struct Pool {
     pub high: u64,
 }
 
-impl Object for Pool {
-    const CODE: CuResult = INVALID_VALUE;
-    const UNKNOWN: &str = "is no memory pool, or a destroyed one";
-}
+object!(Pool, INVALID_VALUE, "is no memory pool, or a destroyed one");

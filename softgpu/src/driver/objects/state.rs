@@ -1,7 +1,7 @@
 //! The driver's state behind one lock, and the session in which a call works on it.
 
 use super::code::{Function, Kernel, Library, Link, LoadedModule};
-use super::graph::{Capture, Exec, Graph};
+use super::graph::{Capture, Exec, Graph, Node};
 use super::handle::{Handle, Kind, OpId, Table};
 use super::memory::{Linear, Pinned, Pool};
 use super::stream::{Context, Event, Stream};
@@ -127,6 +127,19 @@ impl State {
             }
             Some(c) => Ok(c),
         }
+    }
+
+    /// The graph a node is in.
+    pub fn graph_of(&mut self, node: Handle) -> Answer<&mut Graph> {
+        match self.graphs.values_mut().find(|g| g.nodes.contains_key(&node)) {
+            Some(graph) => Ok(graph),
+            None => refuse(INVALID_VALUE, format!("{node:#x} is a node of no graph")),
+        }
+    }
+
+    /// A node of any graph.
+    pub fn node(&mut self, node: Handle) -> Answer<&mut Node> {
+        Ok(self.graph_of(node)?.nodes.get_mut(&node).expect("its graph"))
     }
 }
 

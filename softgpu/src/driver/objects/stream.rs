@@ -1,6 +1,6 @@
 //! Contexts, streams with what is queued on them, and events.
 
-use super::handle::{Handle, Object, OpId};
+use super::handle::{Handle, OpId, object};
 use super::work::Work;
 use crate::driver::abi::errors::*;
 use std::collections::{HashMap, VecDeque};
@@ -21,10 +21,7 @@ pub struct Context {
     pub cache_config: i32,
 }
 
-impl Object for Context {
-    const CODE: CuResult = INVALID_CONTEXT;
-    const UNKNOWN: &str = "is no context, or a destroyed one";
-}
+object!(Context, INVALID_CONTEXT, "is no context, or a destroyed one");
 
 pub struct Stream {
     pub context: Handle,
@@ -40,9 +37,7 @@ pub struct Stream {
     pub capture: Option<Handle>,
 }
 
-impl Object for Stream {
-    const UNKNOWN: &str = "is no stream, or one that has been destroyed";
-}
+object!(Stream, INVALID_HANDLE, "is no stream, or one that has been destroyed");
 
 /// Work in a queue, and the operations of other streams that it waits for.
 pub struct Op {
@@ -60,6 +55,4 @@ pub struct Event {
     pub captured: Option<(Handle, Vec<Handle>)>,
 }
 
-impl Object for Event {
-    const UNKNOWN: &str = "is no event, or a destroyed one";
-}
+object!(Event, INVALID_HANDLE, "is no event, or a destroyed one");
