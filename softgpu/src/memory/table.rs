@@ -15,8 +15,11 @@ const REMEMBERED: usize = 4096;
 /// One allocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allocation {
+    /// Its address.
     pub base: u64,
+    /// In bytes.
     pub size: u64,
+    /// What it was called when it was made.
     pub label: String,
     /// The host sees it at the same address.
     pub managed: bool,

@@ -3,7 +3,7 @@
 //! The ISA bounds their error; the device's exact bits are not published. Here each is the
 //! correctly rounded value or what the `libm` crate gives (portable code, so every host gives
 //! the same bits), which the tests hold against those bounds. A program must not depend on
-//! more than the bound; `softgpu/docs/numerics.md` lists both.
+//! more than the bound; `docs/numerics.md` lists both.
 
 use super::float::{canonical_f32, flush_f32};
 

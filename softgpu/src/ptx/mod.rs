@@ -13,5 +13,4 @@ mod scope;
 mod special;
 
 pub use ast::*;
-pub use lexer::SyntaxError;
 pub use parser::parse;
