@@ -43,6 +43,9 @@ bash scripts/fetch_tensorboard.sh
 echo "== MNIST"
 cargo run --release --quiet -- data fetch
 
+# softgpu has its own name for the folder with NVRTC.
+export SOFTGPU_NVRTC_DIR="${SOFTGPU_NVRTC_DIR:-${WARP19_NVRTC_DIR:-}}"
+
 echo "== tests (optimised: the reference maths is heavy)"
 cargo test --release --workspace "${chosen[@]}"
 

@@ -1,5 +1,5 @@
-//! Makes the table of the driver's entry points and those that are only refused, from
-//! `src/driver/symbols.txt`, and names the shared library `libcuda.so` inside.
+//! Makes three things from `src/driver/symbols.txt`: the list of the driver's entry points, the table by which they are
+//! looked up, and the functions that are only refused. Names the shared library `libcuda.so` inside.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -12,30 +12,27 @@ fn main() {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libcuda.so");
     }
     let text = std::fs::read_to_string("src/driver/symbols.txt").expect("src/driver/symbols.txt");
-    let (mut refused, mut table) = (String::new(), String::new());
-    let mut declared = String::new();
+    let [mut listed, mut refused, mut table] = [const { String::new() }; 3];
     for line in text.lines().filter(|l| !l.is_empty() && !l.starts_with('#')) {
-        let mut words = line.split(' ');
-        let (Some(symbol), Some(version)) = (words.next(), words.next()) else {
-            panic!("symbols.txt: `{line}` is not `symbol version [refused]`");
+        let words: Vec<&str> = line.split(' ').collect();
+        let (symbol, version, module) = match words[..] {
+            [symbol, version] => (symbol, version, ""),
+            [symbol, version, "refused"] => (symbol, version, "refused::"),
+            _ => panic!("symbols.txt: `{line}` is not `symbol version [refused]`"),
         };
-        if words.next() == Some("refused") {
-            writeln!(
-                refused,
-                "#[unsafe(no_mangle)] extern \"C\" fn {symbol}() -> i32 {{ super::entry::unsupported(\"{symbol}\") }}"
-            )
-            .expect("a string");
+        if !module.is_empty() {
+            writeln!(refused, "refused!({symbol});").expect("a string");
+        } else {
+            writeln!(listed, "pub const fn {symbol}() {{}}").expect("a string");
         }
-        writeln!(declared, "pub fn {symbol}();").expect("a string");
-        writeln!(table, "(\"{}\", {version}, Entry(entries::{symbol} as *const c_void)),", base(symbol))
-            .expect("a string");
+        let name = base(symbol);
+        writeln!(table, "(\"{name}\", {version}, Entry({module}{symbol} as *const c_void)),").expect("a string");
     }
+    let table = format!("static SYMBOLS: &[(&str, i32, Entry)] = &[{table}];\n");
     let out = std::env::var("OUT_DIR").expect("set by cargo");
-    let symbols = format!(
-        "#[allow(clashing_extern_declarations)] mod entries {{ unsafe extern \"C\" {{ {declared} }} }}\nstatic SYMBOLS: &[(&str, i32, Entry)] = &[{table}];\n"
-    );
-    std::fs::write(Path::new(&out).join("refused.rs"), refused).expect("OUT_DIR can be written");
-    std::fs::write(Path::new(&out).join("symbols.rs"), symbols).expect("OUT_DIR can be written");
+    for (file, text) in [("listed.rs", listed), ("refused.rs", refused), ("symbols.rs", table)] {
+        std::fs::write(Path::new(&out).join(file), text).expect("OUT_DIR can be written");
+    }
 }
 
 /// The name that programs ask for: without `_v2` and the like.

@@ -3,9 +3,10 @@
 mod common;
 
 use common::nvrtc;
+use softgpu::nvrtc::Nvrtc;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use warp19::cuda::nvrtc::{Nvrtc, Target};
+use warp19::cuda::nvrtc::{self, Target};
 use warp19::cuda::report;
 use warp19::cuda::sass::{self, Mix};
 use warp19::cuda::units::{TILES, Unit};
@@ -61,7 +62,7 @@ fn softgpu_counts_registers_from_below() {
         let (mut over, mut ratio) = (0, 0.0f64);
         for unit in Unit::all() {
             let target = Target::Ptx(sm);
-            let ptx = nvrtc.compile(unit.file(), target, &unit.options()).unwrap();
+            let ptx = nvrtc::compile(&nvrtc, unit.file(), target, &unit.options()).unwrap();
             let text = String::from_utf8(ptx.code).unwrap();
             let memory = softgpu::Memory::new(1 << 20);
             let module = softgpu::Module::load(&text, &profile, &memory).unwrap();

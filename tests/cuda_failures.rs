@@ -4,9 +4,10 @@ mod common;
 
 use common::command::{fails, run, warp19, warp19_in, workplace};
 use common::nvrtc;
+use softgpu::nvrtc::Nvrtc;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use warp19::cuda::nvrtc::{Nvrtc, Target};
+use warp19::cuda::nvrtc::{self, Target};
 use warp19::cuda::units::Unit;
 
 /// `verify` of the cheapest operations on softgpu.
@@ -53,10 +54,10 @@ fn with_an_nvrtc_older_than_the_device() {
     let nvrtc = Nvrtc::load(&file).unwrap();
     let (oldest, newest) = (nvrtc.architectures[0], *nvrtc.architectures.last().unwrap());
     // PTX of the newest it knows, which the driver compiles for the device.
-    assert_eq!(nvrtc.target(newest + 40), Some(Target::Ptx(newest)));
-    assert_eq!(nvrtc.target(oldest - 1), None);
+    assert_eq!(Target::of(&nvrtc, newest + 40), Some(Target::Ptx(newest)));
+    assert_eq!(Target::of(&nvrtc, oldest - 1), None);
     let unit = Unit::ConvWinograd;
-    let output = nvrtc.compile(unit.file(), Target::Ptx(newest), &unit.options()).unwrap();
+    let output = nvrtc::compile(&nvrtc, unit.file(), Target::Ptx(newest), &unit.options()).unwrap();
     let text = String::from_utf8(output.code).unwrap();
     assert!(text.contains(&format!(".target sm_{newest}")), "{text}");
     // Machine code for it there is none, and the command says what to do.
@@ -70,7 +71,7 @@ fn with_an_nvrtc_older_than_the_device() {
 fn a_kernel_that_does_not_compile_shows_nvrtcs_log() {
     let nvrtc = Nvrtc::load(&nvrtc("13").join("libnvrtc.so.13")).unwrap();
     // Without its constants.
-    let error = nvrtc.compile("dropout.cu", Target::Cubin(86), &[]).unwrap_err();
+    let error = nvrtc::compile(&nvrtc, "dropout.cu", Target::Cubin(86), &[]).unwrap_err();
     assert!(error.contains("kernels/dropout.cu(") && error.contains("DROPOUT_THREADS"), "{error}");
 }
 

@@ -14,7 +14,7 @@ import numpy as np
 
 packages = next(pathlib.Path(p) / "nvidia" for p in sys.path if (pathlib.Path(p) / "nvidia/cuda_runtime").is_dir())
 folders = [packages / p / "include" for p in ("cuda_runtime", "curand", "cuda_cccl")]
-environment = dict(os.environ, WARP19_NVRTC=str(packages / "cuda_nvrtc/lib"))
+environment = dict(os.environ, SOFTGPU_NVRTC=str(packages / "cuda_nvrtc/lib"))
 
 rng = np.random.default_rng(0)
 numbers = rng.integers(0, 9, 128).astype(np.int32)

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Runs programs that know nothing of softgpu on it: softgpu/clients/run.sh [nvidia|bindings|core|numba|pycuda|cupy|headers|FILE.py ...]
-# Without a name: nvidia, which is NVIDIA's own saxpy example of cuda-bindings as it stands in their repository (fetched, checked
-# by its hash). FILE.py is a program of your own that uses cuda-bindings. Makes a Python environment in .cache/clients of the repository and a folder
-# there in which libcuda.so and libcuda.so.1 point to libsoftgpu.so; only these programs see it, through LD_LIBRARY_PATH.
+# Runs programs that know nothing of softgpu on it:
+#     clients/run.sh [nvidia|bindings|core|numba|pycuda|cupy|headers|FILE.py ...]
+# Without a name: nvidia, which is NVIDIA's own saxpy example of cuda-bindings as it stands in their repository
+# (fetched, checked by its hash). FILE.py is a program of your own that uses cuda-bindings. Makes a Python environment
+# in .cache/clients of the workspace and a folder there in which libcuda.so and libcuda.so.1 point to libsoftgpu.so;
+# only these programs see it, through LD_LIBRARY_PATH.
 set -euo pipefail
 
 here="$(cd "$(dirname "$0")" && pwd)"
-root="$(cd "$here/../.." && pwd)"
+root="$(dirname "$(cd "$here" && cargo locate-project --workspace --message-format plain)")"
 work="$root/.cache/clients"
 target="${CARGO_TARGET_DIR:-$root/target}"
 

@@ -12,21 +12,36 @@ const FILE: &str = "libsoftgpu.so";
 /// Why the library can't be used.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LibraryError {
+    /// In none of these folders.
     #[error(
         "no {FILE} in {}: build it with `cargo build -p softgpu`, or name it in SOFTGPU_LIBRARY",
         .0.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
     )]
     NotFound(Vec<PathBuf>),
+    /// The file that `SOFTGPU_LIBRARY` names.
     #[error("SOFTGPU_LIBRARY names {}, which is no file: correct it or unset it", .0.display())]
     NoSuchFile(PathBuf),
+    /// It is there, and the system refuses it.
     #[error("{} can't be loaded: {reason}", .path.display())]
-    Load { path: PathBuf, reason: String },
+    Load {
+        /// The file.
+        path: PathBuf,
+        /// In the loader's words.
+        reason: String,
+    },
+    /// Another driver came first.
     #[error(
         "a CUDA driver other than softgpu is loaded already, and libcuda.so means that one now: load softgpu before anything asks for a driver, or use that driver"
     )]
     Shadowed,
+    /// The library is loaded, and a call failed.
     #[error("softgpu refused {what}: {message}")]
-    Refused { what: String, message: String },
+    Refused {
+        /// What was asked for.
+        what: String,
+        /// Why not.
+        message: String,
+    },
 }
 
 /// Where `libsoftgpu.so` is.

@@ -16,16 +16,21 @@ pub struct Profile {
     pub sm: u32,
     /// Multiprocessors.
     pub sm_count: u32,
+    /// Threads a block can have.
     pub max_threads_per_block: u32,
+    /// Threads a multiprocessor holds.
     pub max_threads_per_sm: u32,
+    /// Blocks a multiprocessor holds.
     pub max_blocks_per_sm: u32,
     /// Shared memory of a block without opting in, bytes.
     pub shared_per_block: u32,
     /// Shared memory of a block with opting in, bytes.
     pub shared_per_block_optin: u32,
+    /// Shared memory of a multiprocessor, bytes.
     pub shared_per_sm: u32,
     /// Shared memory that the system takes of each block, bytes.
     pub shared_reserved: u32,
+    /// Registers of a multiprocessor.
     pub registers_per_sm: u32,
     /// Shared memory is given to blocks in multiples of this, bytes.
     pub shared_granularity: u32,
@@ -37,6 +42,7 @@ pub struct Profile {
     pub memory_clock_khz: u32,
     /// Width of the memory bus, bits.
     pub bus_bits: u32,
+    /// Second-level cache.
     pub l2_bytes: u32,
     /// Device memory, bytes.
     pub memory_bytes: u64,

@@ -12,6 +12,7 @@ pub const VARIABLE: &str = "SOFTGPU_PTXAS";
 /// A kernel's needs, by `ptxas`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Usage {
+    /// Its name in the PTX.
     pub kernel: String,
     /// Registers of a thread.
     pub registers: u32,
@@ -19,8 +20,9 @@ pub struct Usage {
     pub shared: u32,
     /// Local memory of a thread, bytes.
     pub stack: u32,
-    /// Bytes stored and loaded because registers ran out.
+    /// Bytes stored because registers ran out.
     pub spill_stores: u32,
+    /// Bytes loaded for the same reason.
     pub spill_loads: u32,
 }
 

@@ -8,7 +8,7 @@
 mod common;
 mod generator;
 
-use softgpu::run::nvrtc::Nvrtc;
+use softgpu::nvrtc::{Nvrtc, Source};
 use softgpu::{LaunchConfig, Memory, Module, Options, Profile, launch};
 use std::path::Path;
 use std::process::Command;
@@ -82,10 +82,11 @@ fn on_host(source: &str, words: &[u64], folder: &Path) -> Vec<u64> {
 fn on_softgpu(source: &str, words: &[u64], compiler: &Path) -> Vec<u64> {
     let compiler = Nvrtc::load(compiler).expect("NVRTC loads");
     let options = ["--gpu-architecture=compute_86", "--fmad=false", "--device-int128"].map(String::from);
-    let compiled = compiler.compile(source, "programs.cu", &options).unwrap_or_else(|e| panic!("{e}"));
+    let source = Source { name: "programs.cu", text: source, headers: &[] };
+    let ptx = compiler.compile(&source, &options).and_then(|p| p.ptx()).unwrap_or_else(|e| panic!("{e}"));
     let profile = Profile::named("sm_86").expect("a known profile");
     let memory = Memory::new(1 << 28);
-    let module = Module::load(&compiled.ptx, &profile, &memory).unwrap_or_else(|e| panic!("{e}"));
+    let module = Module::load(&ptx, &profile, &memory).unwrap_or_else(|e| panic!("{e}"));
     let input = memory.alloc(words.len() as u64 * 8, "input").unwrap();
     let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
     memory.write(input, &bytes).unwrap();

@@ -272,7 +272,7 @@ fn a_cu_file_is_compiled_by_both_nvrtc() {
     for (major, library) in [("12", "nvidia/cuda_nvrtc/lib/libnvrtc.so.12"), ("13", "nvidia/cu13/lib/libnvrtc.so.13")] {
         let with = |words: &[&str]| {
             Command::new(env!("CARGO_BIN_EXE_softgpu-run"))
-                .env("WARP19_NVRTC", fetched(&format!("{major}/{library}")))
+                .env("SOFTGPU_NVRTC", fetched(&format!("{major}/{library}")))
                 .args(words)
                 .output()
                 .expect("the command starts")
@@ -339,7 +339,7 @@ fn a_missing_nvrtc_is_said_with_the_command_that_brings_it() {
     let f = Folder::new("missing");
     let cu = f.write("tell.cu", CU.as_bytes());
     let output = Command::new(env!("CARGO_BIN_EXE_softgpu-run"))
-        .env("WARP19_NVRTC", "/nowhere/libnvrtc.so")
+        .env("SOFTGPU_NVRTC", "/nowhere/libnvrtc.so")
         .args([&cu, "--kernel", "tell", "--grid", "1", "--block", "1"])
         .output()
         .unwrap();
@@ -365,7 +365,7 @@ fn registers_are_those_of_the_compiler() {
             .args(["--check", "none", "--counters", &counters])
             .args(more)
             .args(["--", &buffer])
-            .env("WARP19_NVRTC", fetched("13/nvidia/cu13/lib/libnvrtc.so.13"));
+            .env("SOFTGPU_NVRTC", fetched("13/nvidia/cu13/lib/libnvrtc.so.13"));
         if let Some(ptxas) = ptxas {
             command.env("SOFTGPU_PTXAS", ptxas);
         }
@@ -387,17 +387,18 @@ fn registers_are_those_of_the_compiler() {
     let wanted = format!("threads of {own} registers");
     assert!(code == 1 && message.contains(&wanted), "{message}");
 
-    let nvrtc = softgpu::run::nvrtc::Nvrtc::load(&fetched("13/nvidia/cu13/lib/libnvrtc.so.13"));
+    let nvrtc = softgpu::nvrtc::Nvrtc::load(&fetched("13/nvidia/cu13/lib/libnvrtc.so.13")).unwrap();
+    let source = softgpu::nvrtc::Source { name: "k.cu", text: source, headers: &[] };
     let options = ["--gpu-architecture=compute_86".to_string()];
-    let compiled = nvrtc.unwrap().compile(source, "k.cu", &options).unwrap();
-    let ptx = folder.write("k.ptx", compiled.ptx.as_bytes());
+    let compiled = nvrtc.compile(&source, &options).unwrap().ptx().unwrap();
+    let ptx = folder.write("k.ptx", compiled.as_bytes());
     assert_eq!(registers(&ptx, "512", &[], None), Ok((98, false)));
     let ptxas = fetched("ptxas/nvidia/cu13/bin/ptxas");
     assert_eq!(registers(&ptx, "512", &[], Some(&ptxas)), Ok((own, true)));
     let (code, message) = registers(&ptx, "512", &[], Some(Path::new("/none"))).unwrap_err();
     assert!(code == 1 && message.contains("SOFTGPU_PTXAS names /none"), "{message}");
     // what ptxas refuses, no card runs
-    let wrong = folder.write("wrong.ptx", compiled.ptx.replace("ret;", "ret; foo;").as_bytes());
+    let wrong = folder.write("wrong.ptx", compiled.replace("ret;", "ret; foo;").as_bytes());
     let (code, message) = registers(&wrong, "512", &[], Some(&ptxas)).unwrap_err();
     assert!(code == 1 && message.contains("refuses the text for sm_86"), "{message}");
 }

@@ -1,11 +1,12 @@
 //! `warp19 kernels`: what the CUDA kernels need, and writing them out.
 
 use super::output;
-use crate::cuda::nvrtc::{Nvrtc, Target};
+use crate::cuda::nvrtc::{self, Target};
 use crate::cuda::units::Unit;
 use crate::cuda::{report, sass, source};
 use crate::error::{Error, Result};
 use serde_json::{Value, json};
+use softgpu::nvrtc::Nvrtc;
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -151,7 +152,7 @@ fn dump(args: &Dump) -> Result<()> {
 }
 
 fn ptx(nvrtc: &Nvrtc, sm: u32, unit: Unit) -> Result<Vec<u8>> {
-    let output = nvrtc.compile(unit.file(), Target::Ptx(sm), &unit.options());
+    let output = nvrtc::compile(nvrtc, unit.file(), Target::Ptx(sm), &unit.options());
     Ok(output.map_err(Error::Device)?.code)
 }
 

@@ -5,11 +5,12 @@
 //! Files are written beside their place and renamed, so that two processes at once are safe. A cache that cannot be
 //! written is no error: the kernels are compiled at each start then.
 
-use super::nvrtc::{Nvrtc, Target};
+use super::nvrtc::{self, Target};
 use super::source;
 use super::units::Unit;
 use crate::error::{Error, Result};
 use sha2::{Digest, Sha256};
+use softgpu::nvrtc::Nvrtc;
 use std::path::PathBuf;
 
 /// Compiles units for one device.
@@ -84,7 +85,7 @@ impl Compiler {
         if let Some(bytes) = file.as_ref().and_then(read) {
             return Ok(Code { bytes, cached: true, log: String::new() });
         }
-        let output = self.nvrtc.compile(unit.file(), self.target, &unit.options()).map_err(Error::Device)?;
+        let output = nvrtc::compile(&self.nvrtc, unit.file(), self.target, &unit.options()).map_err(Error::Device)?;
         if let Some(file) = file
             && let Err(e) = write(&file, &output.code)
             && self.cache_trouble.is_none()

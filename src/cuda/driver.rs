@@ -142,7 +142,7 @@ fn properties(context: &CudaContext) -> std::result::Result<Properties, DriverEr
 
 fn compiler(properties: &Properties, softgpu: bool) -> Result<Compiler> {
     let nvrtc = find::find(properties.sm, Some(properties.driver_version)).map_err(Error::Device)?;
-    let target = nvrtc.target(properties.sm).ok_or_else(|| Error::Device(find::remedy(properties.sm)))?;
+    let target = Target::of(&nvrtc, properties.sm).ok_or_else(|| Error::Device(find::remedy(properties.sm)))?;
     let target = match target {
         Target::Cubin(sm) if softgpu => Target::Ptx(sm),
         target => target,

@@ -40,7 +40,7 @@ pub fn nvdisasm() -> Option<PathBuf> {
     folders.push("/usr/local/cuda/bin".into());
     // scripts/fetch_nvrtc.sh leaves it there.
     let caches = std::env::current_dir().unwrap_or_default();
-    let caches = caches.ancestors().map(|a| a.join(".cache/nvrtc")).chain(variable("WARP19_NVRTC_DIR"));
+    let caches = caches.ancestors().map(|a| a.join(".cache/nvrtc")).chain(variable(super::find::FOLDER));
     folders.extend(caches.map(|c| c.join("tools/nvidia/cu13/bin")));
     // .../nvidia/cu13/lib has the libraries, .../nvidia/cu13/bin the tools.
     folders.extend(super::find::places().into_iter().map(|p| p.path.join("../bin")));

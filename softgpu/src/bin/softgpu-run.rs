@@ -4,6 +4,6 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let arguments = softgpu::run::command_line::Arguments::parse();
-    ExitCode::from(softgpu::run::main(&arguments))
+    let arguments = softgpu::command::command_line::Arguments::parse();
+    ExitCode::from(softgpu::command::main(&arguments))
 }

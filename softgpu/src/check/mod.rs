@@ -35,21 +35,28 @@ pub enum FindingKind {
 /// A place in the source, from `.loc`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Source {
+    /// As the compiler was given it.
     pub file: String,
+    /// From 1.
     pub line: u32,
 }
 
 /// One mistake found while a kernel ran.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Finding {
+    /// What is wrong.
     pub kind: FindingKind,
+    /// Its name in the PTX.
     pub kernel: String,
     /// Line in the PTX text, from 1; 0 when no instruction is to blame.
     pub ptx_line: u32,
     /// Place in the .cu file when compiled with `-lineinfo`.
     pub source: Option<Source>,
+    /// The first block that showed it.
     pub block: [u32; 3],
+    /// The first thread in that block.
     pub thread: [u32; 3],
+    /// Of the access; 0 where there is none.
     pub address: u64,
     /// `global`, `shared`, `local`, `const`, `param`, or empty.
     pub space: &'static str,

@@ -7,7 +7,9 @@ use std::fmt::Write;
 /// Executions of a class of instructions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Executed {
+    /// Warp instructions.
     pub warps: u64,
+    /// Thread instructions: the lanes active in them.
     pub threads: u64,
 }
 
@@ -43,49 +45,74 @@ impl Traffic {
 /// What a multiprocessor can hold of a kernel, by the profile's limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Occupancy {
+    /// Blocks at a time.
     pub blocks_per_sm: u32,
+    /// Warps at a time.
     pub warps_per_sm: u32,
     /// Of the threads a multiprocessor can hold.
     pub share: f64,
+    /// What does not allow more.
     pub limited_by: &'static str,
 }
 
 /// Counts of one launch, or summed over the launches of a kernel (geometry of the last one).
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Counters {
+    /// Its name in the PTX.
     pub kernel: String,
+    /// Launches summed up.
     pub launches: u64,
+    /// Blocks in each direction.
     pub grid: [u32; 3],
+    /// Threads of a block in each direction.
     pub block: [u32; 3],
+    /// Blocks run.
     pub blocks: u64,
+    /// Threads run.
     pub threads: u64,
+    /// Shared memory of a block that the kernel declares, bytes.
     pub static_shared: u32,
+    /// Shared memory of a block that the launch adds, bytes.
     pub dynamic_shared: u32,
     /// Registers of a thread: those ptxas gave it where that is known, otherwise the values alive at once in the PTX.
     pub registers: u32,
+    /// Whether ptxas gave the registers.
     pub registers_known: bool,
+    /// Instructions of warps.
     pub warp_instructions: u64,
+    /// Instructions of threads: active lanes summed over warp instructions.
     pub thread_instructions: u64,
+    /// The same by class of instruction.
     pub by_class: BTreeMap<&'static str, Executed>,
     /// Floating-point operations, a fused multiply-add as two.
     pub flops_f32: u64,
+    /// As `flops_f32`, of double precision.
     pub flops_f64: u64,
+    /// As `flops_f32`, of f16 and bf16 outside tensor cores.
     pub flops_half: u64,
     /// Multiply-adds of tensor-core instructions.
     pub tensor_multiply_adds: u64,
+    /// Loads from global memory.
     pub global_loads: Traffic,
+    /// Stores to global memory.
     pub global_stores: Traffic,
     /// Different bytes of global memory touched; summed over launches.
     pub unique_global_bytes: u64,
+    /// Loads from shared memory.
     pub shared_loads: Traffic,
+    /// Stores to shared memory.
     pub shared_stores: Traffic,
     /// Lanes that executed an atomic.
     pub global_atomics: u64,
+    /// The same in shared memory.
     pub shared_atomics: u64,
     /// Warps that executed a barrier.
     pub barriers: u64,
+    /// Bytes read from local memory.
     pub local_bytes_read: u64,
+    /// Bytes written to local memory.
     pub local_bytes_written: u64,
+    /// Of a multiprocessor.
     pub occupancy: Occupancy,
 }
 

@@ -1,5 +1,6 @@
 //! Placement, limits, initialisation and managed memory.
 
+use super::table::{ALIGN, GUARD};
 use super::*;
 
 #[test]

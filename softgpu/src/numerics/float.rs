@@ -7,7 +7,6 @@
 
 use super::Rounding;
 use super::soft::{self, F32, F64};
-use std::num::FpCategory;
 
 /// The NaN every f32 operation gives.
 pub const NAN_F32: u32 = 0x7fff_ffff;
@@ -21,12 +20,6 @@ pub fn flush_f32(x: f32) -> f32 {
 /// `.sat`: clamps to [0, 1]; NaN and everything below zero become +0.
 #[inline]
 pub fn saturate_f32(x: f32) -> f32 {
-    if x > 0.0 { x.min(1.0) } else { 0.0 }
-}
-
-/// `.sat` for f64 results: as [`saturate_f32`].
-#[inline]
-pub fn saturate_f64(x: f64) -> f64 {
     if x > 0.0 { x.min(1.0) } else { 0.0 }
 }
 
@@ -90,15 +83,13 @@ fn narrow(x: f64, mode: Rounding) -> f32 {
     f32::from_bits(soft::convert(x.to_bits(), F64, F32, mode) as u32)
 }
 
-/// An operand: flushed with `.ftz`.
-pub(super) fn input(x: f32, ftz: bool) -> f32 {
-    if ftz { flush_f32(x) } else { x }
+fn finish(x: f32, ftz: bool, sat: bool) -> f32 {
+    let x = if ftz { flush_f32(x) } else { x };
+    if sat { saturate_f32(x) } else { x }
 }
 
-/// A result: flushed with `.ftz`, clamped with `.sat`.
-pub(super) fn finish(x: f32, ftz: bool, sat: bool) -> f32 {
-    let x = input(x, ftz);
-    if sat { saturate_f32(x) } else { x }
+fn input(x: f32, ftz: bool) -> f32 {
+    if ftz { flush_f32(x) } else { x }
 }
 
 /// `add.{rn,rz,rm,rp}[.ftz][.sat].f32`.
@@ -203,36 +194,30 @@ fn total_order_f32(x: f32) -> i32 {
     bits ^ (((bits >> 31) as u32) >> 1) as i32
 }
 
-/// `neg[.ftz].f32`: flips the sign; NaN becomes the canonical NaN.
-pub fn neg_f32(a: f32, ftz: bool) -> f32 {
-    canonical_f32(-input(a, ftz))
-}
-
-/// `abs[.ftz].f32`: clears the sign; NaN becomes the canonical NaN.
-pub fn abs_f32(a: f32, ftz: bool) -> f32 {
-    canonical_f32(input(a, ftz).abs())
-}
-
 /// NaN rule of f64: the first NaN operand, quiet, or the default NaN.
 fn nan_f64(operands: &[f64]) -> f64 {
-    let nan = operands.iter().find(|x| x.is_nan()).map(|x| x.to_bits() | 1 << 51);
-    f64::from_bits(nan.unwrap_or(F64.default_nan()))
+    for x in operands {
+        if x.is_nan() {
+            return f64::from_bits(x.to_bits() | 1 << 51);
+        }
+    }
+    f64::from_bits(F64.default_nan())
 }
 
-/// A result of f64: to nearest what the host gives, with the NaN rule of the device; in a directed mode what the
-/// integers of [`soft`] give.
-#[inline]
-fn result_f64(mode: Rounding, operands: &[f64], nearest: f64, directed: impl FnOnce() -> u64) -> f64 {
-    match mode {
-        Rounding::NearestEven if nearest.is_nan() => nan_f64(operands),
-        Rounding::NearestEven => nearest,
-        _ => f64::from_bits(directed()),
+/// The host's result to nearest with the device's NaN, or in other modes what integers give.
+fn rounded_f64(nearest: f64, operands: &[f64], mode: Rounding, directed: impl Fn() -> u64) -> f64 {
+    if mode != Rounding::NearestEven {
+        f64::from_bits(directed())
+    } else if nearest.is_nan() {
+        nan_f64(operands)
+    } else {
+        nearest
     }
 }
 
 /// `add.{rn,rz,rm,rp}.f64`.
 pub fn add_f64(a: f64, b: f64, mode: Rounding) -> f64 {
-    result_f64(mode, &[a, b], a + b, || soft::add(a.to_bits(), b.to_bits(), F64, mode))
+    rounded_f64(a + b, &[a, b], mode, || soft::add(a.to_bits(), b.to_bits(), F64, mode))
 }
 
 /// `sub.{rn,rz,rm,rp}.f64`. A NaN operand keeps its sign.
@@ -242,18 +227,17 @@ pub fn sub_f64(a: f64, b: f64, mode: Rounding) -> f64 {
 
 /// `mul.{rn,rz,rm,rp}.f64`.
 pub fn mul_f64(a: f64, b: f64, mode: Rounding) -> f64 {
-    result_f64(mode, &[a, b], a * b, || soft::mul(a.to_bits(), b.to_bits(), F64, mode))
+    rounded_f64(a * b, &[a, b], mode, || soft::mul(a.to_bits(), b.to_bits(), F64, mode))
 }
 
 /// `fma.{rn,rz,rm,rp}.f64`: `a * b + c` rounded once.
 pub fn fma_f64(a: f64, b: f64, c: f64, mode: Rounding) -> f64 {
-    let directed = || soft::fma(a.to_bits(), b.to_bits(), c.to_bits(), F64, mode);
-    result_f64(mode, &[a, b, c], a.mul_add(b, c), directed)
+    rounded_f64(a.mul_add(b, c), &[a, b, c], mode, || soft::fma(a.to_bits(), b.to_bits(), c.to_bits(), F64, mode))
 }
 
 /// `div.{rn,rz,rm,rp}.f64`.
 pub fn div_f64(a: f64, b: f64, mode: Rounding) -> f64 {
-    result_f64(mode, &[a, b], a / b, || soft::div(a.to_bits(), b.to_bits(), F64, mode))
+    rounded_f64(a / b, &[a, b], mode, || soft::div(a.to_bits(), b.to_bits(), F64, mode))
 }
 
 /// `rcp.{rn,rz,rm,rp}.f64`.
@@ -263,7 +247,7 @@ pub fn rcp_f64(a: f64, mode: Rounding) -> f64 {
 
 /// `sqrt.{rn,rz,rm,rp}.f64`.
 pub fn sqrt_f64(a: f64, mode: Rounding) -> f64 {
-    result_f64(mode, &[a], a.sqrt(), || soft::sqrt(a.to_bits(), F64, mode))
+    rounded_f64(a.sqrt(), &[a], mode, || soft::sqrt(a.to_bits(), F64, mode))
 }
 
 /// `min.f64`: -0 is less than +0; one NaN operand gives the other; two give a NaN.
@@ -307,37 +291,23 @@ pub enum TestProperty {
     Subnormal,
 }
 
-impl TestProperty {
-    fn holds(self, category: FpCategory) -> bool {
-        use FpCategory::{Infinite, Nan, Normal, Subnormal, Zero};
-        match self {
-            TestProperty::Finite => !matches!(category, Infinite | Nan),
-            TestProperty::Infinite => category == Infinite,
-            TestProperty::Number => category != Nan,
-            TestProperty::NotANumber => category == Nan,
-            TestProperty::Normal => matches!(category, Normal | Zero),
-            TestProperty::Subnormal => category == Subnormal,
-        }
-    }
-}
-
-/// `testp` on an f64.
+/// `testp` on an f64; an f32 operand is tested by its own category with [`testp_f32`].
 pub fn testp_f64(x: f64, property: TestProperty) -> bool {
-    property.holds(x.classify())
+    match property {
+        TestProperty::Finite => x.is_finite(),
+        TestProperty::Infinite => x.is_infinite(),
+        TestProperty::Number => !x.is_nan(),
+        TestProperty::NotANumber => x.is_nan(),
+        TestProperty::Normal => x.is_normal() || x == 0.0,
+        TestProperty::Subnormal => x.is_subnormal(),
+    }
 }
 
 /// `testp` on an f32.
 pub fn testp_f32(x: f32, property: TestProperty) -> bool {
-    property.holds(x.classify())
-}
-
-/// `copysign.f32`: the sign of `a` on the magnitude of `b`.
-pub fn copysign_f32(a: f32, b: f32) -> f32 {
-    f32::from_bits(a.to_bits() & 0x8000_0000 | b.to_bits() & 0x7fff_ffff)
-}
-
-/// `copysign.f64`: the sign of `a` on the magnitude of `b`.
-pub fn copysign_f64(a: f64, b: f64) -> f64 {
-    const SIGN: u64 = 1 << 63;
-    f64::from_bits(a.to_bits() & SIGN | b.to_bits() & !SIGN)
+    match property {
+        TestProperty::Normal => x.is_normal() || x == 0.0,
+        TestProperty::Subnormal => x.is_subnormal(),
+        _ => testp_f64(x as f64, property),
+    }
 }

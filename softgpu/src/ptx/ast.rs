@@ -30,39 +30,44 @@ pub enum Type {
     F64,
 }
 
-/// Every type with its name and its bytes in memory, in the order of [`Type`]; a predicate has none.
-const TYPES: [(Type, &str, u32); 20] = [
-    (Type::Pred, "pred", 0),
-    (Type::B8, "b8", 1),
-    (Type::B16, "b16", 2),
-    (Type::B32, "b32", 4),
-    (Type::B64, "b64", 8),
-    (Type::B128, "b128", 16),
-    (Type::U8, "u8", 1),
-    (Type::U16, "u16", 2),
-    (Type::U32, "u32", 4),
-    (Type::U64, "u64", 8),
-    (Type::S8, "s8", 1),
-    (Type::S16, "s16", 2),
-    (Type::S32, "s32", 4),
-    (Type::S64, "s64", 8),
-    (Type::F16, "f16", 2),
-    (Type::F16x2, "f16x2", 4),
-    (Type::Bf16, "bf16", 2),
-    (Type::Bf16x2, "bf16x2", 4),
-    (Type::F32, "f32", 4),
-    (Type::F64, "f64", 8),
-];
-
 impl Type {
     /// The type a dotted word names.
     pub fn named(word: &str) -> Option<Type> {
-        TYPES.iter().find(|(_, name, _)| *name == word).map(|&(ty, ..)| ty)
+        Some(match word {
+            "pred" => Type::Pred,
+            "b8" => Type::B8,
+            "b16" => Type::B16,
+            "b32" => Type::B32,
+            "b64" => Type::B64,
+            "b128" => Type::B128,
+            "u8" => Type::U8,
+            "u16" => Type::U16,
+            "u32" => Type::U32,
+            "u64" => Type::U64,
+            "s8" => Type::S8,
+            "s16" => Type::S16,
+            "s32" => Type::S32,
+            "s64" => Type::S64,
+            "f16" => Type::F16,
+            "f16x2" => Type::F16x2,
+            "bf16" => Type::Bf16,
+            "bf16x2" => Type::Bf16x2,
+            "f32" => Type::F32,
+            "f64" => Type::F64,
+            _ => return None,
+        })
     }
 
     /// Bytes in memory; a predicate has none.
     pub fn bytes(self) -> u32 {
-        TYPES[self as usize].2
+        match self {
+            Type::Pred => 0,
+            Type::B8 | Type::U8 | Type::S8 => 1,
+            Type::B16 | Type::U16 | Type::S16 | Type::F16 | Type::Bf16 => 2,
+            Type::B32 | Type::U32 | Type::S32 | Type::F32 | Type::F16x2 | Type::Bf16x2 => 4,
+            Type::B64 | Type::U64 | Type::S64 | Type::F64 => 8,
+            Type::B128 => 16,
+        }
     }
 
     /// True for two's-complement types.
@@ -93,12 +98,11 @@ pub enum Init<'a> {
     Integer(i128),
     Single(u32),
     Double(u64),
-    /// Address of a symbol plus an offset; `generic` when written `generic(symbol)`. `byte` selects
-    /// one byte of the address, as in `0xFF00(symbol)`.
+    /// Address of a symbol plus an offset, which generic addressing doesn't change; `mask` selects one byte of it, as in
+    /// `0xFF00(symbol)`.
     Address {
         symbol: &'a str,
         offset: i64,
-        generic: bool,
         mask: Option<u64>,
     },
 }

@@ -1,6 +1,17 @@
 //! Characters to tokens.
 
-use super::SyntaxError;
+/// A syntax error with its line, from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyntaxError {
+    pub line: u32,
+    pub message: String,
+}
+
+impl SyntaxError {
+    pub(crate) fn new(line: u32, message: impl Into<String>) -> SyntaxError {
+        SyntaxError { line, message: message.into() }
+    }
+}
 
 /// A token; identifiers keep their `%`, dotted words lose their dot.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -113,18 +124,42 @@ fn tail(text: &str, at: usize) -> String {
 /// Reads a number at `at`; gives the token and where the text goes on.
 fn number(text: &str, at: usize) -> Option<(Token<'_>, usize)> {
     let bytes = text.as_bytes();
-    if bytes[at] == b'0'
-        && let Some(radix @ (b'f' | b'd' | b'x' | b'b')) = bytes.get(at + 1).map(u8::to_ascii_lowercase)
-    {
-        let base = if radix == b'b' { 2 } else { 16 };
-        let digits = bytes[at + 2..].iter().take_while(|&&b| char::from(b).is_digit(base)).count();
-        let end = at + 2 + digits;
-        let value = u64::from_str_radix(&text[at + 2..end], base).ok()?;
-        return match radix {
-            b'f' => (digits == 8).then_some((Token::Single(value as u32), end)),
-            b'd' => (digits == 16).then_some((Token::Double(value), end)),
-            _ => Some((Token::Integer(value), skip_suffix(bytes, end))),
-        };
+    let hex = |from: usize| {
+        let mut end = from;
+        while end < bytes.len() && bytes[end].is_ascii_hexdigit() {
+            end += 1;
+        }
+        end
+    };
+    if bytes[at] == b'0' {
+        match bytes.get(at + 1) {
+            Some(b'f' | b'F') => {
+                let end = hex(at + 2);
+                return (end == at + 10)
+                    .then(|| u32::from_str_radix(&text[at + 2..end], 16).ok())?
+                    .map(|bits| (Token::Single(bits), end));
+            }
+            Some(b'd' | b'D') => {
+                let end = hex(at + 2);
+                return (end == at + 18)
+                    .then(|| u64::from_str_radix(&text[at + 2..end], 16).ok())?
+                    .map(|bits| (Token::Double(bits), end));
+            }
+            Some(b'x' | b'X') => {
+                let end = hex(at + 2);
+                let value = u64::from_str_radix(&text[at + 2..end], 16).ok()?;
+                return Some((Token::Integer(value), skip_suffix(bytes, end)));
+            }
+            Some(b'b' | b'B') => {
+                let mut end = at + 2;
+                while matches!(bytes.get(end), Some(b'0' | b'1')) {
+                    end += 1;
+                }
+                let value = u64::from_str_radix(&text[at + 2..end], 2).ok()?;
+                return Some((Token::Integer(value), skip_suffix(bytes, end)));
+            }
+            _ => {}
+        }
     }
     let mut end = at;
     let mut real = false;

@@ -4,7 +4,7 @@
 //! language, softgpu needs the line of every instruction and must refuse what it doesn't know at
 //! decoding, and a generated grammar (`ptx-syntax`, 122,000 lines) would cost more build time than the
 //! rest of the crate together. Instructions stay generic here (an opcode, its modifiers in order, its
-//! operands); `exec::decode` gives them a type and refuses every modifier it doesn't use.
+//! operands); `isa::decoder` gives them a type and refuses every modifier it doesn't use.
 
 pub mod ast;
 mod lexer;
@@ -14,16 +14,3 @@ mod special;
 
 pub use ast::*;
 pub use parser::parse;
-
-/// A syntax error with its line, from 1.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SyntaxError {
-    pub line: u32,
-    pub message: String,
-}
-
-impl SyntaxError {
-    pub(crate) fn new(line: u32, message: impl Into<String>) -> SyntaxError {
-        SyntaxError { line, message: message.into() }
-    }
-}

@@ -6,9 +6,8 @@ mod functions;
 mod items;
 mod variables;
 
-use super::SyntaxError;
 use super::ast::*;
-use super::lexer::{Token, tokens};
+use super::lexer::{SyntaxError, Token, tokens};
 use super::scope::Scopes;
 
 /// Parses a PTX text.
@@ -82,43 +81,6 @@ impl<'a> Parser<'a> {
             return Ok(());
         }
         self.error(format!("'{mark}' expected, found {}", shown(self.peek())))
-    }
-
-    /// One or more parts with commas between them.
-    fn list<T>(&mut self, mut part: impl FnMut(&mut Self) -> Result<T, SyntaxError>) -> Result<Vec<T>, SyntaxError> {
-        let mut out = vec![part(self)?];
-        while self.take(',') {
-            out.push(part(self)?);
-        }
-        Ok(out)
-    }
-
-    /// Parts with commas between them, up to and with `end`; an error names what was to follow a part.
-    fn list_until<T>(
-        &mut self,
-        end: char,
-        place: &str,
-        mut part: impl FnMut(&mut Self) -> Result<T, SyntaxError>,
-    ) -> Result<Vec<T>, SyntaxError> {
-        let mut out = Vec::new();
-        while !self.take(end) {
-            out.push(part(self)?);
-            if !self.take(',') && !self.is(end) {
-                return self.error(format!("',' or '{end}' expected{place}"));
-            }
-        }
-        Ok(out)
-    }
-
-    /// The bits of a floating-point literal, if one is next.
-    fn literal<T>(&mut self, single: impl Fn(u32) -> T, double: impl Fn(u64) -> T) -> Option<T> {
-        let literal = match self.peek() {
-            Token::Single(bits) => single(bits),
-            Token::Double(bits) => double(bits),
-            _ => return None,
-        };
-        self.next();
-        Some(literal)
     }
 
     fn word(&mut self) -> Result<&'a str, SyntaxError> {

@@ -3,7 +3,7 @@
 use crate::common::fetched;
 use cudarc::driver::CudaContext;
 use softgpu::Library;
-use softgpu::run::nvrtc::Nvrtc;
+use softgpu::nvrtc::{Nvrtc, Source};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 static LIBRARY: OnceLock<Library> = OnceLock::new();
@@ -41,8 +41,9 @@ pub fn ptx(major: u32, source: &str) -> String {
     let file = fetched(&format!("{folder}/libnvrtc.so.{major}"));
     let nvrtc = Nvrtc::load(&file).unwrap();
     let options = ["--gpu-architecture=compute_86", "-lineinfo"].map(String::from);
-    let compiled = nvrtc.compile(source, "test.cu", &options);
+    let compiled = nvrtc.compile(&Source { name: "test.cu", text: source, headers: &[] }, &options);
+    let ptx = compiled.unwrap().ptx().unwrap();
     // Unloading NVRTC is not safe on every version; a test process keeps it.
     std::mem::forget(nvrtc);
-    compiled.unwrap().ptx
+    ptx
 }

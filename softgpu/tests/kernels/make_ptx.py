@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compiles the .cu files of this folder to .ptx with NVRTC 12.9, for compute_80, with line information.
+"""Compiles the .cu files of this folder and of the examples to .ptx with NVRTC 12.9, for compute_80, with line information.
 
 Usage: make_ptx.py PATH/TO/libnvrtc.so.12
 """
@@ -8,8 +8,9 @@ import pathlib
 import sys
 
 folder = pathlib.Path(__file__).parent
+sources = [*folder.glob("*.cu"), *(folder / "../../examples").glob("*.cu")]
 nvrtc = ctypes.CDLL(sys.argv[1])
-for source in sorted(folder.glob("*.cu")):
+for source in sorted(sources):
     program = ctypes.c_void_p()
     nvrtc.nvrtcCreateProgram(ctypes.byref(program), source.read_bytes(), source.name.encode(), 0, None, None)
     options = [b"--gpu-architecture=compute_80", b"-lineinfo"]

@@ -16,38 +16,49 @@ impl<'a> Parser<'a> {
 
     fn statement(&mut self) -> Result<(), SyntaxError> {
         match self.peek() {
-            Token::Mark('{') => {
+            Token::Mark(mark @ ('{' | '}' | ';')) => {
                 self.next();
-                self.scopes.open();
-                Ok(())
+                match mark {
+                    '{' => self.scopes.open(),
+                    '}' => self.scopes.close(),
+                    _ => {}
+                }
             }
-            Token::Mark('}') => {
-                self.next();
-                self.scopes.close();
-                Ok(())
-            }
-            Token::Mark(';') => {
-                self.next();
-                Ok(())
-            }
-            Token::Dot("reg") => self.registers(),
-            Token::Dot("loc") => self.loc(),
-            Token::Dot("pragma") => self.pragma(),
+            Token::Dot("reg") => self.registers()?,
+            Token::Dot("loc") => self.loc()?,
+            Token::Dot("pragma") => self.pragma()?,
             Token::Dot("param" | "local" | "shared" | "shared::cta" | "global" | "const") => {
                 for v in self.variables(false)? {
                     self.add_variable(v);
                 }
-                Ok(())
             }
-            Token::Dot(word) => self.error(format!("the directive '.{word}' is not known in a function")),
+            Token::Dot(word) => return self.error(format!("the directive '.{word}' is not known in a function")),
             Token::Word(name) if self.peek_at(1) == Token::Mark(':') => {
                 self.next();
                 self.next();
-                self.labelled(name)
+                self.labelled(name)?;
             }
-            Token::Word(_) | Token::Mark('@') => self.instruction(),
-            Token::End => self.error("the text ends inside a function"),
-            other => self.error(format!("an instruction expected, found {}", shown(other))),
+            Token::Word(_) | Token::Mark('@') => self.instruction()?,
+            Token::End => return self.error("the text ends inside a function"),
+            other => return self.error(format!("an instruction expected, found {}", shown(other))),
+        }
+        Ok(())
+    }
+
+    /// Adds a variable to the function.
+    pub(super) fn add_variable(&mut self, v: Variable<'a>) -> VarId {
+        let id = self.function.vars.len() as VarId;
+        self.scopes.add_var(v.name, id);
+        self.function.vars.push(v);
+        id
+    }
+
+    /// The register of a name, which is `what` in the message when there is none.
+    fn register(&mut self, what: &str) -> Result<RegId, SyntaxError> {
+        let name = self.word()?;
+        match self.scopes.reg(name) {
+            Some(id) => Ok(id),
+            None => self.error(format!("the {what} {name} was never declared")),
         }
     }
 
@@ -56,7 +67,10 @@ impl<'a> Parser<'a> {
         match self.peek() {
             Token::Dot("branchtargets" | "calltargets") => {
                 self.next();
-                let list = self.list(Self::word)?;
+                let mut list = vec![self.word()?];
+                while self.take(',') {
+                    list.push(self.word()?);
+                }
                 self.function.targets.push((scope, name, list));
                 self.expect(';')
             }
@@ -86,23 +100,25 @@ impl<'a> Parser<'a> {
             },
             other => return self.error(format!("a type expected, found {}", shown(other))),
         };
-        self.list(|parser| {
-            let name = parser.word()?;
-            let first = parser.function.regs.len() as RegId;
-            if parser.take('<') {
-                let count = parser.small()?;
+        loop {
+            let name = self.word()?;
+            let first = self.function.regs.len() as RegId;
+            if self.take('<') {
+                let count = self.small()?;
                 if count > 1 << 20 {
-                    return parser.error(format!("{count} registers are too many"));
+                    return self.error(format!("{count} registers are too many"));
                 }
-                parser.expect('>')?;
-                parser.function.regs.extend((0..count).map(|_| (ty, name)));
-                parser.scopes.add_range(name, first, count);
+                self.expect('>')?;
+                self.function.regs.extend((0..count).map(|_| (ty, name)));
+                self.scopes.add_range(name, first, count);
             } else {
-                parser.function.regs.push((ty, name));
-                parser.scopes.add_reg(name, first);
+                self.function.regs.push((ty, name));
+                self.scopes.add_reg(name, first);
             }
-            Ok(())
-        })?;
+            if !self.take(',') {
+                break;
+            }
+        }
         self.expect(';')
     }
 
@@ -111,11 +127,7 @@ impl<'a> Parser<'a> {
         let mut guard = None;
         if self.take('@') {
             let negated = self.take('!');
-            let name = self.word()?;
-            let Some(reg) = self.scopes.reg(name) else {
-                return self.error(format!("the predicate {name} was never declared"));
-            };
-            guard = Some((reg, negated));
+            guard = Some((self.register("predicate")?, negated));
         }
         let op = self.word()?;
         let mut mods = Vec::new();
@@ -123,20 +135,17 @@ impl<'a> Parser<'a> {
             mods.push(word);
             self.next();
         }
-        let operands = if self.is(';') { Vec::new() } else { self.list(Self::operand)? };
+        let mut operands = Vec::new();
+        if !self.is(';') {
+            operands.push(self.operand()?);
+            while self.take(',') {
+                operands.push(self.operand()?);
+            }
+        }
         self.expect(';')?;
-        let scope = self.scopes.current();
-        let place = self.place;
-        self.function.code.push(Instr {
-            op,
-            mods,
-            guard,
-            operands,
-            line,
-            place,
-            used_bytes: std::mem::replace(&mut self.used_bytes, !0),
-            scope,
-        });
+        let (place, scope) = (self.place, self.scopes.current());
+        let used_bytes = std::mem::replace(&mut self.used_bytes, !0);
+        self.function.code.push(Instr { op, mods, guard, operands, line, place, used_bytes, scope });
         Ok(())
     }
 
@@ -150,22 +159,18 @@ impl<'a> Parser<'a> {
     }
 
     fn simple(&mut self) -> Result<Operand<'a>, SyntaxError> {
-        if let Some(literal) = self.literal(Operand::Single, Operand::Double) {
-            return Ok(literal);
+        let token = self.peek();
+        let negative = token == Token::Mark('-');
+        if matches!(token, Token::Integer(_)) || negative && !matches!(self.peek_at(1), Token::Double(_)) {
+            return Ok(Operand::Integer(self.signed()?));
         }
-        match self.peek() {
-            Token::Mark('{') => {
-                self.next();
-                Ok(Operand::Vector(self.list_until('}', "", Self::operand)?))
-            }
-            Token::Mark('(') => {
-                self.next();
-                Ok(Operand::List(self.list_until(')', "", Self::operand)?))
-            }
+        let line = self.line();
+        self.next();
+        match token {
+            Token::Mark('{') => Ok(Operand::Vector(self.operands_until('}')?)),
+            Token::Mark('(') => Ok(Operand::List(self.operands_until(')')?)),
             Token::Mark('[') => {
-                self.next();
-                let base = self.simple()?;
-                let (base, inner) = match base {
+                let (base, inner) = match self.simple()? {
                     Operand::Var(id, offset) => (Operand::Var(id, 0), offset),
                     Operand::Symbol(name, offset) => (Operand::Symbol(name, 0), offset),
                     other => (other, 0),
@@ -180,27 +185,17 @@ impl<'a> Parser<'a> {
                 self.expect(']')?;
                 Ok(Operand::Address(Box::new(base), offset))
             }
-            Token::Mark('!') => {
-                self.next();
-                let name = self.word()?;
-                match self.scopes.reg(name) {
-                    Some(id) => Ok(Operand::Not(id)),
-                    None => self.error(format!("the register {name} was never declared")),
+            Token::Mark('!') => Ok(Operand::Not(self.register("register")?)),
+            Token::Single(bits) => Ok(Operand::Single(bits)),
+            Token::Double(bits) => Ok(Operand::Double(bits)),
+            Token::Word(name) => self.named(name),
+            _ => match self.peek() {
+                Token::Double(bits) if negative => {
+                    self.next();
+                    Ok(Operand::Double(bits ^ (1 << 63)))
                 }
-            }
-            Token::Mark('-') if matches!(self.peek_at(1), Token::Double(_)) => {
-                self.next();
-                match self.next() {
-                    Token::Double(bits) => Ok(Operand::Double(bits ^ (1 << 63))),
-                    other => self.error(format!("a number expected, found {}", shown(other))),
-                }
-            }
-            Token::Integer(_) | Token::Mark('-') => Ok(Operand::Integer(self.signed()?)),
-            Token::Word(name) => {
-                self.next();
-                self.named(name)
-            }
-            other => self.error(format!("an operand expected, found {}", shown(other))),
+                _ => Err(SyntaxError::new(line, format!("an operand expected, found {}", shown(token)))),
+            },
         }
     }
 
@@ -233,5 +228,16 @@ impl<'a> Parser<'a> {
             Some(id) => Ok(Operand::Var(id, offset)),
             None => Ok(Operand::Symbol(name, offset)),
         }
+    }
+
+    fn operands_until(&mut self, end: char) -> Result<Vec<Operand<'a>>, SyntaxError> {
+        let mut out = Vec::new();
+        while !self.take(end) {
+            out.push(self.operand()?);
+            if !self.take(',') && !self.is(end) {
+                return self.error(format!("',' or '{end}' expected"));
+            }
+        }
+        Ok(out)
     }
 }

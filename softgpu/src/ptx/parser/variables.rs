@@ -5,14 +5,21 @@ use super::*;
 impl<'a> Parser<'a> {
     /// `.space [.align n] [.vN] .type name[dims] [= init], ... ;`
     pub(super) fn variables(&mut self, is_extern: bool) -> Result<Vec<Variable<'a>>, SyntaxError> {
-        let head = self.variable_head(is_extern)?;
-        let variables = self.list(|parser| {
-            let mut variable = Variable { line: parser.line(), name: parser.word()?, ..head.clone() };
-            parser.variable_tail(&mut variable)?;
-            Ok(variable)
-        })?;
+        let mut out = Vec::new();
+        let first = self.variable_head(is_extern)?;
+        let mut variable = first.clone();
+        loop {
+            variable.line = self.line();
+            variable.name = self.word()?;
+            self.variable_tail(&mut variable)?;
+            out.push(variable);
+            if !self.take(',') {
+                break;
+            }
+            variable = first.clone();
+        }
         self.expect(';')?;
-        Ok(variables)
+        Ok(out)
     }
 
     pub(super) fn variable_head(&mut self, is_extern: bool) -> Result<Variable<'a>, SyntaxError> {
@@ -114,19 +121,28 @@ impl<'a> Parser<'a> {
 
     fn initialiser(&mut self, v: &mut Variable<'a>) -> Result<(), SyntaxError> {
         if self.take('{') {
-            self.list_until('}', " in an initialiser", |parser| parser.initialiser(v))?;
-            return Ok(());
-        }
-        if let Some(value) = self.literal(Init::Single, Init::Double) {
-            v.init.push(value);
+            while !self.take('}') {
+                self.initialiser(v)?;
+                if !self.take(',') && !self.is('}') {
+                    return self.error("',' or '}' expected in an initialiser");
+                }
+            }
             return Ok(());
         }
         let value = match self.peek() {
-            Token::Word(_) => self.address(None)?,
+            Token::Single(bits) => {
+                self.next();
+                Init::Single(bits)
+            }
+            Token::Double(bits) => {
+                self.next();
+                Init::Double(bits)
+            }
+            Token::Word(_) => self.symbol_address(None)?,
             Token::Integer(mask) if self.peek_at(1) == Token::Mark('(') => {
                 self.next();
                 self.next();
-                let address = self.address(Some(mask))?;
+                let address = self.symbol_address(Some(mask))?;
                 self.expect(')')?;
                 address
             }
@@ -136,18 +152,15 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// `symbol+n` or `generic(symbol)+n`.
-    fn address(&mut self, mask: Option<u64>) -> Result<Init<'a>, SyntaxError> {
-        let generic = self.peek() == Token::Word("generic");
-        if generic {
-            self.next();
+    /// `symbol [+ offset]` or `generic(symbol) [+ offset]`.
+    fn symbol_address(&mut self, mask: Option<u64>) -> Result<Init<'a>, SyntaxError> {
+        let mut symbol = self.word()?;
+        if symbol == "generic" {
             self.expect('(')?;
-        }
-        let symbol = self.word()?;
-        if generic {
+            symbol = self.word()?;
             self.expect(')')?;
         }
-        Ok(Init::Address { symbol, offset: self.offset()?, generic, mask })
+        Ok(Init::Address { symbol, offset: self.offset()?, mask })
     }
 
     pub(super) fn offset(&mut self) -> Result<i64, SyntaxError> {

@@ -1,0 +1,116 @@
+//! The frame around every entry point: refusals, the log, panics, callbacks.
+
+use super::errors::{self, CuResult};
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::sync::Mutex;
+
+/// Defines an entry point: `entry!(cuName, |argument: Type, ...| body)`, whose body is an [`Answer`]; or several that are
+/// the same: `entry!(cuName, cuName_v2, ...)`.
+///
+/// The function has that name and those arguments in C and runs its body inside [`call`]. It must be listed in
+/// `symbols.txt` as one that softgpu has; the table in `calls/proc_address.rs` names all of those, so that a name in
+/// only one of the two places does not compile.
+macro_rules! entry {
+    ($name:ident, || $body:expr) => {
+        $crate::driver::abi::entry::entry!($name, | | $body);
+    };
+    ($name:ident, $more:ident, $($rest:tt)*) => {
+        $crate::driver::abi::entry::entry!($name, $($rest)*);
+        $crate::driver::abi::entry::entry!($more, $($rest)*);
+    };
+    ($name:ident, |$($argument:ident: $type:ty),* $(,)?| $body:expr) => {
+        #[unsafe(no_mangle)]
+        pub(in crate::driver) extern "C" fn $name($($argument: $type),*) -> $crate::driver::abi::errors::CuResult {
+            const _: () = $crate::driver::abi::listed::$name();
+            $crate::driver::abi::entry::call(stringify!($name), || $body)
+        }
+    };
+}
+pub(in crate::driver) use entry;
+
+/// Why a call was refused: the code the caller gets and the words that go to the log.
+#[derive(Debug)]
+pub struct Refusal {
+    pub code: CuResult,
+    pub message: String,
+}
+
+/// Result of the driver's own functions.
+pub type Answer<T = ()> = Result<T, Refusal>;
+
+/// A refusal with its reason.
+pub fn refuse<T>(code: CuResult, message: impl Into<String>) -> Answer<T> {
+    Err(Refusal { code, message: message.into() })
+}
+
+thread_local! {
+    static IN_CALLBACK: Cell<bool> = const { Cell::new(false) };
+    static CALLED: Cell<&'static str> = const { Cell::new("") };
+}
+
+/// The entry point that this thread is in.
+pub fn called() -> &'static str {
+    CALLED.get()
+}
+
+/// Runs an entry point's body and turns its answer into a code.
+///
+/// A host function that runs on a stream must not call the driver (driver API, `cuLaunchHostFunc`:
+/// "The host function must not make any CUDA API calls ... may return CUDA_ERROR_NOT_PERMITTED"); here it always
+/// does. A panic inside is reported as `CUDA_ERROR_UNKNOWN` instead of crossing into C.
+pub fn call(name: &'static str, body: impl FnOnce() -> Answer) -> CuResult {
+    if IN_CALLBACK.get() {
+        log(&format!(
+            "{name}: CUDA_ERROR_NOT_PERMITTED: a host function that runs on a stream must not call the driver"
+        ));
+        return errors::NOT_PERMITTED;
+    }
+    CALLED.set(name);
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)) {
+        Ok(Ok(())) => 0,
+        Ok(Err(refusal)) => {
+            if !refusal.message.is_empty() {
+                let code = errors::name(refusal.code);
+                log(&format!("{name}: {code}: {}", refusal.message));
+            }
+            refusal.code
+        }
+        Err(_) => {
+            log(&format!("{name}: CUDA_ERROR_UNKNOWN: softgpu itself failed; please report it with the message above"));
+            errors::UNKNOWN
+        }
+    }
+}
+
+/// Runs a host function of the program; meanwhile this thread may not call the driver.
+pub fn callback(body: impl FnOnce()) {
+    IN_CALLBACK.set(true);
+    body();
+    IN_CALLBACK.set(false);
+}
+
+static LAST: Mutex<String> = Mutex::new(String::new());
+static SAID: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
+
+/// Writes one line to standard error and keeps it as the last message.
+pub fn log(message: &str) {
+    if std::env::var_os("SOFTGPU_QUIET").is_none() {
+        eprintln!("softgpu: {message}");
+    }
+    *LAST.lock().unwrap_or_else(|p| p.into_inner()) = message.to_string();
+}
+
+/// The last line of the log.
+pub fn last_message() -> String {
+    LAST.lock().unwrap_or_else(|p| p.into_inner()).clone()
+}
+
+/// The answer of an entry point that softgpu does not have: its name is logged once.
+pub fn unsupported(name: &'static str) -> CuResult {
+    let mut said = SAID.lock().unwrap_or_else(|p| p.into_inner());
+    if said.get_or_insert_with(HashSet::new).insert(name) {
+        log(&format!("{name}: CUDA_ERROR_NOT_SUPPORTED: softgpu does not have this entry point"));
+    }
+    errors::NOT_SUPPORTED
+}

@@ -1,0 +1,157 @@
+//! Contexts: created ones, what is current to a thread, and the primary one of the device.
+
+use crate::driver::abi::*;
+use crate::driver::objects::*;
+
+fn create(out: Out<Handle>, flags: u32, device: i32) -> Answer {
+    let mut state = lock_device(device)?;
+    out.required("context")?;
+    let handle = state.create_context(false, flags);
+    STACK.with_borrow_mut(|s| s.push(handle));
+    out.set(handle, "context")
+}
+
+entry!(cuCtxCreate_v2, |out: Out<Handle>, flags: u32, device: i32| create(out, flags, device));
+
+entry!(cuCtxCreate_v3, |out: Out<Handle>, _affinity: Array<u8>, count: i32, flags: u32, device: i32| {
+    if count != 0 {
+        return refuse(NOT_SUPPORTED, "softgpu has no execution affinity");
+    }
+    create(out, flags, device)
+});
+
+entry!(cuCtxCreate_v4, |out: Out<Handle>, params: Array<u8>, flags: u32, device: i32| {
+    if params.is_given() {
+        return refuse(NOT_SUPPORTED, "softgpu has no execution affinity and no graphics contexts");
+    }
+    create(out, flags, device)
+});
+
+// `cuCtxDetach` is deprecated; without `cuCtxAttach`, which is not there, a context is used once and this ends it.
+entry!(cuCtxDestroy_v2, cuCtxDetach, |context: Handle| {
+    let mut state = lock()?;
+    if state.contexts.known(context)?.primary {
+        return refuse(INVALID_CONTEXT, "the primary context is released, not destroyed");
+    }
+    state.destroy_context(context);
+    STACK.with_borrow_mut(|s| s.pop_if(|c| *c == context));
+    Ok(())
+});
+
+entry!(cuCtxSetCurrent, |context: Handle| {
+    let state = lock()?;
+    if context != 0 {
+        state.contexts.known(context)?;
+    }
+    STACK.with_borrow_mut(|s| {
+        s.pop();
+        s.extend((context != 0).then_some(context));
+    });
+    Ok(())
+});
+
+entry!(cuCtxPushCurrent_v2, |context: Handle| {
+    lock()?.contexts.known(context)?;
+    STACK.with_borrow_mut(|s| s.push(context));
+    Ok(())
+});
+
+entry!(cuCtxPopCurrent_v2, |out: Out<Handle>| {
+    driver()?;
+    match STACK.with_borrow_mut(|s| s.pop()) {
+        Some(context) => {
+            out.set_if_given(context);
+            Ok(())
+        }
+        None => refuse(INVALID_CONTEXT, "no context is current to this thread"),
+    }
+});
+
+entry!(cuCtxGetCurrent, |out: Out<Handle>| {
+    driver()?;
+    out.set(STACK.with_borrow(|s| s.last().copied().unwrap_or(0)), "context")
+});
+
+entry!(cuCtxGetDevice, |device: Out<i32>| {
+    lock()?.current_any()?;
+    device.set(0, "device")
+});
+
+entry!(cuCtxGetFlags, |flags: Out<u32>| {
+    let state = lock()?;
+    flags.set(state.contexts[&state.current_any()?].flags, "flags")
+});
+
+entry!(cuCtxSetFlags, |flags: u32| {
+    let mut state = lock()?;
+    let context = state.current_any()?;
+    state.contexts.at(context).flags = flags;
+    Ok(())
+});
+
+entry!(cuCtxGetApiVersion, |context: Handle, version: Out<u32>| {
+    if context != 0 {
+        lock()?.contexts.known(context)?;
+    }
+    version.set(3020, "version")
+});
+
+// Waits for all work of the current context.
+entry!(cuCtxSynchronize, || {
+    let mut state = enter()?;
+    let context = state.context;
+    state.no_capture_in(context, "the context is synchronised")?;
+    state.drain(context);
+    state.current().map(|_| ())
+});
+
+entry!(cuProfilerStart, cuProfilerStop, || enter().map(|_| ()));
+
+entry!(cuDevicePrimaryCtxRetain, |out: Out<Handle>, device: i32| {
+    let mut state = lock_device(device)?;
+    let flags = state.primary_flags;
+    let handle = match state.primary {
+        Some(handle) => handle,
+        None => state.create_context(true, flags),
+    };
+    out.set(handle, "context")?;
+    state.primary = Some(handle);
+    state.primary_count += 1;
+    Ok(())
+});
+
+entry!(cuDevicePrimaryCtxRelease_v2, |device: i32| {
+    let mut state = lock_device(device)?;
+    let Some(handle) = state.primary.filter(|_| state.primary_count > 0) else {
+        return refuse(INVALID_CONTEXT, "the primary context is not retained");
+    };
+    state.primary_count -= 1;
+    if state.primary_count == 0 {
+        state.no_capture_in(handle, "the primary context is released")?;
+        state.destroy_context(handle);
+    }
+    Ok(())
+});
+
+entry!(cuDevicePrimaryCtxReset_v2, |device: i32| {
+    let mut state = lock_device(device)?;
+    if let Some(handle) = state.primary {
+        state.destroy_context(handle);
+    }
+    Ok(())
+});
+
+entry!(cuDevicePrimaryCtxGetState, |device: i32, flags: Out<u32>, active: Out<i32>| {
+    let state = lock_device(device)?;
+    flags.set(state.primary_flags, "flags")?;
+    active.set(state.primary.is_some() as i32, "active")
+});
+
+entry!(cuDevicePrimaryCtxSetFlags_v2, |device: i32, flags: u32| {
+    let mut state = lock_device(device)?;
+    state.primary_flags = flags;
+    if let Some(handle) = state.primary {
+        state.contexts.at(handle).flags = flags;
+    }
+    Ok(())
+});

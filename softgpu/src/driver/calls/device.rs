@@ -1,0 +1,143 @@
+//! Initialisation, version, devices, error names.
+
+use crate::driver::abi::config::Config;
+use crate::driver::abi::*;
+use crate::driver::engine::queue::watch_idle;
+use crate::driver::engine::report::at_exit;
+use crate::driver::objects::*;
+use crate::memory::Memory;
+use crate::profile::Profile;
+use std::ffi::{CStr, c_char, c_void};
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// The driver version reported: the newest whose entry points and PTX (9.x) softgpu knows.
+const VERSION: i32 = 13000;
+
+// Initialises the driver from the `SOFTGPU_*` variables.
+entry!(cuInit, |flags: u32| {
+    if flags != 0 {
+        return refuse(INVALID_VALUE, format!("flags are {flags}, must be 0"));
+    }
+    let config = Config::read(|name| std::env::var(name).ok());
+    if let Some(complaint) = config.complaints.first() {
+        return refuse(INVALID_VALUE, complaint.clone());
+    }
+    let mut fresh = false;
+    let driver = DRIVER.get_or_init(|| {
+        fresh = true;
+        let memory = Memory::new(config.memory);
+        let mut state = State { random: config.options.seed, ..State::default() };
+        let pool = state.handle(Kind::Pool);
+        state.pools.insert(pool, Pool { default: true, ..Pool::default() });
+        (state.default_pool, state.current_pool) = (pool, pool);
+        Driver { config: Mutex::new(config.clone()), memory, state: Mutex::new(state), changed: Default::default() }
+    });
+    if fresh {
+        if config.idle_ms > 0 {
+            watch_idle(driver, Duration::from_millis(config.idle_ms));
+        }
+        // SAFETY: a function without arguments.
+        unsafe { libc::atexit(at_exit) };
+    }
+    Ok(())
+});
+
+// The version of the driver API that softgpu follows.
+entry!(cuDriverGetVersion, |version: Out<i32>| version.set(VERSION, "version"));
+
+/// The profile of a device.
+fn profile(device: i32) -> Answer<Profile> {
+    Ok(lock_device(device)?.driver.config().profile)
+}
+
+entry!(cuDeviceGet, |device: Out<i32>, ordinal: i32| {
+    lock_device(ordinal)?;
+    device.set(0, "device")
+});
+
+entry!(cuDeviceGetCount, |count: Out<i32>| {
+    driver()?;
+    count.set(1, "count")
+});
+
+entry!(cuDeviceGetName, |name: Room<u8>, length: i32, device: i32| {
+    let profile = profile(device)?;
+    if !name.is_given() || length < 1 {
+        return refuse(INVALID_VALUE, "no room for the name");
+    }
+    // SAFETY: the length that came with the buffer.
+    let name = unsafe { name.of(length as usize) };
+    write_text(name, &format!("softgpu {} (after {})", profile.name, profile.board));
+    Ok(())
+});
+
+entry!(cuDeviceGetAttribute, |value: Out<i32>, attribute: i32, device: i32| {
+    match profile(device)?.attribute(attribute) {
+        Some(v) => value.set(v, "value"),
+        None => refuse(INVALID_VALUE, format!("{attribute} is no device attribute")),
+    }
+});
+
+entry!(cuDeviceComputeCapability, |major: Out<i32>, minor: Out<i32>, device: i32| {
+    let (a, b) = profile(device)?.capability();
+    major.set(a as i32, "major")?;
+    minor.set(b as i32, "minor")
+});
+
+entry!(cuDeviceTotalMem_v2, |bytes: Out<usize>, device: i32| {
+    bytes.set(lock_device(device)?.driver.memory.usage().1 as usize, "bytes")
+});
+
+entry!(cuDeviceGetUuid, cuDeviceGetUuid_v2, |out: Out<[u8; 16]>, device: i32| {
+    let mut bytes = *b"softgpu-device-0";
+    bytes[14] = profile(device)?.sm as u8;
+    out.set(bytes, "uuid")
+});
+
+/// Where the device is, always.
+const BUS_ID: &str = "0000:01:00.0";
+
+entry!(cuDeviceGetPCIBusId, |text: Room<u8>, length: i32, device: i32| {
+    lock_device(device)?;
+    if !text.is_given() || (length as usize) <= BUS_ID.len() {
+        return refuse(INVALID_VALUE, "no room for the identifier: 13 bytes are needed");
+    }
+    // SAFETY: the length that came with the buffer.
+    write_text(unsafe { text.of(length as usize) }, BUS_ID);
+    Ok(())
+});
+
+entry!(cuDeviceGetByPCIBusId, |device: Out<i32>, text: Text| {
+    driver()?;
+    let text = text.get("no identifier")?.to_string_lossy();
+    if !text.ends_with("01:00.0") && !text.ends_with("01:00") {
+        return refuse(INVALID_DEVICE, format!("no device at {text}; softgpu's is at {BUS_ID}"));
+    }
+    device.set(0, "device")
+});
+
+entry!(cuDeviceCanAccessPeer, |can: Out<i32>, device: i32, peer: i32| {
+    lock_device(device)?;
+    lock_device(peer)?;
+    can.set(0, "canAccessPeer")
+});
+
+/// Gives the name or the description of a code, null for a number that is none.
+fn error_text(out: Out<*const c_char>, text: Option<&CStr>) -> Answer {
+    if !out.is_given() {
+        return refuse(INVALID_VALUE, "");
+    }
+    out.set_if_given(text.map_or(std::ptr::null(), CStr::as_ptr));
+    if text.is_some() { Ok(()) } else { refuse(INVALID_VALUE, "") }
+}
+
+entry!(cuGetErrorName, |code: CuResult, out: Out<*const c_char>| error_text(out, describe(code).map(|d| d.0)));
+
+entry!(cuGetErrorString, |code: CuResult, out: Out<*const c_char>| error_text(out, describe(code).map(|d| d.1)));
+
+// Undocumented tables of the CUDA runtime; there are none here.
+entry!(cuGetExportTable, |table: Out<*const c_void>, _id: Array<c_void>| {
+    table.set_if_given(std::ptr::null());
+    refuse(unsupported("cuGetExportTable"), "")
+});

@@ -1,0 +1,110 @@
+//! Libraries: code that belongs to no context and is loaded into each that uses it
+//! (driver API, "Library Management"). A kernel's handle is taken wherever a function's is.
+
+use crate::driver::abi::*;
+use crate::driver::engine::loading::Image;
+use crate::driver::objects::*;
+use std::collections::HashMap;
+use std::ffi::{CString, c_char, c_void};
+
+// JIT and library options are accepted and have no effect.
+entry!(cuLibraryLoadData, |out: Out<Handle>,
+                           code: Image,
+                           _options: Array<i32>,
+                           _values: Array<*const c_void>,
+                           _count: u32,
+                           _library_options: Array<i32>,
+                           _library_values: Array<*const c_void>,
+                           _library_count: u32| {
+    let text = code.text()?;
+    let mut state = enter()?;
+    let module = state.load_module(&text)?;
+    let mut names: Vec<String> = state.modules[&module].functions.keys().cloned().collect();
+    names.sort_unstable();
+    let library = state.handle(Kind::Library);
+    let entry = Library { text, modules: HashMap::from([(state.context, module)]), names };
+    state.libraries.insert(library, entry);
+    out.set(library, "library")
+});
+
+entry!(cuLibraryUnload, |library: Handle| {
+    let mut state = lock()?;
+    state.libraries.known(library)?;
+    state.not_while_capturing("unloading a library")?;
+    let contexts: Vec<Handle> = state.libraries[&library].modules.keys().copied().collect();
+    for context in contexts {
+        state.drain(context);
+    }
+    for module in state.libraries.take(library)?.modules.values() {
+        state.unload(*module);
+    }
+    state.kernels.retain(|_, k| k.library != library);
+    Ok(())
+});
+
+/// The handle of a library's kernel, made when it is first asked for.
+fn kernel(state: &mut State, library: Handle, name: &str) -> Answer<Handle> {
+    let found = state.kernels.iter().find(|(_, k)| k.library == library && k.name == name);
+    if let Some((handle, _)) = found {
+        return Ok(*handle);
+    }
+    let names = &state.libraries.known(library)?.names;
+    if !names.iter().any(|n| n == name) {
+        return refuse(NOT_FOUND, format!("the library has no kernel `{name}`; it has {}", names.join(", ")));
+    }
+    let handle = state.handle(Kind::Kernel);
+    let kernel = Kernel { library, name: name.to_string(), c_name: CString::new(name).unwrap_or_default() };
+    state.kernels.insert(handle, kernel);
+    Ok(handle)
+}
+
+entry!(cuLibraryGetKernel, |out: Out<Handle>, library: Handle, name: Text| {
+    let mut state = lock()?;
+    out.set(kernel(&mut state, library, name.name()?)?, "kernel")
+});
+
+entry!(cuLibraryGetKernelCount, |count: Out<u32>, library: Handle| {
+    count.set(lock()?.libraries.known(library)?.names.len() as u32, "count")
+});
+
+entry!(cuLibraryEnumerateKernels, |out: Room<Handle>, room: u32, library: Handle| {
+    let mut state = lock()?;
+    let names = state.libraries.known(library)?.names.clone();
+    if !out.is_given() && room > 0 && !names.is_empty() {
+        return refuse(INVALID_VALUE, "kernels is a null pointer");
+    }
+    // SAFETY: the count that came with the room.
+    for (place, name) in unsafe { out.of(room as usize) }.iter_mut().zip(&names) {
+        place.write(kernel(&mut state, library, name)?);
+    }
+    Ok(())
+});
+
+entry!(cuLibraryGetModule, |out: Out<Handle>, library: Handle| out.set(enter()?.module_of(library)?, "module"));
+
+entry!(cuLibraryGetGlobal, |address: Out<u64>, bytes: Out<usize>, library: Handle, name: Text| {
+    let mut state = enter()?;
+    let name = name.name()?;
+    let module = state.module_of(library)?;
+    let Some((at, size)) = state.modules[&module].data.module.global(name) else {
+        return refuse(NOT_FOUND, format!("the library has no variable `{name}`"));
+    };
+    address.set_if_given(at);
+    bytes.set_if_given(size as usize);
+    Ok(())
+});
+
+entry!(cuKernelGetFunction, |out: Out<Handle>, kernel: Handle| {
+    let mut state = enter()?;
+    state.kernels.known(kernel)?;
+    out.set(state.function_of(kernel)?, "function")
+});
+
+entry!(cuKernelGetLibrary, |out: Out<Handle>, kernel: Handle| {
+    out.set(lock()?.kernels.known(kernel)?.library, "library")
+});
+
+// The name lives until its library is unloaded.
+entry!(cuKernelGetName, |out: Out<*const c_char>, kernel: Handle| {
+    out.set(lock()?.kernels.known(kernel)?.c_name.as_ptr(), "name")
+});

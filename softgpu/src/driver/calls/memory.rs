@@ -1,0 +1,154 @@
+//! Allocation: linear memory, stream-ordered memory, and what is known of an address.
+
+use crate::driver::abi::*;
+use crate::driver::engine::memory::Origin;
+use crate::driver::objects::*;
+use std::ffi::c_void;
+
+entry!(cuMemAlloc_v2, |out: Out<u64>, bytes: usize| {
+    let mut state = enter()?;
+    state.not_while_capturing("cuMemAlloc")?;
+    out.set(state.allocate(bytes, Origin::Plain)?, "address")
+});
+
+// Rows padded to a multiple of 512 bytes.
+entry!(cuMemAllocPitch_v2, |out: Out<u64>, pitch: Out<usize>, width: usize, height: usize, element: u32| {
+    let mut state = enter()?;
+    state.not_while_capturing("cuMemAllocPitch")?;
+    if !matches!(element, 4 | 8 | 16) {
+        return refuse(INVALID_VALUE, format!("an element of {element} bytes; 4, 8 or 16 are possible"));
+    }
+    let row = width.next_multiple_of(512);
+    let Some(bytes) = row.checked_mul(height) else {
+        return refuse(OUT_OF_MEMORY, "more bytes than there are addresses");
+    };
+    pitch.set(row, "pitch")?;
+    out.set(state.allocate(bytes, Origin::Plain)?, "address")
+});
+
+/// `CU_MEM_ATTACH_GLOBAL`, `_HOST`.
+const ATTACH: [u32; 2] = [1, 2];
+
+entry!(cuMemAllocManaged, |out: Out<u64>, bytes: usize, flags: u32| {
+    let mut state = enter()?;
+    state.not_while_capturing("cuMemAllocManaged")?;
+    if !ATTACH.contains(&flags) {
+        return refuse(INVALID_VALUE, format!("flags {flags}; CU_MEM_ATTACH_GLOBAL (1) and _HOST (2) are possible"));
+    }
+    out.set(state.allocate(bytes, Origin::Managed)?, "address")
+});
+
+// Frees memory after the work of its context is done, as a card does; memory from a pool at once, since
+// for it "the driver assumes that all accesses to the allocation are complete" (CUDA C++ Programming
+// Guide, "Stream Ordered Memory Allocator").
+entry!(cuMemFree_v2, |address: u64| {
+    let mut state = enter()?;
+    state.not_while_capturing("cuMemFree")?;
+    if address == 0 {
+        return Ok(());
+    }
+    let context = state.context;
+    match state.linear.get(&address) {
+        Some(entry) if entry.freeing => {
+            return refuse(INVALID_VALUE, format!("{address:#x} was freed before with cuMemFreeAsync: a double free"));
+        }
+        Some(entry) if entry.context != context => {
+            return refuse(INVALID_VALUE, format!("{address:#x} belongs to a context that is not current"));
+        }
+        Some(entry) if entry.pool.is_none() => state.drain(context),
+        _ => {}
+    }
+    state.release(address)?;
+    state.current().map(|_| ())
+});
+
+fn alloc_async(out: Out<u64>, bytes: usize, pool: Option<Handle>, stream: Handle) -> Answer {
+    let mut state = enter()?;
+    let stream = state.stream(stream)?;
+    state.not_captured(stream, "softgpu has no memory nodes in graphs: allocate before the capture")?;
+    let pool = pool.unwrap_or(state.current_pool);
+    state.pools.known(pool)?;
+    let address = match state.allocate(bytes, Origin::Pool(pool)) {
+        Err(r) if r.code == OUT_OF_MEMORY => {
+            // Frees still queued may make room.
+            let context = state.context;
+            state.drain(context);
+            state.allocate(bytes, Origin::Pool(pool))?
+        }
+        other => other?,
+    };
+    out.set(address, "address")
+}
+
+entry!(cuMemAllocAsync, |out: Out<u64>, bytes: usize, stream: Handle| alloc_async(out, bytes, None, stream));
+
+entry!(cuMemAllocFromPoolAsync, |out: Out<u64>, bytes: usize, pool: Handle, stream: Handle| {
+    alloc_async(out, bytes, Some(pool), stream)
+});
+
+// Frees when the stream gets there.
+entry!(cuMemFreeAsync, |address: u64, stream: Handle| {
+    let mut state = enter()?;
+    if address == 0 {
+        return Ok(());
+    }
+    match state.linear.get(&address) {
+        None => return state.no_allocation(address),
+        Some(entry) if entry.freeing => {
+            return refuse(INVALID_VALUE, format!("{address:#x} was freed before: a double free"));
+        }
+        Some(_) => {}
+    }
+    state.submit(stream, Work::Free(address), called())?;
+    if let Some(entry) = state.linear.get_mut(&address) {
+        entry.freeing = true;
+    }
+    Ok(())
+});
+
+entry!(cuMemGetInfo_v2, |free: Out<usize>, total: Out<usize>| {
+    let (used, limit) = enter()?.driver.memory.usage();
+    free.set((limit - used) as usize, "free")?;
+    total.set(limit as usize, "total")
+});
+
+entry!(cuMemGetAddressRange_v2, |base: Out<u64>, bytes: Out<usize>, address: u64| {
+    let Some(found) = enter()?.driver.memory.find(address) else {
+        return refuse(NOT_FOUND, format!("{address:#x} lies in no allocation"));
+    };
+    base.set_if_given(found.base);
+    bytes.set_if_given(found.size as usize);
+    Ok(())
+});
+
+// Device and registered host memory only; other pointers are unknown to a driver.
+entry!(cuPointerGetAttribute, |out: Out<c_void>, attribute: i32, address: u64| {
+    let state = lock()?;
+    let device = state.driver.memory.find(address);
+    let pinned = state.pinned.range(..=address).next_back().filter(|(base, p)| address - **base < p.bytes);
+    let (base, size, context, kind) = match (&device, pinned) {
+        (Some(a), _) => {
+            let owner = state.linear.get(&a.base).map_or(0, |l| l.context);
+            (a.base, a.size, owner, 2)
+        }
+        (None, Some((base, p))) => (*base, p.bytes, p.context, 1),
+        _ => {
+            return refuse(INVALID_VALUE, format!("{address:#x} is no pointer the driver knows"));
+        }
+    };
+    let managed = device.is_some_and(|a| a.managed);
+    let value = match attribute {
+        1 => Value::Long(context),
+        2 => Value::Int(kind),
+        3 if kind == 2 => Value::Long(address),
+        4 if kind == 1 || managed => Value::Long(address),
+        7 | 11 => Value::Long(base),
+        8 => Value::Int(managed as u32),
+        9 => Value::Int(0),
+        12 => Value::Long(size),
+        13 => Value::Int(1),
+        _ => return refuse(INVALID_VALUE, format!("attribute {attribute} does not apply to this pointer")),
+    };
+    // SAFETY: the attribute has a value of that size, by the API.
+    unsafe { out.set_value(value, "value") }
+});

@@ -1,0 +1,28 @@
+//! The entry points by subject.
+
+mod context;
+mod device;
+mod event;
+mod fill;
+mod function;
+mod graph;
+mod graph_exec;
+mod graph_kernel;
+mod graph_nodes;
+mod kept;
+mod launch;
+mod library;
+mod limits;
+mod linear;
+mod link;
+mod managed;
+mod memory;
+mod module;
+mod occupancy;
+mod own;
+mod pinned;
+mod pool;
+mod proc_address;
+mod refused;
+mod stream;
+mod strided;

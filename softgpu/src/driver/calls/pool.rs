@@ -1,0 +1,93 @@
+//! Memory pools.
+
+use crate::driver::abi::*;
+use crate::driver::objects::*;
+use std::ffi::c_void;
+
+entry!(cuDeviceGetDefaultMemPool, |out: Out<Handle>, device: i32| {
+    out.set(lock_device(device)?.default_pool, "pool")
+});
+
+entry!(cuDeviceGetMemPool, |out: Out<Handle>, device: i32| out.set(lock_device(device)?.current_pool, "pool"));
+
+entry!(cuDeviceSetMemPool, |device: i32, pool: Handle| {
+    let mut state = lock_device(device)?;
+    state.pools.known(pool)?;
+    state.current_pool = pool;
+    Ok(())
+});
+
+/// The beginning of `CUmemPoolProps`.
+#[repr(C)]
+pub struct PoolProperties {
+    allocation: i32,
+    handles: i32,
+    place: i32,
+    device: i32,
+}
+
+entry!(cuMemPoolCreate, |out: Out<Handle>, properties: Option<&PoolProperties>| {
+    let mut state = lock()?;
+    let given = required(properties.filter(|_| out.is_given()), "a null pointer")?;
+    if (given.allocation, given.place, given.device) != (1, 1, 0) {
+        return refuse(INVALID_VALUE, "softgpu's pools hold pinned-type allocations on device 0");
+    }
+    if given.handles != 0 {
+        return refuse(NOT_SUPPORTED, "softgpu's pools can't be shared with other processes");
+    }
+    let pool = state.handle(Kind::Pool);
+    state.pools.insert(pool, Pool::default());
+    out.set(pool, "pool")
+});
+
+entry!(cuMemPoolDestroy, |pool: Handle| {
+    let mut state = lock()?;
+    if state.pools.known(pool)?.default {
+        return refuse(INVALID_VALUE, "the default pool can't be destroyed");
+    }
+    state.pools.remove(&pool);
+    if state.current_pool == pool {
+        state.current_pool = state.default_pool;
+    }
+    Ok(())
+});
+
+entry!(cuMemPoolTrimTo, |pool: Handle, _keep: usize| lock()?.pools.known(pool).map(|_| ()));
+
+// 1 to 3 are the reuse policies (int), 4 the release threshold, 5 to 8 the sizes.
+entry!(cuMemPoolGetAttribute, |pool: Handle, attribute: i32, out: Out<c_void>| {
+    let state = lock()?;
+    let entry = state.pools.known(pool)?;
+    let set = entry.attributes.get(&attribute).copied();
+    let value = match attribute {
+        1..=3 => Value::Int(set.unwrap_or(1) as u32),
+        4 => Value::Long(set.unwrap_or(0)),
+        5 | 7 => Value::Long(entry.used),
+        6 | 8 => Value::Long(entry.high),
+        _ => return refuse(INVALID_VALUE, format!("{attribute} is no pool attribute")),
+    };
+    // SAFETY: the attribute has a value of that size, by the API.
+    unsafe { out.set_value(value, "value") }
+});
+
+entry!(cuMemPoolSetAttribute, |pool: Handle, attribute: i32, value: Array<u8>| {
+    let mut state = lock()?;
+    let entry = state.pools.known_mut(pool)?;
+    if !value.is_given() {
+        return refuse(INVALID_VALUE, "value is a null pointer");
+    }
+    let size = match attribute {
+        1..=3 => 4,
+        4 => 8,
+        6 | 8 => {
+            entry.high = entry.used;
+            return Ok(());
+        }
+        _ => return refuse(INVALID_VALUE, format!("{attribute} can't be set")),
+    };
+    let mut number = [0; 8];
+    // SAFETY: the attribute has a value of that size, by the API.
+    number[..size].copy_from_slice(unsafe { value.of(size) });
+    entry.attributes.insert(attribute, u64::from_le_bytes(number));
+    Ok(())
+});

@@ -1,0 +1,65 @@
+//! Looking entry points up by name and version.
+
+use super::refused;
+use super::{context::*, device::*, event::*, fill::*, function::*, graph::*, graph_exec::*};
+use super::{graph_kernel::*, graph_nodes::*, kept::*, launch::*, library::*, limits::*, linear::*, link::*};
+use super::{managed::*, memory::*, module::*, occupancy::*, pinned::*, pool::*, stream::*, strided::*};
+use crate::driver::abi::*;
+use std::ffi::c_void;
+
+// `SYMBOLS`: (name without its `_vN`, driver version since which it is meant, entry point), made by `build.rs`.
+include!(concat!(env!("OUT_DIR"), "/symbols.rs"));
+
+/// An entry point as an address.
+struct Entry(*const c_void);
+// SAFETY: the address of a function, never written through.
+unsafe impl Sync for Entry {}
+
+const SUCCESS: i32 = 0;
+const SYMBOL_NOT_FOUND: i32 = 1;
+const VERSION_NOT_SUFFICIENT: i32 = 2;
+
+/// The newest entry point of that name that is no newer than `version` (driver API, "Driver Entry Point
+/// Access"). Flag 2, the per-thread default stream, finds nothing: softgpu has those only by
+/// passing `CU_STREAM_PER_THREAD`.
+fn find(name: &str, version: i32, flags: u64) -> (Option<*const c_void>, i32) {
+    let named = || SYMBOLS.iter().filter(|s| s.0 == name);
+    if named().next().is_none() || flags & 2 != 0 && has_stream_variant(name) {
+        return (None, SYMBOL_NOT_FOUND);
+    }
+    match named().filter(|s| s.1 <= version).max_by_key(|s| s.1) {
+        Some(symbol) => (Some(symbol.2.0), SUCCESS),
+        None => (None, VERSION_NOT_SUFFICIENT),
+    }
+}
+
+fn has_stream_variant(name: &str) -> bool {
+    SYMBOLS
+        .iter()
+        .any(|s| s.0.strip_prefix(name).is_some_and(|rest| rest.ends_with("_ptsz") || rest.ends_with("_ptds")))
+}
+
+fn look_up(name: Text, out: Out<*const c_void>, version: i32, flags: u64, status: Out<i32>) -> Answer {
+    let text = name.get("a null pointer")?.to_string_lossy();
+    if !out.is_given() {
+        return refuse(INVALID_VALUE, "a null pointer");
+    }
+    let (found, outcome) = find(&text, version, flags);
+    out.set_if_given(found.unwrap_or(std::ptr::null()));
+    status.set_if_given(outcome);
+    match found {
+        Some(_) => Ok(()),
+        // With a place for the outcome, a missing symbol is no error (driver API, cuGetProcAddress).
+        None if status.is_given() => Ok(()),
+        // Programs ask for everything they know of; a missing one is no event for the log.
+        None => refuse(NOT_FOUND, ""),
+    }
+}
+
+entry!(cuGetProcAddress_v2, |name: Text, out: Out<*const c_void>, version: i32, flags: u64, status: Out<i32>| {
+    look_up(name, out, version, flags, status)
+});
+
+entry!(cuGetProcAddress, |name: Text, out: Out<*const c_void>, version: i32, flags: u64| {
+    look_up(name, out, version, flags, Out::none())
+});

@@ -1,0 +1,197 @@
+//! Streams, their waits, host functions and captures.
+
+use crate::driver::abi::*;
+use crate::driver::engine::capture::{GLOBAL, MODE, RELAXED};
+use crate::driver::objects::*;
+use std::ffi::c_void;
+
+fn create(out: Out<Handle>, flags: u32, priority: i32) -> Answer {
+    let mut state = enter()?;
+    if flags > 1 {
+        return refuse(INVALID_VALUE, format!("{flags} is no stream flag"));
+    }
+    out.required("stream")?;
+    let context = state.context;
+    out.set(state.create_stream(context, flags == 0, priority), "stream")
+}
+
+entry!(cuStreamCreate, |out: Out<Handle>, flags: u32| create(out, flags, 0));
+
+entry!(cuStreamCreateWithPriority, |out: Out<Handle>, flags: u32, priority: i32| create(out, flags, priority));
+
+// Destroys a stream; what is queued on it still runs (driver API, `cuStreamDestroy`).
+entry!(cuStreamDestroy_v2, |stream: Handle| {
+    let mut state = lock()?;
+    if stream <= 2 {
+        return refuse(INVALID_HANDLE, "the default streams can't be destroyed");
+    }
+    let Some(entry) = state.streams.get_mut(&stream).filter(|s| s.alive) else {
+        return refuse(INVALID_HANDLE, format!("{stream:#x} is no stream, or a destroyed one"));
+    };
+    entry.alive = false;
+    let (capture, empty) = (entry.capture, entry.queue.is_empty());
+    if let Some(capture) = capture {
+        state.captures.at(capture).invalid = true;
+    }
+    if empty {
+        state.streams.remove(&stream);
+    }
+    Ok(())
+});
+
+/// The operations that the end of a stream stands for: the legacy stream waits for the blocking ones too.
+fn waits(state: &State, stream: Handle) -> Vec<OpId> {
+    let entry = &state.streams[&stream];
+    let mut targets: Vec<OpId> = entry.last.into_iter().collect();
+    if stream == state.contexts[&entry.context].legacy {
+        let same = |s: &&Stream| s.context == entry.context && s.blocking;
+        targets.extend(state.streams.values().filter(same).filter_map(|s| s.last));
+    }
+    targets
+}
+
+entry!(cuStreamSynchronize, |stream: Handle| {
+    let mut state = enter()?;
+    let stream = state.stream(stream)?;
+    state.stream_not_capturing(stream, "a synchronisation")?;
+    let targets = waits(&state, stream);
+    state.complete(&targets);
+    state.current().map(|_| ())
+});
+
+// `CUDA_ERROR_NOT_READY` while work is queued; every query lets the device do one step.
+entry!(cuStreamQuery, |stream: Handle| {
+    let mut state = enter()?;
+    let stream = state.stream(stream)?;
+    state.stream_not_capturing(stream, "a query")?;
+    let targets = waits(&state, stream);
+    if targets.iter().any(|t| state.pending.contains(t)) {
+        state.progress(&targets);
+        return refuse(NOT_READY, "");
+    }
+    Ok(())
+});
+
+entry!(cuStreamWaitEvent, |stream: Handle, event: Handle, flags: u32| {
+    let mut state = enter()?;
+    if flags > 1 {
+        return refuse(INVALID_VALUE, format!("{flags} is no flag of a wait"));
+    }
+    let stream = state.stream(stream)?;
+    let entry = state.events.known(event)?;
+    let (last, captured) = (entry.last, entry.captured.clone());
+    match (captured, state.capture_of(stream)?) {
+        (Some((capture, nodes)), own) if own.is_none_or(|o| o == capture) => {
+            state.captures.at(capture).fronts.entry(stream).or_default().extend(nodes);
+            state.streams.at(stream).capture = Some(capture);
+            Ok(())
+        }
+        (Some(_), Some(own)) => {
+            state.captures.at(own).invalid = true;
+            refuse(STREAM_CAPTURE_MERGE, "the event belongs to another capture; two captures can't be merged")
+        }
+        (None, Some(own)) if last.is_some() => {
+            let message = "a capturing stream would wait for an event recorded outside the capture";
+            state.spoil(own, STREAM_CAPTURE_ISOLATION, message)
+        }
+        // An event never recorded counts as complete.
+        (_, Some(_)) => Ok(()),
+        (_, None) => {
+            state.push(stream, Work::Nothing, last.into_iter().collect());
+            Ok(())
+        }
+    }
+});
+
+entry!(cuLaunchHostFunc, |stream: Handle, function: Option<HostFn>, data: usize| {
+    let mut state = enter()?;
+    if function.is_none() {
+        return refuse(INVALID_VALUE, "no function");
+    }
+    // SAFETY: the program asks for this call here.
+    let call = unsafe { HostCall::new(function, data) };
+    state.submit(stream, Work::Host(call), "a host function").map(|_| ())
+});
+
+/// What the driver knows of a stream.
+fn known<R>(stream: Handle, read: impl FnOnce(&State, Handle) -> R) -> Answer<R> {
+    let mut state = enter()?;
+    let stream = state.stream(stream)?;
+    Ok(read(&state, stream))
+}
+
+entry!(cuStreamGetFlags, |stream: Handle, flags: Out<u32>| {
+    let blocking = known(stream, |state, handle| {
+        let entry = &state.streams[&handle];
+        entry.blocking || handle == state.contexts[&entry.context].legacy
+    })?;
+    flags.set(!blocking as u32, "flags")
+});
+
+entry!(cuStreamGetPriority, |stream: Handle, priority: Out<i32>| {
+    priority.set(known(stream, |state, stream| state.streams[&stream].priority)?, "priority")
+});
+
+entry!(cuStreamGetCtx, |stream: Handle, out: Out<Handle>| {
+    out.set(known(stream, |state, stream| state.streams[&stream].context)?, "context")
+});
+
+entry!(cuStreamGetId, |stream: Handle, out: Out<u64>| out.set(known(stream, |_, stream| stream)?, "id"));
+
+entry!(cuStreamBeginCapture_v2, |stream: Handle, mode: i32| enter()?.begin_capture(stream, mode));
+
+entry!(cuStreamEndCapture, |stream: Handle, graph: Out<Handle>| {
+    graph.set(0, "graph")?;
+    graph.set(enter()?.end_capture(stream)?, "graph")
+});
+
+/// 0 not capturing, 1 capturing, 2 the capture is invalid; and the capture's number.
+fn status(stream: Handle) -> Answer<(i32, u64)> {
+    let mut state = enter()?;
+    let stream = state.stream(stream)?;
+    Ok(match state.streams[&stream].capture {
+        None => (0, 0),
+        Some(c) => (1 + state.captures[&c].invalid as i32, c),
+    })
+}
+
+entry!(cuStreamIsCapturing, |stream: Handle, out: Out<i32>| out.set(status(stream)?.0, "status"));
+
+/// Status and number of the capture; asking for its graph while it is under way is refused.
+fn capture_info(stream: Handle, out: Out<i32>, id: Out<u64>, asks_for_graph: bool) -> Answer {
+    let (status, number) = status(stream)?;
+    out.set(status, "status")?;
+    id.set_if_given(number);
+    if status == 1 && asks_for_graph {
+        return refuse(NOT_SUPPORTED, "softgpu gives no access to a graph before its capture ends");
+    }
+    Ok(())
+}
+
+entry!(cuStreamGetCaptureInfo_v2, |stream: Handle,
+                                   status: Out<i32>,
+                                   id: Out<u64>,
+                                   graph: Out<Handle>,
+                                   nodes: Out<*const Handle>,
+                                   count: Out<usize>| {
+    capture_info(stream, status, id, graph.is_given() || nodes.is_given() || count.is_given())
+});
+
+entry!(cuStreamGetCaptureInfo_v3, |stream: Handle,
+                                   status: Out<i32>,
+                                   id: Out<u64>,
+                                   graph: Out<Handle>,
+                                   nodes: Out<*const Handle>,
+                                   _edges: Out<*const c_void>,
+                                   count: Out<usize>| {
+    capture_info(stream, status, id, graph.is_given() || nodes.is_given() || count.is_given())
+});
+
+entry!(cuThreadExchangeStreamCaptureMode, |mode: Option<&mut i32>| {
+    let mode = required(mode, "mode is a null pointer")?;
+    if !(GLOBAL..=RELAXED).contains(mode) {
+        return refuse(INVALID_VALUE, format!("{mode} is no capture mode"));
+    }
+    *mode = MODE.replace(*mode);
+    Ok(())
+});

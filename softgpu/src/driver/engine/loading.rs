@@ -1,0 +1,171 @@
+//! Loading PTX into a context, and the functions that handles mean there.
+
+use crate::driver::abi::*;
+use crate::driver::objects::*;
+use crate::load::Module;
+use std::collections::HashMap;
+use std::ffi::{CStr, CString, c_void};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// What a program gives to be loaded: null, PTX text with a closing zero, or a binary image with its header.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub struct Image<'a>(*const c_void, PhantomData<&'a c_void>);
+
+impl Image<'_> {
+    /// Its PTX text, or why it can't be run.
+    pub fn text(self) -> Answer<String> {
+        if self.0.is_null() {
+            return refuse(INVALID_VALUE, "the image is a null pointer");
+        }
+        // SAFETY: not null, so it has at least the zero that ends a text.
+        let first = unsafe { *self.0.cast::<u8>() };
+        let magic = match first {
+            // SAFETY: both begin binary images, whose headers have more than four bytes.
+            0x7f | 0x50 => unsafe { self.0.cast::<u32>().read_unaligned() },
+            _ => 0,
+        };
+        refuse_binary(first, magic)?;
+        // SAFETY: no binary image, so a text with a closing zero.
+        ptx_of(unsafe { CStr::from_ptr(self.0.cast()) }.to_bytes())
+    }
+}
+
+/// Refuses a binary image by its first byte and its first four.
+fn refuse_binary(first: u8, magic: u32) -> Answer {
+    let found = match (first, magic) {
+        (_, 0x464c_457f) => "a cubin (machine code)",
+        (0x50, _) => "a fatbin",
+        (0xb1, _) => "a fatbin wrapper",
+        _ => return Ok(()),
+    };
+    refuse(
+        NO_BINARY_FOR_GPU,
+        format!(
+            "the image is {found}; softgpu runs PTX text only. \
+             Compile with NVRTC to PTX (nvrtcGetPTX, --gpu-architecture=compute_XX)"
+        ),
+    )
+}
+
+/// The PTX text of a file.
+pub fn file_text(bytes: &[u8]) -> Answer<String> {
+    let head = |i: usize| bytes.get(i).copied().unwrap_or(0);
+    refuse_binary(head(0), u32::from_le_bytes([head(0), head(1), head(2), head(3)]))?;
+    ptx_of(bytes)
+}
+
+/// Bytes up to a zero as PTX text.
+pub fn ptx_of(bytes: &[u8]) -> Answer<String> {
+    let end = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
+    match std::str::from_utf8(&bytes[..end]) {
+        Ok(text) if text.contains(".version") => Ok(text.to_string()),
+        _ => refuse(INVALID_IMAGE, "the image is neither PTX text nor a known binary"),
+    }
+}
+
+/// `.version A.B` and `.target sm_N` as (10 A + B, N).
+fn versions(ptx: &str) -> (i32, i32) {
+    let after = |key: &str| ptx.split_once(key).map_or("", |(_, rest)| rest.trim_start());
+    let digits = |text: &str| -> i32 {
+        let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().unwrap_or(0)
+    };
+    let version = after(".version");
+    let minor = version.split_once('.').map_or("", |(_, rest)| rest);
+    let target = after(".target").trim_start_matches("sm_");
+    (digits(version) * 10 + digits(minor), digits(target))
+}
+
+impl Session {
+    /// Loads a text into the current context.
+    pub fn load_module(&mut self, ptx: &str) -> Answer<Handle> {
+        self.not_while_capturing("loading a module")?;
+        let (context, memory, config) = (self.context, &self.driver.memory, self.driver.config());
+        let profile = config.profile;
+        let mut module = match Module::load(ptx, &profile, memory) {
+            Ok(module) => module,
+            Err(error) => return refuse(INVALID_PTX, error.to_string()),
+        };
+        if let Some(ptxas) = &config.ptxas {
+            match crate::ptxas::assemble(ptxas, ptx, profile.sm) {
+                Ok(usage) => module.know_registers(&usage),
+                Err(message) => {
+                    module.unload(memory);
+                    return refuse(INVALID_PTX, message);
+                }
+            }
+        }
+        let data = Arc::new(ModuleData { module, versions: versions(ptx) });
+        let handle = self.handle(Kind::Module);
+        let mut functions = HashMap::new();
+        for name in data.module.kernel_names() {
+            let Some(info) = data.module.kernel(name) else {
+                continue;
+            };
+            let function = self.handle(Kind::Function);
+            let entry = Function {
+                module: handle,
+                context,
+                c_name: CString::new(name).unwrap_or_default(),
+                max_dynamic_shared: profile.shared_per_block.saturating_sub(info.static_shared),
+                info: Arc::new(info),
+                data: data.clone(),
+                carveout: -1,
+                kept: Kept::default(),
+            };
+            self.functions.insert(function, entry);
+            functions.insert(name.to_string(), function);
+        }
+        self.modules.insert(handle, LoadedModule { context, data, functions });
+        Ok(handle)
+    }
+
+    /// Forgets a module; its variables are freed when nothing in flight uses them.
+    pub fn unload(&mut self, module: Handle) {
+        let Some(entry) = self.modules.remove(&module) else {
+            return;
+        };
+        for function in entry.functions.values() {
+            self.functions.remove(function);
+        }
+        if let Some(data) = Arc::into_inner(entry.data) {
+            data.module.unload(&self.driver.memory);
+        }
+    }
+
+    /// The library's module in the current context; loaded when it is used there for the first time.
+    pub fn module_of(&mut self, library: Handle) -> Answer<Handle> {
+        let context = self.context;
+        let entry = self.libraries.known(library)?;
+        if let Some(module) = entry.modules.get(&context)
+            && self.modules.contains_key(module)
+        {
+            return Ok(*module);
+        }
+        let text = entry.text.clone();
+        let module = self.load_module(&text)?;
+        self.libraries.at(library).modules.insert(context, module);
+        Ok(module)
+    }
+
+    /// The function that a handle means in the current context: itself, or that of a library's kernel.
+    pub fn function_of(&mut self, handle: Handle) -> Answer<Handle> {
+        let Some(kernel) = self.kernels.get(&handle) else {
+            return Ok(handle);
+        };
+        let (library, name) = (kernel.library, kernel.name.clone());
+        let module = self.module_of(library)?;
+        match self.modules[&module].functions.get(&name) {
+            Some(function) => Ok(*function),
+            None => refuse(NOT_FOUND, format!("the library has no kernel `{name}`")),
+        }
+    }
+
+    /// The function that a handle means, with what the driver knows of it.
+    pub fn function(&mut self, handle: Handle) -> Answer<&mut Function> {
+        let function = self.function_of(handle)?;
+        self.functions.known_mut(function)
+    }
+}

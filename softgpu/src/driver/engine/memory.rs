@@ -1,0 +1,63 @@
+//! Making and freeing allocations.
+
+use crate::driver::abi::*;
+use crate::driver::objects::*;
+use crate::memory::MemoryError;
+
+fn refusal(error: MemoryError) -> Refusal {
+    let code = match error {
+        MemoryError::OutOfMemory { .. } | MemoryError::NotShared { .. } => OUT_OF_MEMORY,
+        _ => INVALID_VALUE,
+    };
+    Refusal { code, message: error.to_string() }
+}
+
+/// What an allocation is made by.
+#[derive(Clone, Copy)]
+pub enum Origin {
+    Plain,
+    Pool(Handle),
+    Managed,
+}
+
+impl Session {
+    /// Makes an allocation in the current context.
+    pub fn allocate(&mut self, bytes: usize, origin: Origin) -> Answer<u64> {
+        let (call, pool) = match origin {
+            Origin::Plain => ("cuMemAlloc", None),
+            Origin::Pool(pool) => ("cuMemAllocAsync", Some(pool)),
+            Origin::Managed => ("cuMemAllocManaged", None),
+        };
+        let label = format!("{call} of {bytes} bytes");
+        let bytes = bytes as u64;
+        let address = match origin {
+            Origin::Managed => self.driver.memory.alloc_managed(bytes, &label),
+            _ => self.driver.memory.alloc(bytes, &label),
+        }
+        .map_err(refusal)?;
+        if let Some(pool) = pool.and_then(|p| self.pools.get_mut(&p)) {
+            pool.used += bytes;
+            pool.high = pool.high.max(pool.used);
+        }
+        let entry = Linear { context: self.context, bytes, pool, freeing: false, label };
+        self.linear.insert(address, entry);
+        Ok(address)
+    }
+
+    /// Refuses an address at which no allocation starts.
+    pub fn no_allocation<T>(&self, address: u64) -> Answer<T> {
+        let place = self.driver.memory.describe(address);
+        refuse(INVALID_VALUE, format!("{address:#x} is not the start of an allocation ({place})"))
+    }
+
+    /// Gives an allocation back now.
+    pub fn release(&mut self, address: u64) -> Answer {
+        let Some(entry) = self.linear.remove(&address) else {
+            return self.no_allocation(address);
+        };
+        if let Some(pool) = entry.pool.and_then(|p| self.pools.get_mut(&p)) {
+            pool.used -= entry.bytes;
+        }
+        self.driver.memory.free(address).map_err(refusal)
+    }
+}

@@ -1,0 +1,53 @@
+//! Making streams, and finding the one that an argument means.
+
+use crate::driver::abi::*;
+use crate::driver::objects::*;
+use std::collections::VecDeque;
+
+/// The most urgent priority; 0 is the least. Kept, but the seed decides the order.
+pub const GREATEST_PRIORITY: i32 = -5;
+
+impl State {
+    /// A new stream in a context.
+    pub fn create_stream(&mut self, context: Handle, blocking: bool, priority: i32) -> Handle {
+        let handle = self.handle(Kind::Stream);
+        let stream = Stream {
+            context,
+            blocking,
+            priority: priority.clamp(GREATEST_PRIORITY, 0),
+            alive: true,
+            queue: VecDeque::new(),
+            last: None,
+            busy: false,
+            capture: None,
+        };
+        self.streams.insert(handle, stream);
+        handle
+    }
+}
+
+impl Session {
+    /// The stream that an argument means: 0 and 1 are the legacy stream, 2 the thread's own.
+    pub fn stream(&mut self, stream: Handle) -> Answer<Handle> {
+        let context = self.context;
+        match stream {
+            0 | 1 => Ok(self.contexts[&context].legacy),
+            2 => {
+                let thread = std::thread::current().id();
+                if let Some(&own) = self.contexts[&context].per_thread.get(&thread) {
+                    return Ok(own);
+                }
+                let own = self.create_stream(context, true, 0);
+                self.contexts.at(context).per_thread.insert(thread, own);
+                Ok(own)
+            }
+            handle => match self.streams.known(handle)? {
+                s if !s.alive => refuse(INVALID_HANDLE, "the stream has been destroyed"),
+                s if s.context != context => {
+                    refuse(INVALID_HANDLE, "the stream belongs to a context that is not current to this thread")
+                }
+                _ => Ok(handle),
+            },
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What can be queued on a stream.
+
+use super::code::ModuleData;
+use super::copy::{Copy, Fill};
+use super::handle::Handle;
+use crate::kernel::{KernelInfo, LaunchConfig};
+use std::ffi::c_void;
+use std::sync::Arc;
+
+/// One operation.
+pub enum Work {
+    /// Orders other operations and does nothing itself.
+    Nothing,
+    Kernel(Launch),
+    Copy(Copy),
+    Fill(Fill),
+    Host(HostCall),
+    Record(Handle),
+    Free(u64),
+    Graph(Arc<Plan>),
+}
+
+/// The nodes of an instantiated graph with the nodes each waits for.
+pub struct Plan {
+    pub nodes: Vec<(Arc<Work>, Vec<usize>)>,
+}
+
+impl Work {
+    /// True when running it changes or reads nothing but the device.
+    pub fn device_only(&self) -> bool {
+        match self {
+            Work::Nothing | Work::Kernel(_) | Work::Fill(_) | Work::Record(_) => true,
+            Work::Copy(copy) => copy.device_only(),
+            Work::Host(_) | Work::Free(_) => false,
+            Work::Graph(plan) => plan.nodes.iter().all(|(work, _)| work.device_only()),
+        }
+    }
+
+    /// True when a function of the program runs in it.
+    pub fn calls_host(&self) -> bool {
+        match self {
+            Work::Host(_) => true,
+            Work::Graph(plan) => plan.nodes.iter().any(|(work, _)| work.calls_host()),
+            _ => false,
+        }
+    }
+}
+
+/// A launch with its arguments copied.
+#[derive(Clone)]
+pub struct Launch {
+    pub function: Handle,
+    pub info: Arc<KernelInfo>,
+    pub data: Arc<ModuleData>,
+    pub config: LaunchConfig,
+}
+
+/// Grid, block and dynamic shared memory as a call gives them.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Shape {
+    pub grid: [u32; 3],
+    pub block: [u32; 3],
+    pub shared: u32,
+}
+
+/// A function of the program that runs on a stream.
+pub type HostFn = unsafe extern "C" fn(*mut c_void);
+
+/// A call of a function of the program (`CUDA_HOST_NODE_PARAMS`): that the function can be called with the argument is
+/// the program's promise, so that it is made by C, or by [`HostCall::new`].
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct HostCall {
+    function: Option<HostFn>,
+    argument: usize,
+}
+
+impl HostCall {
+    /// # Safety
+    /// The program asked for the function to be called with that argument.
+    pub unsafe fn new(function: Option<HostFn>, argument: usize) -> HostCall {
+        HostCall { function, argument }
+    }
+
+    pub fn has_function(&self) -> bool {
+        self.function.is_some()
+    }
+
+    /// Calls it.
+    pub fn run(&self) {
+        if let Some(function) = self.function {
+            // SAFETY: the promise of the type.
+            unsafe { function(self.argument as *mut c_void) };
+        }
+    }
+}

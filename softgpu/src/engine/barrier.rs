@@ -1,0 +1,106 @@
+//! Barriers of a block.
+
+use crate::check::FindingKind;
+use crate::machine::barrier::{AND, ARRIVE, NEGATED, OR, POPC};
+use crate::machine::code::Code;
+use crate::machine::cx::Cx;
+use crate::machine::inst::Inst;
+use crate::machine::row::NONE;
+use crate::machine::warp::Split;
+use crate::watch;
+
+/// Lanes arrive; true when they go on at once.
+pub fn arrive(cx: &mut Cx, code: &Code, inst: &Inst, s: &mut Split) -> bool {
+    let lane = s.mask.trailing_zeros() as usize;
+    let number = cx.lanes(inst.a)[lane];
+    let wanted = if inst.b == NONE { 0 } else { cx.lanes(inst.b)[lane] };
+    let value = cx.predicate(inst.p) ^ if inst.flags & NEGATED != 0 { !0 } else { 0 };
+    if number > 15 || !wanted.is_multiple_of(32) {
+        let message = format!("barrier {number} for {wanted} threads: numbers are 0 to 15, counts multiples of 32");
+        watch::report(cx, FindingKind::BarrierMisuse, inst, lane as u32, &message);
+        s.pc += 1;
+        return true;
+    }
+    let alive = cx.warp().alive;
+    // counted barriers count whole warps, also those with lanes that don't exist
+    let whole = s.mask == alive;
+    let weight = if wanted != 0 && whole { 32 } else { s.mask.count_ones() };
+    let mismatch = {
+        let b = &mut cx.block().barriers[number as usize];
+        if !b.open {
+            *b = Default::default();
+            b.open = true;
+            b.and = true;
+            b.expected = wanted;
+            b.inst = inst.id;
+        }
+        b.arrived += weight;
+        b.and &= value & s.mask == s.mask;
+        b.or |= value & s.mask != 0;
+        b.count += (value & s.mask).count_ones();
+        b.expected != wanted
+    };
+    watch::barrier_arrival(cx, number, inst);
+    if mismatch {
+        let message = format!("barrier {number} is used with different thread counts at the same time");
+        watch::report(cx, FindingKind::BarrierMisuse, inst, lane as u32, &message);
+    }
+    if inst.flags & ARRIVE != 0 {
+        s.pc += 1;
+        release_if_complete(cx, code, number);
+        return true;
+    }
+    let waiting = s.clone();
+    cx.warp().at_barrier.push((number, waiting));
+    release_if_complete(cx, code, number);
+    false
+}
+
+/// Lanes have exited: barriers that waited for all threads may be complete.
+pub fn after_exit(cx: &mut Cx, code: &Code) {
+    for number in 0..16 {
+        let b = &cx.block().barriers[number];
+        if b.open && b.expected == 0 {
+            release_if_complete(cx, code, number as u32);
+        }
+    }
+}
+
+fn release_if_complete(cx: &mut Cx, code: &Code, number: u32) {
+    let b = cx.block().barriers[number as usize].clone();
+    let alive = cx.block().alive();
+    let needed = if b.expected == 0 { alive } else { b.expected };
+    if b.arrived < needed || b.arrived == 0 {
+        return;
+    }
+    watch::barrier_complete(cx, code, number, &b, alive);
+    cx.block().barriers[number as usize].open = false;
+    let seed = cx.launch().seed;
+    cx.block().shuffle(seed);
+    cx.progress += 1;
+    for warp in &mut cx.block().warps {
+        let mut i = 0;
+        while i < warp.at_barrier.len() {
+            if warp.at_barrier[i].0 != number {
+                i += 1;
+                continue;
+            }
+            let (_, mut split) = warp.at_barrier.remove(i);
+            let inst = &code[split.pc as usize];
+            let frame = &warp.frames[split.frame as usize];
+            if inst.flags & POPC != 0 {
+                let row = &mut warp.registers[(frame.rows + inst.d) as usize];
+                for l in (0..32).filter(|l| split.mask >> l & 1 != 0) {
+                    row.0[l] = b.count;
+                }
+            } else if inst.flags & (AND | OR) != 0 {
+                let yes = if inst.flags & AND != 0 { b.and } else { b.or };
+                let slot = &mut warp.predicates[frame.preds as usize + inst.q as usize];
+                *slot = if yes { *slot | split.mask } else { *slot & !split.mask };
+            }
+            split.pc += 1;
+            warp.ready.push(split);
+        }
+        warp.join_ready();
+    }
+}

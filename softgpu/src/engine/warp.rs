@@ -1,0 +1,212 @@
+//! Running a warp, instruction by instruction.
+
+use crate::engine::branch::{LOOK, diverge, hurry};
+use crate::engine::exit::exit;
+use crate::engine::together::{leave_others, together};
+use crate::engine::{barrier, call};
+use crate::kernel::Fault;
+use crate::machine::code::Code;
+use crate::machine::cx::Cx;
+use crate::machine::inst::{Flow, Inst};
+use crate::machine::row::NONE;
+use crate::machine::warp::Split;
+use crate::watch;
+
+/// Why a warp stopped running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All its lanes have exited.
+    Done,
+    /// Every lane waits at a barrier.
+    AtBarrier,
+    /// It took its share of steps, or asked to let others run.
+    Paused,
+    /// The launch ends.
+    Stopped,
+}
+
+/// Runs a warp of the block until it has to wait.
+///
+/// # Safety
+/// The code is that of the launch's program.
+pub unsafe fn run_warp(cx: &mut Cx, code: &Code, number: usize) -> Outcome {
+    cx.enter(number);
+    let polls = cx.polls;
+    let warp = cx.warp();
+    warp.steps_left = LOOK;
+    warp.polls = polls;
+    loop {
+        if cx.stopped {
+            return Outcome::Stopped;
+        }
+        let Some(split) = cx.warp().ready.pop() else {
+            // SAFETY: the caller's promise.
+            match unsafe { idle(cx, code) } {
+                Some(outcome) => return outcome,
+                None => continue,
+            }
+        };
+        // SAFETY: the caller's promise.
+        let paused = unsafe {
+            if cx.launch().count { execute::<true>(cx, code, split) } else { execute::<false>(cx, code, split) }
+        };
+        if paused {
+            return Outcome::Paused;
+        }
+    }
+}
+
+/// No lane is ready: finds lanes that can go on without others, or tells why the warp waits.
+///
+/// # Safety
+/// As for [`run_warp`].
+unsafe fn idle(cx: &mut Cx, code: &Code) -> Option<Outcome> {
+    let warp = cx.warp();
+    if warp.done() {
+        return Some(Outcome::Done);
+    }
+    let at_barrier = warp.at_barrier.first().map(|(_, s)| s.clone());
+    if warp.dissolve() {
+        if let Some(split) = at_barrier {
+            watch::divergent_barrier(cx, code, &split);
+        }
+        cx.warp().join_ready();
+        return None;
+    }
+    if warp.waiting.is_empty() {
+        return Some(Outcome::AtBarrier);
+    }
+    let waiting = warp.waiting.remove(0);
+    watch::missing_participant(cx, code, &waiting);
+    if cx.stopped {
+        return Some(Outcome::Stopped);
+    }
+    // go on with who is here: a finding was made, a hang would help nobody
+    let split = waiting.split;
+    cx.set_frame(split.frame);
+    let inst = &code[split.pc as usize];
+    // SAFETY: the instruction belongs to the function whose frame was chosen.
+    unsafe { (inst.run)(cx, inst, split.mask) };
+    cx.warp().ready.push(Split { pc: split.pc + 1, ..split });
+    None
+}
+
+/// Runs a split until it ends, waits or is merged. True when the warp should let others run.
+///
+/// # Safety
+/// As for [`run_warp`].
+unsafe fn execute<const COUNT: bool>(cx: &mut Cx, code: &Code, split: Split) -> bool {
+    let mut s = split;
+    cx.set_frame(s.frame);
+    loop {
+        let inst = &code[s.pc as usize];
+        if inst.streak != 0 {
+            let n = inst.streak;
+            cx.clock += u64::from(n);
+            for inst in &code[s.pc as usize..][..n as usize] {
+                if COUNT {
+                    cx.tally.count(inst.id, s.mask);
+                }
+                // SAFETY: the instruction belongs to the function whose frame was chosen.
+                unsafe { (inst.run)(cx, inst, s.mask) };
+            }
+            s.pc += n;
+            continue;
+        }
+        cx.clock += 1;
+        // SAFETY: a predicate of the function whose frame was chosen.
+        let mask = s.mask & (unsafe { cx.pred(inst.guard) } ^ inst.negate);
+        if COUNT && inst.flow != Flow::WarpSync {
+            cx.tally.count(inst.id, mask);
+        }
+        match inst.flow {
+            Flow::Straight => {
+                if mask != 0 {
+                    // SAFETY: the instruction belongs to the function whose frame was chosen.
+                    unsafe { (inst.run)(cx, inst, mask) };
+                }
+                s.pc += 1;
+            }
+            Flow::Branch => {
+                let next = s.pc + 1;
+                if mask == s.mask {
+                    s.pc = inst.aux;
+                } else if mask == 0 {
+                    s.pc = next;
+                } else {
+                    let ways = [(inst.aux, mask), (next, s.mask & !mask)];
+                    diverge(cx, inst, &mut s, &ways);
+                }
+                if s.pc < next && hurry(cx, &mut s) {
+                    return true;
+                }
+                if cx.stopped {
+                    return false;
+                }
+            }
+            Flow::Reconverge => {
+                if s.meeting != NONE {
+                    let warp = cx.warp();
+                    let m = &warp.meetings[s.meeting as usize];
+                    if m.pc == s.pc && m.frame == s.frame {
+                        match warp.arrive(&s) {
+                            Some(joined) => s = joined,
+                            None => return false,
+                        }
+                        continue;
+                    }
+                }
+                s.pc += 1;
+            }
+            Flow::Yield => {
+                s.pc += 1;
+                let ready = &mut cx.warp().ready;
+                ready.insert(0, s);
+                return ready.len() == 1;
+            }
+            _ if mask == 0 => s.pc += 1,
+            _ => {
+                // SAFETY: the instruction belongs to the function whose frame was chosen.
+                if !unsafe { control::<COUNT>(cx, code, inst, &mut s, mask) } {
+                    return false;
+                }
+            }
+        }
+    }
+}
+
+/// Executes an instruction by which lanes leave the split, for at least one lane; true when the split goes on.
+///
+/// # Safety
+/// As for [`run_warp`]; the instruction belongs to the function whose frame was chosen.
+unsafe fn control<const COUNT: bool>(cx: &mut Cx, code: &Code, inst: &Inst, s: &mut Split, mask: u32) -> bool {
+    match inst.flow {
+        Flow::BranchTable => {
+            let ways = call::table_ways(cx, inst, s, mask);
+            diverge(cx, inst, s, &ways);
+            true
+        }
+        Flow::Exit => {
+            exit(cx, code, s, mask);
+            s.mask &= !mask;
+            s.pc += 1;
+            s.mask != 0
+        }
+        Flow::Return => call::go_back(cx, code, s, mask),
+        Flow::Call | Flow::CallIndirect | Flow::CallBuiltin => call::enter(cx, inst, s, mask),
+        Flow::Barrier => {
+            leave_others(cx, s, mask);
+            barrier::arrive(cx, code, inst, s)
+        }
+        // SAFETY: the caller's promise.
+        Flow::WarpSync => unsafe { together::<COUNT>(cx, inst, s, mask) },
+        Flow::Trap => {
+            let place = cx.whereabouts(inst.id, mask.trailing_zeros());
+            let what = if inst.aux == 0 { "trap" } else { "brkpt, and no debugger is there" };
+            cx.fault(Fault::Trap(format!("{place}: the kernel executed {what}")));
+            false
+        }
+        // `execute` does these itself
+        Flow::Straight | Flow::Branch | Flow::Reconverge | Flow::Yield => true,
+    }
+}

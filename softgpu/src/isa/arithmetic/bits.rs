@@ -1,0 +1,321 @@
+//! Integer functions of single lanes, written so that loops over them become vectors.
+
+use crate::machine::cx::Cx;
+use crate::machine::inst::{Handler, Inst};
+use crate::machine::op::{Op, handler};
+use crate::machine::row::{Isa, Lane};
+use std::marker::PhantomData;
+
+#[inline(always)]
+pub fn sext16(a: u32) -> u32 {
+    i32::from(a as i16) as u32
+}
+
+/// Division as the hardware does it: by zero gives all ones, the smallest by -1 itself.
+#[inline(always)]
+pub fn div_s32(a: u32, b: u32) -> u32 {
+    if b == 0 { !0 } else { (a as i32).wrapping_div(b as i32) as u32 }
+}
+
+#[inline(always)]
+pub fn rem_s32(a: u32, b: u32) -> u32 {
+    if b == 0 { !0 } else { (a as i32).wrapping_rem(b as i32) as u32 }
+}
+
+#[inline(always)]
+pub fn div_s64(a: u64, b: u64) -> u64 {
+    if b == 0 { !0 } else { (a as i64).wrapping_div(b as i64) as u64 }
+}
+
+#[inline(always)]
+pub fn rem_s64(a: u64, b: u64) -> u64 {
+    if b == 0 { !0 } else { (a as i64).wrapping_rem(b as i64) as u64 }
+}
+
+#[inline(always)]
+pub fn hi_u32(a: u32, b: u32) -> u32 {
+    ((u64::from(a) * u64::from(b)) >> 32) as u32
+}
+
+#[inline(always)]
+pub fn hi_s32(a: u32, b: u32) -> u32 {
+    (wide_s32(a, b) >> 32) as u32
+}
+
+#[inline(always)]
+pub fn hi_u64(a: u64, b: u64) -> u64 {
+    ((u128::from(a) * u128::from(b)) >> 64) as u64
+}
+
+#[inline(always)]
+pub fn hi_s64(a: u64, b: u64) -> u64 {
+    ((i128::from(a as i64) * i128::from(b as i64)) >> 64) as u64
+}
+
+#[inline(always)]
+pub fn wide_s32(a: u32, b: u32) -> u64 {
+    (i64::from(a as i32) * i64::from(b as i32)) as u64
+}
+
+#[inline(always)]
+pub fn wide_s16(a: u32, b: u32) -> u32 {
+    (i32::from(a as i16) * i32::from(b as i16)) as u32
+}
+
+#[inline(always)]
+fn low24(a: u32) -> u64 {
+    u64::from(a & 0xff_ffff)
+}
+
+#[inline(always)]
+fn low24s(a: u32) -> i64 {
+    i64::from((a << 8) as i32 >> 8)
+}
+
+#[inline(always)]
+pub fn lo24_u(a: u32, b: u32) -> u32 {
+    (low24(a) * low24(b)) as u32
+}
+
+#[inline(always)]
+pub fn lo24_s(a: u32, b: u32) -> u32 {
+    (low24s(a) * low24s(b)) as u32
+}
+
+#[inline(always)]
+pub fn hi24_u(a: u32, b: u32) -> u32 {
+    ((low24(a) * low24(b)) >> 16) as u32
+}
+
+#[inline(always)]
+pub fn hi24_s(a: u32, b: u32) -> u32 {
+    ((low24s(a) * low24s(b)) >> 16) as u32
+}
+
+#[inline(always)]
+pub fn find_s32(a: u32, shift_amount: bool) -> u32 {
+    let v = if (a as i32) < 0 { !a } else { a };
+    if v == 0 {
+        !0
+    } else if shift_amount {
+        v.leading_zeros()
+    } else {
+        31 - v.leading_zeros()
+    }
+}
+
+#[inline(always)]
+pub fn find_s64(a: u64, shift_amount: bool) -> u32 {
+    let v = if (a as i64) < 0 { !a } else { a };
+    if v == 0 {
+        !0
+    } else if shift_amount {
+        v.leading_zeros()
+    } else {
+        63 - v.leading_zeros()
+    }
+}
+
+#[inline(always)]
+pub fn funnel_left(low: u32, high: u32, n: u32) -> u32 {
+    (((u64::from(high) << 32 | u64::from(low)) << n) >> 32) as u32
+}
+
+#[inline(always)]
+pub fn funnel_right(low: u32, high: u32, n: u32) -> u32 {
+    ((u64::from(high) << 32 | u64::from(low)) >> n) as u32
+}
+
+/// Mask of `n` low bits, `n` up to 64.
+#[inline(always)]
+fn ones(n: u32) -> u64 {
+    if n > 63 { !0 } else { (1u64 << n) - 1 }
+}
+
+#[inline(always)]
+pub fn bfe_u32(a: u32, pos: u32, len: u32) -> u32 {
+    bfe_u64(u64::from(a), pos, len) as u32
+}
+
+#[inline(always)]
+pub fn bfe_s32(a: u32, pos: u32, len: u32) -> u32 {
+    let (pos, len) = (pos & 0xff, len & 0xff);
+    if len == 0 {
+        return 0;
+    }
+    let v = i64::from(a as i32);
+    let sign = (v >> (pos + len - 1).min(31)) & 1;
+    let field = (v >> pos.min(63)) as u64 & ones(len);
+    let filled = field | if sign != 0 { !ones(len) } else { 0 };
+    if pos > 31 { (0 - sign) as u32 } else { filled as u32 }
+}
+
+#[inline(always)]
+pub fn bfe_u64(a: u64, pos: u32, len: u32) -> u64 {
+    let (pos, len) = (pos & 0xff, len & 0xff);
+    if pos > 63 { 0 } else { (a >> pos) & ones(len) }
+}
+
+#[inline(always)]
+pub fn bfe_s64(a: u64, pos: u32, len: u32) -> u64 {
+    let (pos, len) = (pos & 0xff, len & 0xff);
+    if len == 0 {
+        return 0;
+    }
+    let sign = ((a as i64) >> (pos + len - 1).min(63)) & 1;
+    let field = if pos > 63 { 0 } else { ((a as i64) >> pos) as u64 & ones(len) };
+    let filled = field | if sign != 0 { !ones(len) } else { 0 };
+    if pos > 63 { (0 - sign) as u64 } else { filled }
+}
+
+struct Bfi<T>(PhantomData<T>);
+
+impl<T: Lane + Into<u64>> Op for Bfi<T> {
+    #[inline(always)]
+    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
+        unsafe {
+            let (a, b) = (cx.row::<T>(i.a), cx.row::<T>(i.b));
+            let (pos, len) = (cx.row::<u32>(i.c), cx.row::<u32>(i.e));
+            let bits = 32 * T::ROWS;
+            let mut t = [0u64; 32];
+            for l in 0..32 {
+                let (pos, len) = (pos[l] & 0xff, len[l] & 0xff);
+                let field = if pos >= bits { 0 } else { ones(len) << pos };
+                let new = if pos >= bits { 0 } else { a[l].into() << pos };
+                t[l] = (new & field) | (b[l].into() & !field);
+            }
+            if T::ROWS == 1 {
+                cx.put(i.d, &t.map(|v| v as u32), mask);
+            } else {
+                cx.put(i.d, &t, mask);
+            }
+        }
+    }
+}
+
+/// `bfi`: operands `a, b, c, e`.
+pub fn bfi<T: Lane + Into<u64>>() -> Handler {
+    handler::<Bfi<T>>()
+}
+
+struct Lop3;
+
+impl Op for Lop3 {
+    #[inline(always)]
+    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
+        unsafe {
+            let (a, b, c) = (cx.row::<u32>(i.a), cx.row::<u32>(i.b), cx.row::<u32>(i.c));
+            let term = |n: u32| 0u32.wrapping_sub((i.aux >> n) & 1);
+            let on: [u32; 8] = std::array::from_fn(|n| term(n as u32));
+            let mut t = [0u32; 32];
+            for l in 0..32 {
+                let (a, b, c) = (a[l], b[l], c[l]);
+                let low = (!b & ((!c & on[0]) | (c & on[1]))) | (b & ((!c & on[2]) | (c & on[3])));
+                let high = (!b & ((!c & on[4]) | (c & on[5]))) | (b & ((!c & on[6]) | (c & on[7])));
+                t[l] = (!a & low) | (a & high);
+            }
+            cx.put(i.d, &t, mask);
+        }
+    }
+}
+
+/// `lop3`: the table in `aux`.
+pub fn lop3() -> Handler {
+    handler::<Lop3>()
+}
+
+#[inline(always)]
+pub fn prmt(a: u32, b: u32, selector: u32) -> u32 {
+    let bytes = u64::from(b) << 32 | u64::from(a);
+    let mut out = 0;
+    for n in 0..4 {
+        let s = selector >> (4 * n);
+        let byte = (bytes >> (8 * (s & 7))) as u32 & 0xff;
+        let sign = 0u32.wrapping_sub(byte >> 7) & 0xff;
+        out |= (if s & 8 != 0 { sign } else { byte }) << (8 * n);
+    }
+    out
+}
+
+/// A mode whose selectors are `base + s * step` in each nibble, modulo 8.
+#[inline(always)]
+pub fn prmt_mode(a: u32, b: u32, s: u32, base: u32, step: u32) -> u32 {
+    let mut selector = 0;
+    for n in 0..4 {
+        let digit = ((base >> (4 * n)) & 7) + ((step >> (4 * n)) & 7) * (s & 3);
+        selector |= (digit & 7) << (4 * n);
+    }
+    prmt(a, b, selector)
+}
+
+#[inline(always)]
+pub fn prmt_b4e(a: u32, b: u32, s: u32) -> u32 {
+    const SELECTORS: [u32; 4] = [0x5670, 0x6701, 0x7012, 0x0123];
+    prmt(a, b, SELECTORS[(s & 3) as usize])
+}
+
+#[inline(always)]
+pub fn prmt_ecl(a: u32, b: u32, s: u32) -> u32 {
+    const SELECTORS: [u32; 4] = [0x3210, 0x3211, 0x3222, 0x3333];
+    prmt(a, b, SELECTORS[(s & 3) as usize])
+}
+
+#[inline(always)]
+pub fn prmt_ecr(a: u32, b: u32, s: u32) -> u32 {
+    const SELECTORS: [u32; 4] = [0x0000, 0x1110, 0x2210, 0x3210];
+    prmt(a, b, SELECTORS[(s & 3) as usize])
+}
+
+/// `fns`: position of the n-th set bit from a base, upwards or downwards; all ones when there is none.
+pub fn fns(mask: u32, base: u32, offset: u32) -> u32 {
+    let offset = offset as i32;
+    if base > 31 {
+        return !0;
+    }
+    if offset == 0 {
+        return if mask >> base & 1 != 0 { base } else { !0 };
+    }
+    let mut left = offset.unsigned_abs();
+    let mut at = base as i32;
+    while (0..32).contains(&at) {
+        if mask >> at & 1 != 0 {
+            left -= 1;
+            if left == 0 {
+                return at as u32;
+            }
+        }
+        at += offset.signum();
+    }
+    !0
+}
+
+#[inline(always)]
+pub fn bmsk(pos: u32, len: u32) -> u32 {
+    if pos > 31 { 0 } else { (ones(len) << pos) as u32 }
+}
+
+#[inline(always)]
+pub fn dp4a(a: u32, b: u32, c: u32, a_signed: bool, b_signed: bool) -> u32 {
+    let mut sum = c;
+    for n in 0..4 {
+        let byte = |v: u32, signed: bool| {
+            let v = v >> (8 * n);
+            if signed { i32::from(v as i8) } else { i32::from(v as u8) }
+        };
+        sum = sum.wrapping_add((byte(a, a_signed) * byte(b, b_signed)) as u32);
+    }
+    sum
+}
+
+#[inline(always)]
+pub fn dp2a(a: u32, b: u32, c: u32, a_signed: bool, b_signed: bool, from: u32) -> u32 {
+    let mut sum = c;
+    for n in 0..2 {
+        let x = a >> (16 * n);
+        let y = b >> (from + 8 * n);
+        let x = if a_signed { i32::from(x as i16) } else { i32::from(x as u16) };
+        let y = if b_signed { i32::from(y as i8) } else { i32::from(y as u8) };
+        sum = sum.wrapping_add(x.wrapping_mul(y) as u32);
+    }
+    sum
+}

@@ -1,0 +1,225 @@
+//! Floating-point arithmetic.
+
+use crate::isa::arithmetic::alu::{alu1, alu2, alu3};
+use crate::isa::arithmetic::halves::half_function;
+use crate::isa::arithmetic::{real, scalar};
+use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal};
+use crate::machine::inst::Handler;
+use crate::machine::program::Class;
+use crate::numerics::Rounding;
+use crate::ptx::{Instr, Type};
+
+/// The rounding a modifier names.
+pub fn rounding(word: &str) -> Rounding {
+    match word.trim_end_matches('i') {
+        "rz" => Rounding::Zero,
+        "rm" => Rounding::Down,
+        "rp" => Rounding::Up,
+        "rna" => Rounding::NearestAway,
+        _ => Rounding::NearestEven,
+    }
+}
+
+impl<'a> Decoder<'a> {
+    /// Decodes an instruction of this family; false when it belongs to another.
+    pub fn float(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<bool> {
+        let Some(ty) = m.words.iter().filter_map(|w| Type::named(w)).find(|t| t.float()) else {
+            return Ok(false);
+        };
+        match i.op {
+            "add" | "sub" | "mul" | "fma" | "mad" | "div" | "min" | "max" | "abs" | "neg" | "rcp" | "sqrt"
+            | "rsqrt" | "sin" | "cos" | "lg2" | "ex2" | "tanh" | "copysign" => {}
+            _ => return Ok(false),
+        }
+        let ftz = m.take("ftz");
+        let sat = m.take("sat");
+        m.ty()?;
+        match ty {
+            Type::F32 => self.single(i, m, ftz, sat)?,
+            Type::F64 => self.double(i, m, ftz, sat)?,
+            _ => self.half(i, m, ty, ftz, sat)?,
+        }
+        Ok(true)
+    }
+
+    fn single(&mut self, i: &Instr<'a>, m: &mut Mods<'a>, ftz: bool, sat: bool) -> Decoded<()> {
+        use real::*;
+        let approx = m.one_of(&["approx", "full"]);
+        let round = m.one_of(&["rn", "rz", "rm", "rp"]).unwrap_or("rn");
+        let nan = m.take("NaN");
+        let xorsign = m.take("xorsign");
+        let abs = m.take("abs");
+        if xorsign != abs {
+            return Err(Refusal::new("'.xorsign' and '.abs' belong together"));
+        }
+        let rare = if approx.is_some() && !matches!(i.op, "div") {
+            scalar::approximate(i.op)
+        } else if round != "rn" || xorsign {
+            scalar::single_function(i.op)
+        } else {
+            None
+        };
+        if let Some(function) = rare {
+            let mut settings = scalar::Settings::new(Type::F32, Type::F32);
+            settings.mode = rounding(round);
+            (settings.ftz, settings.sat, settings.nan, settings.xorsign) = (ftz, sat, nan, xorsign);
+            return self.rare(i, Type::F32, function, settings);
+        }
+        if round != "rn" || xorsign {
+            return Err(Refusal::new("these modifiers don't go together"));
+        }
+        let run: Handler = match (i.op, ftz, sat) {
+            ("add", false, false) => alu2(|a, b| tidy(f(a) + f(b))),
+            ("add", true, false) => alu2(|a, b| flush_out(f(flush(a)) + f(flush(b)))),
+            ("add", false, true) => alu2(|a, b| saturate(f(a) + f(b))),
+            ("add", true, true) => alu2(|a, b| saturate(f(flush_out(f(flush(a)) + f(flush(b)))))),
+            ("sub", false, false) => alu2(|a, b| tidy(f(a) - f(b))),
+            ("sub", true, false) => alu2(|a, b| flush_out(f(flush(a)) - f(flush(b)))),
+            ("sub", false, true) => alu2(|a, b| saturate(f(a) - f(b))),
+            ("sub", true, true) => alu2(|a, b| saturate(f(flush_out(f(flush(a)) - f(flush(b)))))),
+            ("mul", false, false) => alu2(|a, b| tidy(f(a) * f(b))),
+            ("mul", true, false) => alu2(|a, b| flush_out(f(flush(a)) * f(flush(b)))),
+            ("mul", false, true) => alu2(|a, b| saturate(f(a) * f(b))),
+            ("mul", true, true) => alu2(|a, b| saturate(f(flush_out(f(flush(a)) * f(flush(b)))))),
+            ("fma" | "mad", false, false) => alu3(|a, b, c| tidy(f(a).mul_add(f(b), f(c)))),
+            ("fma" | "mad", true, false) => alu3(|a, b, c| flush_out(f(flush(a)).mul_add(f(flush(b)), f(flush(c))))),
+            ("fma" | "mad", false, true) => alu3(|a, b, c| saturate(f(a).mul_add(f(b), f(c)))),
+            ("fma" | "mad", true, true) => {
+                alu3(|a, b, c| saturate(f(flush_out(f(flush(a)).mul_add(f(flush(b)), f(flush(c)))))))
+            }
+            (_, _, true) => return Err(Refusal::new("'.sat' is not possible here")),
+            ("div", false, _) if approx == Some("approx") => {
+                alu2(|a: u32, b: u32| approximate_quotient(a, b, f(a) / f(b)))
+            }
+            ("div", true, _) if approx == Some("approx") => {
+                alu2(|a: u32, b: u32| flush(approximate_quotient(a, b, f(flush(a)) / f(flush(b)))))
+            }
+            ("div", false, _) => alu2(|a, b| tidy(f(a) / f(b))),
+            ("div", true, _) => alu2(|a, b| flush_out(f(flush(a)) / f(flush(b)))),
+            ("rcp", false, _) => alu1(|a: u32| tidy(1.0 / f(a))),
+            ("rcp", true, _) => alu1(|a: u32| flush_out(1.0 / f(flush(a)))),
+            ("sqrt", false, _) => alu1(|a: u32| tidy(f(a).sqrt())),
+            ("sqrt", true, _) => alu1(|a: u32| flush_out(f(flush(a)).sqrt())),
+            ("abs", false, _) => alu1(|a: u32| a & 0x7fff_ffff),
+            ("abs", true, _) => alu1(|a: u32| flush(a) & 0x7fff_ffff),
+            ("neg", false, _) => alu1(|a: u32| a ^ 0x8000_0000),
+            ("neg", true, _) => alu1(|a: u32| flush(a) ^ 0x8000_0000),
+            ("copysign", _, _) => alu2(|a: u32, b: u32| (a & 0x8000_0000) | (b & 0x7fff_ffff)),
+            ("min", false, _) if nan => alu2(|a: u32, b: u32| least(a, b, true)),
+            ("min", true, _) if nan => alu2(|a: u32, b: u32| least(flush(a), flush(b), true)),
+            ("min", false, _) => alu2(|a: u32, b: u32| least(a, b, false)),
+            ("min", true, _) => alu2(|a: u32, b: u32| least(flush(a), flush(b), false)),
+            ("max", false, _) if nan => alu2(|a: u32, b: u32| most(a, b, true)),
+            ("max", true, _) if nan => alu2(|a: u32, b: u32| most(flush(a), flush(b), true)),
+            ("max", false, _) => alu2(|a: u32, b: u32| most(a, b, false)),
+            ("max", true, _) => alu2(|a: u32, b: u32| most(flush(a), flush(b), false)),
+            _ => return Err(Refusal::wrong_type()),
+        };
+        let flops = match i.op {
+            "fma" | "mad" => 2,
+            "add" | "sub" | "mul" | "div" => 1,
+            _ => 0,
+        };
+        let class =
+            if approx.is_some() || matches!(i.op, "rcp" | "sqrt" | "div") { Class::Special } else { Class::Float32 };
+        self.same_type(i, Type::F32, class, run, flops)
+    }
+
+    fn double(&mut self, i: &Instr<'a>, m: &mut Mods<'a>, ftz: bool, sat: bool) -> Decoded<()> {
+        if let ("rcp" | "rsqrt", true) = (i.op, ftz && m.take("approx")) {
+            let function = if i.op == "rcp" { scalar::coarse_rcp } else { scalar::coarse_rsqrt };
+            let settings = scalar::Settings::new(Type::F64, Type::F64);
+            return self.rare(i, Type::F64, function, settings);
+        }
+        if ftz || sat {
+            return Err(Refusal::new("'.ftz' and '.sat' don't exist for this .f64 instruction"));
+        }
+        let round = m.one_of(&["rn", "rz", "rm", "rp"]).unwrap_or("rn");
+        m.take("approx");
+        let rare = matches!(i.op, "min" | "max" | "rsqrt") || round != "rn";
+        if let (true, Some(function)) = (rare, scalar::double_function(i.op)) {
+            let mut settings = scalar::Settings::new(Type::F64, Type::F64);
+            settings.mode = rounding(round);
+            return self.rare(i, Type::F64, function, settings);
+        }
+        let run: Handler = match i.op {
+            "add" => alu2(|a, b| (f64::from_bits(a) + f64::from_bits(b)).to_bits()),
+            "sub" => alu2(|a, b| (f64::from_bits(a) - f64::from_bits(b)).to_bits()),
+            "mul" => alu2(|a, b| (f64::from_bits(a) * f64::from_bits(b)).to_bits()),
+            "div" => alu2(|a, b| (f64::from_bits(a) / f64::from_bits(b)).to_bits()),
+            "fma" | "mad" => alu3(|a, b, c| f64::from_bits(a).mul_add(f64::from_bits(b), f64::from_bits(c)).to_bits()),
+            "rcp" => alu1(|a| (1.0 / f64::from_bits(a)).to_bits()),
+            "sqrt" => alu1(|a| f64::from_bits(a).sqrt().to_bits()),
+            "abs" => alu1(|a: u64| a & !(1 << 63)),
+            "neg" => alu1(|a: u64| a ^ (1 << 63)),
+            "copysign" => alu2(|a: u64, b: u64| (a & (1 << 63)) | (b & !(1 << 63))),
+            _ => return Err(Refusal::wrong_type()),
+        };
+        let flops = match i.op {
+            "fma" | "mad" => 2,
+            "add" | "sub" | "mul" | "div" => 1,
+            _ => 0,
+        };
+        self.same_type(i, Type::F64, Class::Float64, run, flops)
+    }
+
+    fn half(&mut self, i: &Instr<'a>, m: &mut Mods<'a>, ty: Type, ftz: bool, sat: bool) -> Decoded<()> {
+        if m.one_of(&["rz", "rm", "rp"]).is_some() {
+            return Err(Refusal::new("half precision rounds to nearest only"));
+        }
+        m.take("rn");
+        m.take("approx");
+        let mut settings = scalar::Settings::new(ty, ty);
+        (settings.ftz, settings.sat) = (ftz, sat);
+        settings.relu = m.take("relu");
+        settings.nan = m.take("NaN");
+        settings.xorsign = m.take("xorsign");
+        if settings.xorsign != m.take("abs") {
+            return Err(Refusal::new("'.xorsign' and '.abs' belong together"));
+        }
+        let function = half_function(i.op).ok_or_else(Refusal::wrong_type)?;
+        self.rare(i, ty, function, settings)
+    }
+
+    /// Emits an operation that is done lane by lane.
+    fn rare(&mut self, i: &Instr<'a>, ty: Type, function: scalar::Function, settings: scalar::Settings) -> Decoded<()> {
+        let halves = if matches!(ty, Type::F16x2 | Type::Bf16x2) { 2 } else { 1 };
+        let flops = halves
+            * match i.op {
+                "fma" | "mad" => 2,
+                "add" | "sub" | "mul" | "div" => 1,
+                _ => 0,
+            };
+        let class = match ty {
+            _ if matches!(i.op, "ex2" | "lg2" | "sin" | "cos" | "tanh" | "rsqrt") => Class::Special,
+            Type::F64 => Class::Float64,
+            Type::F32 => Class::Float32,
+            _ => Class::Half,
+        };
+        self.same_type(i, ty, class, scalar::handler(), flops)?;
+        let wide = ty.bytes() == 8;
+        let last = self.protos.len() - 1;
+        scalar::setup(&mut self.protos[last].inst, function, settings, [wide; 4]);
+        Ok(())
+    }
+
+    /// Emits an instruction whose operands all have one type.
+    pub fn same_type(&mut self, i: &Instr<'a>, ty: Type, class: Class, run: Handler, flops: u32) -> Decoded<()> {
+        let (first, others) = i.operands.split_first().ok_or_else(|| Refusal::new("operands are missing"))?;
+        let d = self.dst(first, ty)?;
+        let want = match i.op {
+            "fma" | "mad" => 3,
+            "add" | "sub" | "mul" | "div" | "min" | "max" | "copysign" => 2,
+            _ => 1,
+        };
+        if others.len() != want {
+            return Err(Refusal::new(format!("{} sources where {want} belong", others.len())));
+        }
+        let mut sources = Vec::new();
+        for o in others {
+            sources.push(self.src(o, ty)?);
+        }
+        self.emit(class, run, d, &sources).flops = flops;
+        Ok(())
+    }
+}

@@ -1,0 +1,140 @@
+//! Conversions between integers and floats.
+
+use crate::isa::arithmetic::alu::{alu1, alu2};
+use crate::isa::arithmetic::real;
+use crate::machine::inst::Handler;
+use crate::numerics::half;
+use crate::ptx::Type;
+
+/// The handler of `cvt`; `None` when there is no such conversion. `wide` tells that the register is 64
+/// bits wide whatever the type.
+pub fn conversion(
+    to: Type,
+    to_wide: bool,
+    from: Type,
+    from_wide: bool,
+    round: Option<&str>,
+    ftz: bool,
+    sat: bool,
+) -> Option<Handler> {
+    use Type::*;
+    if !to.float() && !from.float() {
+        if round.is_some() || ftz || sat {
+            return None;
+        }
+        return between_integers(to, to_wide, from, from_wide);
+    }
+    match (from, to, round) {
+        (F32, F64, None) if !sat => {
+            return Some(if ftz {
+                alu1(|a: u32| f64::from(real::f(real::flush(a))).to_bits())
+            } else {
+                alu1(|a: u32| f64::from(real::f(a)).to_bits())
+            });
+        }
+        (F64, F32, Some("rn")) if !sat => {
+            return Some(if ftz {
+                alu1(|a: u64| real::flush_out(f64::from_bits(a) as f32))
+            } else {
+                alu1(|a: u64| real::tidy(f64::from_bits(a) as f32))
+            });
+        }
+        _ => {}
+    }
+    if sat || to_wide != (to.bytes() == 8) || from_wide != (from.bytes() == 8) {
+        return None;
+    }
+    Some(match (from, to, round) {
+        (S32, F32, Some("rn")) => alu1(|a: u32| (a as i32 as f32).to_bits()),
+        (U32, F32, Some("rn")) => alu1(|a: u32| (a as f32).to_bits()),
+        (U8, F32, Some("rn")) => alu1(|a: u32| (a as u8 as f32).to_bits()),
+        (S8, F32, Some("rn")) => alu1(|a: u32| (a as i8 as f32).to_bits()),
+        (U16, F32, Some("rn")) => alu1(|a: u32| (a as u16 as f32).to_bits()),
+        (S16, F32, Some("rn")) => alu1(|a: u32| (a as i16 as f32).to_bits()),
+        (U64, F32, Some("rn")) => alu1(|a: u64| (a as f32).to_bits()),
+        (S64, F32, Some("rn")) => alu1(|a: u64| (a as i64 as f32).to_bits()),
+        (S32, F64, Some("rn")) => alu1(|a: u32| (a as i32 as f64).to_bits()),
+        (U32, F64, Some("rn")) => alu1(|a: u32| (a as f64).to_bits()),
+        (S16, F64, Some("rn")) => alu1(|a: u32| (a as i16 as f64).to_bits()),
+        (U16, F64, Some("rn")) => alu1(|a: u32| (a as u16 as f64).to_bits()),
+        (S64, F64, Some("rn")) => alu1(|a: u64| (a as i64 as f64).to_bits()),
+        (U64, F64, Some("rn")) => alu1(|a: u64| (a as f64).to_bits()),
+        (F32, S32, Some("rzi")) => alu1(|a: u32| if real::f(a).is_nan() { 0 } else { real::f(a) as i32 as u32 }),
+        (F32, U32, Some("rzi")) => alu1(|a: u32| real::f(a) as u32),
+        (F32, U16 | S16 | U8 | S8 | U64 | S64, _) | (F64, _, _) if ftz => return None,
+        (F16, F32, None) => alu1(|a: u32| half::f16_to_f32(a as u16).to_bits()),
+        (Bf16, F32, None) => alu1(|a: u32| real::tidy(f32::from_bits(a << 16))),
+        (F32, F16, Some("rn")) if !ftz => alu1(|a: u32| u32::from(half::f32_to_f16(real::f(a)))),
+        (F32, Bf16, Some("rn")) if !ftz => alu1(bf16),
+        (F32, F32, Some("rni")) if !ftz => alu1(|a: u32| real::tidy(real::f(a).round_ties_even())),
+        (F32, F32, Some("rzi")) if !ftz => alu1(|a: u32| real::tidy(real::f(a).trunc())),
+        (F32, F32, Some("rmi")) if !ftz => alu1(|a: u32| real::tidy(real::f(a).floor())),
+        (F32, F32, Some("rpi")) if !ftz => alu1(|a: u32| real::tidy(real::f(a).ceil())),
+        (F32, S32, Some("rmi" | "rpi")) if ftz => return None,
+        (F32, S32, Some("rni")) => alu1(|a: u32| real::f(a).round_ties_even() as i32 as u32),
+        (F32, S32, Some("rmi")) => alu1(|a: u32| real::f(a).floor() as i32 as u32),
+        (F32, S32, Some("rpi")) => alu1(|a: u32| real::f(a).ceil() as i32 as u32),
+        _ => return None,
+    })
+}
+
+/// f32 to bf16, to nearest even.
+#[inline(always)]
+pub fn bf16(a: u32) -> u32 {
+    let rounded = a.wrapping_add(0x7fff + (a >> 16 & 1)) >> 16;
+    if a & 0x7fff_ffff > 0x7f80_0000 { 0x7fff } else { rounded }
+}
+
+/// `cvt.rn.bf16x2.f32`.
+pub fn pack_bf16() -> Handler {
+    alu2(|a: u32, b: u32| bf16(a) << 16 | bf16(b))
+}
+
+/// `cvt.rn.f16x2.f32`.
+pub fn pack_f16() -> Handler {
+    alu2(|a: u32, b: u32| u32::from(half::f32_to_f16(real::f(a))) << 16 | u32::from(half::f32_to_f16(real::f(b))))
+}
+
+/// Between integers: the source is read at its width and sign, the result cut to the destination
+/// type, then extended to the destination register.
+fn between_integers(to: Type, to_wide: bool, from: Type, from_wide: bool) -> Option<Handler> {
+    use Type::*;
+    macro_rules! pairs {
+        ($($from:pat => $t:ty),*) => {
+            match from {
+                $($from => match (from_wide, to_wide, to) {
+                    (false, false, U8 | B8) => alu1(|a: u32| (a as $t as i64) as u8 as u32),
+                    (false, false, S8) => alu1(|a: u32| (a as $t as i64) as i8 as u32),
+                    (false, false, U16 | B16) => alu1(|a: u32| (a as $t as i64) as u16 as u32),
+                    (false, false, S16) => alu1(|a: u32| (a as $t as i64) as i16 as u32),
+                    (false, false, U32 | S32 | B32) => alu1(|a: u32| (a as $t as i64) as u32),
+                    (true, false, U8 | B8) => alu1(|a: u64| (a as $t as i64) as u8 as u32),
+                    (true, false, S8) => alu1(|a: u64| (a as $t as i64) as i8 as u32),
+                    (true, false, U16 | B16) => alu1(|a: u64| (a as $t as i64) as u16 as u32),
+                    (true, false, S16) => alu1(|a: u64| (a as $t as i64) as i16 as u32),
+                    (true, false, U32 | S32 | B32) => alu1(|a: u64| (a as $t as i64) as u32),
+                    (false, true, U8 | B8) => alu1(|a: u32| (a as $t as i64) as u8 as u64),
+                    (false, true, S8) => alu1(|a: u32| (a as $t as i64) as i8 as u64),
+                    (false, true, U16 | B16) => alu1(|a: u32| (a as $t as i64) as u16 as u64),
+                    (false, true, S16) => alu1(|a: u32| (a as $t as i64) as i16 as u64),
+                    (false, true, U32 | B32) => alu1(|a: u32| (a as $t as i64) as u32 as u64),
+                    (false, true, S32) => alu1(|a: u32| (a as $t as i64) as i32 as u64),
+                    (false, true, _) => alu1(|a: u32| (a as $t as i64) as u64),
+                    (true, true, U8 | B8) => alu1(|a: u64| (a as $t as i64) as u8 as u64),
+                    (true, true, S8) => alu1(|a: u64| (a as $t as i64) as i8 as u64),
+                    (true, true, U16 | B16) => alu1(|a: u64| (a as $t as i64) as u16 as u64),
+                    (true, true, S16) => alu1(|a: u64| (a as $t as i64) as i16 as u64),
+                    (true, true, U32 | B32) => alu1(|a: u64| (a as $t as i64) as u32 as u64),
+                    (true, true, S32) => alu1(|a: u64| (a as $t as i64) as i32 as u64),
+                    (true, true, _) => alu1(|a: u64| (a as $t as i64) as u64),
+                    _ => return None,
+                },)*
+                _ => return None,
+            }
+        };
+    }
+    Some(pairs!(
+        U8 | B8 => u8, S8 => i8, U16 | B16 => u16, S16 => i16,
+        U32 | B32 => u32, S32 => i32, U64 | B64 | S64 => u64
+    ))
+}

@@ -1,0 +1,5 @@
+//! Matrix products and asynchronous copies.
+
+pub mod copies;
+pub mod products;
+pub mod syntax;

@@ -1,0 +1,119 @@
+//! What a launch may ask for, and what is known of a kernel's registers.
+
+use crate::kernel::{Fault, KernelInfo, LaunchConfig, Registers};
+use crate::profile::{MAX_BLOCK, MAX_GRID, MAX_REGISTERS_PER_THREAD, Profile};
+
+impl Registers {
+    /// From the values alive at once and the directives by which ptxas is told to use fewer: `.maxnreg`, and
+    /// `.maxntid` with `.minnctapersm`, which promise that so many blocks of so many threads fit a multiprocessor.
+    pub(crate) fn counted(
+        alive: u32,
+        maxnreg: Option<u32>,
+        threads: Option<u32>,
+        blocks: Option<u32>,
+        profile: &Profile,
+    ) -> Registers {
+        let promised = threads
+            .map_or(MAX_REGISTERS_PER_THREAD, |threads| profile.registers_for_blocks(threads, blocks.unwrap_or(1)));
+        Registers { count: alive.max(1).min(maxnreg.unwrap_or(MAX_REGISTERS_PER_THREAD)).min(promised), known: false }
+    }
+}
+
+impl KernelInfo {
+    /// Most threads of a block of this kernel: the device's limit, the kernel's launch bounds, the register file.
+    pub fn max_threads(&self, profile: &Profile) -> u32 {
+        self.bound().unwrap_or(u32::MAX).min(profile.threads_by_registers(self.registers.count))
+    }
+
+    /// Threads of a block by `.maxntid` or `.reqntid`.
+    pub(crate) fn bound(&self) -> Option<u32> {
+        let product = |n: [u32; 3]| n.iter().fold(1u32, |p, &n| p.saturating_mul(n.max(1)));
+        self.maxntid.or(self.reqntid).map(product)
+    }
+
+    /// Whether a launch of that shape is possible.
+    ///
+    /// # Errors
+    /// [`Fault::InvalidLaunch`], or [`Fault::OutOfResources`] for more threads than the registers suffice for.
+    pub fn accepts(&self, cfg: &LaunchConfig, profile: &Profile) -> Result<(), Fault> {
+        let device = profile.name;
+        let invalid = |message: String| Err(Fault::InvalidLaunch(message));
+        for (axis, letter) in ["x", "y", "z"].iter().enumerate() {
+            for (value, most, what) in
+                [(cfg.grid[axis], MAX_GRID[axis], "grid"), (cfg.block[axis], MAX_BLOCK[axis], "block")]
+            {
+                if value == 0 || value > most {
+                    return invalid(format!(
+                        "{what} dimension {letter} is {value}; 1 to {most} are possible on {device}"
+                    ));
+                }
+            }
+        }
+        let threads: u64 = cfg.block.iter().map(|&n| u64::from(n)).product();
+        if threads > u64::from(profile.max_threads_per_block) {
+            return invalid(format!(
+                "a block of {threads} threads; {device} has at most {}",
+                profile.max_threads_per_block
+            ));
+        }
+        if let Some(wanted) = self.reqntid
+            && wanted != cfg.block
+        {
+            return invalid(format!("it requires blocks of {wanted:?} threads, launched with {:?}", cfg.block));
+        }
+        if let Some(most) = self.bound()
+            && threads > u64::from(most)
+        {
+            return invalid(format!("a block of {threads} threads; its launch bounds allow {most}"));
+        }
+        let Registers { count, known } = self.registers;
+        let most = profile.threads_by_registers(count);
+        if threads > u64::from(most) {
+            return Err(Fault::OutOfResources(format!(
+                "a block of {threads} threads of {}{count} registers; the {} registers of {device} suffice for {most} \
+                 threads. Launch fewer, or give the kernel __launch_bounds__({threads})",
+                if known { "" } else { "at least " },
+                profile.registers_per_sm,
+            )));
+        }
+        let shared = u64::from(self.static_shared) + u64::from(cfg.dynamic_shared);
+        if shared > u64::from(profile.shared_per_block_optin) {
+            return invalid(format!(
+                "{} bytes of static and {} of dynamic shared memory; {device} has {} a block",
+                self.static_shared, cfg.dynamic_shared, profile.shared_per_block_optin
+            ));
+        }
+        if self.param_bytes > profile.max_param_bytes {
+            return invalid(format!(
+                "it takes {} bytes of parameters; {device} allows {}",
+                self.param_bytes, profile.max_param_bytes
+            ));
+        }
+        if cfg.params.len() < self.param_bytes as usize {
+            return invalid(format!(
+                "{} bytes of parameters are given, it takes {}",
+                cfg.params.len(),
+                self.param_bytes
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directives_bound_the_count() {
+        let profile = Profile::default();
+        let count = |alive, nreg, ntid, ncta| Registers::counted(alive, nreg, ntid, ncta, &profile).count;
+        assert_eq!(count(100, None, None, None), 100);
+        assert_eq!(count(300, None, None, None), 255);
+        assert_eq!(count(100, Some(32), None, None), 32);
+        assert_eq!(count(100, None, Some(1024), None), 64);
+        assert_eq!(count(100, None, Some(256), None), 100);
+        assert_eq!(count(100, None, Some(256), Some(4)), 64);
+        assert_eq!(count(0, None, None, None), 1);
+    }
+}

@@ -1,0 +1,190 @@
+//! Register numbers to rows, labels to addresses, meeting places.
+
+use crate::isa::decoder::{CONSTANT, Decoder, FIRST_PRED, Proto, TRUE, no_handler};
+use crate::load::allot::{Allotment, Touches, allot};
+use crate::load::flowgraph::{Ends, Graph};
+use crate::machine::inst::{Flow, Inst};
+use crate::machine::program::{Class, Fill, Info};
+use crate::machine::row::NONE;
+
+/// What a function needs besides its code.
+pub struct Finished {
+    pub entry: u32,
+    pub rows: u32,
+    pub variable_rows: u32,
+    pub preds: u32,
+    pub fills: Vec<(u32, Fill)>,
+    pub pressure: u32,
+}
+
+impl Decoder<'_> {
+    /// Lays the function's code out behind what the program has.
+    pub fn finish(mut self) -> Finished {
+        let ends: Vec<Ends> = self.protos.iter().map(|p| ends(p, &self.starts)).collect();
+        let graph = Graph::new(&ends);
+        let touches: Vec<Touches> = self
+            .protos
+            .iter()
+            .map(|p| Touches {
+                reads: p.reads.clone(),
+                writes: p.writes.clone(),
+                partial: p.inst.guard != TRUE,
+                apart: p.apart,
+            })
+            .collect();
+        let wide: Vec<bool> = self.function.regs.iter().map(|r| r.0.bytes() == 8).collect();
+        let allotment = allot(&graph, &touches, &wide);
+
+        // constants lie behind the variable rows, 64-bit ones first
+        let variable_rows = allotment.count.next_multiple_of(2);
+        let mut fills = Vec::new();
+        let mut constant_rows = vec![0; self.constants.len()];
+        let mut next = variable_rows;
+        for long in [true, false] {
+            for (n, fill) in self.constants.iter().enumerate() {
+                if matches!(fill, Fill::Long(_)) == long {
+                    constant_rows[n] = next;
+                    fills.push((next, *fill));
+                    next += if long { 2 } else { 1 };
+                }
+            }
+        }
+
+        // blocks where lanes meet begin with an instruction of their own
+        let blocks = graph.successors.len();
+        let mut is_meeting = vec![false; blocks];
+        let mut meets = vec![None; self.protos.len()];
+        for b in 0..blocks {
+            let last = graph.starts[b + 1] - 1;
+            let p = &self.protos[last];
+            let splits = matches!(p.inst.flow, Flow::Branch | Flow::BranchTable)
+                && (p.inst.guard != TRUE || p.inst.flow == Flow::BranchTable)
+                && graph.successors[b].len() > 1;
+            if splits && let Some(m) = graph.meets[b] {
+                is_meeting[m] = true;
+                meets[last] = Some(m);
+            }
+        }
+        let entry = self.code.len() as u32;
+        let mut at = entry;
+        let mut new_index = vec![0; self.protos.len()];
+        let mut block_pc = vec![0; blocks];
+        for b in 0..blocks {
+            block_pc[b] = at;
+            at += u32::from(is_meeting[b]);
+            for i in graph.starts[b]..graph.starts[b + 1] {
+                new_index[i] = at;
+                at += 1;
+            }
+        }
+        let block_of = |i: usize| graph.starts.partition_point(|&s| s <= i) - 1;
+
+        let protos = std::mem::take(&mut self.protos);
+        let starts = &self.starts;
+        for (i, mut p) in protos.into_iter().enumerate() {
+            let b = block_of(i);
+            if graph.starts[b] == i && is_meeting[b] {
+                self.code.push(marker(block_pc[b]));
+                self.program.info.push(info_of(p.line, p.place));
+            }
+            let row = |r: u32| resolve(r, &allotment, &constant_rows);
+            for field in 0..5 {
+                if p.row_fields >> field & 1 != 0 {
+                    let f = p.field(field);
+                    *f = row(*f);
+                }
+            }
+            if !p.rows.is_empty() {
+                let table = p.rows.iter().map(|&r| row(r)).collect();
+                p.inst.aux = self.program.tables.len() as u32;
+                self.program.tables.push(table);
+            }
+            match p.inst.flow {
+                Flow::Branch => p.inst.aux = block_pc[block_of(starts[p.targets[0]])],
+                Flow::BranchTable => {
+                    let table = p.targets.iter().map(|&t| block_pc[block_of(starts[t])]).collect();
+                    p.inst.aux = self.program.tables.len() as u32;
+                    self.program.tables.push(table);
+                }
+                _ => {}
+            }
+            if matches!(p.inst.flow, Flow::Branch | Flow::BranchTable) {
+                p.inst.e = meets[i].map_or(NONE, |m| block_pc[m]);
+            }
+            p.inst.id = self.code.len() as u32;
+            debug_assert_eq!(p.inst.id, new_index[i]);
+            self.code.push(p.inst);
+            self.program.info.push(Info {
+                line: p.line,
+                place: p.place,
+                used_bytes: p.used_bytes,
+                class: p.class,
+                flops: p.flops,
+                tensor: p.tensor,
+                hidden: false,
+            });
+        }
+        // streaks, from the back
+        let code = &mut self.code[entry as usize..];
+        let mut streak = 0;
+        for inst in code.iter_mut().rev() {
+            let plain = inst.flow == Flow::Straight && inst.guard == TRUE;
+            streak = if plain { streak + 1 } else { 0 };
+            inst.streak = streak;
+        }
+        // a warp-wide instruction is handled by itself: streaks never hold one
+        Finished {
+            entry,
+            rows: next,
+            variable_rows,
+            preds: u32::from(FIRST_PRED + self.pred_count),
+            fills,
+            pressure: allotment.pressure,
+        }
+    }
+}
+
+/// How it ends, with targets as instruction numbers.
+fn ends(proto: &Proto, starts: &[usize]) -> Ends {
+    let guarded = proto.inst.guard != TRUE;
+    match proto.inst.flow {
+        Flow::Branch | Flow::BranchTable => Ends::Jump(proto.targets.iter().map(|&t| starts[t]).collect(), guarded),
+        Flow::Return | Flow::Exit | Flow::Trap => Ends::Leave(guarded),
+        _ => Ends::Next,
+    }
+}
+
+fn resolve(r: u32, allotment: &Allotment, constants: &[u32]) -> u32 {
+    if r == NONE {
+        NONE
+    } else if r & CONSTANT != 0 {
+        constants[(r & !CONSTANT) as usize]
+    } else {
+        allotment.rows[r as usize]
+    }
+}
+
+fn marker(id: u32) -> Inst {
+    Inst {
+        run: no_handler,
+        imm: 0,
+        d: NONE,
+        a: NONE,
+        b: NONE,
+        c: NONE,
+        e: NONE,
+        aux: 0,
+        negate: 0,
+        id,
+        guard: TRUE,
+        p: 0,
+        q: 0,
+        flow: Flow::Reconverge,
+        flags: 0,
+        streak: 0,
+    }
+}
+
+fn info_of(line: u32, place: u32) -> Info {
+    Info { line, place, used_bytes: !0, class: Class::Control, flops: 0, tensor: 0, hidden: true }
+}

@@ -1,0 +1,110 @@
+//! Whether two accesses are ordered after all, and what is said when not.
+
+use crate::check::FindingKind;
+use crate::machine::access::{Kind, WIDE};
+use crate::machine::cx::Cx;
+use crate::machine::inst::Inst;
+use crate::machine::row::NONE;
+use crate::machine::warp::Warp;
+use crate::shadow::shared::{CLOCK, INST, MANY, PENDING, THREAD, WARP};
+use crate::watch::report::{self, Spot};
+use crate::watch::words::Meeting;
+
+/// Decides whether two accesses are ordered after all, and reports them if not.
+#[cold]
+#[inline(never)]
+pub fn judge(cx: &mut Cx, i: &Inst, meeting: &Meeting, size: u32, kind: Kind) {
+    let Meeting { lane, word, old, written } = *meeting;
+    let launch = cx.launch();
+    let (block, warp) = cx.block_and_warp();
+    let (warp, shadow) = (&block.warps[warp], &block.shadow);
+    let clock = (old >> CLOCK) as u32;
+    let me = warp.number as usize;
+    let floor = shadow.warp_floors[me];
+    let mut finding = FindingKind::SharedRace;
+    let other: String;
+    if written {
+        let thread = (old >> THREAD & 1023) as u32;
+        let (by_warp, by_lane) = ((thread / 32) as usize, thread % 32);
+        let pending = old & PENDING != 0;
+        let ordered = if pending {
+            false
+        } else if by_warp == me {
+            lanes_ordered(warp, floor, by_lane, clock, lane as u32)
+        } else {
+            shadow.knows(me, by_warp, clock)
+        };
+        if ordered {
+            return;
+        }
+        let by_same_instruction = old & INST == u64::from(i.id) & INST && by_warp == me && clock == warp.clock;
+        if kind == Kind::Store && by_same_instruction && same_value(cx, i, lane, by_lane as usize) {
+            return;
+        }
+        let place = launch.program.describe((old & INST) as u32);
+        if pending {
+            finding = FindingKind::AsyncCopyHazard;
+            other = format!("the asynchronous copy (cp.async) of thread {thread} at {place} has not been waited for");
+        } else {
+            other = format!("thread {thread} wrote it at {place}");
+        }
+    } else if old & MANY != 0 {
+        let warps = old as u32;
+        let exactly = shadow.readers.get(&word).filter(|_| shadow.exact);
+        let unordered = (0..32).filter(|w| warps >> w & 1 != 0 && *w != me).find(|&w| {
+            let read = exactly.and_then(|list| list.iter().find(|r| r.0 as usize == w));
+            !shadow.knows(me, w, read.map_or(clock, |r| r.1))
+        });
+        let Some(w) = unordered else { return };
+        other = format!("threads of warp {w} and others read it");
+    } else {
+        let by_warp = (old >> WARP & 31) as usize;
+        let readers = old as u32;
+        if by_warp == me {
+            let others = readers & !(1 << lane);
+            let open = (0..32).find(|&r| others >> r & 1 != 0 && !lanes_ordered(warp, floor, r, clock, lane as u32));
+            let Some(r) = open else { return };
+            other = format!("thread {} of the same warp read it", warp.first_thread + r);
+        } else if shadow.knows(me, by_warp, clock) {
+            return;
+        } else {
+            let r = warp_first(by_warp) + readers.trailing_zeros();
+            other = format!("thread {r} read it");
+        }
+    }
+    let does = kind.verb();
+    let message = format!(
+        "a shared-memory hazard: the thread {does} a word and {other}, with no barrier between; add __syncthreads() (or __syncwarp() within a warp)"
+    );
+    let spot = Spot { address: u64::from(word) * 4, space: "shared", bytes: size };
+    report::at(cx, finding, i, lane as u32, spot, &message);
+}
+
+fn warp_first(warp: usize) -> u32 {
+    warp as u32 * 32
+}
+
+/// Two lanes of one store write the same value: no order could matter.
+fn same_value(cx: &Cx, i: &Inst, x: usize, y: usize) -> bool {
+    let count = i.aux.clamp(1, 4) as usize;
+    let wide = i.p == 8 || i.flags & WIDE != 0;
+    [i.d, i.b, i.c, i.e]
+        .iter()
+        .take(count)
+        .filter(|&&r| r != NONE)
+        .all(|&row| cx.lane(row, x, wide) == cx.lane(row, y, wide))
+}
+
+/// True when `then` (a lane of this warp, at a clock) is ordered before what `now` does.
+fn lanes_ordered(warp: &Warp, floor: u32, then: u32, clock: u32, now: u32) -> bool {
+    if clock < floor {
+        return true;
+    }
+    let mut reached = 1u32 << then;
+    for &(at, members) in &warp.syncs {
+        if at >= clock && reached & members != 0 {
+            reached |= members;
+        }
+    }
+    reached >> now & 1 != 0
+}

@@ -1,0 +1,149 @@
+//! Reads and writes against what the words remember.
+
+use crate::machine::access::{Kind, STRONG};
+use crate::machine::cx::Cx;
+use crate::machine::inst::Inst;
+use crate::machine::row::lanes;
+use crate::shadow::marks::bytes_touched;
+use crate::shadow::shared::{ATOMIC, BYTES, CLOCK, MANY, PENDING, THREAD, WARP, entry};
+use std::collections::HashMap;
+
+/// An access that meets an earlier one: lane, word, what the shadow holds, whether that is a write.
+pub struct Meeting {
+    pub lane: usize,
+    pub word: u32,
+    pub old: u64,
+    pub written: bool,
+}
+
+pub fn read_words(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32) -> Vec<Meeting> {
+    let (block, warp) = cx.block_and_warp();
+    let (warp, shadow) = (&block.warps[warp], &mut block.shadow);
+    let (number, clock, first) = (warp.number, warp.clock, warp.first_thread);
+    let floor = u64::from(shadow.floor) << CLOCK;
+    let warp_floor = shadow.warp_floors[number as usize];
+    let strong = i.flags & STRONG != 0;
+    let stamp = u64::from(clock) << CLOCK | u64::from(number) << WARP;
+    let words = size.div_ceil(4);
+    let mut meetings = Vec::new();
+    let mut l = 0;
+    while l < 32 {
+        // neighbours that read the same word are looked at together
+        let offset = a[l] as u32;
+        let mut group = 1u32 << l;
+        let mut next = l + 1;
+        while next < 32 && a[next] as u32 == offset {
+            group |= 1 << next;
+            next += 1;
+        }
+        l = next;
+        group &= mask;
+        if group == 0 {
+            continue;
+        }
+        let bytes = bytes_touched(u64::from(offset), size);
+        let mine = stamp | bytes << BYTES | u64::from(group);
+        for w in 0..words {
+            let at = (offset / 4 + w) as usize;
+            let (write, read) = (shadow.writes[at], &mut shadow.reads[at]);
+            if write >= floor {
+                let by = (write >> THREAD & 1023) as u32;
+                let pending = write & PENDING != 0;
+                let own = match by.wrapping_sub(first) {
+                    lane @ 0..32 if !pending => 1 << lane,
+                    _ => 0,
+                };
+                let others = group & !own;
+                let overlap = write >> BYTES & 15 & bytes != 0;
+                if others != 0 && overlap && !(strong && write & ATOMIC != 0) {
+                    lanes(others, |lane| {
+                        meetings.push(Meeting { lane, word: at as u32, old: write, written: true });
+                    });
+                }
+            }
+            *read = if *read < floor {
+                mine
+            } else {
+                let merged = merge(*read, mine, clock, number, warp_floor);
+                if shadow.exact && merged & MANY != 0 {
+                    note_reader(&mut shadow.readers, at as u32, *read, number, clock);
+                }
+                merged
+            };
+        }
+    }
+    meetings
+}
+
+pub fn write_words(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind) -> Vec<Meeting> {
+    let (block, warp) = cx.block_and_warp();
+    let (warp, shadow) = (&block.warps[warp], &mut block.shadow);
+    let (clock, first) = (warp.clock, warp.first_thread);
+    let floor = u64::from(shadow.floor) << CLOCK;
+    let strong = kind == Kind::Atomic || i.flags & STRONG != 0;
+    let mut meetings = Vec::new();
+    lanes(mask, |lane| {
+        let offset = a[lane] as u32;
+        let bytes = bytes_touched(u64::from(offset), size);
+        let thread = first + lane as u32;
+        for w in 0..size.div_ceil(4) {
+            let at = (offset / 4 + w) as usize;
+            let (write, read) = (&mut shadow.writes[at], shadow.reads[at]);
+            let old = *write;
+            if old >= floor {
+                let other = (old >> THREAD & 1023) as u32 != thread || old & PENDING != 0;
+                let overlap = old >> BYTES & 15 & bytes != 0;
+                if other && overlap && !(strong && old & ATOMIC != 0) {
+                    meetings.push(Meeting { lane, word: at as u32, old, written: true });
+                }
+            }
+            if read >= floor && read >> BYTES & 15 & bytes != 0 {
+                meetings.push(Meeting { lane, word: at as u32, old: read, written: false });
+            }
+            // a thread's own atomic doesn't hide its plain write from the others
+            let plain = old >= floor && old & (ATOMIC | PENDING) == 0;
+            if !(strong && plain && (old >> THREAD & 1023) as u32 == thread) {
+                *write = entry(clock, bytes, thread, i.id) | if strong { ATOMIC } else { 0 };
+            }
+        }
+    });
+    meetings
+}
+
+/// Adds a reader to the readers a word remembers.
+#[inline(always)]
+fn merge(old: u64, mine: u64, clock: u32, number: u32, warp_floor: u32) -> u64 {
+    let old_bytes = old >> BYTES & 15;
+    let my_bytes = mine >> BYTES & 15;
+    if old_bytes & my_bytes == 0 {
+        // other bytes of the word: only the latest readers are remembered
+        return mine;
+    }
+    let old_warp = (old >> WARP & 31) as u32;
+    if old & MANY != 0 {
+        let set = old & 0xffff_ffff | 1 << number;
+        return u64::from(clock.max((old >> CLOCK) as u32)) << CLOCK | 15 << BYTES | MANY | set;
+    }
+    if old_warp == number {
+        if ((old >> CLOCK) as u32) < warp_floor {
+            return mine;
+        }
+        return mine | (old & 0xffff_ffff) | old & (15 << BYTES);
+    }
+    let set = 1u64 << old_warp | 1 << number;
+    u64::from(clock.max((old >> CLOCK) as u32)) << CLOCK | 15 << BYTES | MANY | set
+}
+
+/// Remembers each warp that read a word; `old` is what the word remembered before.
+#[cold]
+fn note_reader(readers: &mut HashMap<u32, Vec<(u32, u32)>>, word: u32, old: u64, number: u32, clock: u32) {
+    let list = readers.entry(word).or_default();
+    if old & MANY == 0 {
+        // the first of them until now
+        *list = vec![((old >> WARP & 31) as u32, (old >> CLOCK) as u32)];
+    }
+    match list.iter_mut().find(|r| r.0 == number) {
+        Some(r) => r.1 = clock,
+        None => list.push((number, clock)),
+    }
+}
