@@ -100,8 +100,7 @@ pub fn check(operation: &str, operands: &[Operand], views: &[View]) -> Result<()
     for (i, a) in operands.iter().enumerate().filter(|(_, o)| o.is_written()) {
         for (j, b) in operands.iter().enumerate().filter(|&(j, _)| j != i) {
             let (x, y) = (views[i].bytes(), views[j].bytes());
-            let overlap = views[i].buffer == views[j].buffer && x.start < y.end && y.start < x.end;
-            if overlap {
+            if views[i].buffer == views[j].buffer && x.start.max(y.start) < x.end.min(y.end) {
                 return Err(Error::Device(format!("{operation}: {} overlaps {}, which it must not", a.name, b.name)));
             }
         }

@@ -8,11 +8,14 @@ mod training;
 
 use warp19::conformance;
 use warp19::cpu::CpuDevice;
-use warp19::device::{DType, Device, View, download_f32, upload_f32};
+use warp19::device::{DType, Device, Precision, View, download_f32, upload_f32};
+use warp19::model::zoo;
+use warp19::network::{Mode, Network};
 use warp19::ops::conv::ConvShape;
 use warp19::ops::layer::Pass;
 use warp19::ops::loss::{Loss, LossKind};
-use warp19::ops::operation::Kind;
+use warp19::ops::operation::{Kind, Planned};
+use warp19::ops::pool::{Pool, PoolShape};
 
 fn wide(v: &[f32]) -> Vec<f64> {
     v.iter().map(|&v| f64::from(v)).collect()
@@ -47,6 +50,17 @@ fn wrong_sizes_and_overlaps_are_errors() {
     let forward = operation::conv(&s, Pass::Forward { relu: true });
     let error = operation::try_run(d, forward, &[x, w, b, y]).unwrap_err().to_string();
     assert!(error.contains("conv_forward: y") && error.contains("48"), "{error}");
+    let pool = || Kind::Pool(Pool { shape: PoolShape { n: 1, h: 2, w: 2, c: 3 }, backward: false });
+    let positions = d.alloc(DType::U8, 3).unwrap();
+    // Bytes are compared: a view of another type is no way around the check.
+    let inside = View { dtype: DType::U8, offset: 80, len: 3, ..x };
+    let error = operation::try_run(d, pool(), &[x.slice(0, 12), x.slice(20, 3), inside]).unwrap_err();
+    assert!(error.to_string().contains("y overlaps argmax"), "{error}");
+    let beyond = View { offset: usize::MAX - 2, len: 12, ..x };
+    let error = operation::try_run(d, pool(), &[beyond, x.slice(20, 3), positions]).unwrap_err();
+    assert!(error.to_string().contains("no memory behind"), "{error}");
+    let error = operation::try_run(d, pool(), &[x.slice(0, 12), x.slice(20, 3)]).unwrap_err();
+    assert!(error.to_string().contains("2 views for 3 operands"), "{error}");
     let both = put(d, &[0.0; 100]);
     let error = d.copy(both.slice(0, 60), both.slice(40, 60)).unwrap_err();
     assert!(error.to_string().contains("overlaps"), "{error}");
@@ -56,4 +70,24 @@ fn wrong_sizes_and_overlaps_are_errors() {
     let loss = Kind::Loss(Loss { kind: LossKind::Mean, rows: 1, classes: 10, gradient: false });
     let error = operation::try_run(d, loss, &[z, labels, stats]).unwrap_err();
     assert!(error.to_string().contains("label 12"), "{error}");
+}
+
+/// What a step computes can be looked at without running it: every operation with its phase, layer and work.
+#[test]
+fn a_plan_says_what_it_computes() {
+    let d = &mut CpuDevice::new(None).unwrap();
+    let model = zoo::build("deep-mnist", "28x28x1".parse().unwrap(), 10).unwrap();
+    let net = Network::new(d, &model, Precision::F32, 2, true).unwrap();
+    let forward = net.forward(net.weights, Mode::Eval).unwrap();
+    let backward = net.backward(1).unwrap();
+    let first = "conv1 conv_forward ConvShape { n: 2, h: 28, w: 28, c: 1, k: 32, kernel: 5 }";
+    assert_eq!(forward[0].to_string(), format!("forward {first}"));
+    let last = first.replace("forward", "backward_weight");
+    assert_eq!(backward.last().unwrap().to_string(), format!("backward {last}"));
+    let flops = |plan: &[Planned]| plan.iter().map(|p| p.operation.description().flops).sum::<u64>();
+    // Twice the forward pass, but for the first layer, whose input needs no gradient.
+    assert_eq!(flops(&backward), 2 * flops(&forward) - flops(&forward[..1]));
+    let written =
+        |p: &Planned| p.operation.operands().filter(|(o, _)| o.is_written()).map(|(_, v)| v).collect::<Vec<_>>();
+    assert_eq!(written(forward.last().unwrap()), [net.logits]);
 }
