@@ -199,8 +199,7 @@ fn judge(cx: &mut Cx, i: &Inst, spot: Spot, kind: Kind, conflict: &Conflict) {
     if !many && launch.races.ordered(other, epoch_of(old) as u32, sync) {
         return;
     }
-    let [gx, gy, _] = launch.grid;
-    let index = [other % gx, other / gx % gy, other / (gx * gy)];
+    let index = launch.block_index(u64::from(other));
     let does = kind.verb();
     let who = if many {
         "several blocks read".to_string()
