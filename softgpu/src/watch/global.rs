@@ -207,7 +207,8 @@ fn judge(cx: &mut Cx, i: &Inst, spot: Spot, kind: Kind, conflict: &Conflict) {
         format!("block ({}, {}, {}) {what}", index[0], index[1], index[2])
     };
     let message = format!(
-        "blocks of one launch conflict: this block {does} a word that {who} in the same launch, and nothing orders the two"
+        "blocks of one launch conflict: this block {does} a word that {who} in the same launch, and nothing orders \
+         the two"
     );
     report::at(cx, FindingKind::GlobalRace, i, lane as u32, spot, &message);
 }
