@@ -1,7 +1,8 @@
 //! Kernel arguments in device memory, and results back to files.
 
 use super::argument::Argument;
-use super::{Failure, npy, usage};
+use super::failure::{Failure, usage};
+use super::npy;
 use crate::kernel::ParamInfo;
 use crate::memory::Memory;
 use std::path::PathBuf;

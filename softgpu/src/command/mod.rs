@@ -7,6 +7,7 @@
 pub mod argument;
 mod buffers;
 pub mod command_line;
+mod failure;
 pub mod npy;
 mod report;
 mod source;
@@ -17,37 +18,10 @@ use crate::load::Module;
 use crate::memory::Memory;
 use buffers::place;
 use command_line::Arguments;
+use failure::{CLEAN, FAILED, FINDINGS, Failure};
 use report::{tell, write_json};
 use source::{find_kernel, ptx_text};
 use std::io::Write;
-
-/// Exit code: the kernel ran and nothing was found.
-pub const CLEAN: u8 = 0;
-/// Exit code: refused, or failed while running.
-pub const FAILED: u8 = 1;
-/// Exit code: wrong usage.
-pub const USAGE: u8 = 2;
-/// Exit code: the checks found something.
-pub const FINDINGS: u8 = 3;
-
-/// Why nothing ran, or why it ended badly, with the exit code.
-#[derive(Debug)]
-pub struct Failure {
-    /// [`FAILED`] or [`USAGE`].
-    pub code: u8,
-    /// One paragraph.
-    pub message: String,
-}
-
-impl From<String> for Failure {
-    fn from(message: String) -> Failure {
-        Failure { code: FAILED, message }
-    }
-}
-
-fn usage(message: String) -> Failure {
-    Failure { code: USAGE, message }
-}
 
 /// Runs the command and returns the exit code; what went wrong is on standard error.
 pub fn main(arguments: &Arguments) -> u8 {

@@ -1,6 +1,6 @@
 //! What is told of a launch.
 
-use super::Failure;
+use super::failure::Failure;
 use crate::kernel::LaunchReport;
 
 /// Findings and fault in readable form, on standard error.

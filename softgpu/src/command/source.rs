@@ -1,7 +1,7 @@
 //! The kernel's PTX, from the file or its compiler, and its name there.
 
 use super::command_line::Arguments;
-use super::{Failure, usage};
+use super::failure::{Failure, usage};
 use crate::load::Module;
 use crate::nvrtc::{self, NvrtcError, Source};
 use crate::ptxas::{self, Usage};
