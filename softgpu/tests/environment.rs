@@ -42,6 +42,7 @@ fn child() {
     println!("memory {}", result::mem_get_info().unwrap().1);
     let most = get(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
     println!("shared {most}");
+    // SAFETY: softgpu checks context and address.
     println!("large {:?}", unsafe { result::malloc_sync(17 << 20) }.map_err(|e| e.0));
     let module = context.load_module(Ptx::from_src(TEXT)).unwrap();
     let big = module.load_function("big").unwrap();
@@ -56,6 +57,7 @@ fn child() {
         let mut builder = stream.launch_builder(&big);
         builder.arg(&0u64);
         let config = LaunchConfig { grid_dim: (1, 1, 1), block_dim: (32, 1, 1), shared_mem_bytes: shared as u32 };
+        // SAFETY: the arguments are of the kernel's types; what it does with them, softgpu checks.
         unsafe { builder.launch(config) }.map(|_| ()).map_err(|e| e.0)
     };
     println!("launch {:?} {:?}", launch(most), launch(most + 1));
@@ -63,6 +65,7 @@ fn child() {
     let mut builder = stream.launch_builder(&number);
     builder.arg(&mut out);
     let config = LaunchConfig { grid_dim: (1, 1, 1), block_dim: (65, 1, 1), shared_mem_bytes: 0 };
+    // SAFETY: the arguments are of the kernel's types; what it does with them, softgpu checks.
     unsafe { builder.launch(config) }.unwrap();
     println!("end {:?}", stream.synchronize().map_err(|e| e.0));
     // the large allocation is never freed

@@ -15,6 +15,7 @@ fn found_named_and_never_in_the_way() {
         }
     }
     // The search alone does not find it; after loading it by its path the name does.
+    // SAFETY: a C string.
     let by_name = || unsafe { libc::dlopen(c"libcuda.so".as_ptr(), libc::RTLD_NOW | libc::RTLD_NOLOAD) };
     assert!(by_name().is_null());
     let library = Library::load().unwrap();

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-/// A file of NVIDIA's Python packages, such as `13/nvidia/cu13/lib/libnvrtc.so.13`: unpacked in a folder for each, below
-/// `SOFTGPU_NVRTC_DIR`, else in `.cache/nvrtc` of the crate or of a folder above it. It must be there.
+/// A file of NVIDIA's Python packages, such as `13/nvidia/cu13/lib/libnvrtc.so.13`: unpacked in a folder for each,
+/// below `SOFTGPU_NVRTC_DIR`, else in `.cache/nvrtc` of the crate or of a folder above it. It must be there.
 pub fn fetched(file: &str) -> PathBuf {
     let roots: Vec<PathBuf> = match std::env::var_os("SOFTGPU_NVRTC_DIR").filter(|v| !v.is_empty()) {
         Some(root) => vec![root.into()],

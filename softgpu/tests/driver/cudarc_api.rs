@@ -36,6 +36,7 @@ fn saxpy(major: u32) {
     for _ in 0..3 {
         let mut launch = stream.launch_builder(&kernel);
         launch.arg(&2.0f32).arg(&dx).arg(&mut dy).arg(&length);
+        // SAFETY: pointers to live values; softgpu checks the handles.
         unsafe { launch.launch(LaunchConfig::for_num_elems(n as u32)) }.unwrap();
     }
     let y = stream.clone_dtoh(&dy).unwrap();
@@ -67,6 +68,7 @@ fn constants_and_dynamic_shared_memory() {
     let kernel = module.load_function("scaled").unwrap();
     let mut launch = stream.launch_builder(&kernel);
     launch.arg(&mut y).arg(&8i32);
+    // SAFETY: pointers to live values; softgpu checks the handles.
     unsafe { launch.launch(LaunchConfig::for_num_elems(8)) }.unwrap();
     assert_eq!(stream.clone_dtoh(&y).unwrap(), [1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0]);
 
@@ -75,6 +77,7 @@ fn constants_and_dynamic_shared_memory() {
     let mut launch = stream.launch_builder(&kernel);
     launch.arg(&mut out);
     let shape = LaunchConfig { grid_dim: (1, 1, 1), block_dim: (64, 1, 1), shared_mem_bytes: 256 };
+    // SAFETY: pointers to live values; softgpu checks the handles.
     unsafe { launch.launch(shape) }.unwrap();
     let expected: Vec<f32> = (0..64).rev().map(|i| i as f32).collect();
     assert_eq!(stream.clone_dtoh(&out).unwrap(), expected);
@@ -101,6 +104,7 @@ fn events_time_and_order() {
 fn graphs_replay() {
     let turn = turn();
     let context = context();
+    // SAFETY: pointers to live values; softgpu checks the handles.
     unsafe { context.disable_event_tracking() };
     let stream = context.new_stream().unwrap();
     let module = context.load_module(Ptx::from_src(ptx(12, SAXPY))).unwrap();
@@ -112,6 +116,7 @@ fn graphs_replay() {
     for a in [1.0f32, 2.0] {
         let mut launch = stream.launch_builder(&kernel);
         launch.arg(&a).arg(&x).arg(&mut y).arg(&100i32);
+        // SAFETY: softgpu checks the stream.
         unsafe { launch.launch(LaunchConfig::for_num_elems(100)) }.unwrap();
     }
     let flags = CUgraphInstantiate_flags::CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH;
@@ -131,16 +136,19 @@ fn pinned_memory_and_callbacks() {
     let context = context();
     let stream = context.new_stream().unwrap();
     let device = stream.clone_htod(&[5u32; 16]).unwrap();
+    // SAFETY: pointers to live values; softgpu checks the handles.
     let mut pinned = unsafe { context.alloc_pinned::<u32>(16) }.unwrap();
     stream.memcpy_dtoh(&device, &mut pinned).unwrap();
     // as_slice waits for the copy's event.
     assert_eq!(pinned.as_slice().unwrap(), &[5; 16]);
     let (send, receive) = std::sync::mpsc::channel::<u32>();
     extern "C" fn answer(sender: *mut std::ffi::c_void) {
+        // SAFETY: pointers to live values; softgpu checks the handles.
         let sender = unsafe { &*sender.cast::<std::sync::mpsc::Sender<u32>>() };
         sender.send(42).unwrap();
     }
     let sender = (&raw const send).cast_mut().cast();
+    // SAFETY: pointers to live values; softgpu checks the handles.
     unsafe { result::stream::launch_host_function(stream.cu_stream(), answer, sender) }.unwrap();
     // No driver call any more: the idle watch has to run it.
     let limit = std::time::Duration::from_secs(20);
@@ -157,11 +165,13 @@ fn a_query_never_blocks() {
     let stream = context.new_stream().unwrap();
     let (send, receive) = std::sync::mpsc::channel::<()>();
     extern "C" fn wait(receiver: *mut std::ffi::c_void) {
+        // SAFETY: pointers to live values; softgpu checks the handles.
         let receiver = unsafe { &*receiver.cast::<std::sync::mpsc::Receiver<()>>() };
         let limit = std::time::Duration::from_secs(30);
         receiver.recv_timeout(limit).unwrap();
     }
     let receiver = (&raw const receive).cast_mut().cast();
+    // SAFETY: pointers to live values; softgpu checks the handles.
     unsafe { result::stream::launch_host_function(stream.cu_stream(), wait, receiver) }.unwrap();
     let event = stream.record_event(None).unwrap();
     assert!(!event.is_complete());

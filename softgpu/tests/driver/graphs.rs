@@ -14,6 +14,7 @@ extern "C" __global__ void add(unsigned* p, unsigned v) { p[threadIdx.x] = p[thr
 /// Reads 32 words.
 fn words(address: CUdeviceptr) -> [u32; 32] {
     let mut out = [0u32; 32];
+    // SAFETY: pointers to live values; softgpu checks the handles.
     unsafe { result::memcpy_dtoh_sync(&mut out, address) }.unwrap();
     out
 }
@@ -25,6 +26,7 @@ fn built_updated_and_cloned_by_hand() {
     let module = context.load_module(Ptx::from_src(ptx(13, ADD))).unwrap();
     let kernel = module.load_function("add").unwrap();
     let ok = CUDA_SUCCESS;
+    // SAFETY: softgpu checks context and address.
     unsafe {
         let memory = result::malloc_sync(128).unwrap();
         let (mut graph, mut exec) = (null_mut(), null_mut());
@@ -117,6 +119,7 @@ fn unordered_nodes_are_drawn_by_the_seed() {
     let mut seen = std::collections::BTreeSet::new();
     for seed in 1..=12 {
         turn.library.set("seed", &seed.to_string()).unwrap();
+        // SAFETY: softgpu checks context and address.
         unsafe {
             let memory = result::malloc_sync(128).unwrap();
             result::memset_d8_sync(memory, 0, 128).unwrap();
@@ -151,6 +154,7 @@ fn unordered_nodes_are_drawn_by_the_seed() {
 /// All zero but the memory types, which have no zero.
 fn blank_2d() -> CUDA_MEMCPY2D {
     let mut blank = std::mem::MaybeUninit::<CUDA_MEMCPY2D>::zeroed();
+    // SAFETY: pointers to live values; softgpu checks the handles.
     unsafe {
         (&raw mut (*blank.as_mut_ptr()).srcMemoryType).write(CUmemorytype::CU_MEMORYTYPE_HOST);
         (&raw mut (*blank.as_mut_ptr()).dstMemoryType).write(CUmemorytype::CU_MEMORYTYPE_HOST);
@@ -161,6 +165,7 @@ fn blank_2d() -> CUDA_MEMCPY2D {
 /// As [`blank_2d`].
 fn blank_3d() -> CUDA_MEMCPY3D {
     let mut blank = std::mem::MaybeUninit::<CUDA_MEMCPY3D>::zeroed();
+    // SAFETY: pointers to live values; softgpu checks the handles.
     unsafe {
         (&raw mut (*blank.as_mut_ptr()).srcMemoryType).write(CUmemorytype::CU_MEMORYTYPE_HOST);
         (&raw mut (*blank.as_mut_ptr()).dstMemoryType).write(CUmemorytype::CU_MEMORYTYPE_HOST);
@@ -172,6 +177,7 @@ fn blank_3d() -> CUDA_MEMCPY3D {
 fn strided_copies() {
     let _turn = turn();
     let _context = context();
+    // SAFETY: pointers to live values; softgpu checks the handles.
     unsafe {
         // A 3 x 4 box out of rows of 10 bytes, into rows of 16 bytes on the device and back.
         let host: Vec<u8> = (0..100).collect();
@@ -226,6 +232,7 @@ fn strided_copies() {
 fn pools_count_what_they_hold() {
     let _turn = turn();
     let context = context();
+    // SAFETY: pointers to live values; softgpu checks the handles.
     unsafe {
         let stream = context.new_stream().unwrap();
         let mut properties: CUmemPoolProps = zeroed();
@@ -261,6 +268,7 @@ fn launches_with_attributes() {
     let context = context();
     let module = context.load_module(Ptx::from_src(ptx(12, ADD))).unwrap();
     let kernel = module.load_function("add").unwrap();
+    // SAFETY: softgpu checks context and address.
     unsafe {
         let memory = result::malloc_sync(128).unwrap();
         result::memset_d8_sync(memory, 0, 128).unwrap();

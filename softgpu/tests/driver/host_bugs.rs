@@ -21,6 +21,7 @@ fn stream() -> CUstream {
 /// Reads pinned memory after a copy to it, with or without waiting.
 fn read_back(wait: bool) -> u32 {
     let _context = context();
+    // SAFETY: softgpu checks context and address.
     unsafe {
         let device = result::malloc_sync(4).unwrap();
         result::memcpy_htod_sync(device, &[77u32]).unwrap();
@@ -49,6 +50,7 @@ fn host_reads_before_its_copy_is_synchronised() {
 /// Changes pinned memory after queueing a copy from it, with or without waiting.
 fn overwrite(wait: bool) -> u32 {
     let _context = context();
+    // SAFETY: softgpu checks context and address.
     unsafe {
         let device = result::malloc_sync(4).unwrap();
         let host = result::malloc_host(4, 0).unwrap().cast::<u32>();
@@ -79,6 +81,7 @@ fn host_overwrites_what_is_still_being_copied() {
 fn two_streams(seed: u32, event_between: bool, turn: &Turn) -> u32 {
     turn.library.set("seed", &seed.to_string()).unwrap();
     let _context = context();
+    // SAFETY: softgpu checks context and address.
     unsafe {
         let device = result::malloc_sync(4).unwrap();
         result::memset_d8_sync(device, 0, 4).unwrap();
@@ -118,6 +121,7 @@ fn freed_too_early(free_first: bool, context: &Arc<CudaContext>) -> Result<(), s
     let module = context.load_module(Ptx::from_src(ptx(13, FILL))).unwrap();
     let kernel = module.load_function("fill").unwrap();
     let s = context.new_stream().unwrap();
+    // SAFETY: pointers to live values; softgpu checks the handles.
     unsafe {
         let device = result::malloc_async(s.cu_stream(), 128).unwrap();
         if free_first {
@@ -151,8 +155,10 @@ fn leaks_at_context_end() {
     let turn = turn();
     for leak in [true, false] {
         let context = context();
+        // SAFETY: softgpu checks context and address.
         let memory = unsafe { result::malloc_sync(123) }.unwrap();
         if !leak {
+            // SAFETY: softgpu checks context and address.
             unsafe { result::free_sync(memory) }.unwrap();
         }
         drop(context);
@@ -167,6 +173,7 @@ fn an_allocation_inside_a_capture() {
     let _context = context();
     let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_GLOBAL;
     for inside in [true, false] {
+        // SAFETY: softgpu checks context and address.
         unsafe {
             let s = stream();
             let before = (!inside).then(|| result::malloc_sync(16).unwrap());

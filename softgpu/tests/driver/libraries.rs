@@ -35,6 +35,7 @@ fn word(at: CUdeviceptr) -> u32 {
 /// Launches one thread of a kernel that takes an address and a number.
 unsafe fn launch(function: CUfunction, at: CUdeviceptr, value: u32) -> CUresult {
     let mut params = [(&raw const at).cast_mut().cast::<c_void>(), (&raw const value).cast_mut().cast()];
+    // SAFETY: pointers to live values; softgpu checks the handles.
     unsafe { cuLaunchKernel(function, 1, 1, 1, 1, 1, 1, 0, null_mut(), params.as_mut_ptr(), null_mut()) }
 }
 
@@ -42,6 +43,7 @@ unsafe fn launch(function: CUfunction, at: CUdeviceptr, value: u32) -> CUresult 
 fn kernels_of_a_library_run_in_the_current_context() {
     let turn = turn();
     let _context = context();
+    // SAFETY: pointers to live values; softgpu checks the handles.
     unsafe {
         let mut library = null_mut();
         let load = |library: *mut CUlibrary, code: *const c_void| {
@@ -103,6 +105,7 @@ fn kernels_of_a_library_run_in_the_current_context() {
 fn ptx_texts_are_linked() {
     let turn = turn();
     let _context = context();
+    // SAFETY: pointers to live values; softgpu checks the handles.
     unsafe {
         let mut link = null_mut();
         assert_eq!(cuLinkCreate_v2(0, null_mut(), null_mut(), &mut link), CUDA_SUCCESS);
@@ -140,6 +143,7 @@ fn ptx_texts_are_linked() {
 fn launches_as_before_cuda_4() {
     let turn = turn();
     let _context = context();
+    // SAFETY: softgpu checks context and address.
     unsafe {
         let module = result::module::load_data(ADD.as_ptr().cast()).unwrap();
         let function = result::module::get_function(module, c"add".into()).unwrap();

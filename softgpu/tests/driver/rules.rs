@@ -49,6 +49,7 @@ fn launch_limits() {
     let mut launch = |f: &CudaFunction, config: LaunchConfig| {
         let mut builder = stream.launch_builder(f);
         builder.arg(&mut data).arg(&3u32);
+        // SAFETY: the arguments are of the kernel's types; what it does with them, softgpu checks.
         unsafe { builder.launch(config) }.map(|_| ()).map_err(|e| e.0)
     };
     let refused = Err(CUDA_ERROR_INVALID_VALUE);
@@ -91,6 +92,7 @@ fn registers_of_a_block() {
     let mut launch = |f: &CudaFunction, threads: u32| {
         let mut builder = stream.launch_builder(f);
         builder.arg(&mut data);
+        // SAFETY: the arguments are of the kernel's types; what it does with them, softgpu checks.
         unsafe { builder.launch(shape((1, 1, 1), (threads, 1, 1), 0)) }.map(|_| ()).map_err(|e| e.0)
     };
     let hungry = function(&context, "hungry");
@@ -115,6 +117,7 @@ fn registers_of_a_block() {
 fn no_context_is_current() {
     let _turn = turn();
     std::thread::spawn(|| {
+        // SAFETY: softgpu checks context and address.
         assert_eq!(unsafe { result::malloc_sync(16) }, Err(DriverError(CUDA_ERROR_INVALID_CONTEXT)));
         assert_eq!(result::ctx::get_current(), Ok(None));
     })
@@ -128,6 +131,7 @@ fn stale_and_foreign_handles() {
     let context = context();
     let stream = result::stream::create(result::stream::StreamKind::NonBlocking).unwrap();
     let invalid = Err(DriverError(CUDA_ERROR_INVALID_HANDLE));
+    // SAFETY: pointers to live values; softgpu checks the handles.
     unsafe {
         result::stream::destroy(stream).unwrap();
         assert_eq!(result::stream::synchronize(stream), invalid);
@@ -161,6 +165,7 @@ fn host_pointers_where_device_ones_belong() {
     let _context = context();
     let mut host = [1u8; 64];
     let refused = Err(DriverError(CUDA_ERROR_INVALID_VALUE));
+    // SAFETY: softgpu checks context and address.
     unsafe {
         let device = result::malloc_sync(64).unwrap();
         assert_eq!(result::memcpy_htod_sync(host.as_ptr() as u64, &host), refused);
@@ -183,6 +188,7 @@ fn memory_runs_out() {
     let turn = turn();
     let _context = context();
     let (_, total) = result::mem_get_info().unwrap();
+    // SAFETY: softgpu checks context and address.
     unsafe {
         assert_eq!(result::malloc_sync(total + 1), Err(DriverError(CUDA_ERROR_OUT_OF_MEMORY)));
         let message = turn.library.last_message().unwrap();
@@ -202,6 +208,7 @@ fn memory_runs_out() {
 fn binaries_and_broken_texts_are_refused() {
     let turn = turn();
     let context = context();
+    // SAFETY: the bytes end as their kind of image must.
     let load = |bytes: &[u8]| unsafe { result::module::load_data(bytes.as_ptr().cast()) }.map_err(|e| e.0);
     assert_eq!(load(b"\x7fELF\x02\x01\x01\0").unwrap_err(), CUDA_ERROR_NO_BINARY_FOR_GPU);
     assert!(turn.library.last_message().unwrap().contains("cubin"));
@@ -224,6 +231,7 @@ fn write_astray() -> Vec<Result<(), DriverError>> {
     let stream = result::stream::create(result::stream::StreamKind::NonBlocking).unwrap();
     let (mut pointer, mut value) = (64u64, 1u32);
     let mut arguments = [(&raw mut pointer).cast(), (&raw mut value).cast()];
+    // SAFETY: pointers to live values; softgpu checks the handles.
     unsafe {
         let kernel = f.cu_function();
         vec![
@@ -256,6 +264,7 @@ fn a_fault_sticks_to_its_context() {
     turn.library.set("abort", "0").unwrap();
     assert_eq!(aborted, after(CUDA_ERROR_LAUNCH_FAILED));
     healthy.bind_to_thread().unwrap();
+    // SAFETY: softgpu checks context and address.
     unsafe {
         let memory = result::malloc_sync(16).unwrap();
         result::free_sync(memory).unwrap();
@@ -272,6 +281,7 @@ fn a_failed_assert_has_its_own_code() {
         let data = stream.clone_htod(values).unwrap();
         let mut builder = stream.launch_builder(&sure);
         builder.arg(&data);
+        // SAFETY: the arguments are of the kernel's types; what it does with them, softgpu checks.
         unsafe { builder.launch(shape((1, 1, 1), (4, 1, 1), 0)) }.unwrap();
         stream.synchronize()
     };
@@ -286,10 +296,12 @@ fn callbacks_may_not_call_the_driver() {
     let _turn = turn();
     let _context = context();
     extern "C" fn body(out: *mut std::ffi::c_void) {
+        // SAFETY: the caller waits on this place.
         unsafe { *out.cast::<CUresult>() = sys::cuCtxSynchronize() };
     }
     let mut answer = CUDA_SUCCESS;
     let stream = result::stream::create(result::stream::StreamKind::NonBlocking).unwrap();
+    // SAFETY: pointers to live values; softgpu checks the handles.
     unsafe {
         result::stream::launch_host_function(stream, body, (&raw mut answer).cast()).unwrap();
         result::stream::synchronize(stream).unwrap();
@@ -303,8 +315,10 @@ fn capture_rules() {
     let _context = context();
     use result::stream::{self, StreamKind};
     let global = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_GLOBAL;
+    // SAFETY: softgpu checks the stream.
     let ended = |s| unsafe { stream::end_capture(s) }.map(|_| ()).map_err(|e| e.0);
     let code = |r: Result<(), DriverError>| r.map_err(|e| e.0);
+    // SAFETY: softgpu checks context and address.
     unsafe {
         let s = stream::create(StreamKind::NonBlocking).unwrap();
         let blocking = stream::create(StreamKind::Default).unwrap();
@@ -395,6 +409,7 @@ fn capture_rules() {
 fn entry_points_by_name() {
     let _turn = turn();
     type GetProc = unsafe extern "C" fn(*const std::ffi::c_char, *mut *mut std::ffi::c_void, i32, u64, *mut i32) -> i32;
+    // SAFETY: only the address is looked at.
     unsafe {
         let get = *sys::culib().get::<GetProc>(b"cuGetProcAddress_v2").unwrap();
         let ask = |name: &std::ffi::CStr, version| {
@@ -412,6 +427,7 @@ fn entry_points_by_name() {
         assert_eq!(ask(c"cuGraphCreate", 9000), (0, 0, 2));
     }
     // What is not there answers so, whatever its arguments.
+    // SAFETY: refused without a look at its arguments.
     let answer = unsafe { sys::cuArrayDestroy(std::ptr::null_mut()) };
     assert_eq!(answer, CUDA_ERROR_NOT_SUPPORTED);
 }
@@ -423,6 +439,7 @@ fn every_symbol_cudarc_knows_is_exported() {
     let names = table.lines().filter(|l| !l.starts_with('#'));
     let mut count = 0;
     for name in names.filter_map(|l| l.split(' ').next()) {
+        // SAFETY: only the address is looked at.
         let found = unsafe { sys::culib().get::<*const ()>(name.as_bytes()) };
         assert!(found.is_ok(), "{name} is not exported");
         count += 1;
