@@ -5,8 +5,8 @@ use std::cell::Cell;
 use std::collections::HashSet;
 use std::sync::Mutex;
 
-/// Defines an entry point: `entry!(cuName, |argument: Type, ...| body)`, whose body is an [`Answer`]; or several that are
-/// the same: `entry!(cuName, cuName_v2, ...)`.
+/// Defines an entry point: `entry!(cuName, |argument: Type, ...| body)`, whose body is an [`Answer`]; or several that
+/// are the same: `entry!(cuName, cuName_v2, ...)`.
 ///
 /// The function has that name and those arguments in C and runs its body inside [`call`]. It must be listed in
 /// `symbols.txt` as one that softgpu has; the table in `calls/proc_address.rs` names all of those, so that a name in

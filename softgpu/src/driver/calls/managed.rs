@@ -1,5 +1,5 @@
-//! Managed (unified) memory: the host's and the device's at one address. The driver has nothing to move; hints about where
-//! it should be are checked and do nothing more.
+//! Managed (unified) memory: the host's and the device's at one address. The driver has nothing to move; hints about
+//! where it should be are checked and do nothing more.
 
 use crate::driver::abi::*;
 use crate::driver::objects::*;

@@ -1,8 +1,8 @@
 //! Looking entry points up by name and version.
 
 use super::refused;
-use super::{context::*, device::*, event::*, fill::*, function::*, graph::*, graph_exec::*};
-use super::{graph_kernel::*, graph_nodes::*, kept::*, launch::*, library::*, limits::*, linear::*, link::*};
+use super::{context::*, device::*, event::*, function::*, graph::*, graph_exec::*};
+use super::{graph_kernel::*, graph_nodes::*, kept::*, launch::*, library::*, link::*, transfer::*};
 use super::{managed::*, memory::*, module::*, occupancy::*, pinned::*, pool::*, stream::*, strided::*};
 use crate::driver::abi::*;
 use std::ffi::c_void;

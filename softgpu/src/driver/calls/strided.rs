@@ -34,8 +34,8 @@ pub struct Memcpy3D {
     depth: usize,
 }
 
-/// One end of [`Memcpy3D`]: bytes, rows and planes to its start, kind of memory, its address, bytes in a row and rows in
-/// a plane.
+/// One end of [`Memcpy3D`]: bytes, rows and planes to its start, kind of memory, its address, bytes in a row and rows
+/// in a plane.
 #[repr(C)]
 pub struct End3D {
     x: usize,

@@ -1,8 +1,8 @@
 //! Stream capture: work becomes nodes of a graph instead of being queued.
 //!
 //! Rules from the CUDA driver API, "Stream Management" (`cuStreamBeginCapture`,
-//! `cuThreadExchangeStreamCaptureMode`), and the CUDA C++ Programming Guide, "Stream Capture: Prohibited and Unhandled Operations"
-//! and "Invalidation".
+//! `cuThreadExchangeStreamCaptureMode`), and the CUDA C++ Programming Guide, "Stream Capture: Prohibited and Unhandled
+//! Operations" and "Invalidation".
 
 use crate::driver::abi::*;
 use crate::driver::objects::*;
