@@ -8,7 +8,8 @@ use crate::watch;
 /// An instruction that its members execute together: waits until all of them are here.
 pub unsafe fn together<const COUNT: bool>(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
     leave_others(cx, s, mask);
-    let members = unsafe { *cx.row::<u32>(inst.b) };
+    let Some(members) = inst.members else { return true };
+    let members = unsafe { *cx.row::<u32>(members.row()) };
     let first = members[mask.trailing_zeros() as usize & 31];
     let alive = cx.warp().alive;
     // the usual case: everybody alive is here and named

@@ -6,20 +6,17 @@
 use crate::kernel::LoadError;
 use crate::machine::cx::Cx;
 use crate::machine::inst::{Flow, Handler, Inst};
+use crate::machine::op::{Draft, Of, Op};
+use crate::machine::operand::{CONSTANT, Pred, PredDst, Src, WrongWidth};
 use crate::machine::program::{Class, Fill, Program};
 use crate::machine::row::NONE;
 use crate::ptx::{Function, Instr, Type, Variable};
 use std::collections::HashMap;
 
-/// Marks a row number as that of a constant.
-pub const CONSTANT: u32 = 1 << 30;
 /// The predicate that is always true.
 pub const TRUE: u16 = 0;
-/// The carry flag of `add.cc` and its kin.
-pub const CARRY: u16 = 1;
 /// Where results go that nobody wants.
 pub const JUNK: u16 = 2;
-pub const FIRST_PRED: u16 = 3;
 
 /// What a name at module level stands for.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +30,11 @@ pub enum Symbol {
 
 /// An instruction on its way: rows are still register numbers.
 pub struct Proto {
+    /// What it does and its data; `None` for what controls the flow.
+    pub draft: Option<Box<dyn Draft>>,
+    pub guard: Pred,
+    /// The member masks of a `*.sync` instruction.
+    pub members: Option<Src<u32>>,
     pub inst: Inst,
     /// Which of `d, a, b, c, e` (bits 0 to 4) are rows.
     pub row_fields: u8,
@@ -63,7 +65,8 @@ pub struct Decoder<'a> {
     pub protos: Vec<Proto>,
     pub constants: Vec<Fill>,
     pub constant_ids: HashMap<Fill, u32>,
-    pub preds: Vec<u16>,
+    /// The predicates named so far, by their register numbers.
+    pub preds: Vec<Option<PredDst>>,
     pub pred_count: u16,
     /// Offset of each variable of the function in its space.
     pub var_offsets: Vec<u64>,
@@ -152,6 +155,12 @@ impl Refusal {
     }
 }
 
+impl From<WrongWidth> for Refusal {
+    fn from(_: WrongWidth) -> Refusal {
+        Refusal::wrong_type()
+    }
+}
+
 pub type Decoded<T> = Result<T, Refusal>;
 
 /// A handler that must not be called.
@@ -174,17 +183,17 @@ impl<'a> Decoder<'a> {
                 p.used_bytes = i.used_bytes;
             }
             if let Some((reg, negated)) = i.guard {
-                let slot =
-                    self.pred_slot(reg).map_err(|r| LoadError { line: i.line, text: String::new(), message: r.0 })?;
+                let guard =
+                    self.pred(reg).map_err(|r| LoadError { line: i.line, text: String::new(), message: r.0 })?;
+                let guard = if negated { guard.read().not() } else { guard.read() };
                 for p in &mut self.protos[before..] {
-                    p.inst.guard = slot;
-                    p.inst.negate = if negated { !0 } else { 0 };
+                    p.guard = guard;
                 }
             }
         }
         self.starts.push(self.protos.len());
         // a function may end without ret
-        self.push(Class::Control, no_handler, Flow::Return);
+        self.old_push(Class::Control, no_handler, Flow::Return);
         Ok(())
     }
 
@@ -219,27 +228,33 @@ impl<'a> Decoder<'a> {
         m.finish()
     }
 
+    /// Appends an instruction that each lane executes by itself.
+    pub fn straight<O: Op>(&mut self, class: Class, data: O::Data) -> &mut Proto {
+        self.append(class, Box::new(Of::<O>(data)))
+    }
+
+    /// Appends an instruction that the lanes of a member mask execute together.
+    pub fn together<O: Op>(&mut self, class: Class, members: Src<u32>, data: O::Data) -> &mut Proto {
+        let p = self.append(class, Box::new(Of::<O>(data)));
+        p.members = Some(members);
+        p.inst.flow = Flow::WarpSync;
+        p
+    }
+
+    /// Appends a straight instruction.
+    pub fn append(&mut self, class: Class, draft: Box<dyn Draft>) -> &mut Proto {
+        let p = self.old_push(class, no_handler, Flow::Straight);
+        p.draft = Some(draft);
+        p
+    }
+
     /// Appends an instruction without operands.
-    pub fn push(&mut self, class: Class, run: Handler, flow: Flow) -> &mut Proto {
+    pub fn old_push(&mut self, class: Class, run: Handler, flow: Flow) -> &mut Proto {
         self.protos.push(Proto {
-            inst: Inst {
-                run,
-                imm: 0,
-                d: NONE,
-                a: NONE,
-                b: NONE,
-                c: NONE,
-                e: NONE,
-                aux: 0,
-                negate: 0,
-                id: 0,
-                guard: TRUE,
-                p: 0,
-                q: 0,
-                flow,
-                flags: 0,
-                streak: 0,
-            },
+            draft: None,
+            guard: Pred::TRUE,
+            members: None,
+            inst: Inst::old(run, flow),
             row_fields: 0,
             reads: Vec::new(),
             writes: Vec::new(),
@@ -258,8 +273,8 @@ impl<'a> Decoder<'a> {
     }
 
     /// Appends a straight instruction with a destination and up to three sources.
-    pub fn emit(&mut self, class: Class, run: Handler, d: u32, sources: &[u32]) -> &mut Proto {
-        let p = self.push(class, run, Flow::Straight);
+    pub fn old_emit(&mut self, class: Class, run: Handler, d: u32, sources: &[u32]) -> &mut Proto {
+        let p = self.old_push(class, run, Flow::Straight);
         p.set_write(d);
         for (n, &s) in sources.iter().enumerate() {
             p.set_read(n + 1, s);

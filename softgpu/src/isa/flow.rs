@@ -15,25 +15,25 @@ impl<'a> Decoder<'a> {
                 m.take("uni");
                 let [target] = self.operands::<1>(i)?;
                 let target = self.label(&target, i)?;
-                self.push(Class::Control, no_handler, Flow::Branch).targets.push(target);
+                self.old_push(Class::Control, no_handler, Flow::Branch).targets.push(target);
             }
             "brx" => self.brx(i, m)?,
             "ret" => {
                 m.take("uni");
-                self.push(Class::Control, no_handler, Flow::Return);
+                self.old_push(Class::Control, no_handler, Flow::Return);
             }
             "exit" => {
                 self.operands::<0>(i)?;
-                self.push(Class::Control, no_handler, Flow::Exit);
+                self.old_push(Class::Control, no_handler, Flow::Exit);
             }
             "trap" => {
                 self.operands::<0>(i)?;
-                self.push(Class::Control, no_handler, Flow::Trap);
+                self.old_push(Class::Control, no_handler, Flow::Trap);
             }
             "brkpt" => {
                 self.operands::<0>(i)?;
                 // what NVIDIA's debugger API calls a hard-coded trap; nobody is there to go on from it
-                self.push(Class::Control, no_handler, Flow::Trap).inst.aux = 1;
+                self.old_push(Class::Control, no_handler, Flow::Trap).inst.aux = 1;
             }
             "pmevent" => self.pmevent(i, m)?,
             "nanosleep" => {
@@ -41,8 +41,8 @@ impl<'a> Decoder<'a> {
                     return Err(Refusal::new("nanosleep takes '.u32'"));
                 }
                 let [time] = self.operands::<1>(i)?;
-                self.src(&time, Type::U32)?;
-                self.push(Class::Control, no_handler, Flow::Yield);
+                self.old_src(&time, Type::U32)?;
+                self.old_push(Class::Control, no_handler, Flow::Yield);
             }
             "call" => self.call(i, m)?,
             "bar" | "barrier" if !i.mods.contains(&"warp") => self.barrier(i, m)?,
@@ -61,7 +61,7 @@ impl<'a> Decoder<'a> {
                 return Err(Refusal::new(format!("the event must be a constant from 0 to {most}")));
             }
         }
-        self.push(Class::Other, no_handler, Flow::Straight);
+        self.old_push(Class::Other, no_handler, Flow::Straight);
         Ok(())
     }
 
@@ -85,7 +85,7 @@ impl<'a> Decoder<'a> {
         }
         m.take("uni");
         let [index, list] = self.operands::<2>(i)?;
-        let index = self.src(&index, Type::U32)?;
+        let index = self.old_src(&index, Type::U32)?;
         let Operand::Symbol(name, 0) = list else {
             return Err(Refusal::new("the name of a list of targets is wanted"));
         };
@@ -98,7 +98,7 @@ impl<'a> Decoder<'a> {
         for label in &function.targets[list].2 {
             targets.push(self.label_named(label, i.scope)?);
         }
-        let p = self.push(Class::Control, no_handler, Flow::BranchTable);
+        let p = self.old_push(Class::Control, no_handler, Flow::BranchTable);
         p.set_read(1, index);
         p.targets = targets;
         Ok(())
@@ -162,7 +162,7 @@ impl<'a> Decoder<'a> {
         self.has_calls |= site.builtin.is_none();
         let number = self.program.calls.len() as u32;
         self.program.calls.push(site);
-        let p = self.push(Class::Control, no_handler, flow);
+        let p = self.old_push(Class::Control, no_handler, flow);
         p.set_read(1, row);
         p.inst.aux = number;
         Ok(())
@@ -191,17 +191,17 @@ impl<'a> Decoder<'a> {
             let first = operands.remove(0);
             match how {
                 "popc" => {
-                    d = self.dst(&first, ty)?;
+                    d = self.old_dst(&first, ty)?;
                     flags |= bar::POPC;
                 }
                 "and" => flags |= bar::AND,
                 _ => flags |= bar::OR,
             }
             if how != "popc" {
-                q = self.pred_dst(&first)?;
+                q = self.old_pred_dst(&first)?;
             }
             let last = operands.pop().ok_or_else(|| Refusal::new("operands are missing"))?;
-            let (slot, negated) = self.pred_src(&last)?;
+            let (slot, negated) = self.old_pred_src(&last)?;
             p = slot;
             flags |= u8::from(negated) * bar::NEGATED;
         }
@@ -214,15 +214,15 @@ impl<'a> Decoder<'a> {
         if operands.is_empty() || operands.len() > 2 {
             return Err(Refusal::new("a barrier number and at most a count of threads are wanted"));
         }
-        let number = self.src(&operands[0], Type::U32)?;
+        let number = self.old_src(&operands[0], Type::U32)?;
         let count = match operands.get(1) {
             Some(o) => {
                 self.program.partial_sync = true;
-                self.src(o, Type::U32)?
+                self.old_src(o, Type::U32)?
             }
             None => NONE,
         };
-        let proto = self.push(Class::Barrier, no_handler, Flow::Barrier);
+        let proto = self.old_push(Class::Barrier, no_handler, Flow::Barrier);
         proto.set_write(d);
         proto.set_read(1, number);
         proto.set_read(2, count);

@@ -1,9 +1,10 @@
 //! Register numbers to rows, labels to addresses, meeting places.
 
-use crate::isa::decoder::{CONSTANT, Decoder, FIRST_PRED, Proto, TRUE, no_handler};
+use crate::isa::decoder::{Decoder, Proto, no_handler};
 use crate::load::allot::{Allotment, Touches, allot};
 use crate::load::flowgraph::{Ends, Graph};
-use crate::machine::inst::{Flow, Inst};
+use crate::machine::inst::{Flow, Head, Inst};
+use crate::machine::operand::{CONSTANT, Operands, Pred, PredDst, Slot};
 use crate::machine::program::{Class, Fill, Info};
 use crate::machine::row::NONE;
 
@@ -22,16 +23,7 @@ impl Decoder<'_> {
     pub fn finish(mut self) -> Finished {
         let ends: Vec<Ends> = self.protos.iter().map(|p| ends(p, &self.starts)).collect();
         let graph = Graph::new(&ends);
-        let touches: Vec<Touches> = self
-            .protos
-            .iter()
-            .map(|p| Touches {
-                reads: p.reads.clone(),
-                writes: p.writes.clone(),
-                partial: p.inst.guard != TRUE,
-                apart: p.apart,
-            })
-            .collect();
+        let touches: Vec<Touches> = self.protos.iter_mut().map(touches).collect();
         let wide: Vec<bool> = self.function.regs.iter().map(|r| r.0.bytes() == 8).collect();
         let allotment = allot(&graph, &touches, &wide);
 
@@ -58,7 +50,7 @@ impl Decoder<'_> {
             let last = graph.starts[b + 1] - 1;
             let p = &self.protos[last];
             let splits = matches!(p.inst.flow, Flow::Branch | Flow::BranchTable)
-                && (p.inst.guard != TRUE || p.inst.flow == Flow::BranchTable)
+                && (p.guard != Pred::TRUE || p.inst.flow == Flow::BranchTable)
                 && graph.successors[b].len() > 1;
             if splits && let Some(m) = graph.meets[b] {
                 is_meeting[m] = true;
@@ -88,6 +80,28 @@ impl Decoder<'_> {
                 self.program.info.push(info_of(p.line, p.place));
             }
             let row = |r: u32| resolve(r, &allotment, &constant_rows);
+            let id = self.code.len() as u32;
+            debug_assert_eq!(id, new_index[i]);
+            p.visit(&mut |mut slot| {
+                let (number, wide) = (slot.number(), slot.wide);
+                let width = match number & CONSTANT {
+                    0 => self.function.regs[number as usize].0.bytes() == 8,
+                    _ => matches!(self.constants[(number & !CONSTANT) as usize], Fill::Long(_)),
+                };
+                assert!(wide == width && !(slot.write && number & CONSTANT != 0), "an operand of another function");
+                // SAFETY: it is the row of a register or constant of this function, of the width that was checked.
+                unsafe { slot.set_row(row(number)) };
+            });
+            if let Some(draft) = &p.draft {
+                let head = Head { id, members: p.members };
+                // SAFETY: every operand has become a row of this function; the large data stays with the program.
+                let typed = unsafe { draft.instruction(head, &mut self.program.large) };
+                p.inst = Inst { flow: p.inst.flow, ..typed };
+            } else {
+                p.inst.members = p.members;
+            }
+            p.inst.guard = p.guard.slot();
+            p.inst.negate = p.guard.inversion();
             for field in 0..5 {
                 if p.row_fields >> field & 1 != 0 {
                     let f = p.field(field);
@@ -112,7 +126,6 @@ impl Decoder<'_> {
                 p.inst.e = meets[i].map_or(NONE, |m| block_pc[m]);
             }
             p.inst.id = self.code.len() as u32;
-            debug_assert_eq!(p.inst.id, new_index[i]);
             self.code.push(p.inst);
             self.program.info.push(Info {
                 line: p.line,
@@ -128,7 +141,7 @@ impl Decoder<'_> {
         let code = &mut self.code[entry as usize..];
         let mut streak = 0;
         for inst in code.iter_mut().rev() {
-            let plain = inst.flow == Flow::Straight && inst.guard == TRUE;
+            let plain = inst.flow == Flow::Straight && inst.guard == 0 && inst.negate == 0;
             streak = if plain { streak + 1 } else { 0 };
             inst.streak = streak;
         }
@@ -137,7 +150,7 @@ impl Decoder<'_> {
             entry,
             rows: next,
             variable_rows,
-            preds: u32::from(FIRST_PRED + self.pred_count),
+            preds: u32::from(PredDst::FIRST + self.pred_count),
             fills,
             pressure: allotment.pressure,
         }
@@ -146,7 +159,7 @@ impl Decoder<'_> {
 
 /// How it ends, with targets as instruction numbers.
 fn ends(proto: &Proto, starts: &[usize]) -> Ends {
-    let guarded = proto.inst.guard != TRUE;
+    let guarded = proto.guard != Pred::TRUE;
     match proto.inst.flow {
         Flow::Branch | Flow::BranchTable => Ends::Jump(proto.targets.iter().map(|&t| starts[t]).collect(), guarded),
         Flow::Return | Flow::Exit | Flow::Trap => Ends::Leave(guarded),
@@ -165,24 +178,29 @@ fn resolve(r: u32, allotment: &Allotment, constants: &[u32]) -> u32 {
 }
 
 fn marker(id: u32) -> Inst {
-    Inst {
-        run: no_handler,
-        imm: 0,
-        d: NONE,
-        a: NONE,
-        b: NONE,
-        c: NONE,
-        e: NONE,
-        aux: 0,
-        negate: 0,
-        id,
-        guard: TRUE,
-        p: 0,
-        q: 0,
-        flow: Flow::Reconverge,
-        flags: 0,
-        streak: 0,
+    Inst { id, ..Inst::old(no_handler, Flow::Reconverge) }
+}
+
+impl Proto {
+    /// Calls a function for every operand.
+    fn visit(&mut self, f: &mut dyn FnMut(Slot<'_>)) {
+        if let Some(draft) = &mut self.draft {
+            draft.visit(f);
+        }
+        self.members.visit(f);
     }
+}
+
+/// What an instruction reads and writes.
+fn touches(p: &mut Proto) -> Touches {
+    let (mut reads, mut writes) = (p.reads.clone(), p.writes.clone());
+    p.visit(&mut |slot| match slot.number() {
+        number if number & CONSTANT != 0 => {}
+        number if slot.write => writes.push(number),
+        number => reads.push(number),
+    });
+    let apart = p.apart || p.draft.as_ref().is_some_and(|d| d.apart());
+    Touches { reads, writes, partial: p.guard != Pred::TRUE, apart }
 }
 
 fn info_of(line: u32, place: u32) -> Info {

@@ -1,6 +1,10 @@
 //! The dense form of an instruction.
 
 use crate::machine::cx::Cx;
+use crate::machine::operand::{Operands, Src};
+use crate::machine::row::NONE;
+use std::any::Any;
+use std::mem::MaybeUninit;
 
 /// Executes one instruction for the lanes of a mask, which is never empty.
 pub type Handler = unsafe fn(&mut Cx, &Inst, u32);
@@ -31,11 +35,28 @@ pub enum Flow {
     Yield,
 }
 
+/// Words of an instruction's data that lie in the instruction itself.
+const WORDS: usize = 5;
+
+/// Data too large for an instruction; it lives as long as the program.
+pub type Large = Box<dyn Any + Send + Sync>;
+
+/// What the lanes of an instruction need besides its data.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Head {
+    /// Number in the program.
+    pub id: u32,
+    /// The member masks of a `*.sync` instruction.
+    pub members: Option<Src<u32>>,
+}
+
 /// An instruction, one cache line. Rows are numbers of rows of the current frame.
 #[derive(Clone)]
 #[repr(C, align(64))]
 pub struct Inst {
     pub run: Handler,
+    pub data: [MaybeUninit<u64>; WORDS],
+    pub members: Option<Src<u32>>,
     /// Offset of an address, a constant, whatever the handler wants.
     pub imm: i64,
     pub d: u32,
@@ -57,4 +78,65 @@ pub struct Inst {
     pub flags: u8,
     /// How many instructions from here on are straight and unguarded, this one included.
     pub streak: u32,
+}
+
+impl Inst {
+    /// An instruction of a handler and the data that it reads; large data goes to `large`.
+    ///
+    /// # Safety
+    /// The handler reads the data as a `D`, and `large` outlives the instruction.
+    pub unsafe fn new<D: Operands>(run: Handler, data: D, head: Head, large: &mut Vec<Large>) -> Inst {
+        let mut inst = Inst { members: head.members, id: head.id, ..Inst::old(run, Flow::Straight) };
+        const { assert!(align_of::<D>() <= align_of::<u64>()) };
+        let place = inst.data.as_mut_ptr();
+        if size_of::<D>() <= size_of_val(&inst.data) {
+            // SAFETY: it fits, and the alignment was checked.
+            unsafe { place.cast::<D>().write(data) };
+        } else {
+            let kept = Box::new(data);
+            // SAFETY: a pointer fits. The box is kept, and what it holds does not move.
+            unsafe { place.cast::<*const D>().write(&raw const *kept) };
+            large.push(kept);
+        }
+        inst
+    }
+
+    /// The data.
+    ///
+    /// # Safety
+    /// It was made of a `D`.
+    #[inline(always)]
+    pub unsafe fn data<D: Operands>(&self) -> &D {
+        let place = self.data.as_ptr();
+        if size_of::<D>() <= size_of_val(&self.data) {
+            // SAFETY: `new` has written a `D` here.
+            unsafe { &*place.cast::<D>() }
+        } else {
+            // SAFETY: `new` has written the place of a `D` that is kept.
+            unsafe { &**place.cast::<*const D>() }
+        }
+    }
+
+    pub fn old(run: Handler, flow: Flow) -> Inst {
+        Inst {
+            run,
+            data: [MaybeUninit::uninit(); WORDS],
+            members: None,
+            imm: 0,
+            d: NONE,
+            a: NONE,
+            b: NONE,
+            c: NONE,
+            e: NONE,
+            aux: 0,
+            negate: 0,
+            id: 0,
+            guard: 0,
+            p: 0,
+            q: 0,
+            flow,
+            flags: 0,
+            streak: 0,
+        }
+    }
 }

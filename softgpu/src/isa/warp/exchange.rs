@@ -3,7 +3,7 @@
 use crate::isa::arithmetic::alu::instance;
 use crate::machine::cx::Cx;
 use crate::machine::inst::{Handler, Inst};
-use crate::machine::op::{Op, handler, plain_handler};
+use crate::machine::old_op::{OldOp, handler, plain_handler};
 use crate::machine::row::{Isa, Lane, NONE};
 use crate::ptx::Type;
 use crate::watch;
@@ -12,7 +12,7 @@ use std::marker::PhantomData;
 /// `shfl.sync`: mode 0 up, 1 down, 2 bfly, 3 idx; value `a`, lane `c`, clamp `e`.
 pub struct Shuffle<const MODE: u8>;
 
-impl<const MODE: u8> Op for Shuffle<MODE> {
+impl<const MODE: u8> OldOp for Shuffle<MODE> {
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         unsafe {
@@ -53,7 +53,7 @@ impl<const MODE: u8> Op for Shuffle<MODE> {
 /// `vote.sync`: 0 all, 1 any, 2 uni, 3 ballot of predicate `q`.
 pub struct Vote<const HOW: u8>;
 
-impl<const HOW: u8> Op for Vote<HOW> {
+impl<const HOW: u8> OldOp for Vote<HOW> {
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         unsafe {
@@ -75,7 +75,7 @@ impl<const HOW: u8> Op for Vote<HOW> {
 /// `activemask`.
 pub struct ActiveMask;
 
-impl Op for ActiveMask {
+impl OldOp for ActiveMask {
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         unsafe { cx.put(i.d, &[mask; 32], mask) };
@@ -85,7 +85,7 @@ impl Op for ActiveMask {
 /// `elect.sync`: the lowest member.
 pub struct Elect;
 
-impl Op for Elect {
+impl OldOp for Elect {
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         let leader = mask.trailing_zeros();
@@ -101,7 +101,7 @@ impl Op for Elect {
 /// `match.any.sync` and `match.all.sync`.
 pub struct Match<T, const ALL: bool>(PhantomData<T>);
 
-impl<T: Lane + PartialEq, const ALL: bool> Op for Match<T, ALL> {
+impl<T: Lane + PartialEq, const ALL: bool> OldOp for Match<T, ALL> {
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         unsafe {
@@ -127,7 +127,7 @@ impl<T: Lane + PartialEq, const ALL: bool> Op for Match<T, ALL> {
 
 struct Redux<F>(PhantomData<F>);
 
-impl<F: Fn(u32, u32) -> u32 + Copy + 'static> Op for Redux<F> {
+impl<F: Fn(u32, u32) -> u32 + Copy + 'static> OldOp for Redux<F> {
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         let f = instance::<F>();
@@ -165,7 +165,7 @@ pub fn redux(how: &str, ty: Type) -> Option<Handler> {
 
 struct SyncWarp;
 
-impl Op for SyncWarp {
+impl OldOp for SyncWarp {
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         let _ = i;

@@ -1,9 +1,10 @@
 //! Instructions in which the lanes of a warp see each other.
 
-use crate::isa::decoder::{Decoded, Decoder, JUNK, Mods, Proto, Refusal, no_handler};
+use crate::isa::decoder::{Decoded, Decoder, JUNK, Mods, Proto, Refusal};
 use crate::isa::warp::exchange as ops;
 use crate::machine::inst::{Flow, Handler};
-use crate::machine::op::handler;
+use crate::machine::old_op::handler;
+use crate::machine::operand::Register;
 use crate::machine::program::Class;
 use crate::machine::row::NONE;
 use crate::ptx::{Instr, Operand, Type};
@@ -19,13 +20,13 @@ impl<'a> Decoder<'a> {
                 m.take("sync");
                 let [members] = self.operands::<1>(i)?;
                 let members = self.src(&members, Type::B32)?;
-                self.together(ops::syncwarp(), Class::Barrier, NONE, NONE, members);
+                self.old_together(ops::syncwarp(), Class::Barrier, NONE, NONE, members)?;
             }
             "activemask" => {
                 let ty = m.ty()?;
                 let [d] = self.operands::<1>(i)?;
-                let d = self.dst(&d, ty)?;
-                self.emit(Class::Move, handler::<ops::ActiveMask>(), d, &[]);
+                let d = self.old_dst(&d, ty)?;
+                self.old_emit(Class::Move, handler::<ops::ActiveMask>(), d, &[]);
             }
             "match" => self.matching(i, m)?,
             "redux" => self.redux(i, m)?,
@@ -35,10 +36,10 @@ impl<'a> Decoder<'a> {
                 let Operand::Pair(d, p) = d else {
                     return Err(Refusal::new("a destination d|p is wanted"));
                 };
-                let d = if *d == Operand::Sink { NONE } else { self.dst(&d, Type::B32)? };
-                let p = self.pred_dst(&p)?;
+                let d = if *d == Operand::Sink { NONE } else { self.old_dst(&d, Type::B32)? };
+                let p = self.old_pred_dst(&p)?;
                 let members = self.src(&members, Type::B32)?;
-                self.together(handler::<ops::Elect>(), Class::Shuffle, d, NONE, members);
+                self.old_together(handler::<ops::Elect>(), Class::Shuffle, d, NONE, members)?;
                 self.last().inst.p = p;
             }
             _ => return Ok(false),
@@ -52,13 +53,13 @@ impl<'a> Decoder<'a> {
     }
 
     /// Emits an instruction that its members execute together.
-    pub fn together(&mut self, run: Handler, class: Class, d: u32, a: u32, members: u32) {
-        let p = self.push(class, run, Flow::WarpSync);
+    pub fn old_together(&mut self, run: Handler, class: Class, d: u32, a: u32, members: Register) -> Decoded<()> {
+        let p = self.old_push(class, run, Flow::WarpSync);
         p.set_write(d);
         p.set_read(1, a);
-        p.set_read(2, members);
+        p.members = Some(members.read()?);
         p.apart = true;
-        let _ = no_handler;
+        Ok(())
     }
 
     fn shfl(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
@@ -75,12 +76,12 @@ impl<'a> Decoder<'a> {
         let [d, a, b, c, members] = self.operands::<5>(i)?;
         let (d, p) = match &d {
             Operand::Pair(d, p) => {
-                let d = if **d == Operand::Sink { NONE } else { self.dst(d, ty)? };
-                (d, self.pred_dst(p)?)
+                let d = if **d == Operand::Sink { NONE } else { self.old_dst(d, ty)? };
+                (d, self.old_pred_dst(p)?)
             }
-            d => (self.dst(d, ty)?, JUNK),
+            d => (self.old_dst(d, ty)?, JUNK),
         };
-        let (a, b, c) = (self.src(&a, ty)?, self.src(&b, Type::U32)?, self.src(&c, Type::U32)?);
+        let (a, b, c) = (self.old_src(&a, ty)?, self.old_src(&b, Type::U32)?, self.old_src(&c, Type::U32)?);
         let members = self.src(&members, ty)?;
         let run = match mode {
             "up" => handler::<ops::Shuffle<0>>(),
@@ -88,7 +89,7 @@ impl<'a> Decoder<'a> {
             "bfly" => handler::<ops::Shuffle<2>>(),
             _ => handler::<ops::Shuffle<3>>(),
         };
-        self.together(run, Class::Shuffle, d, a, members);
+        self.old_together(run, Class::Shuffle, d, a, members)?;
         let proto = self.last();
         proto.set_read(3, b);
         proto.set_read(4, c);
@@ -105,7 +106,7 @@ impl<'a> Decoder<'a> {
             .ok_or_else(|| Refusal::new("'.all', '.any', '.uni' or '.ballot' is missing"))?;
         let ty = m.ty()?;
         let [d, a, members] = self.operands::<3>(i)?;
-        let (a, negated) = self.pred_src(&a)?;
+        let (a, negated) = self.old_pred_src(&a)?;
         let members = self.src(&members, Type::B32)?;
         let run = match how {
             "all" => handler::<ops::Vote<0>>(),
@@ -114,10 +115,10 @@ impl<'a> Decoder<'a> {
             _ => handler::<ops::Vote<3>>(),
         };
         let (row, p) = match how {
-            "ballot" => (self.dst(&d, ty)?, 0),
-            _ => (NONE, self.pred_dst(&d)?),
+            "ballot" => (self.old_dst(&d, ty)?, 0),
+            _ => (NONE, self.old_pred_dst(&d)?),
         };
-        self.together(run, Class::Shuffle, row, NONE, members);
+        self.old_together(run, Class::Shuffle, row, NONE, members)?;
         let proto = self.last();
         proto.inst.p = p;
         proto.inst.q = a;
@@ -132,12 +133,12 @@ impl<'a> Decoder<'a> {
         let [d, a, members] = self.operands::<3>(i)?;
         let (d, p) = match &d {
             Operand::Pair(d, p) => {
-                let d = if **d == Operand::Sink { NONE } else { self.dst(d, Type::B32)? };
-                (d, self.pred_dst(p)?)
+                let d = if **d == Operand::Sink { NONE } else { self.old_dst(d, Type::B32)? };
+                (d, self.old_pred_dst(p)?)
             }
-            d => (self.dst(d, Type::B32)?, JUNK),
+            d => (self.old_dst(d, Type::B32)?, JUNK),
         };
-        let a = self.src(&a, ty)?;
+        let a = self.old_src(&a, ty)?;
         let members = self.src(&members, Type::B32)?;
         let run = match (how, ty.bytes()) {
             ("any", 4) => handler::<ops::Match<u32, false>>(),
@@ -146,7 +147,7 @@ impl<'a> Decoder<'a> {
             ("all", 8) => handler::<ops::Match<u64, true>>(),
             _ => return Err(Refusal::wrong_type()),
         };
-        self.together(run, Class::Shuffle, d, a, members);
+        self.old_together(run, Class::Shuffle, d, a, members)?;
         self.last().inst.p = p;
         Ok(())
     }
@@ -159,9 +160,9 @@ impl<'a> Decoder<'a> {
         let ty = m.ty()?;
         let run = ops::redux(how, ty).ok_or_else(Refusal::wrong_type)?;
         let [d, a, members] = self.operands::<3>(i)?;
-        let (d, a) = (self.dst(&d, ty)?, self.src(&a, ty)?);
+        let (d, a) = (self.old_dst(&d, ty)?, self.old_src(&a, ty)?);
         let members = self.src(&members, Type::B32)?;
-        self.together(run, Class::Shuffle, d, a, members);
+        self.old_together(run, Class::Shuffle, d, a, members)?;
         Ok(())
     }
 }

@@ -1,10 +1,10 @@
 //! Floating-point arithmetic.
 
-use crate::isa::arithmetic::alu::{alu1, alu2, alu3};
+use crate::isa::arithmetic::alu::{Form, alu1, alu2, alu3};
 use crate::isa::arithmetic::halves::half_function;
 use crate::isa::arithmetic::{real, scalar};
 use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal};
-use crate::machine::inst::Handler;
+use crate::machine::operand::Register;
 use crate::machine::program::Class;
 use crate::numerics::Rounding;
 use crate::ptx::{Instr, Type};
@@ -68,7 +68,7 @@ impl<'a> Decoder<'a> {
         if round != "rn" || xorsign {
             return Err(Refusal::new("these modifiers don't go together"));
         }
-        let run: Handler = match (i.op, ftz, sat) {
+        let form = match (i.op, ftz, sat) {
             ("add", false, false) => alu2(|a, b| tidy(f(a) + f(b))),
             ("add", true, false) => alu2(|a, b| flush_out(f(flush(a)) + f(flush(b)))),
             ("add", false, true) => alu2(|a, b| saturate(f(a) + f(b))),
@@ -122,7 +122,7 @@ impl<'a> Decoder<'a> {
         };
         let class =
             if approx.is_some() || matches!(i.op, "rcp" | "sqrt" | "div") { Class::Special } else { Class::Float32 };
-        self.same_type(i, Type::F32, class, run, flops)
+        self.same_type(i, Type::F32, class, form, flops)
     }
 
     fn double(&mut self, i: &Instr<'a>, m: &mut Mods<'a>, ftz: bool, sat: bool) -> Decoded<()> {
@@ -142,7 +142,7 @@ impl<'a> Decoder<'a> {
             settings.mode = rounding(round);
             return self.rare(i, Type::F64, function, settings);
         }
-        let run: Handler = match i.op {
+        let form = match i.op {
             "add" => alu2(|a, b| (f64::from_bits(a) + f64::from_bits(b)).to_bits()),
             "sub" => alu2(|a, b| (f64::from_bits(a) - f64::from_bits(b)).to_bits()),
             "mul" => alu2(|a, b| (f64::from_bits(a) * f64::from_bits(b)).to_bits()),
@@ -160,7 +160,7 @@ impl<'a> Decoder<'a> {
             "add" | "sub" | "mul" | "div" => 1,
             _ => 0,
         };
-        self.same_type(i, Type::F64, Class::Float64, run, flops)
+        self.same_type(i, Type::F64, Class::Float64, form, flops)
     }
 
     fn half(&mut self, i: &Instr<'a>, m: &mut Mods<'a>, ty: Type, ftz: bool, sat: bool) -> Decoded<()> {
@@ -196,15 +196,20 @@ impl<'a> Decoder<'a> {
             Type::F32 => Class::Float32,
             _ => Class::Half,
         };
-        self.same_type(i, ty, class, scalar::handler(), flops)?;
-        let wide = ty.bytes() == 8;
-        let last = self.protos.len() - 1;
-        scalar::setup(&mut self.protos[last].inst, function, settings, [wide; 4]);
+        let (d, sources) = self.operands_of(i, ty)?;
+        self.scalar(class, function, settings, d, &sources).flops = flops;
         Ok(())
     }
 
     /// Emits an instruction whose operands all have one type.
-    pub fn same_type(&mut self, i: &Instr<'a>, ty: Type, class: Class, run: Handler, flops: u32) -> Decoded<()> {
+    fn same_type(&mut self, i: &Instr<'a>, ty: Type, class: Class, form: Form, flops: u32) -> Decoded<()> {
+        let (d, sources) = self.operands_of(i, ty)?;
+        self.lanes(class, form, d, &sources)?.flops = flops;
+        Ok(())
+    }
+
+    /// A destination and sources of one type.
+    fn operands_of(&mut self, i: &Instr<'a>, ty: Type) -> Decoded<(Register, Vec<Register>)> {
         let (first, others) = i.operands.split_first().ok_or_else(|| Refusal::new("operands are missing"))?;
         let d = self.dst(first, ty)?;
         let want = match i.op {
@@ -215,11 +220,7 @@ impl<'a> Decoder<'a> {
         if others.len() != want {
             return Err(Refusal::new(format!("{} sources where {want} belong", others.len())));
         }
-        let mut sources = Vec::new();
-        for o in others {
-            sources.push(self.src(o, ty)?);
-        }
-        self.emit(class, run, d, &sources).flops = flops;
-        Ok(())
+        let sources: Decoded<Vec<Register>> = others.iter().map(|o| self.src(o, ty)).collect();
+        Ok((d, sources?))
     }
 }

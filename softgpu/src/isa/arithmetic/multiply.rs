@@ -1,9 +1,8 @@
 //! Products, with and without an addition, and dot products of bytes.
 
-use crate::isa::arithmetic::alu::{alu2, alu3};
+use crate::isa::arithmetic::alu::{Form, alu2, alu3};
 use crate::isa::arithmetic::bits;
 use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal};
-use crate::machine::inst::Handler;
 use crate::ptx::{Instr, Type};
 
 impl<'a> Decoder<'a> {
@@ -14,7 +13,7 @@ impl<'a> Decoder<'a> {
         let ty = m.ty()?;
         use Type::*;
         let add = i.op == "mad";
-        let run: Handler = match (part, ty, add) {
+        let form: Form = match (part, ty, add) {
             ("hi", S32, true) if sat => {
                 alu3(|a: u32, b: u32, c: u32| (bits::hi_s32(a, b) as i32).saturating_add(c as i32) as u32)
             }
@@ -52,12 +51,7 @@ impl<'a> Decoder<'a> {
             ("wide", U32 | S32) => U64,
             _ => ty,
         };
-        if add {
-            self.operation(i, run, [result, ty, ty, result])?;
-        } else {
-            self.operation(i, run, [result, ty, ty])?;
-        }
-        Ok(())
+        if add { self.operation(i, form, [result, ty, ty, result]) } else { self.operation(i, form, [result, ty, ty]) }
     }
 
     /// `mul24` and `mad24`.
@@ -69,7 +63,7 @@ impl<'a> Decoder<'a> {
         if sat {
             return Err(Refusal::new("'.sat' of mad24 is not supported"));
         }
-        let run: Handler = match (i.op, part, ty) {
+        let form: Form = match (i.op, part, ty) {
             ("mul24", "lo", U32) => alu2(bits::lo24_u),
             ("mul24", "lo", S32) => alu2(bits::lo24_s),
             ("mul24", "hi", U32) => alu2(bits::hi24_u),
@@ -80,12 +74,7 @@ impl<'a> Decoder<'a> {
             ("mad24", "hi", S32) => alu3(|a: u32, b: u32, c: u32| bits::hi24_s(a, b).wrapping_add(c)),
             _ => return Err(Refusal::wrong_type()),
         };
-        if i.op == "mad24" {
-            self.operation(i, run, [ty; 4])?;
-        } else {
-            self.operation(i, run, [ty; 3])?;
-        }
-        Ok(())
+        if i.op == "mad24" { self.operation(i, form, [ty; 4]) } else { self.operation(i, form, [ty; 3]) }
     }
 
     /// `dp4a` and `dp2a`.
@@ -97,7 +86,7 @@ impl<'a> Decoder<'a> {
         if !matches!((ta, tb), (U32 | S32, U32 | S32)) {
             return Err(Refusal::wrong_type());
         }
-        let run: Handler = match (half, ta.signed(), tb.signed()) {
+        let form: Form = match (half, ta.signed(), tb.signed()) {
             ("", false, false) => alu3(|a, b, c| bits::dp4a(a, b, c, false, false)),
             ("", false, true) => alu3(|a, b, c| bits::dp4a(a, b, c, false, true)),
             ("", true, false) => alu3(|a, b, c| bits::dp4a(a, b, c, true, false)),
@@ -111,7 +100,6 @@ impl<'a> Decoder<'a> {
             (_, true, false) => alu3(|a, b, c| bits::dp2a(a, b, c, true, false, 16)),
             (_, true, true) => alu3(|a, b, c| bits::dp2a(a, b, c, true, true, 16)),
         };
-        self.operation(i, run, [U32; 4])?;
-        Ok(())
+        self.operation(i, form, [U32; 4])
     }
 }

@@ -1,9 +1,11 @@
 //! Sums, quotients, extremes, absolute differences, and operations on one value.
 
-use crate::isa::arithmetic::alu::{alu1, alu2, alu3};
-use crate::isa::arithmetic::{bits, carry};
+use crate::isa::arithmetic::alu::{Combine, Form, alu1, alu2, alu3};
+use crate::isa::arithmetic::bits;
+use crate::isa::arithmetic::logic::{CombinePreds, PredLogic};
 use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal};
-use crate::machine::inst::Handler;
+use crate::machine::operand;
+use crate::machine::program::Class;
 use crate::ptx::{Instr, Type};
 
 impl<'a> Decoder<'a> {
@@ -16,7 +18,7 @@ impl<'a> Decoder<'a> {
             return Err(Refusal::new("'.relu' of integers needs sm_90"));
         }
         use Type::*;
-        let run: Handler = match (i.op, ty, sat) {
+        let form: Form = match (i.op, ty, sat) {
             ("min", S32, false) if relu => alu2(|a: u32, b: u32| (a as i32).min(b as i32).max(0) as u32),
             ("max", S32, false) if relu => alu2(|a: u32, b: u32| (a as i32).max(b as i32).max(0) as u32),
             _ if relu => return Err(Refusal::new("'.relu' needs .s32 and min or max")),
@@ -53,8 +55,7 @@ impl<'a> Decoder<'a> {
             ("max", S64, _) => alu2(|a: u64, b: u64| (a as i64).max(b as i64) as u64),
             _ => return Err(Refusal::wrong_type()),
         };
-        self.operation(i, run, [ty; 3])?;
-        Ok(())
+        self.operation(i, form, [ty; 3])
     }
 
     /// Operations on one value.
@@ -68,11 +69,16 @@ impl<'a> Decoder<'a> {
                 return Err(Refusal::new("not possible with predicates"));
             }
             let [d, a] = self.operands::<2>(i)?;
-            let d = self.pred_dst(&d)?;
-            let (a, negated) = self.pred_src(&a)?;
-            return self.pred_logic(d, (a, !negated), (0, false), carry::AND);
+            let data = PredLogic {
+                how: Combine::And,
+                d: self.pred_dst(&d)?,
+                a: self.pred_src(&a)?.not(),
+                b: operand::Pred::TRUE,
+            };
+            self.straight::<CombinePreds>(Class::Integer, data);
+            return Ok(());
         }
-        let run: Handler = match (i.op, ty) {
+        let form: Form = match (i.op, ty) {
             ("abs", S32) => alu1(|a: u32| (a as i32).wrapping_abs() as u32),
             ("abs", S64) => alu1(|a: u64| (a as i64).wrapping_abs() as u64),
             ("abs", S16) => alu1(|a: u32| (a as i16).wrapping_abs() as u16 as u32),
@@ -106,15 +112,14 @@ impl<'a> Decoder<'a> {
         if matches!(i.op, "popc" | "clz" | "bfind") {
             result = U32;
         }
-        self.operation(i, run, [result, ty])?;
-        Ok(())
+        self.operation(i, form, [result, ty])
     }
 
     /// `sad`: the absolute difference of two values added to a third.
     pub fn difference(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
         use Type::*;
         let ty = m.ty()?;
-        let run: Handler = match ty {
+        let form: Form = match ty {
             U32 => alu3(|a: u32, b: u32, c: u32| c.wrapping_add(a.abs_diff(b))),
             S32 => alu3(|a: u32, b: u32, c: u32| c.wrapping_add((a as i32).abs_diff(b as i32))),
             U16 => alu3(|a: u32, b: u32, c: u32| c.wrapping_add(a.abs_diff(b)) & 0xffff),
@@ -123,7 +128,6 @@ impl<'a> Decoder<'a> {
             S64 => alu3(|a: u64, b: u64, c: u64| c.wrapping_add((a as i64).abs_diff(b as i64))),
             _ => return Err(Refusal::wrong_type()),
         };
-        self.operation(i, run, [ty; 4])?;
-        Ok(())
+        self.operation(i, form, [ty; 4])
     }
 }
