@@ -2,6 +2,7 @@
 
 use crate::check::FindingKind;
 use crate::machine::barrier::{AND, ARRIVE, NEGATED, OR, POPC};
+use crate::machine::code::Code;
 use crate::machine::cx::Cx;
 use crate::machine::inst::Inst;
 use crate::machine::row::NONE;
@@ -9,10 +10,16 @@ use crate::machine::warp::Split;
 use crate::watch;
 
 /// Lanes arrive; true when they go on at once.
-pub fn arrive(cx: &mut Cx, code: &[Inst], inst: &Inst, s: &mut Split) -> bool {
+///
+/// # Safety
+/// The instruction belongs to the function whose frame was chosen.
+pub unsafe fn arrive(cx: &mut Cx, code: &Code, inst: &Inst, s: &mut Split) -> bool {
     let lane = s.mask.trailing_zeros() as usize;
-    let number = unsafe { cx.row::<u32>(inst.a)[lane] };
-    let wanted = if inst.b == NONE { 0 } else { unsafe { cx.row::<u32>(inst.b)[lane] } };
+    // SAFETY: rows and predicate of the instruction.
+    let (number, wanted, value) = unsafe {
+        let wanted = if inst.b == NONE { 0 } else { cx.row::<u32>(inst.b)[lane] };
+        (cx.row::<u32>(inst.a)[lane], wanted, cx.pred(inst.p) ^ if inst.flags & NEGATED != 0 { !0 } else { 0 })
+    };
     if number > 15 || !wanted.is_multiple_of(32) {
         let message = format!("barrier {number} for {wanted} threads: numbers are 0 to 15, counts multiples of 32");
         watch::report(cx, FindingKind::BarrierMisuse, inst, lane as u32, &message);
@@ -20,7 +27,6 @@ pub fn arrive(cx: &mut Cx, code: &[Inst], inst: &Inst, s: &mut Split) -> bool {
         return true;
     }
     let alive = cx.warp().alive;
-    let value = unsafe { *cx.preds.add(inst.p as usize) } ^ if inst.flags & NEGATED != 0 { !0 } else { 0 };
     // counted barriers count whole warps, also those with lanes that don't exist
     let whole = s.mask == alive;
     let weight = if wanted != 0 && whole { 32 } else { s.mask.count_ones() };
@@ -56,7 +62,7 @@ pub fn arrive(cx: &mut Cx, code: &[Inst], inst: &Inst, s: &mut Split) -> bool {
 }
 
 /// Lanes have exited: barriers that waited for all threads may be complete.
-pub fn after_exit(cx: &mut Cx, code: &[Inst]) {
+pub fn after_exit(cx: &mut Cx, code: &Code) {
     for number in 0..16 {
         let b = &cx.block().barriers[number];
         if b.open && b.expected == 0 {
@@ -65,7 +71,7 @@ pub fn after_exit(cx: &mut Cx, code: &[Inst]) {
     }
 }
 
-fn release_if_complete(cx: &mut Cx, code: &[Inst], number: u32) {
+fn release_if_complete(cx: &mut Cx, code: &Code, number: u32) {
     let b = cx.block().barriers[number as usize].clone();
     let alive = cx.block().alive();
     let needed = if b.expected == 0 { alive } else { b.expected };
@@ -77,8 +83,7 @@ fn release_if_complete(cx: &mut Cx, code: &[Inst], number: u32) {
     let seed = cx.launch().seed;
     cx.block().shuffle(seed);
     cx.progress += 1;
-    let block = cx.block;
-    for warp in unsafe { &mut (*block).warps } {
+    for warp in &mut cx.block().warps {
         let mut i = 0;
         while i < warp.at_barrier.len() {
             if warp.at_barrier[i].0 != number {

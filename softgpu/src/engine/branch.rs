@@ -45,7 +45,7 @@ pub fn diverge(cx: &mut Cx, inst: &Inst, s: &mut Split, ways: &[(u32, u32)]) {
 /// True when they should; the split is then back among the ready ones.
 #[inline(always)]
 pub fn hurry(cx: &mut Cx, s: &mut Split) -> bool {
-    let warp = unsafe { &mut *cx.warp };
+    let warp = cx.warp();
     warp.steps_left -= 1;
     if warp.steps_left > 0 {
         return false;

@@ -1,5 +1,6 @@
 //! Functions of the device runtime that the driver has: `printf` and `assert`.
 
+use crate::engine::printf::Spec;
 use crate::kernel::Fault;
 use crate::machine::cx::{Cx, LOCAL_WINDOW, SHARED_WINDOW, WINDOW};
 use crate::machine::inst::Inst;
@@ -57,23 +58,22 @@ fn read(cx: &mut Cx, address: u64, lane: usize, count: u32) -> Vec<u8> {
         let at = address.wrapping_add(n);
         let local = at.wrapping_sub(LOCAL_WINDOW);
         let shared = at.wrapping_sub(SHARED_WINDOW);
-        let byte = unsafe {
-            if local < WINDOW {
-                if local >= cx.local_bytes {
-                    break;
-                }
-                let base = cx.local.cast::<u8>();
-                base.add((local / 4 * 128 + local % 4) as usize + lane * 4).read()
-            } else if shared < WINDOW {
-                if shared >= cx.shared_bytes {
-                    break;
-                }
-                cx.shared.add(shared as usize).read()
-            } else if at.wrapping_sub(cx.arena) < cx.arena_bytes {
-                cx.host(at).read()
-            } else {
+        let byte = if local < WINDOW {
+            if local >= cx.local_bytes {
                 break;
             }
+            cx.warp().local[(local / 4) as usize].0[lane].to_le_bytes()[(local % 4) as usize]
+        } else if shared < WINDOW {
+            if shared >= cx.shared_bytes {
+                break;
+            }
+            let word = cx.block().shared[(shared / 128) as usize].0[(shared % 128 / 4) as usize];
+            word.to_le_bytes()[(shared % 4) as usize]
+        } else if at.wrapping_sub(cx.arena) < cx.arena_bytes {
+            // SAFETY: the address lies inside the device's memory.
+            unsafe { cx.host(at).read() }
+        } else {
+            break;
         };
         out.push(byte);
     }
@@ -91,73 +91,35 @@ fn string(cx: &mut Cx, lane: usize, address: u64) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The text of a `printf`: arguments lie one after the other, each aligned to its size.
-fn formatted(cx: &mut Cx, lane: usize, format: u64, values: u64) -> String {
-    let format: Vec<char> = string(cx, lane, format).chars().collect();
-    let mut out = String::new();
-    let mut at = values;
-    let mut i = 0;
-    while i < format.len() {
-        if format[i] != '%' {
-            out.push(format[i]);
-            i += 1;
-            continue;
-        }
-        i += 1;
-        let mut spec = Spec::default();
-        while let Some(c) = format.get(i) {
-            match c {
-                '-' => spec.left = true,
-                '+' => spec.plus = true,
-                ' ' => spec.space = true,
-                '#' => spec.alternate = true,
-                '0' => spec.zero = true,
-                _ => break,
-            }
-            i += 1;
-        }
-        let mut take = |cx: &mut Cx, size: u64| -> u64 {
-            at = at.next_multiple_of(size);
-            let bytes = read(cx, at, lane, size as u32);
-            at += size;
-            u64::from_le_bytes(std::array::from_fn(|b| bytes.get(b).copied().unwrap_or(0)))
-        };
-        let mut number = |cx: &mut Cx, i: &mut usize| -> usize {
-            if format.get(*i) == Some(&'*') {
-                *i += 1;
-                return take(cx, 4) as usize;
-            }
-            let mut n = 0;
-            while let Some(d) = format.get(*i).and_then(|c| c.to_digit(10)) {
-                n = n * 10 + d as usize;
-                *i += 1;
-            }
-            n
-        };
-        spec.width = number(cx, &mut i).min(1024);
-        if format.get(i) == Some(&'.') {
-            i += 1;
-            spec.precision = Some(number(cx, &mut i).min(1024));
-        }
-        let mut long = 0;
-        while let Some('l' | 'h' | 'z' | 'j' | 't') = format.get(i) {
-            if format[i] != 'h' {
-                long += 1;
-            }
-            i += 1;
-        }
-        let Some(&conversion) = format.get(i) else {
-            break;
-        };
-        i += 1;
-        let text = match conversion {
+/// The arguments of a `printf`: they lie one after the other, each aligned to its size.
+struct Values {
+    lane: usize,
+    at: u64,
+}
+
+impl Values {
+    fn take(&mut self, cx: &mut Cx, size: u64) -> u64 {
+        let at = self.at.next_multiple_of(size);
+        self.at = at + size;
+        let bytes = read(cx, at, self.lane, size as u32);
+        u64::from_le_bytes(std::array::from_fn(|b| bytes.get(b).copied().unwrap_or(0)))
+    }
+
+    fn take_long_or_int(&mut self, cx: &mut Cx, long: bool) -> u64 {
+        self.take(cx, if long { 8 } else { 4 })
+    }
+
+    /// The text of one conversion.
+    fn convert(&mut self, cx: &mut Cx, spec: &Spec, conversion: char) -> String {
+        match conversion {
             '%' => "%".to_string(),
             'd' | 'i' => {
-                let v = if long > 0 { take(cx, 8) as i64 } else { i64::from(take(cx, 4) as i32) };
-                spec.integer(v.unsigned_abs().to_string(), v < 0)
+                let v = self.take_long_or_int(cx, spec.long);
+                let v = if spec.long { v as i64 } else { i64::from(v as i32) };
+                spec.integer(v.unsigned_abs().to_string(), spec.sign(v < 0))
             }
             'u' | 'x' | 'X' | 'o' => {
-                let v = if long > 0 { take(cx, 8) } else { take(cx, 4) };
+                let v = self.take_long_or_int(cx, spec.long);
                 let digits = match conversion {
                     'u' => v.to_string(),
                     'x' if spec.alternate => format!("0x{v:x}"),
@@ -165,139 +127,37 @@ fn formatted(cx: &mut Cx, lane: usize, format: u64, values: u64) -> String {
                     'X' => format!("{v:X}"),
                     _ => format!("{v:o}"),
                 };
-                spec.plain_integer(digits)
+                spec.integer(digits, "")
             }
-            'c' => spec.padded(char::from(take(cx, 4) as u8).to_string()),
+            'c' => spec.padded(char::from(self.take(cx, 4) as u8).to_string()),
             's' => {
-                let address = take(cx, 8);
-                let s = string(cx, lane, address);
-                spec.padded(match spec.precision {
-                    Some(p) => s.chars().take(p).collect(),
-                    None => s,
-                })
+                let address = self.take(cx, 8);
+                let s = string(cx, self.lane, address);
+                spec.padded(s.chars().take(spec.precision.unwrap_or(usize::MAX)).collect())
             }
-            'p' => {
-                let v = take(cx, 8);
-                spec.padded(format!("{v:#x}"))
-            }
-            'f' | 'F' | 'e' | 'E' | 'g' | 'G' | 'a' | 'A' => {
-                let v = f64::from_bits(take(cx, 8));
-                spec.real(v, conversion)
-            }
+            'p' => spec.padded(format!("{:#x}", self.take(cx, 8))),
+            'f' | 'F' | 'e' | 'E' | 'g' | 'G' | 'a' | 'A' => spec.real(f64::from_bits(self.take(cx, 8)), conversion),
             other => format!("%{other}"),
+        }
+    }
+}
+
+/// The text of a `printf`.
+fn formatted(cx: &mut Cx, lane: usize, format: u64, values: u64) -> String {
+    let format = string(cx, lane, format);
+    let mut rest = format.chars().peekable();
+    let mut values = Values { lane, at: values };
+    let mut out = String::new();
+    while let Some(c) = rest.next() {
+        if c != '%' {
+            out.push(c);
+            continue;
+        }
+        let spec = Spec::parse(&mut rest, || values.take(cx, 4) as usize);
+        let Some(conversion) = rest.next() else {
+            break;
         };
-        out += &text;
+        out += &values.convert(cx, &spec, conversion);
     }
     out
-}
-
-/// Flags, width and precision of a conversion.
-#[derive(Default)]
-struct Spec {
-    left: bool,
-    plus: bool,
-    space: bool,
-    alternate: bool,
-    zero: bool,
-    width: usize,
-    precision: Option<usize>,
-}
-
-impl Spec {
-    fn padded(&self, s: String) -> String {
-        let width = self.width;
-        if self.left { format!("{s:<width$}") } else { format!("{s:>width$}") }
-    }
-
-    fn sign(&self, negative: bool) -> &'static str {
-        match (negative, self.plus, self.space) {
-            (true, _, _) => "-",
-            (_, true, _) => "+",
-            (_, _, true) => " ",
-            _ => "",
-        }
-    }
-
-    fn integer(&self, digits: String, negative: bool) -> String {
-        let digits = match self.precision {
-            Some(p) => format!("{digits:0>p$}"),
-            None => digits,
-        };
-        self.with_sign(self.sign(negative), digits, self.zero && self.precision.is_none())
-    }
-
-    fn plain_integer(&self, digits: String) -> String {
-        let digits = match self.precision {
-            Some(p) => format!("{digits:0>p$}"),
-            None => digits,
-        };
-        self.with_sign("", digits, self.zero && self.precision.is_none())
-    }
-
-    fn with_sign(&self, sign: &str, digits: String, zero: bool) -> String {
-        if zero && !self.left {
-            let width = self.width.saturating_sub(sign.len());
-            return format!("{sign}{digits:0>width$}");
-        }
-        self.padded(format!("{sign}{digits}"))
-    }
-
-    fn real(&self, v: f64, conversion: char) -> String {
-        let sign = self.sign(v.is_sign_negative());
-        let upper = conversion.is_ascii_uppercase();
-        let x = v.abs();
-        let digits = if x.is_nan() {
-            "nan".to_string()
-        } else if x.is_infinite() {
-            "inf".to_string()
-        } else {
-            let precision = self.precision.unwrap_or(6);
-            match conversion.to_ascii_lowercase() {
-                'f' => format!("{x:.precision$}"),
-                'e' => exponential(x, precision),
-                _ => general(x, precision.max(1), self.alternate),
-            }
-        };
-        let digits = if upper { digits.to_uppercase() } else { digits };
-        self.with_sign(sign, digits, self.zero && x.is_finite())
-    }
-}
-
-/// C's `%e`: an exponent of at least two digits with a sign.
-fn exponential(x: f64, precision: usize) -> String {
-    let text = format!("{x:.precision$e}");
-    match text.split_once('e') {
-        Some((mantissa, exponent)) => {
-            let (sign, digits) = match exponent.strip_prefix('-') {
-                Some(d) => ('-', d),
-                None => ('+', exponent),
-            };
-            format!("{mantissa}e{sign}{digits:0>2}")
-        }
-        None => text,
-    }
-}
-
-/// C's `%g`.
-fn general(x: f64, precision: usize, keep_zeros: bool) -> String {
-    if x == 0.0 {
-        return "0".to_string();
-    }
-    let scientific = exponential(x, precision - 1);
-    let exponent: i32 = scientific.split_once('e').and_then(|e| e.1.parse().ok()).unwrap_or(0);
-    let strip = |s: &str| -> String {
-        if keep_zeros || !s.contains('.') {
-            return s.to_string();
-        }
-        s.trim_end_matches('0').trim_end_matches('.').to_string()
-    };
-    if exponent < -4 || exponent >= precision as i32 {
-        match scientific.split_once('e') {
-            Some((mantissa, e)) => format!("{}e{e}", strip(mantissa)),
-            None => scientific,
-        }
-    } else {
-        let after = (precision as i32 - 1 - exponent).max(0) as usize;
-        strip(&format!("{x:.after$}"))
-    }
 }

@@ -4,16 +4,20 @@ use crate::engine::builtin;
 use crate::engine::exit::exit;
 use crate::kernel::Fault;
 use crate::machine::block::write_fill;
+use crate::machine::code::Code;
 use crate::machine::cx::{CODE_WINDOW, Cx, WINDOW};
 use crate::machine::inst::{Flow, Inst};
-use crate::machine::program::{Fill, Slot, Special};
+use crate::machine::program::{CallSite, Fill, Function, Slot, Special};
 use crate::machine::row::{FULL, NONE};
 use crate::machine::warp::{Frame, Split, Warp};
 
 /// The ways of an indexed branch: target and lanes.
-pub fn table_ways(cx: &mut Cx, inst: &Inst, s: &Split, mask: u32) -> Vec<(u32, u32)> {
-    let launch = cx.launch;
-    let table = unsafe { &(&(*launch).program.tables)[inst.aux as usize] };
+///
+/// # Safety
+/// The instruction belongs to the function whose frame was chosen.
+pub unsafe fn table_ways(cx: &mut Cx, inst: &Inst, s: &Split, mask: u32) -> Vec<(u32, u32)> {
+    let table = &cx.launch().program.tables[inst.aux as usize];
+    // SAFETY: the caller's promise.
     let index = unsafe { cx.row::<u32>(inst.a) };
     let mut ways: Vec<(u32, u32)> = Vec::new();
     let mut add = |pc: u32, lanes: u32| match ways.iter_mut().find(|w| w.0 == pc) {
@@ -40,10 +44,11 @@ pub fn table_ways(cx: &mut Cx, inst: &Inst, s: &Split, mask: u32) -> Vec<(u32, u
 }
 
 /// Enters a function; true when the split goes on (in the callee, or behind a built-in one).
-pub fn enter(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
-    let rest = s.mask & !mask;
-    let launch = cx.launch;
-    let program = unsafe { &(*launch).program };
+///
+/// # Safety
+/// As for [`table_ways`].
+pub unsafe fn enter(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
+    let program = cx.launch().program;
     let site = &program.calls[inst.aux as usize];
     if let Some(which) = site.builtin {
         let frame = cx.warp().frames[s.frame as usize].clone();
@@ -51,96 +56,99 @@ pub fn enter(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
         s.pc += 1;
         return !cx.stopped;
     }
-    let mut callee = site.callee;
-    let mut lanes = mask;
-    if inst.flow == Flow::CallIndirect {
-        // lanes with the same target go together, the others come back to this instruction
-        let targets = unsafe { cx.row::<u64>(inst.a) };
-        let first = targets[mask.trailing_zeros() as usize];
-        lanes = 0;
-        for (l, t) in targets.iter().enumerate() {
-            lanes |= u32::from(*t == first) << l;
-        }
-        lanes &= mask;
-        let number = first.wrapping_sub(CODE_WINDOW) / 16;
-        if first.wrapping_sub(CODE_WINDOW) >= WINDOW || number as usize >= program.functions.len() {
-            let place = cx.whereabouts(inst.id, mask.trailing_zeros());
-            cx.fault(Fault::IllegalInstruction(format!("{place}: {first:#x} is no function")));
-            return false;
-        }
-        callee = number as u32;
-    }
-    // lanes that don't call, or call another function, meet the others behind the call
-    let meeting = if lanes == s.mask { s.meeting } else { cx.warp().meet_at(s, s.pc + 1) };
-    if lanes != s.mask {
-        if rest != 0 {
-            let split = Split { pc: s.pc + 1, mask: rest, meeting, frame: s.frame };
-            cx.warp().ready.push(split);
-        }
-        if mask & !lanes != 0 {
-            let split = Split { pc: s.pc, mask: mask & !lanes, meeting, frame: s.frame };
-            cx.warp().ready.push(split);
-        }
-    }
+    // SAFETY: the caller's promise.
+    let Some((callee, lanes)) = (unsafe { target(cx, inst, site, mask) }) else {
+        return false;
+    };
+    let meeting = leave_behind(cx.warp(), s, mask, lanes);
     let function = &program.functions[callee as usize];
-    let caller = cx.warp().frames[s.frame as usize].clone();
+    let warp = cx.warp();
+    let caller = &warp.frames[s.frame as usize];
     let above = &program.functions[caller.callee as usize];
+    let caller_local = caller.local;
     // frames of different lanes must not share rows, see `allot`
     let top = |f: &Frame| f.rows + program.functions[f.callee as usize].rows.next_multiple_of(2);
-    let rows = cx.warp().frames.iter().filter(|f| f.lanes != 0).map(top).max().unwrap_or(0);
     let frame = Frame {
         return_pc: s.pc + 1,
         call: inst.aux,
         callee,
-        rows,
+        rows: warp.frames.iter().filter(|f| f.lanes != 0).map(top).max().unwrap_or(0),
         preds: caller.preds + above.preds,
         local: caller.local + above.local.next_multiple_of(16),
         parent: s.frame,
         meeting,
         lanes,
     };
-    let deep = {
-        let w = cx.warp();
-        (frame.rows + function.rows) as usize + 2 > w.registers.len()
-            || (frame.preds + function.preds) as usize > w.predicates.len()
-            || (frame.local + function.local) as usize > 4 * w.local.len()
-    };
+    let deep = (frame.rows + function.rows) as usize + 2 > warp.registers.len()
+        || (frame.preds + function.preds) as usize > warp.predicates.len()
+        || (frame.local + function.local) as usize > 4 * warp.local.len();
     if deep {
         let place = cx.whereabouts(inst.id, lanes.trailing_zeros());
         cx.fault(Fault::IllegalAddress(format!("{place}: calls are nested too deeply (stack overflow)")));
         return false;
     }
-    let launch = unsafe { &*launch };
-    {
-        let index = cx.block().index;
-        let warp = cx.warp();
-        for &(row, fill) in &function.fills {
-            let at = (frame.rows + row) as usize;
-            if let Fill::Special(Special::Ctaid(axis)) = fill {
-                for l in (0..32).filter(|l| lanes >> l & 1 != 0) {
-                    warp.registers[at].0[l] = index[axis as usize];
-                }
-            } else {
-                write_fill(warp, launch, at, fill, frame.local, lanes);
-            }
-        }
-        warp.predicates[frame.preds as usize] = FULL;
-        copy(warp, &site.arguments, caller.local, &function.params, frame.local, lanes);
-        let id = match warp.free_frames.pop() {
-            Some(id) => {
-                warp.frames[id as usize] = frame;
-                id
-            }
-            None => {
-                warp.frames.push(frame);
-                warp.frames.len() as u32 - 1
-            }
-        };
-        *s = Split { pc: function.entry, mask: lanes, meeting: NONE, frame: id };
-    }
+    fill_frame(cx, function, &frame);
+    let warp = cx.warp();
+    copy(warp, &site.arguments, caller_local, &function.params, frame.local, lanes);
     // inside the callee lanes meet at its places; what waits outside is remembered in the frame
+    *s = Split { pc: function.entry, mask: lanes, meeting: NONE, frame: warp.add_frame(frame) };
     cx.set_frame(s.frame);
     true
+}
+
+/// The function that a call goes to, and the lanes that go there together; a fault where there is none.
+///
+/// # Safety
+/// As for [`table_ways`].
+unsafe fn target(cx: &mut Cx, inst: &Inst, site: &CallSite, mask: u32) -> Option<(u32, u32)> {
+    if inst.flow != Flow::CallIndirect {
+        return Some((site.callee, mask));
+    }
+    // lanes with the same target go together, the others come back to this instruction
+    // SAFETY: the caller's promise.
+    let targets = unsafe { cx.row::<u64>(inst.a) };
+    let first = targets[mask.trailing_zeros() as usize];
+    let same = targets.iter().enumerate().fold(0, |m, (l, t)| m | u32::from(*t == first) << l);
+    let offset = first.wrapping_sub(CODE_WINDOW);
+    if offset >= WINDOW || offset / 16 >= cx.launch().program.functions.len() as u64 {
+        let place = cx.whereabouts(inst.id, mask.trailing_zeros());
+        cx.fault(Fault::IllegalInstruction(format!("{place}: {first:#x} is no function")));
+        return None;
+    }
+    Some(((offset / 16) as u32, same & mask))
+}
+
+/// Lanes of a split that don't call (outside `mask`), or call another function (outside `lanes`), meet the others
+/// behind the call; gives the meeting of those that call.
+fn leave_behind(warp: &mut Warp, s: &Split, mask: u32, lanes: u32) -> u32 {
+    if lanes == s.mask {
+        return s.meeting;
+    }
+    let meeting = warp.meet_at(s, s.pc + 1);
+    for (pc, mask) in [(s.pc + 1, s.mask & !mask), (s.pc, mask & !lanes)] {
+        if mask != 0 {
+            warp.ready.push(Split { pc, mask, meeting, frame: s.frame });
+        }
+    }
+    meeting
+}
+
+/// Writes the rows of a new frame that no instruction writes.
+fn fill_frame(cx: &mut Cx, function: &Function, frame: &Frame) {
+    let launch = cx.launch();
+    let index = cx.block().index;
+    let warp = cx.warp();
+    for &(row, fill) in &function.fills {
+        let at = (frame.rows + row) as usize;
+        if let Fill::Special(Special::Ctaid(axis)) = fill {
+            for l in (0..32).filter(|l| frame.lanes >> l & 1 != 0) {
+                warp.registers[at].0[l] = index[axis as usize];
+            }
+        } else {
+            write_fill(warp, launch, at, fill, frame.local, frame.lanes);
+        }
+    }
+    warp.predicates[frame.preds as usize] = FULL;
 }
 
 /// Copies arguments or results between two frames' local memories.
@@ -164,7 +172,7 @@ fn copy(warp: &mut Warp, from: &[Slot], from_base: u32, to: &[Slot], to_base: u3
 }
 
 /// Returns from a function, or exits the kernel; true when the split goes on.
-pub fn go_back(cx: &mut Cx, code: &[Inst], s: &mut Split, mask: u32) -> bool {
+pub fn go_back(cx: &mut Cx, code: &Code, s: &mut Split, mask: u32) -> bool {
     let frame = cx.warp().frames[s.frame as usize].clone();
     let rest = s.mask & !mask;
     if frame.parent == NONE {
@@ -173,8 +181,7 @@ pub fn go_back(cx: &mut Cx, code: &[Inst], s: &mut Split, mask: u32) -> bool {
         s.pc += 1;
         return rest != 0;
     }
-    let launch = cx.launch;
-    let program = unsafe { &(*launch).program };
+    let program = cx.launch().program;
     let site = &program.calls[frame.call as usize];
     let function = &program.functions[frame.callee as usize];
     let parent = cx.warp().frames[frame.parent as usize].clone();

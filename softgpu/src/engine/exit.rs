@@ -1,13 +1,13 @@
 //! Lanes that leave the kernel.
 
 use crate::engine::barrier::after_exit;
+use crate::machine::code::Code;
 use crate::machine::cx::Cx;
-use crate::machine::inst::Inst;
 use crate::machine::row::NONE;
 use crate::machine::warp::Split;
 
 /// Lanes leave the kernel, from whatever depth of calls.
-pub fn exit(cx: &mut Cx, code: &[Inst], s: &Split, mask: u32) {
+pub fn exit(cx: &mut Cx, code: &Code, s: &Split, mask: u32) {
     let warp = cx.warp();
     warp.leave(mask, s.meeting);
     let mut at = s.frame;
@@ -20,7 +20,7 @@ pub fn exit(cx: &mut Cx, code: &[Inst], s: &Split, mask: u32) {
         }
         at = parent;
     }
-    cx.dead = !cx.warp().alive;
+    cx.lanes_exited();
     cx.progress += 1;
     after_exit(cx, code);
 }

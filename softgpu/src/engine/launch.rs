@@ -4,14 +4,14 @@ use crate::engine::warp::{Outcome, run_warp};
 use crate::kernel::{Fault, LaunchConfig, LaunchReport, Options};
 use crate::load::Module;
 use crate::machine::block::Block;
+use crate::machine::code::Code;
 use crate::machine::cx::Cx;
 use crate::machine::draw::{mix, nth_block};
-use crate::machine::inst::Inst;
 use crate::machine::launch::Launch;
 use crate::memory::Memory;
 use crate::profile::Profile;
 use crate::shadow::global::GlobalRaces;
-use crate::shadow::tally::Watcher;
+use crate::shadow::tally::Tally;
 use crate::watch::{self, tally};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -105,7 +105,8 @@ pub fn launch(
     let watchers = Mutex::new(Vec::new());
     let schedule = Schedule { blocks, limit, working: AtomicU64::new(workers), ..Schedule::default() };
     let work = || {
-        let watcher = worker(&shared, module.code(), &schedule);
+        // SAFETY: code and program are of one module.
+        let watcher = unsafe { worker(&shared, module.code(), &schedule) };
         watchers.lock().unwrap_or_else(|p| p.into_inner()).push(watcher);
     };
     rayon::in_place_scope(|scope| {
@@ -135,33 +136,11 @@ pub fn launch(
 ///
 /// A block that doesn't end within its share of steps may wait for another one: it stays resident and
 /// further blocks are started beside it, as many as the device would hold.
-fn worker(launch: &Launch<'_>, code: &[Inst], schedule: &Schedule) -> Watcher {
-    // the launch outlives the context, which dies with this function
-    let forever = std::ptr::from_ref(launch).cast::<Launch<'static>>();
-    let mut cx = Cx {
-        regs: std::ptr::null_mut(),
-        preds: std::ptr::null_mut(),
-        dead: 0,
-        watch: launch.watch,
-        shared: std::ptr::null_mut(),
-        shared_bytes: 0,
-        local: std::ptr::null_mut(),
-        local_bytes: 0,
-        params: launch.params.as_ptr(),
-        param_bytes: launch.params.len() as u64,
-        arena: launch.memory.base(),
-        arena_bytes: launch.memory.size(),
-        arena_host: launch.memory.host(),
-        ranges: vec![(launch.memory.base(), launch.memory.base()); code.len()],
-        warp: std::ptr::null_mut(),
-        block: std::ptr::null_mut(),
-        launch: forever,
-        stopped: false,
-        clock: 0,
-        progress: 0,
-        polls: 0,
-        watcher: Watcher::new(if launch.count { code.len() } else { 0 }, launch.memory.written_shadow()),
-    };
+///
+/// # Safety
+/// As for [`run_warp`].
+unsafe fn worker<'l>(launch: &'l Launch<'l>, code: &Code, schedule: &Schedule) -> Tally {
+    let mut cx = Cx::new(launch, code.len());
     let mut resident: Vec<Box<Block>> = Vec::new();
     let mut idle: Vec<Box<Block>> = Vec::new();
     let mut exhausted = false;
@@ -190,7 +169,10 @@ fn worker(launch: &Launch<'_>, code: &[Inst], schedule: &Schedule) -> Watcher {
         let seen = schedule.progress.load(Ordering::Relaxed);
         let mut b = 0;
         while b < resident.len() {
-            let done = run_block(&mut cx, code, &mut resident[b]);
+            cx.exchange(&mut resident[b]);
+            // SAFETY: the caller's promise.
+            let done = unsafe { run_block(&mut cx, code) };
+            cx.exchange(&mut resident[b]);
             if cx.stopped {
                 break;
             }
@@ -224,18 +206,20 @@ fn worker(launch: &Launch<'_>, code: &[Inst], schedule: &Schedule) -> Watcher {
         }
     }
     schedule.working.fetch_sub(1, Ordering::SeqCst);
-    cx.watcher
+    cx.tally
 }
 
-/// Runs a block's warps until all wait or have had their share; true when all have exited.
-fn run_block(cx: &mut Cx, code: &[Inst], block: &mut Block) -> bool {
+/// Runs the block's warps until all wait or have had their share; true when all have exited.
+///
+/// # Safety
+/// As for [`run_warp`].
+unsafe fn run_block(cx: &mut Cx, code: &Code) -> bool {
     loop {
         let mut done = true;
         let mut paused = false;
-        let interval = block.interval;
-        let order = block.order.clone();
-        for w in order {
-            let warp = &block.warps[w as usize];
+        let interval = cx.block().interval;
+        for w in cx.block().order.clone() {
+            let warp = &cx.block().warps[w as usize];
             if warp.done() {
                 continue;
             }
@@ -243,7 +227,8 @@ fn run_block(cx: &mut Cx, code: &[Inst], block: &mut Block) -> bool {
             if warp.ready.is_empty() && warp.waiting.is_empty() && !warp.at_barrier.is_empty() {
                 continue;
             }
-            match run_warp(cx, code, block, w as usize) {
+            // SAFETY: the caller's promise.
+            match unsafe { run_warp(cx, code, w as usize) } {
                 Outcome::Stopped => return false,
                 Outcome::Paused => paused = true,
                 Outcome::Done | Outcome::AtBarrier => {}
@@ -255,9 +240,10 @@ fn run_block(cx: &mut Cx, code: &[Inst], block: &mut Block) -> bool {
         if paused {
             return false;
         }
+        let block = cx.block();
         let ended = block.warps.iter().all(|w| w.done());
         if !ended && block.interval == interval && block.warps.iter().all(|w| w.ready.is_empty()) {
-            watch::barrier_stuck(cx, code, block);
+            watch::barrier_stuck(cx, code);
             return false;
         }
     }
@@ -268,9 +254,8 @@ fn describe_stuck(launch: &Launch<'_>, resident: &[Box<Block>]) -> String {
     for block in resident.iter().take(2) {
         for warp in &block.warps {
             if let Some(s) = warp.ready.first() {
-                let (line, source) = launch.program.place(s.pc);
-                let source = source.map(|s| format!(" ({}:{})", s.file, s.line)).unwrap_or_default();
-                text += &format!(" block {:?} warp {} loops at PTX line {line}{source};", block.index, warp.number);
+                let place = launch.program.describe(s.pc);
+                text += &format!(" block {:?} warp {} loops at {place};", block.index, warp.number);
                 break;
             }
         }

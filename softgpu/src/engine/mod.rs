@@ -6,6 +6,7 @@ pub mod builtin;
 pub mod call;
 pub mod exit;
 pub mod launch;
+pub mod printf;
 pub mod together;
 pub mod warp;
 

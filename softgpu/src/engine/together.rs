@@ -5,10 +5,14 @@ use crate::machine::inst::Inst;
 use crate::machine::warp::{Split, Waiting};
 use crate::watch;
 
-/// An instruction that its members execute together: waits until all of them are here.
+/// An instruction that its members execute together: waits until all of them are here. True when the split goes on.
+///
+/// # Safety
+/// The instruction belongs to the function whose frame was chosen.
 pub unsafe fn together<const COUNT: bool>(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
     leave_others(cx, s, mask);
     let Some(members) = inst.members else { return true };
+    // SAFETY: the caller's promise.
     let members = unsafe { *cx.row::<u32>(members.row()) };
     let first = members[mask.trailing_zeros() as usize & 31];
     let alive = cx.warp().alive;
@@ -16,8 +20,9 @@ pub unsafe fn together<const COUNT: bool>(cx: &mut Cx, inst: &Inst, s: &mut Spli
     let uniform = members.iter().fold(0, |x, m| x | (m ^ first)) == 0;
     if uniform && first & alive & !mask == 0 && mask & !first == 0 {
         if COUNT {
-            cx.watcher.count(inst.id, mask);
+            cx.tally.count(inst.id, mask);
         }
+        // SAFETY: the caller's promise.
         unsafe { (inst.run)(cx, inst, mask) };
         s.pc += 1;
         return true;
@@ -53,8 +58,9 @@ pub unsafe fn together<const COUNT: bool>(cx: &mut Cx, inst: &Inst, s: &mut Spli
         }
         if named & alive & !group == 0 {
             if COUNT {
-                cx.watcher.count(inst.id, group);
+                cx.tally.count(inst.id, group);
             }
+            // SAFETY: the caller's promise.
             unsafe { (inst.run)(cx, inst, group) };
             done |= group;
         }

@@ -5,7 +5,7 @@ use crate::engine::exit::exit;
 use crate::engine::together::{leave_others, together};
 use crate::engine::{barrier, call};
 use crate::kernel::Fault;
-use crate::machine::block::Block;
+use crate::machine::code::Code;
 use crate::machine::cx::Cx;
 use crate::machine::inst::{Flow, Inst};
 use crate::machine::row::NONE;
@@ -25,25 +25,30 @@ pub enum Outcome {
     Stopped,
 }
 
-/// Runs a warp until it has to wait.
-pub fn run_warp(cx: &mut Cx, code: &[Inst], block: &mut Block, number: usize) -> Outcome {
-    cx.enter(block, number);
-    cx.warp().steps_left = LOOK;
-    cx.warp().polls = cx.polls;
+/// Runs a warp of the block until it has to wait.
+///
+/// # Safety
+/// The code is that of the launch's program.
+pub unsafe fn run_warp(cx: &mut Cx, code: &Code, number: usize) -> Outcome {
+    cx.enter(number);
+    let polls = cx.polls;
+    let warp = cx.warp();
+    warp.steps_left = LOOK;
+    warp.polls = polls;
     loop {
         if cx.stopped {
             return Outcome::Stopped;
         }
         let Some(split) = cx.warp().ready.pop() else {
-            match idle(cx, code) {
+            // SAFETY: the caller's promise.
+            match unsafe { idle(cx, code) } {
                 Some(outcome) => return outcome,
                 None => continue,
             }
         };
-        let paused = if cx.launch().count {
-            unsafe { execute::<true>(cx, code, split) }
-        } else {
-            unsafe { execute::<false>(cx, code, split) }
+        // SAFETY: the caller's promise.
+        let paused = unsafe {
+            if cx.launch().count { execute::<true>(cx, code, split) } else { execute::<false>(cx, code, split) }
         };
         if paused {
             return Outcome::Paused;
@@ -52,65 +57,72 @@ pub fn run_warp(cx: &mut Cx, code: &[Inst], block: &mut Block, number: usize) ->
 }
 
 /// No lane is ready: finds lanes that can go on without others, or tells why the warp waits.
-fn idle(cx: &mut Cx, code: &[Inst]) -> Option<Outcome> {
-    if cx.warp().done() {
+///
+/// # Safety
+/// As for [`run_warp`].
+unsafe fn idle(cx: &mut Cx, code: &Code) -> Option<Outcome> {
+    let warp = cx.warp();
+    if warp.done() {
         return Some(Outcome::Done);
     }
-    let at_barrier = cx.warp().at_barrier.first().map(|(_, s)| s.clone());
-    if cx.warp().dissolve() {
+    let at_barrier = warp.at_barrier.first().map(|(_, s)| s.clone());
+    if warp.dissolve() {
         if let Some(split) = at_barrier {
             watch::divergent_barrier(cx, code, &split);
         }
         cx.warp().join_ready();
         return None;
     }
-    if !cx.warp().waiting.is_empty() {
-        let waiting = cx.warp().waiting.remove(0);
-        watch::missing_participant(cx, code, &waiting);
-        if cx.stopped {
-            return Some(Outcome::Stopped);
-        }
-        // go on with who is here: a finding was made, a hang would help nobody
-        let split = waiting.split;
-        cx.set_frame(split.frame);
-        let inst = &code[split.pc as usize];
-        unsafe { (inst.run)(cx, inst, split.mask) };
-        cx.warp().ready.push(Split { pc: split.pc + 1, ..split });
-        return None;
+    if warp.waiting.is_empty() {
+        return Some(Outcome::AtBarrier);
     }
-    Some(Outcome::AtBarrier)
+    let waiting = warp.waiting.remove(0);
+    watch::missing_participant(cx, code, &waiting);
+    if cx.stopped {
+        return Some(Outcome::Stopped);
+    }
+    // go on with who is here: a finding was made, a hang would help nobody
+    let split = waiting.split;
+    cx.set_frame(split.frame);
+    let inst = &code[split.pc as usize];
+    // SAFETY: the instruction belongs to the function whose frame was chosen.
+    unsafe { (inst.run)(cx, inst, split.mask) };
+    cx.warp().ready.push(Split { pc: split.pc + 1, ..split });
+    None
 }
 
 /// Runs a split until it ends, waits or is merged. True when the warp should let others run.
-unsafe fn execute<const COUNT: bool>(cx: &mut Cx, code: &[Inst], split: Split) -> bool {
-    let first: *const Inst = code.as_ptr();
+///
+/// # Safety
+/// As for [`run_warp`].
+unsafe fn execute<const COUNT: bool>(cx: &mut Cx, code: &Code, split: Split) -> bool {
     let mut s = split;
     cx.set_frame(s.frame);
     loop {
-        let mut inst = unsafe { &*first.add(s.pc as usize) };
+        let inst = &code[s.pc as usize];
         if inst.streak != 0 {
             let n = inst.streak;
             cx.clock += u64::from(n);
-            for _ in 0..n {
+            for inst in &code[s.pc as usize..][..n as usize] {
                 if COUNT {
-                    cx.watcher.count(inst.id, s.mask);
+                    cx.tally.count(inst.id, s.mask);
                 }
-                unsafe {
-                    (inst.run)(cx, inst, s.mask);
-                    inst = &*(&raw const *inst).add(1);
-                }
+                // SAFETY: the instruction belongs to the function whose frame was chosen.
+                unsafe { (inst.run)(cx, inst, s.mask) };
             }
             s.pc += n;
             continue;
         }
         cx.clock += 1;
-        let mask = s.mask & (unsafe { *cx.preds.add(inst.guard as usize) } ^ inst.negate);
+        // SAFETY: a predicate of the function whose frame was chosen.
+        let mask = s.mask & (unsafe { cx.pred(inst.guard) } ^ inst.negate);
         if COUNT && inst.flow != Flow::WarpSync {
-            cx.watcher.count(inst.id, mask);
+            cx.tally.count(inst.id, mask);
         }
         match inst.flow {
             Flow::Straight => {
                 if mask != 0 {
+                    // SAFETY: the instruction belongs to the function whose frame was chosen.
                     unsafe { (inst.run)(cx, inst, mask) };
                 }
                 s.pc += 1;
@@ -134,9 +146,10 @@ unsafe fn execute<const COUNT: bool>(cx: &mut Cx, code: &[Inst], split: Split) -
             }
             Flow::Reconverge => {
                 if s.meeting != NONE {
-                    let m = &cx.warp().meetings[s.meeting as usize];
+                    let warp = cx.warp();
+                    let m = &warp.meetings[s.meeting as usize];
                     if m.pc == s.pc && m.frame == s.frame {
-                        match cx.warp().arrive(&s) {
+                        match warp.arrive(&s) {
                             Some(joined) => s = joined,
                             None => return false,
                         }
@@ -145,69 +158,57 @@ unsafe fn execute<const COUNT: bool>(cx: &mut Cx, code: &[Inst], split: Split) -
                 }
                 s.pc += 1;
             }
-            Flow::BranchTable => {
-                let ways = call::table_ways(cx, inst, &s, mask);
-                diverge(cx, inst, &mut s, &ways);
-            }
-            Flow::Exit => {
-                let rest = s.mask & !mask;
-                if mask != 0 {
-                    exit(cx, code, &s, mask);
-                }
-                if rest == 0 {
-                    return false;
-                }
-                s.mask = rest;
-                s.pc += 1;
-            }
-            Flow::Return => {
-                if mask == 0 {
-                    s.pc += 1;
-                } else if !call::go_back(cx, code, &mut s, mask) {
-                    return false;
-                }
-            }
-            Flow::Call | Flow::CallIndirect | Flow::CallBuiltin => {
-                if mask == 0 {
-                    s.pc += 1;
-                } else if !call::enter(cx, inst, &mut s, mask) {
-                    return false;
-                }
-            }
-            Flow::Barrier => {
-                if mask == 0 {
-                    s.pc += 1;
-                    continue;
-                }
-                leave_others(cx, &mut s, mask);
-                if !barrier::arrive(cx, code, inst, &mut s) {
-                    return false;
-                }
-            }
-            Flow::WarpSync => {
-                if mask == 0 {
-                    s.pc += 1;
-                } else if !unsafe { together::<COUNT>(cx, inst, &mut s, mask) } {
-                    return false;
-                }
-            }
-            Flow::Trap => {
-                if mask != 0 {
-                    let place = cx.whereabouts(inst.id, mask.trailing_zeros());
-                    let what = if inst.aux == 0 { "trap" } else { "brkpt, and no debugger is there" };
-                    cx.fault(Fault::Trap(format!("{place}: the kernel executed {what}")));
-                    return false;
-                }
-                s.pc += 1;
-            }
             Flow::Yield => {
                 s.pc += 1;
-                cx.warp().ready.insert(0, s);
-                if cx.warp().ready.len() > 1 {
+                let ready = &mut cx.warp().ready;
+                ready.insert(0, s);
+                return ready.len() == 1;
+            }
+            _ if mask == 0 => s.pc += 1,
+            _ => {
+                // SAFETY: the instruction belongs to the function whose frame was chosen.
+                if !unsafe { control::<COUNT>(cx, code, inst, &mut s, mask) } {
                     return false;
                 }
-                return true;
             }
+        }
+    }
+}
+
+/// Executes an instruction by which lanes leave the split, for at least one lane; true when the split goes on.
+///
+/// # Safety
+/// As for [`run_warp`]; the instruction belongs to the function whose frame was chosen.
+unsafe fn control<const COUNT: bool>(cx: &mut Cx, code: &Code, inst: &Inst, s: &mut Split, mask: u32) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match inst.flow {
+            Flow::BranchTable => {
+                let ways = call::table_ways(cx, inst, s, mask);
+                diverge(cx, inst, s, &ways);
+                true
+            }
+            Flow::Exit => {
+                exit(cx, code, s, mask);
+                s.mask &= !mask;
+                s.pc += 1;
+                s.mask != 0
+            }
+            Flow::Return => call::go_back(cx, code, s, mask),
+            Flow::Call | Flow::CallIndirect | Flow::CallBuiltin => call::enter(cx, inst, s, mask),
+            Flow::Barrier => {
+                leave_others(cx, s, mask);
+                barrier::arrive(cx, code, inst, s)
+            }
+            Flow::WarpSync => together::<COUNT>(cx, inst, s, mask),
+            Flow::Trap => {
+                let place = cx.whereabouts(inst.id, mask.trailing_zeros());
+                let what = if inst.aux == 0 { "trap" } else { "brkpt, and no debugger is there" };
+                cx.fault(Fault::Trap(format!("{place}: the kernel executed {what}")));
+                false
+            }
+            // `execute` does these itself
+            Flow::Straight | Flow::Branch | Flow::Reconverge | Flow::Yield => true,
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::check::Source;
 use crate::isa::decoder::{Decoder, SharedLayout, Symbol, placed};
 use crate::kernel::{KernelInfo, LoadError, ParamInfo, Registers};
 use crate::load::contents::{image, module_uses, place_shared, refuse};
-use crate::machine::inst::Inst;
+use crate::machine::code::Code;
 use crate::machine::program::{Function, Program, Slot};
 use crate::memory::Memory;
 use crate::profile::Profile;
@@ -25,7 +25,7 @@ pub struct Entry {
 
 /// A loaded PTX module.
 pub struct Module {
-    code: Vec<Inst>,
+    code: Code,
     program: Program,
     entries: Vec<Entry>,
     globals: Vec<(String, u64, u64)>,
@@ -87,7 +87,7 @@ impl Module {
         self.entries.iter().find(|e| e.info.name == name)
     }
 
-    pub(crate) fn code(&self) -> &[Inst] {
+    pub(crate) fn code(&self) -> &Code {
         &self.code
     }
 
@@ -296,5 +296,7 @@ fn load(text: &str, profile: &Profile, memory: &Memory, allocations: &mut Vec<u6
             });
         }
     }
+    // SAFETY: the decoder and `finish` made them together with the program.
+    let code = unsafe { Code::new(code) };
     Ok(Module { code, program, entries, globals, allocations: allocations.clone() })
 }

@@ -30,6 +30,17 @@ pub enum Kind {
     Atomic,
 }
 
+impl Kind {
+    /// What the thread does, in messages.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Kind::Load => "reads",
+            Kind::Store => "writes",
+            Kind::Atomic => "updates",
+        }
+    }
+}
+
 /// The name of a space.
 pub fn space_name(space: u8) -> &'static str {
     match space {

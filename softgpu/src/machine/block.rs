@@ -12,6 +12,7 @@ use crate::shadow::shared::SharedShadow;
 use std::collections::HashMap;
 
 /// A block that runs or waits.
+#[derive(Default)]
 pub struct Block {
     pub index: [u32; 3],
     pub linear: u64,
@@ -39,18 +40,11 @@ impl Block {
         let shared_bytes = launch.shared_bytes;
         let warps = (0..threads.div_ceil(32)).map(|w| new_warp(launch, w, threads)).collect();
         Block {
-            index: [0; 3],
-            linear: 0,
             warps,
             shared: vec![Row([0; 32]); (shared_bytes as usize).div_ceil(128) + 1],
             shared_bytes,
-            barriers: Default::default(),
-            mbarriers: HashMap::new(),
             threads,
-            shadow: Default::default(),
-            order: Vec::new(),
-            interval: 0,
-            sync: Default::default(),
+            ..Block::default()
         }
     }
 
@@ -189,10 +183,10 @@ pub fn write_fill(warp: &mut Warp, launch: &Launch<'_>, at: usize, fill: Fill, f
     match fill {
         Fill::Word(v) => put(&|_| v),
         Fill::Long(v) => {
-            let first = (&raw mut warp.registers[at]).cast::<u64>();
+            // 16 lanes of 64 bits in each of two rows, the lower half first
             for l in (0..32).filter(|l| mask >> l & 1 != 0) {
-                // a long fill always has a second row behind its first
-                unsafe { first.add(l).write(v) };
+                let words = &mut warp.registers[at + l / 16].0[l % 16 * 2..][..2];
+                words.copy_from_slice(&[v as u32, (v >> 32) as u32]);
             }
         }
         Fill::Special(s) => match s {

@@ -34,7 +34,7 @@ pub struct Launch<'a> {
     pub opts: &'a Options,
     pub memory: &'a Memory,
     pub allocations: &'a [Allocation],
-    pub races: GlobalRaces,
+    pub races: GlobalRaces<'a>,
     pub findings: Mutex<Findings>,
     pub printed: Mutex<Vec<(u64, String)>>,
     pub fault: Mutex<Option<Fault>>,

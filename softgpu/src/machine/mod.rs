@@ -3,6 +3,7 @@
 pub mod access;
 pub mod barrier;
 pub mod block;
+pub mod code;
 pub mod cx;
 pub mod draw;
 pub mod inst;

@@ -5,9 +5,8 @@ use crate::machine::inst::{Handler, Inst};
 use crate::machine::row::{Avx2, Avx512, Isa, Plain, host_level};
 
 /// The list of rows that an instruction's `aux` names.
-pub fn table(cx: &Cx, inst: &Inst) -> &'static [u32] {
-    // the program outlives every launch of it
-    unsafe { &(&(*cx.launch).program.tables)[inst.aux as usize] }
+pub fn table<'l>(cx: &Cx<'l>, inst: &Inst) -> &'l [u32] {
+    &cx.launch().program.tables[inst.aux as usize]
 }
 
 /// An operation that can be compiled for every kind of host.

@@ -1,14 +1,14 @@
 //! How an instruction is written.
 //!
-//! 1. Its data is one `Copy` struct (or a tuple-like alias of one) of operands and plain values:
+//! 1. Its data is one `Copy` struct of operands and plain values:
 //!    `struct Bfi { d: Dst<u32>, a: Src<u32>, keep: bool }`, and `operands!(Bfi { d, a, keep });` names all its fields.
 //!    Operands: [`Src`], [`Dst`] (rows of `u32` or `u64` lanes), `AnySrc`, `AnyDst` (either width), [`Pred`], [`PredDst`];
 //!    `Option` and arrays of them take no more room. Data of any size will do; up to 40 bytes lie in the instruction.
 //! 2. What it does is an [`Op`] whose `Data` is that struct: `cx.read(data.a)`, `cx.write(data.d, &lanes, mask)`,
 //!    `cx.predicate(p)`, `cx.set_predicate(p, bits, mask)`. `VECTORS = false` where vectors gain nothing; `APART = true`
 //!    where a result is written before the last operand is read (also across rounds), so that they never share a row.
-//! 3. Its decoder makes the operands by `self.src(&o, ty)?.read()`, `self.dst(&o, ty)?.write()`, `self.pred_src(&o)?`, ...
-//!    and appends it by `self.straight::<TheOp>(class, data)`, or `self.together::<TheOp>(class, members, data)` for what
+//! 3. Its decoder makes the operands by `self.src(&o, ty)?.read()?`, `self.dst(&o, ty)?.write()?`, `self.pred_src(&o)?`,
+//!    `self.word(0).read()?` and so on, and appends it by `self.straight::<TheOp>(class, data)`, or `self.together::<TheOp>(class, members, data)` for what
 //!    the lanes of a member mask execute together. Rows, liveness and lookups follow from the data alone.
 
 use crate::machine::cx::Cx;
@@ -18,16 +18,16 @@ use crate::machine::row::{Avx2, Avx512, Isa, Lane, Plain, host_level};
 use std::ops::{Deref, DerefMut};
 
 /// A warp that executes an instruction: the machine's context, and the registers of the frame.
-pub struct Frame<'a> {
-    cx: &'a mut Cx,
+pub struct Frame<'a, 'l> {
+    cx: &'a mut Cx<'l>,
     inst: &'a Inst,
 }
 
-impl<'a> Frame<'a> {
+impl<'a, 'l> Frame<'a, 'l> {
     /// # Safety
     /// The context stands in a frame of the function that the instruction belongs to.
     #[inline(always)]
-    pub unsafe fn new(cx: &'a mut Cx, inst: &'a Inst) -> Frame<'a> {
+    pub unsafe fn new(cx: &'a mut Cx<'l>, inst: &'a Inst) -> Frame<'a, 'l> {
         Frame { cx, inst }
     }
 
@@ -55,7 +55,7 @@ impl<'a> Frame<'a> {
     #[inline(always)]
     pub fn predicate(&self, p: Pred) -> u32 {
         // SAFETY: an instruction's predicates belong to its function.
-        unsafe { *self.cx.preds.add(usize::from(p.slot())) ^ p.inversion() }
+        unsafe { self.cx.pred(p.slot()) ^ p.inversion() }
     }
 
     /// Writes the lanes of a mask of a predicate.
@@ -66,17 +66,18 @@ impl<'a> Frame<'a> {
     }
 }
 
-impl Deref for Frame<'_> {
-    type Target = Cx;
+impl<'l> Deref for Frame<'_, 'l> {
+    type Target = Cx<'l>;
+
     #[inline(always)]
-    fn deref(&self) -> &Cx {
+    fn deref(&self) -> &Cx<'l> {
         self.cx
     }
 }
 
-impl DerefMut for Frame<'_> {
+impl<'l> DerefMut for Frame<'_, 'l> {
     #[inline(always)]
-    fn deref_mut(&mut self) -> &mut Cx {
+    fn deref_mut(&mut self) -> &mut Cx<'l> {
         self.cx
     }
 }
@@ -90,7 +91,7 @@ pub trait Op: 'static {
     /// Results must not share a row with operands.
     const APART: bool = false;
     /// Executes it for the lanes of `mask`, which is never empty.
-    fn exec<I: Isa>(cx: &mut Frame<'_>, data: &Self::Data, mask: u32);
+    fn exec<I: Isa>(cx: &mut Frame, data: &Self::Data, mask: u32);
 }
 
 /// An instruction whose operands are virtual registers.

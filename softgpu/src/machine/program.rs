@@ -135,4 +135,12 @@ impl Program {
             None => (0, None),
         }
     }
+
+    /// The same in words: `PTX line 12 (kernel.cu:3)`.
+    pub fn describe(&self, id: u32) -> String {
+        match self.place(id) {
+            (line, Some(source)) => format!("PTX line {line} ({}:{})", source.file, source.line),
+            (line, None) => format!("PTX line {line}"),
+        }
+    }
 }

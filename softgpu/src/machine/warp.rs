@@ -122,6 +122,11 @@ impl Warp {
         [n % x, n / x % y, n / (x * y)]
     }
 
+    /// Adds a call frame; gives its number.
+    pub fn add_frame(&mut self, frame: Frame) -> u32 {
+        add(&mut self.frames, &mut self.free_frames, frame)
+    }
+
     /// A new meeting, or the innermost one when it is the same place.
     pub fn meet_at(&mut self, split: &Split, pc: u32) -> u32 {
         if split.meeting != NONE {
@@ -131,16 +136,7 @@ impl Warp {
             }
         }
         let meeting = Meeting { pc, frame: split.frame, expected: split.mask, arrived: 0, parent: split.meeting };
-        match self.free_meetings.pop() {
-            Some(id) => {
-                self.meetings[id as usize] = meeting;
-                id
-            }
-            None => {
-                self.meetings.push(meeting);
-                self.meetings.len() as u32 - 1
-            }
-        }
+        add(&mut self.meetings, &mut self.free_meetings, meeting)
     }
 
     /// Lanes arrive at the meeting they go to; gives the split that goes on when all have come.
@@ -214,5 +210,19 @@ impl Warp {
     /// True when every lane has exited.
     pub fn done(&self) -> bool {
         self.alive == 0
+    }
+}
+
+/// Puts an item into a free place of a list, or behind its end; gives the place.
+fn add<T>(list: &mut Vec<T>, free: &mut Vec<u32>, item: T) -> u32 {
+    match free.pop() {
+        Some(at) => {
+            list[at as usize] = item;
+            at
+        }
+        None => {
+            list.push(item);
+            list.len() as u32 - 1
+        }
     }
 }

@@ -233,9 +233,12 @@ impl Memory {
         self.written().at(0)
     }
 
-    pub(crate) fn access_shadow(&self) -> *mut u8 {
+    /// The race shadow: for each four bytes of memory a word for the last writer and one for a reader.
+    pub(crate) fn access_shadow(&self) -> &[AtomicU64] {
         let size = self.data.len() * 4;
-        self.access.get_or_init(|| Region::reserve(size).expect("address space for the race shadow")).at(0)
+        let region = self.access.get_or_init(|| Region::reserve(size).expect("address space for the race shadow"));
+        // SAFETY: the region is aligned to a page, zero or written as these words, and lives as long as `self`.
+        unsafe { std::slice::from_raw_parts(region.at(0).cast(), size / 8) }
     }
 
     /// A launch begins: its number, and when it doesn't track writes, whatever is live counts as

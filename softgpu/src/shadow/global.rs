@@ -25,8 +25,8 @@ pub struct BlockSync {
 }
 
 /// The shadow and the synchronisations of a launch.
-pub struct GlobalRaces {
-    shadow: *mut u64,
+pub struct GlobalRaces<'a> {
+    shadow: &'a [AtomicU64],
     pub launch: u64,
     pub time: AtomicU64,
     history: Mutex<History>,
@@ -36,14 +36,10 @@ pub struct GlobalRaces {
     pub readers: Others,
 }
 
-// The shadow is only touched through atomics.
-unsafe impl Send for GlobalRaces {}
-unsafe impl Sync for GlobalRaces {}
-
-impl GlobalRaces {
+impl<'a> GlobalRaces<'a> {
     /// For a launch of that number; `orders` when the kernel has fences or releases.
-    pub fn new(memory: &Memory, number: u64, on: bool, orders: bool) -> GlobalRaces {
-        let shadow = if on { memory.access_shadow().cast() } else { std::ptr::null_mut() };
+    pub fn new(memory: &'a Memory, number: u64, on: bool, orders: bool) -> GlobalRaces<'a> {
+        let shadow = if on { memory.access_shadow() } else { &[] };
         GlobalRaces {
             shadow,
             launch: number % LAUNCHES + 1,
@@ -66,14 +62,11 @@ impl GlobalRaces {
             self.history().leads(from, epoch, acquired.collect())
         }
     }
-}
 
-impl GlobalRaces {
     /// The mark of a word's last writer (0) or reader (1).
     #[inline(always)]
     pub fn cell(&self, word: u64, which: usize) -> &AtomicU64 {
-        // SAFETY: the shadow covers every word of the arena and is only touched through atomics.
-        unsafe { AtomicU64::from_ptr(self.shadow.add(word as usize * 2 + which)) }
+        &self.shadow[word as usize * 2 + which]
     }
 
     /// Marks a write of some of a word's bytes; gives the mark before. Marks of other bytes are kept.

@@ -12,12 +12,19 @@ pub const BYTES: u32 = 44;
 pub const EPOCH: u32 = 32;
 pub const EPOCHS: u64 = 0xfff;
 
+/// Which bytes of its word a mark is about.
 pub fn bytes_of(mark: u64) -> u64 {
     mark >> BYTES & 15
 }
 
+/// The epoch of the block that left a mark.
 pub fn epoch_of(mark: u64) -> u64 {
     mark >> EPOCH & EPOCHS
+}
+
+/// Which bytes of a 32-bit word an access of `size` bytes at an offset touches, bit 0 the first.
+pub fn bytes_touched(offset: u64, size: u32) -> u64 {
+    if size >= 4 { 15 } else { ((1 << size) - 1) << (offset & 3) }
 }
 
 /// Marks that a word has room for.

@@ -6,39 +6,27 @@ use std::collections::HashMap;
 /// Bytes of global memory that one map of touched bytes covers.
 const PAGE: u64 = 4096;
 
-/// A host thread's share of checks and counters.
-pub struct Watcher {
+/// A host thread's share of the counters.
+#[derive(Default)]
+pub struct Tally {
     /// For each instruction how often warps and lanes executed it.
     pub executed: Vec<(u64, u64)>,
-    /// The shadow that tells which bytes of global memory were written.
-    pub written: *mut u8,
     pub global_loads: Traffic,
     pub global_stores: Traffic,
     pub global_atomics: u64,
     pub shared_loads: Traffic,
     pub shared_stores: Traffic,
     pub shared_atomics: u64,
+    /// Bytes of local memory read and written.
     pub local: (u64, u64),
+    /// By page of global memory one bit for each byte that was touched.
     pub touched: HashMap<u64, Box<[u64; 64]>>,
 }
 
-// The shadow pointer is an address; each byte of it is written by whoever writes the byte it stands for.
-unsafe impl Send for Watcher {}
-
-impl Watcher {
-    pub fn new(instructions: usize, written: *mut u8) -> Watcher {
-        Watcher {
-            executed: vec![(0, 0); instructions],
-            written,
-            global_loads: Traffic::default(),
-            global_stores: Traffic::default(),
-            global_atomics: 0,
-            shared_loads: Traffic::default(),
-            shared_stores: Traffic::default(),
-            shared_atomics: 0,
-            local: (0, 0),
-            touched: HashMap::new(),
-        }
+impl Tally {
+    /// For a program of so many instructions, or 0 when nothing is counted.
+    pub fn new(instructions: usize) -> Tally {
+        Tally { executed: vec![(0, 0); instructions], ..Tally::default() }
     }
 
     /// A warp executes an instruction with these lanes.

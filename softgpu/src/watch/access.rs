@@ -58,7 +58,8 @@ fn look(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind, 
     } else {
         let opts = cx.launch().opts;
         if opts.init {
-            initialised(cx, i, a, ok, size, kind);
+            // SAFETY: these lanes were found inside the device's memory.
+            unsafe { initialised(cx, i, a, ok, size, kind) };
         }
         if opts.race {
             global::access(cx, i, a, ok, size, kind);
@@ -69,97 +70,97 @@ fn look(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind, 
 
 /// memcheck: the lanes whose address is right.
 pub fn bounds(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind, space: u8) -> u32 {
-    let size = u64::from(size);
+    let bytes = u64::from(size);
     let (low, room) = if space == SHARED {
         (0, cx.shared_bytes)
     } else {
         let (low, high) = cx.ranges[i.id as usize];
         (low, high - low)
     };
-    let most = room.wrapping_sub(size);
+    let most = room.wrapping_sub(bytes);
     let mut bad = 0u64;
     for v in a {
         let offset = v.wrapping_sub(low);
-        bad |= u64::from(offset > most) | (offset & (size - 1));
+        bad |= u64::from(offset > most) | (offset & (bytes - 1));
     }
-    let gap = match space {
-        SHARED => cx.launch().shared_gap.clone(),
-        _ => 0..0,
-    };
-    if bad == 0 && room >= size && gap.is_empty() {
+    let no_gap = space != SHARED || cx.launch().shared_gap.is_empty();
+    if bad == 0 && room >= bytes && no_gap {
         return mask;
     }
     let mut ok = 0;
     lanes(mask, |l| {
-        let at = a[l];
-        let lane = l as u32;
-        let inside = if space == SHARED {
-            size <= cx.shared_bytes
-                && at <= cx.shared_bytes - size
-                && (at + size <= gap.start || at >= gap.end || gap.is_empty())
+        let spot = Spot { address: a[l], space: space_name(space), bytes: size };
+        let right = if !inside(cx, i, a[l], bytes, space) {
+            outside(cx, i, l as u32, spot, kind, space)
+        } else if a[l] & (bytes - 1) != 0 {
+            misaligned(cx, i, l as u32, spot, kind);
+            false
         } else {
-            let launch = cx.launch();
-            let found = launch.allocation(at).filter(|x| at + size <= x.base + x.size);
-            match found {
-                Some(_) => {
-                    let window = launch.window(at, size);
-                    cx.ranges[i.id as usize] = window;
-                    true
-                }
-                None => false,
-            }
+            true
         };
-        let what = match kind {
-            Kind::Load => "reads",
-            Kind::Store => "writes",
-            Kind::Atomic => "updates",
-        };
-        let spot = Spot { address: at, space: space_name(space), bytes: size as u32 };
-        let check = cx.launch().opts.mem;
-        if !inside {
-            let in_arena = space != SHARED && at.wrapping_sub(cx.arena) < cx.arena_bytes - size;
-            if check {
-                let freed = (space != SHARED).then(|| cx.launch().memory.freed(at)).flatten();
-                let (finding, message) = match freed {
-                    Some(_) => {
-                        (FindingKind::UseAfterFree, format!("the thread {what} {size} bytes of memory that was freed"))
-                    }
-                    None if space == SHARED => (
-                        FindingKind::OutOfBounds,
-                        format!(
-                            "the thread {what} {size} bytes at shared offset {at}, the block has {} bytes of shared memory",
-                            cx.shared_bytes
-                        ),
-                    ),
-                    None => {
-                        (FindingKind::OutOfBounds, format!("the thread {what} {size} bytes outside every allocation"))
-                    }
-                };
-                report::at(cx, finding, i, lane, spot, &message);
-            } else if !in_arena {
-                let place = cx.whereabouts(i.id, lane);
-                cx.fault(Fault::IllegalAddress(format!(
-                    "{place}: {size} bytes at {at:#x} lie outside {} memory",
-                    spot.space
-                )));
-            } else if at & (size - 1) == 0 {
-                ok |= 1 << l;
-            }
-        } else if at & (size - 1) != 0 {
-            let message = format!(
-                "the thread {what} {size} bytes at an address that is not a multiple of {size}; vector accesses need aligned pointers"
-            );
-            if check {
-                report::at(cx, FindingKind::Misaligned, i, lane, spot, &message);
-            } else {
-                let place = cx.whereabouts(i.id, lane);
-                cx.fault(Fault::MisalignedAddress(format!("{place}: {message} ({at:#x})")));
-            }
-        } else {
-            ok |= 1 << l;
-        }
+        ok |= u32::from(right) << l;
     });
     ok
+}
+
+/// Whether an access lies in an allocation, or in the shared memory that the block's variables have.
+fn inside(cx: &mut Cx, i: &Inst, at: u64, bytes: u64, space: u8) -> bool {
+    let launch = cx.launch();
+    if space == SHARED {
+        let gap = &launch.shared_gap;
+        return bytes <= cx.shared_bytes
+            && at <= cx.shared_bytes - bytes
+            && (at + bytes <= gap.start || at >= gap.end || gap.is_empty());
+    }
+    let found = launch.allocation(at).is_some_and(|x| at + bytes <= x.base + x.size);
+    if found {
+        cx.ranges[i.id as usize] = launch.window(at, bytes);
+    }
+    found
+}
+
+/// An access outside; true when it is done all the same: without memcheck the device's memory is one range.
+fn outside(cx: &mut Cx, i: &Inst, lane: u32, spot: Spot, kind: Kind, space: u8) -> bool {
+    let Spot { address: at, bytes: size, .. } = spot;
+    let launch = cx.launch();
+    if launch.opts.mem {
+        let what = kind.verb();
+        let (finding, message) = if space == SHARED {
+            let all = cx.shared_bytes;
+            let message = format!(
+                "the thread {what} {size} bytes at shared offset {at}, the block has {all} bytes of shared memory"
+            );
+            (FindingKind::OutOfBounds, message)
+        } else if launch.memory.freed(at).is_some() {
+            (FindingKind::UseAfterFree, format!("the thread {what} {size} bytes of memory that was freed"))
+        } else {
+            (FindingKind::OutOfBounds, format!("the thread {what} {size} bytes outside every allocation"))
+        };
+        report::at(cx, finding, i, lane, spot, &message);
+        return false;
+    }
+    let bytes = u64::from(size);
+    if space != SHARED && at.wrapping_sub(cx.arena) < cx.arena_bytes - bytes {
+        return at & (bytes - 1) == 0;
+    }
+    let place = cx.whereabouts(i.id, lane);
+    let message = format!("{place}: {size} bytes at {at:#x} lie outside {} memory", spot.space);
+    cx.fault(Fault::IllegalAddress(message));
+    false
+}
+
+fn misaligned(cx: &mut Cx, i: &Inst, lane: u32, spot: Spot, kind: Kind) {
+    let Spot { address: at, bytes: size, .. } = spot;
+    let message = format!(
+        "the thread {} {size} bytes at an address that is not a multiple of {size}; vector accesses need aligned pointers",
+        kind.verb()
+    );
+    if cx.launch().opts.mem {
+        report::at(cx, FindingKind::Misaligned, i, lane, spot, &message);
+    } else {
+        let place = cx.whereabouts(i.id, lane);
+        cx.fault(Fault::MisalignedAddress(format!("{place}: {message} ({at:#x})")));
+    }
 }
 
 /// `discard`: 128 bytes of each lane hold nothing any more, which is a write to the other checks.
@@ -170,7 +171,7 @@ pub fn discarded(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32) {
     }
     let (init, race) = (cx.launch().opts.init, cx.launch().opts.race);
     if init {
-        let (arena, shadow) = (cx.arena, cx.watcher.written);
+        let (arena, shadow) = (cx.arena, cx.arena_written);
         // SAFETY: the shadow covers every address of the arena, and these were found inside.
         lanes(ok, |l| unsafe {
             std::ptr::write_bytes(shadow.add((a[l] - arena) as usize), 0, 128);

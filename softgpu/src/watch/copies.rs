@@ -24,10 +24,10 @@ pub fn copy_target<I: Isa>(cx: &mut Cx, i: &Inst, a: &mut [u64; 32], mask: u32, 
     if cx.launch().opts.race {
         shared::access_for_copy(cx, i, a, ok, size);
         let (first, clock) = (cx.warp().first_thread, cx.warp().clock);
-        let block = unsafe { &mut *cx.block };
+        let shadow = &mut cx.block().shadow;
         lanes(ok, |l| {
             let (at, thread) = (a[l] as u32, first + l as u32);
-            block.shadow.copied(at, size, clock, thread, i.id, true)
+            shadow.copied(at, size, clock, thread, i.id, true)
         });
     }
     ok
@@ -35,10 +35,10 @@ pub fn copy_target<I: Isa>(cx: &mut Cx, i: &Inst, a: &mut [u64; 32], mask: u32, 
 
 /// An asynchronous copy has written its destination, on behalf of a warp's threads and as of a clock.
 pub fn copy_landed(cx: &mut Cx, copy: &AsyncCopy, first_thread: u32, clock: u32) {
-    let block = unsafe { &mut *cx.block };
+    let shadow = &mut cx.block().shadow;
     lanes(copy.mask, |l| {
         let (at, thread) = (copy.to[l], first_thread + l as u32);
-        block.shadow.copied(at, copy.size, clock, thread, copy.inst, false)
+        shadow.copied(at, copy.size, clock, thread, copy.inst, false)
     });
 }
 

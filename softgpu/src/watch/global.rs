@@ -12,15 +12,37 @@ use crate::machine::cx::Cx;
 use crate::machine::inst::Inst;
 use crate::machine::row::lanes;
 use crate::shadow::global::{BlockSync, FOLLOWED, GlobalRaces};
-use crate::shadow::marks::{BYTES, EPOCH, EPOCHS, FLAG, LAUNCH, MORE, bytes_of, epoch_of};
+use crate::shadow::marks::{BYTES, EPOCH, EPOCHS, FLAG, LAUNCH, MORE, bytes_of, bytes_touched, epoch_of};
 use crate::watch::report::{self, Spot};
 use std::sync::atomic::{Ordering, fence};
 
+/// What one access does to the words of global memory.
+struct Access<'a> {
+    races: &'a GlobalRaces<'a>,
+    /// Addresses of the lanes, from the start of the device's memory.
+    offsets: [u64; 32],
+    mask: u32,
+    size: u32,
+    kind: Kind,
+    /// It may synchronise: atomic, volatile, relaxed or stronger.
+    strong: bool,
+    /// The mark of this block now, without bytes.
+    stamp: u64,
+}
+
+/// An access of another block that a lane's conflicts with, unless something orders the two.
+struct Conflict {
+    lane: usize,
+    mark: u64,
+    written: bool,
+}
+
 /// Looks at an access to global memory that lies inside an allocation.
 pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind) {
-    let launch = unsafe { &*cx.launch };
+    let launch = cx.launch();
     let races = &launch.races;
-    let block = unsafe { &mut *cx.block };
+    let arena = cx.arena;
+    let block = cx.block();
     let me = block.linear as u32;
     let strong = kind == Kind::Atomic || i.flags & STRONG != 0;
     if strong {
@@ -33,31 +55,45 @@ pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: 
     if launch.grid == [1, 1, 1] {
         return;
     }
-    let arena = cx.arena;
     let stamp = races.launch << LAUNCH | (u64::from(block.sync.epoch) & EPOCHS) << EPOCH | u64::from(me);
-    let words = u64::from(size.div_ceil(4));
-    let mut conflicts: Vec<(usize, u64, bool)> = Vec::new();
-    let writes = kind != Kind::Load;
+    let offsets = a.map(|v| v.wrapping_sub(arena));
+    let access = Access { races, offsets, mask, size, kind, strong, stamp };
     // first leave a mark, then look: of two blocks that come together one sees the other
-    let mut swapped = [0u64; 32 * 4];
-    lanes(mask, |l| {
-        let first = a[l] - arena;
-        let bytes = match size {
-            1 => 1 << (first & 3),
-            2 => 3 << (first & 3),
-            _ => 15,
-        };
-        let mark = stamp | bytes << BYTES;
-        for w in 0..words {
-            let word = first / 4 + w;
-            if writes {
-                let mark = mark | if strong { FLAG } else { 0 };
-                swapped[l * 4 + w as usize] = if size < 4 {
+    let before = access.leave_marks();
+    fence(Ordering::SeqCst);
+    for conflict in access.conflicts(&before) {
+        let spot = Spot { address: a[conflict.lane], space: "global", bytes: size };
+        judge(cx, i, spot, kind, &conflict);
+    }
+}
+
+impl Access<'_> {
+    /// Calls a function for each lane and word: lane, number of the word in the access, the word, its bytes.
+    #[inline(always)]
+    fn words(&self, mut f: impl FnMut(usize, usize, u64, u64)) {
+        lanes(self.mask, |l| {
+            let first = self.offsets[l];
+            let bytes = bytes_touched(first, self.size);
+            for w in 0..u64::from(self.size.div_ceil(4)) {
+                f(l, w as usize, first / 4 + w, bytes);
+            }
+        });
+    }
+
+    /// Marks the words; gives for each word that is written the mark of the writer before.
+    fn leave_marks(&self) -> [u64; 32 * 4] {
+        let races = self.races;
+        let mut before = [0; 32 * 4];
+        self.words(|l, w, word, bytes| {
+            let mark = self.stamp | bytes << BYTES;
+            if self.kind != Kind::Load {
+                let mark = mark | if self.strong { FLAG } else { 0 };
+                before[l * 4 + w] = if self.size < 4 {
                     races.mark_part(word, mark)
                 } else {
                     races.cell(word, 0).swap(mark, Ordering::Relaxed)
                 };
-            } else if !strong {
+            } else if !self.strong {
                 let cell = races.cell(word, 1);
                 let old = cell.load(Ordering::Relaxed);
                 if old >> LAUNCH != races.launch {
@@ -68,48 +104,39 @@ pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: 
                     races.mark_reader(word, old, mark);
                 }
             }
-        }
-    });
-    fence(Ordering::SeqCst);
-    lanes(mask, |l| {
-        let first = a[l] - arena;
-        let bytes = match size {
-            1 => 1 << (first & 3),
-            2 => 3 << (first & 3),
-            _ => 15,
-        };
-        for w in 0..words {
-            let word = first / 4 + w;
-            let write = if writes { swapped[l * 4 + w as usize] } else { races.cell(word, 0).load(Ordering::Relaxed) };
-            if write >> LAUNCH == races.launch
-                && (write as u32 != me && bytes_of(write) & bytes != 0 || write & MORE != 0)
-            {
+        });
+        before
+    }
+
+    /// The accesses of other blocks to the same bytes.
+    fn conflicts(&self, before: &[u64; 32 * 4]) -> Vec<Conflict> {
+        let races = self.races;
+        let me = self.stamp as u32;
+        let writes = self.kind != Kind::Load;
+        let mut found = Vec::new();
+        self.words(|lane, w, word, bytes| {
+            let of_others = |&m: &u64| m as u32 != me && bytes_of(m) & bytes != 0;
+            let write = if writes { before[lane * 4 + w] } else { races.cell(word, 0).load(Ordering::Relaxed) };
+            if write >> LAUNCH == races.launch && (of_others(&write) || write & MORE != 0) {
                 let all = std::iter::once(write).chain(races.writers.of(word, write & MORE != 0));
-                conflicts.extend(
-                    all.filter(|&m| m as u32 != me && bytes_of(m) & bytes != 0 && !(strong && m & FLAG != 0))
-                        .map(|m| (l, m, true)),
-                );
+                let open = all.filter(of_others).filter(|m| !(self.strong && m & FLAG != 0));
+                found.extend(open.map(|mark| Conflict { lane, mark, written: true }));
             }
-            if writes && !strong {
-                let read = races.cell(word, 1).load(Ordering::Relaxed);
-                if read >> LAUNCH == races.launch
-                    && bytes_of(read) & bytes != 0
-                    && (read as u32 != me || read & FLAG != 0)
-                {
-                    if read & FLAG != 0 && races.exact {
-                        let all = races.readers.of(word, true);
-                        conflicts
-                            .extend(all.filter(|&m| m as u32 != me && bytes_of(m) & bytes != 0).map(|m| (l, m, false)));
-                    } else {
-                        conflicts.push((l, read, false));
-                    }
+            if !writes || self.strong {
+                return;
+            }
+            let read = races.cell(word, 1).load(Ordering::Relaxed);
+            let many = read & FLAG != 0;
+            if read >> LAUNCH == races.launch && bytes_of(read) & bytes != 0 && (read as u32 != me || many) {
+                if many && races.exact {
+                    let all = races.readers.of(word, true).filter(of_others);
+                    found.extend(all.map(|mark| Conflict { lane, mark, written: false }));
+                } else {
+                    found.push(Conflict { lane, mark: read, written: false });
                 }
             }
-        }
-    });
-    for (l, old, written) in conflicts {
-        let spot = Spot { address: a[l], space: "global", bytes: size };
-        judge(cx, i, l as u32, spot, kind, old, written);
+        });
+        found
     }
 }
 
@@ -132,13 +159,12 @@ fn release(a: &[u64; 32], mask: u32, races: &GlobalRaces, sync: &mut BlockSync, 
 /// Notes an acquire (an atomic or a strong load), after the access was made: the releases whose effect it
 /// saw came before.
 pub fn acquired(cx: &mut Cx, a: &[u64; 32], mask: u32) {
-    // SAFETY: launch and block outlive the call.
-    let (launch, block) = unsafe { (&*cx.launch, &mut *cx.block) };
+    let launch = cx.launch();
     if !launch.opts.race {
         return;
     }
     let (arena, bytes) = (cx.arena, cx.arena_bytes);
-    let sync = &mut block.sync;
+    let sync = &mut cx.block().sync;
     lanes(mask, |l| {
         if a[l].wrapping_sub(arena) >= bytes {
             return;
@@ -155,16 +181,16 @@ pub fn acquired(cx: &mut Cx, a: &[u64; 32], mask: u32) {
 
 #[cold]
 #[inline(never)]
-fn judge(cx: &mut Cx, i: &Inst, lane: u32, spot: Spot, kind: Kind, old: u64, written: bool) {
-    let address = spot.address;
+fn judge(cx: &mut Cx, i: &Inst, spot: Spot, kind: Kind, conflict: &Conflict) {
+    let Conflict { lane, mark: old, written } = *conflict;
     let what = if written { "wrote" } else { "read" };
-    let launch = unsafe { &*cx.launch };
-    let sync = unsafe { &(*cx.block).sync };
+    let launch = cx.launch();
+    let sync = &cx.block().sync;
     let other = old as u32;
     // without readers one by one, nothing in the kernel could order them
     let many = !written && old & FLAG != 0;
     // an atomic of the other block and one of this block on the same word are ordered by the word
-    if written && old & FLAG != 0 && sync.acquired.contains_key(&address) {
+    if written && old & FLAG != 0 && sync.acquired.contains_key(&spot.address) {
         return;
     }
     if many && sync.lost {
@@ -175,11 +201,7 @@ fn judge(cx: &mut Cx, i: &Inst, lane: u32, spot: Spot, kind: Kind, old: u64, wri
     }
     let [gx, gy, _] = launch.grid;
     let index = [other % gx, other / gx % gy, other / (gx * gy)];
-    let does = match kind {
-        Kind::Load => "reads",
-        Kind::Store => "writes",
-        Kind::Atomic => "updates",
-    };
+    let does = kind.verb();
     let who = if many {
         "several blocks read".to_string()
     } else {
@@ -188,5 +210,5 @@ fn judge(cx: &mut Cx, i: &Inst, lane: u32, spot: Spot, kind: Kind, old: u64, wri
     let message = format!(
         "blocks of one launch conflict: this block {does} a word that {who} in the same launch, and nothing orders the two"
     );
-    report::at(cx, FindingKind::GlobalRace, i, lane, spot, &message);
+    report::at(cx, FindingKind::GlobalRace, i, lane as u32, spot, &message);
 }

@@ -9,12 +9,15 @@ use crate::watch::report::{self, Spot};
 use crate::watch::tally;
 
 /// initcheck of global memory; one byte of shadow for each byte.
-pub fn initialised(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind) {
+///
+/// # Safety
+/// The addresses of the mask's lanes lie in the device's memory.
+pub unsafe fn initialised(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind) {
     let arena = cx.arena;
-    let shadow = cx.watcher.written;
-    let at = |l: usize| unsafe { shadow.add((a[l] - arena) as usize) };
+    let shadow = cx.arena_written;
+    let at = |l: usize| shadow.wrapping_add((a[l] - arena) as usize);
     if kind == Kind::Store {
-        // SAFETY: the shadow of an access that lies in an allocation.
+        // SAFETY: the shadow has a byte for each byte of the device's memory.
         unsafe { mark_written(mask, size, at) };
         return;
     }
@@ -27,8 +30,12 @@ pub fn initialised(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, k
 }
 
 /// Marks the bytes of a store as written; `at` is the shadow of a lane's bytes.
+///
+/// # Safety
+/// For each lane of the mask `at` gives `size` bytes that may be written.
 #[inline(always)]
 pub unsafe fn mark_written(mask: u32, size: u32, at: impl Fn(usize) -> *mut u8) {
+    // SAFETY: the caller's promise.
     unsafe {
         match size {
             4 => lanes(mask, |l| at(l).cast::<u32>().write_unaligned(0x0101_0101)),
@@ -42,9 +49,13 @@ pub unsafe fn mark_written(mask: u32, size: u32, at: impl Fn(usize) -> *mut u8) 
 }
 
 /// The lanes that use a byte which nothing has written; `at` is the shadow of a lane's bytes.
+///
+/// # Safety
+/// For each lane of the mask `at` gives `size` bytes that may be read.
 #[inline(always)]
 pub unsafe fn unwritten(cx: &Cx, i: &Inst, mask: u32, size: u32, at: impl Fn(usize) -> *mut u8) -> u32 {
     let mut missing = 0u32;
+    // SAFETY: the caller's promise.
     unsafe {
         match size {
             4 => lanes(mask, |l| {
@@ -67,6 +78,7 @@ pub unsafe fn unwritten(cx: &Cx, i: &Inst, mask: u32, size: u32, at: impl Fn(usi
     if missing == 0 {
         return 0;
     }
+    // SAFETY: as above; `b` is below `size`.
     of_used_bytes(used_bytes(cx, i), missing, size, |l, b| unsafe { at(l).add(b).read() })
 }
 
@@ -94,7 +106,7 @@ fn used_bytes(cx: &Cx, i: &Inst) -> u64 {
 /// initcheck and counters of local memory; addresses are inside.
 pub fn observe_local(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind) {
     if cx.launch().count {
-        tally::local(&mut cx.watcher, mask, size, kind);
+        tally::local(&mut cx.tally, mask, size, kind);
     }
     if !cx.launch().opts.init {
         return;

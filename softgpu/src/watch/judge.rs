@@ -15,8 +15,9 @@ use crate::watch::words::Meeting;
 #[inline(never)]
 pub fn judge(cx: &mut Cx, i: &Inst, meeting: &Meeting, size: u32, kind: Kind) {
     let Meeting { lane, word, old, written } = *meeting;
-    let warp = unsafe { &*cx.warp };
-    let shadow = unsafe { &(*cx.block).shadow };
+    let launch = cx.launch();
+    let (block, warp) = cx.block_and_warp();
+    let (warp, shadow) = (&block.warps[warp], &block.shadow);
     let clock = (old >> CLOCK) as u32;
     let me = warp.number as usize;
     let floor = shadow.warp_floors[me];
@@ -36,19 +37,16 @@ pub fn judge(cx: &mut Cx, i: &Inst, meeting: &Meeting, size: u32, kind: Kind) {
         if ordered {
             return;
         }
-        let (line, source) = cx.launch().program.place((old & INST) as u32);
         let by_same_instruction = old & INST == u64::from(i.id) & INST && by_warp == me && clock == warp.clock;
         if kind == Kind::Store && by_same_instruction && same_value(cx, i, lane, by_lane as usize) {
             return;
         }
-        let source = source.map(|s| format!(" ({}:{})", s.file, s.line)).unwrap_or_default();
+        let place = launch.program.describe((old & INST) as u32);
         if pending {
             finding = FindingKind::AsyncCopyHazard;
-            other = format!(
-                "the asynchronous copy (cp.async) of thread {thread} at PTX line {line}{source} has not been waited for"
-            );
+            other = format!("the asynchronous copy (cp.async) of thread {thread} at {place} has not been waited for");
         } else {
-            other = format!("thread {thread} wrote it at PTX line {line}{source}");
+            other = format!("thread {thread} wrote it at {place}");
         }
     } else if old & MANY != 0 {
         let warps = old as u32;
@@ -74,11 +72,7 @@ pub fn judge(cx: &mut Cx, i: &Inst, meeting: &Meeting, size: u32, kind: Kind) {
             other = format!("thread {r} read it");
         }
     }
-    let does = match kind {
-        Kind::Load => "reads",
-        Kind::Store => "writes",
-        Kind::Atomic => "updates",
-    };
+    let does = kind.verb();
     let message = format!(
         "a shared-memory hazard: the thread {does} a word and {other}, with no barrier between; add __syncthreads() (or __syncwarp() within a warp)"
     );

@@ -13,10 +13,13 @@ pub struct Spot {
     pub bytes: u32,
 }
 
+/// For a mistake that has no address.
+pub const NOWHERE: Spot = Spot { address: 0, space: "", bytes: 0 };
+
 /// Reports a mistake that has no address.
 #[cold]
 pub fn report(cx: &mut Cx, kind: FindingKind, inst: &Inst, lane: u32, message: &str) {
-    at(cx, kind, inst, lane, Spot { address: 0, space: "", bytes: 0 }, message);
+    at(cx, kind, inst, lane, NOWHERE, message);
 }
 
 /// Reports a mistake. The same kind at the same place is one finding with a count; it shows the
@@ -24,6 +27,12 @@ pub fn report(cx: &mut Cx, kind: FindingKind, inst: &Inst, lane: u32, message: &
 #[cold]
 pub fn at(cx: &mut Cx, kind: FindingKind, inst: &Inst, lane: u32, spot: Spot, message: &str) {
     let thread = cx.warp().thread(lane & 31);
+    of_thread(cx, kind, inst, thread, spot, message);
+}
+
+/// Reports a mistake of a thread of the block, whichever warp runs.
+#[cold]
+pub fn of_thread(cx: &mut Cx, kind: FindingKind, inst: &Inst, thread: [u32; 3], spot: Spot, message: &str) {
     let block = cx.block().index;
     let launch = cx.launch();
     let (ptx_line, source) = launch.program.place(inst.id);
@@ -71,7 +80,7 @@ pub fn at(cx: &mut Cx, kind: FindingKind, inst: &Inst, lane: u32, spot: Spot, me
     });
     drop(findings);
     if launch.opts.abort_on_finding {
-        let place = cx.whereabouts(inst.id, lane & 31);
+        let place = cx.whereabouts_of(inst.id, thread);
         cx.fault(Fault::Aborted(format!("{place}: {message}")));
     }
 }

@@ -26,17 +26,22 @@ pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: 
 }
 
 fn initialised(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind) {
-    let shadow = unsafe { (*cx.block).shadow.written.as_mut_ptr() };
-    // SAFETY: the shadow of an access that lies inside shared memory.
-    let at = |l: usize| unsafe { shadow.add(a[l] as usize) };
+    let written = &mut cx.block().shadow.written;
+    let (shadow, bytes) = (written.as_mut_ptr(), written.len());
+    let at = |l: usize| {
+        assert!(a[l] as usize + size as usize <= bytes);
+        shadow.wrapping_add(a[l] as usize)
+    };
     if kind == Kind::Store {
+        // SAFETY: `at` has looked that they lie inside the shadow.
         unsafe { mark_written(mask, size, at) };
         return;
     }
+    // SAFETY: as above.
     let missing = unsafe { unwritten(cx, i, mask, size, at) };
     if missing != 0 {
         // words that a copy is about to write are another mistake, and reported as that
-        let writes = unsafe { &(*cx.block).shadow.writes };
+        let writes = &cx.block().shadow.writes;
         let pending = |l: usize| writes.get(a[l] as usize / 4).is_some_and(|w| w & PENDING != 0);
         let missing = (0..32).fold(0u32, |m, l| m | (missing & u32::from(!pending(l)) << l));
         let message = "the thread reads shared memory that no thread of the block has written";

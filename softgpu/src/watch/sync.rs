@@ -3,11 +3,10 @@
 use crate::check::FindingKind;
 use crate::kernel::Fault;
 use crate::machine::barrier::{ALIGNED, ARRIVE, Barrier};
-use crate::machine::block::Block;
 use crate::machine::cx::Cx;
 use crate::machine::inst::Inst;
 use crate::machine::warp::{Split, Waiting};
-use crate::watch::report::report;
+use crate::watch::report::{self, NOWHERE, report};
 
 /// Lanes wait at a barrier for lanes of their own warp that wait for them.
 pub fn divergent_barrier(cx: &mut Cx, code: &[Inst], split: &Split) {
@@ -75,8 +74,7 @@ pub fn warp_synced(cx: &mut Cx, mask: u32) {
 }
 
 /// A fence of device scope was executed.
-pub fn fenced(cx: &mut Cx, mask: u32) {
-    let _ = mask;
+pub fn fenced(cx: &mut Cx) {
     cx.block().sync.fenced = true;
 }
 
@@ -103,10 +101,11 @@ pub fn barrier_arrival(cx: &mut Cx, number: u32, inst: &Inst) {
 
 /// A barrier has all its threads and lets them go.
 pub fn barrier_complete(cx: &mut Cx, code: &[Inst], number: u32, b: &Barrier, alive: u32) {
-    let block = unsafe { &mut *cx.block };
-    if cx.launch().opts.sync {
+    let opts = cx.launch().opts;
+    if opts.sync {
         mixed_places(cx, code, number, b, alive);
     }
+    let block = cx.block();
     let whole = b.expected == 0 || b.arrived >= block.warps.len() as u32 * 32;
     if whole {
         let next = block.warps.iter().map(|w| w.clock).max().unwrap_or(0) + 1;
@@ -115,7 +114,7 @@ pub fn barrier_complete(cx: &mut Cx, code: &[Inst], number: u32, b: &Barrier, al
             w.syncs.clear();
         }
         block.shadow.floor = next;
-    } else if cx.launch().opts.race {
+    } else if opts.race {
         for w in &mut block.warps {
             if w.at_barrier.iter().any(|(n, _)| *n == number) {
                 block.shadow.learn(w.number as usize, &b.clocks);
@@ -128,52 +127,47 @@ pub fn barrier_complete(cx: &mut Cx, code: &[Inst], number: u32, b: &Barrier, al
 /// synccheck when a barrier completes: all threads must stand at the same instruction, and none may
 /// have exited before.
 fn mixed_places(cx: &mut Cx, code: &[Inst], number: u32, b: &Barrier, alive: u32) {
-    let block = unsafe { &mut *cx.block };
-    let mut places: Vec<(u32, u32, u32)> = Vec::new();
+    let block = cx.block();
+    let threads = block.threads;
+    let mut holder = None;
+    let mut mixed = Vec::new();
     for w in &block.warps {
         let mut first = None;
-        for (n, s) in &w.at_barrier {
-            if *n != number {
-                continue;
-            }
+        for (_, s) in w.at_barrier.iter().filter(|(n, _)| *n == number) {
+            let thread = w.thread(s.mask.trailing_zeros());
             if first.is_some_and(|pc| pc != s.pc) {
-                places.push((w.number, s.pc, s.mask));
+                mixed.push((s.pc, thread));
             }
             first.get_or_insert(s.pc);
+            holder.get_or_insert_with(|| w.thread(w.at_barrier[0].1.mask.trailing_zeros()));
         }
     }
-    for (warp, pc, mask) in places {
+    for (pc, thread) in mixed {
         let inst = &code[pc as usize];
         if inst.flags & ALIGNED != 0 {
-            cx.warp = &mut block.warps[warp as usize];
             let message = "threads of one warp wait at different barrier instructions in divergent code";
-            report(cx, FindingKind::DivergentBarrier, inst, mask.trailing_zeros(), message);
+            report::of_thread(cx, FindingKind::DivergentBarrier, inst, thread, NOWHERE, message);
         }
     }
-    if b.expected == 0 && alive < block.threads {
-        let inst = &code[b.inst as usize];
-        let gone = block.threads - alive;
-        let holder = block.warps.iter().position(|w| w.at_barrier.iter().any(|(n, _)| *n == number));
-        let Some(holder) = holder else { return };
-        let lane = block.warps[holder].at_barrier[0].1.mask.trailing_zeros();
-        let before = cx.warp;
-        cx.warp = &mut block.warps[holder];
-        let message = format!("{gone} of the block's {} threads have exited without this barrier", block.threads);
-        report(cx, FindingKind::DivergentBarrier, inst, lane, &message);
-        cx.warp = before;
+    if let Some(thread) = holder
+        && b.expected == 0
+        && alive < threads
+    {
+        let message = format!("{} of the block's {threads} threads have exited without this barrier", threads - alive);
+        report::of_thread(cx, FindingKind::DivergentBarrier, &code[b.inst as usize], thread, NOWHERE, &message);
     }
 }
 
 /// Every warp waits and no barrier can complete.
-pub fn barrier_stuck(cx: &mut Cx, code: &[Inst], block: &mut Block) {
-    let open: Vec<(usize, Barrier)> = block.barriers.iter().cloned().enumerate().filter(|(_, b)| b.open).collect();
+pub fn barrier_stuck(cx: &mut Cx, code: &[Inst]) {
+    let block = cx.block();
+    let open: Vec<(usize, &Barrier)> = block.barriers.iter().enumerate().filter(|(_, b)| b.open).collect();
     let Some((number, b)) = open.first() else {
         return;
     };
-    let holder = block.warps.iter().position(|w| !w.at_barrier.is_empty()).unwrap_or(0);
-    cx.enter(block, holder);
+    let holder = block.warps.iter().find(|w| !w.at_barrier.is_empty()).unwrap_or(&block.warps[0]);
+    let thread = holder.thread(holder.at_barrier.first().map_or(0, |(_, s)| s.mask.trailing_zeros()));
     let inst = &code[b.inst as usize];
-    let lane = block.warps[holder].at_barrier.first().map_or(0, |(_, s)| s.mask.trailing_zeros());
     let wanted = if b.expected == 0 { block.alive() } else { b.expected };
     let message = format!(
         "the block hangs: barrier {number} has {} of {wanted} threads, and {} barriers wait for each other",
@@ -181,8 +175,8 @@ pub fn barrier_stuck(cx: &mut Cx, code: &[Inst], block: &mut Block) {
         open.len()
     );
     if cx.launch().opts.sync {
-        report(cx, FindingKind::BarrierMisuse, inst, lane, &message);
+        report::of_thread(cx, FindingKind::BarrierMisuse, inst, thread, NOWHERE, &message);
     }
-    let place = cx.whereabouts(inst.id, lane);
+    let place = cx.whereabouts_of(inst.id, thread);
     cx.fault(Fault::LaunchTimeout(format!("{place}: {message}")));
 }

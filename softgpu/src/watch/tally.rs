@@ -7,11 +7,11 @@ use crate::machine::cx::Cx;
 use crate::machine::program::{Class, Program};
 use crate::machine::row::lanes;
 use crate::profile::{Bound, Profile, WARP};
-use crate::shadow::tally::Watcher;
+use crate::shadow::tally::Tally;
 use std::collections::HashMap;
 
 /// Counts a local access of a warp.
-pub fn local(w: &mut Watcher, mask: u32, size: u32, kind: Kind) {
+pub fn local(w: &mut Tally, mask: u32, size: u32, kind: Kind) {
     let bytes = u64::from(mask.count_ones() * size);
     match kind {
         Kind::Load => w.local.0 += bytes,
@@ -23,7 +23,7 @@ pub fn local(w: &mut Watcher, mask: u32, size: u32, kind: Kind) {
 pub fn access(cx: &mut Cx, a: &[u64; 32], mask: u32, size: u32, kind: Kind, space: u8) {
     let size = u64::from(size);
     if space == SHARED {
-        shared(&mut cx.watcher, a, mask, size, kind);
+        shared(&mut cx.tally, a, mask, size, kind);
         return;
     }
     let mut sorted = [0u64; 32];
@@ -50,7 +50,7 @@ pub fn access(cx: &mut Cx, a: &[u64; 32], mask: u32, size: u32, kind: Kind, spac
             last_sector = at / 32;
         }
     }
-    let w = &mut cx.watcher;
+    let w = &mut cx.tally;
     let traffic = match kind {
         Kind::Load => &mut w.global_loads,
         Kind::Store => &mut w.global_stores,
@@ -77,7 +77,7 @@ pub fn access(cx: &mut Cx, a: &[u64; 32], mask: u32, size: u32, kind: Kind, spac
     w.touch(from, to);
 }
 
-fn shared(w: &mut Watcher, a: &[u64; 32], mask: u32, size: u64, kind: Kind) {
+fn shared(w: &mut Tally, a: &[u64; 32], mask: u32, size: u64, kind: Kind) {
     let (wavefronts, fewest) = wavefronts(a, mask, size);
     let lanes = u64::from(mask.count_ones());
     let traffic = match kind {
@@ -130,7 +130,7 @@ fn wavefronts(a: &[u64; 32], mask: u32, size: u64) -> (u64, u64) {
 
 /// The counters of a launch from its host threads' shares.
 pub fn counters(
-    shares: &[Watcher],
+    shares: &[Tally],
     program: &Program,
     kernel: &KernelInfo,
     cfg: &LaunchConfig,

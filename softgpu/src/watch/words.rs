@@ -4,6 +4,7 @@ use crate::machine::access::{Kind, STRONG};
 use crate::machine::cx::Cx;
 use crate::machine::inst::Inst;
 use crate::machine::row::lanes;
+use crate::shadow::marks::bytes_touched;
 use crate::shadow::shared::{ATOMIC, BYTES, CLOCK, MANY, PENDING, THREAD, WARP, entry};
 use std::collections::HashMap;
 
@@ -15,13 +16,9 @@ pub struct Meeting {
     pub written: bool,
 }
 
-fn bytes_of(offset: u32, size: u32) -> u64 {
-    if size >= 4 { 15 } else { ((1 << size) - 1) << (offset & 3) }
-}
-
 pub fn read_words(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32) -> Vec<Meeting> {
-    let warp = unsafe { &*cx.warp };
-    let shadow = unsafe { &mut (*cx.block).shadow };
+    let (block, warp) = cx.block_and_warp();
+    let (warp, shadow) = (&block.warps[warp], &mut block.shadow);
     let (number, clock, first) = (warp.number, warp.clock, warp.first_thread);
     let floor = u64::from(shadow.floor) << CLOCK;
     let warp_floor = shadow.warp_floors[number as usize];
@@ -44,12 +41,11 @@ pub fn read_words(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32) ->
         if group == 0 {
             continue;
         }
-        let bytes = bytes_of(offset, size);
+        let bytes = bytes_touched(u64::from(offset), size);
         let mine = stamp | bytes << BYTES | u64::from(group);
         for w in 0..words {
             let at = (offset / 4 + w) as usize;
-            // the access lies inside shared memory, and the shadow covers all of it
-            let (write, read) = unsafe { (*shadow.writes.get_unchecked(at), shadow.reads.get_unchecked_mut(at)) };
+            let (write, read) = (shadow.writes[at], &mut shadow.reads[at]);
             if write >= floor {
                 let by = (write >> THREAD & 1023) as u32;
                 let pending = write & PENDING != 0;
@@ -80,20 +76,19 @@ pub fn read_words(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32) ->
 }
 
 pub fn write_words(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind) -> Vec<Meeting> {
-    let warp = unsafe { &*cx.warp };
-    let shadow = unsafe { &mut (*cx.block).shadow };
+    let (block, warp) = cx.block_and_warp();
+    let (warp, shadow) = (&block.warps[warp], &mut block.shadow);
     let (clock, first) = (warp.clock, warp.first_thread);
     let floor = u64::from(shadow.floor) << CLOCK;
     let strong = kind == Kind::Atomic || i.flags & STRONG != 0;
     let mut meetings = Vec::new();
     lanes(mask, |lane| {
         let offset = a[lane] as u32;
-        let bytes = bytes_of(offset, size);
+        let bytes = bytes_touched(u64::from(offset), size);
         let thread = first + lane as u32;
         for w in 0..size.div_ceil(4) {
             let at = (offset / 4 + w) as usize;
-            // as in `read_words`
-            let (write, read) = unsafe { (shadow.writes.get_unchecked_mut(at), *shadow.reads.get_unchecked(at)) };
+            let (write, read) = (&mut shadow.writes[at], shadow.reads[at]);
             let old = *write;
             if old >= floor {
                 let other = (old >> THREAD & 1023) as u32 != thread || old & PENDING != 0;

@@ -66,7 +66,7 @@ struct Alu3<A, B, C, D, F>(PhantomData<(A, B, C, D, F)>);
 impl<A: Lane, D: Lane, F: Fn(A) -> D + Copy + 'static> Op for Alu1<A, D, F> {
     type Data = One<D, A>;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame<'_>, i: &One<D, A>, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame, i: &One<D, A>, mask: u32) {
         let (f, a) = (instance::<F>(), cx.read(i.a));
         let mut t = [D::default(); 32];
         for l in 0..32 {
@@ -79,7 +79,7 @@ impl<A: Lane, D: Lane, F: Fn(A) -> D + Copy + 'static> Op for Alu1<A, D, F> {
 impl<A: Lane, B: Lane, D: Lane, F: Fn(A, B) -> D + Copy + 'static> Op for Alu2<A, B, D, F> {
     type Data = Two<D, A, B>;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame<'_>, i: &Two<D, A, B>, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame, i: &Two<D, A, B>, mask: u32) {
         let (f, a, b) = (instance::<F>(), cx.read(i.a), cx.read(i.b));
         let mut t = [D::default(); 32];
         for l in 0..32 {
@@ -92,7 +92,7 @@ impl<A: Lane, B: Lane, D: Lane, F: Fn(A, B) -> D + Copy + 'static> Op for Alu2<A
 impl<A: Lane, B: Lane, C: Lane, D: Lane, F: Fn(A, B, C) -> D + Copy + 'static> Op for Alu3<A, B, C, D, F> {
     type Data = Three<D, A, B, C>;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame<'_>, i: &Three<D, A, B, C>, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame, i: &Three<D, A, B, C>, mask: u32) {
         let (f, a, b, c) = (instance::<F>(), cx.read(i.a), cx.read(i.b), cx.read(i.c));
         let mut t = [D::default(); 32];
         for l in 0..32 {
@@ -164,7 +164,7 @@ impl Outcome {
 
     /// Writes the lanes for which the comparison holds.
     #[inline(always)]
-    pub fn put(&self, cx: &mut Frame<'_>, holds: u32, mask: u32) {
+    pub fn put(&self, cx: &mut Frame, holds: u32, mask: u32) {
         let (mut yes, mut no) = (holds, !holds);
         if let Some(third) = self.with {
             let c = cx.predicate(third.pred);
@@ -191,7 +191,7 @@ struct Pred2<T, F>(PhantomData<(T, F)>);
 impl<T: Lane, F: Fn(T, T) -> bool + Copy + 'static> Op for Pred2<T, F> {
     type Data = Compare<T>;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame<'_>, i: &Compare<T>, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame, i: &Compare<T>, mask: u32) {
         let (f, a, b) = (instance::<F>(), cx.read(i.a), cx.read(i.b));
         let mut t = [0u32; 32];
         for l in 0..32 {
@@ -225,7 +225,7 @@ operands!([T: Lane] Choice<T> { d, a, b, p });
 impl<T: Lane> Op for Select<T> {
     type Data = Choice<T>;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame<'_>, i: &Choice<T>, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame, i: &Choice<T>, mask: u32) {
         let (p, a, b) = (cx.predicate(i.p), cx.read(i.a), cx.read(i.b));
         let mut t = [T::default(); 32];
         for l in 0..32 {

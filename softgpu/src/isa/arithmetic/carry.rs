@@ -102,7 +102,7 @@ struct Chain<T, F>(PhantomData<(T, F)>);
 impl<T: Word, F: Fn(T, T) -> T + Copy + 'static> Op for Chain<T, F> {
     type Data = Terms<T>;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame<'_>, i: &Terms<T>, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame, i: &Terms<T>, mask: u32) {
         let f = instance::<F>();
         let (a, b, c) = (cx.read(i.rows.a), cx.read(i.rows.b), cx.read(i.rows.c));
         let link = i.link;

@@ -72,7 +72,7 @@ operands!(PredLogic);
 impl Op for CombinePreds {
     type Data = PredLogic;
     const VECTORS: bool = false;
-    fn exec<I: Isa>(cx: &mut Frame<'_>, i: &PredLogic, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame, i: &PredLogic, mask: u32) {
         let (a, b) = (cx.predicate(i.a), cx.predicate(i.b));
         cx.set_predicate(i.d, i.how.of(a, b), mask);
     }

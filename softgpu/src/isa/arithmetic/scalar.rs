@@ -62,7 +62,7 @@ pub struct Scalar;
 impl Op for Scalar {
     type Data = Lanes;
     const VECTORS: bool = false;
-    fn exec<I: Isa>(cx: &mut Frame<'_>, i: &Lanes, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame, i: &Lanes, mask: u32) {
         let t = values(cx, i.function, i.settings, i.sources, mask);
         match i.d.width() {
             Width::Single(d) => cx.write(d, &t.map(|v| v as u32), mask),
@@ -87,7 +87,7 @@ pub struct Test;
 impl Op for Test {
     type Data = Tested;
     const VECTORS: bool = false;
-    fn exec<I: Isa>(cx: &mut Frame<'_>, i: &Tested, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame, i: &Tested, mask: u32) {
         let [a, b] = i.sources;
         let t = values(cx, i.function, i.settings, [a, b, None], mask);
         let holds = (0..32).fold(0u32, |m, l| m | u32::from(t[l] != 0) << l);
@@ -96,7 +96,7 @@ impl Op for Test {
 }
 
 /// The results of the lanes of a mask.
-fn values(cx: &Frame<'_>, f: Function, s: Settings, sources: [Option<AnySrc>; 3], mask: u32) -> [u64; 32] {
+fn values(cx: &Frame, f: Function, s: Settings, sources: [Option<AnySrc>; 3], mask: u32) -> [u64; 32] {
     let read = |source: Option<AnySrc>, l: usize| match source.map(AnySrc::width) {
         None => 0,
         Some(Width::Single(row)) => u64::from(cx.read(row)[l]),

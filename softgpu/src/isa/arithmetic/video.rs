@@ -168,7 +168,7 @@ operands!(Parts { words, video });
 impl Op for Simd {
     type Data = Parts;
     const VECTORS: bool = false;
-    fn exec<I: Isa>(cx: &mut Frame<'_>, i: &Parts, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame, i: &Parts, mask: u32) {
         let (a, b, c) = (cx.read(i.words.a), cx.read(i.words.b), cx.read(i.words.c));
         let results = std::array::from_fn(|l| i.video.of(a[l], b[l], c[l]));
         cx.write(i.words.d, &results, mask);

@@ -262,10 +262,10 @@ struct Fence;
 
 impl OldOp for Fence {
     #[inline(always)]
-    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
+    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, _: u32) {
         std::sync::atomic::fence(Ordering::SeqCst);
         if i.aux == 0 {
-            watch::fenced(cx, mask);
+            watch::fenced(cx);
         }
     }
 }

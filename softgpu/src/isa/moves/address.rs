@@ -79,7 +79,7 @@ pub struct FrameAddress<D>(PhantomData<D>);
 impl<D: Cut> Op for FrameAddress<D> {
     type Data = Offset<D, u32>;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame<'_>, i: &Offset<D, u32>, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame, i: &Offset<D, u32>, mask: u32) {
         let t = cx.read(i.a).map(|v| D::cut(u64::from(v).wrapping_add(i.offset)));
         cx.write(i.d, &t, mask);
     }
@@ -91,7 +91,7 @@ struct AddConstant;
 impl Op for AddConstant {
     type Data = Offset<u64, u64>;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame<'_>, i: &Offset<u64, u64>, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame, i: &Offset<u64, u64>, mask: u32) {
         let a = cx.read(i.a);
         let mut t = [0; 32];
         for l in 0..32 {
@@ -116,7 +116,7 @@ struct IsSpace;
 impl Op for IsSpace {
     type Data = Inside;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame<'_>, i: &Inside, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame, i: &Inside, mask: u32) {
         let a = cx.read(i.a);
         let mut m = 0;
         for l in 0..32 {

@@ -141,7 +141,7 @@ struct ReadClock;
 impl Op for ReadClock {
     type Data = Time;
     const VECTORS: bool = false;
-    fn exec<I: Isa>(cx: &mut Frame<'_>, i: &Time, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame, i: &Time, mask: u32) {
         let now = match i.source {
             Source::Clock => cx.clock,
             Source::Timer => {

@@ -90,7 +90,7 @@ struct Pack<D, const N: usize, const BITS: u32>(PhantomData<D>);
 impl<D: Cut, const N: usize, const BITS: u32> Op for Pack<D, N, BITS> {
     type Data = Packed<D>;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame<'_>, i: &Packed<D>, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame, i: &Packed<D>, mask: u32) {
         let mut t = [0u64; 32];
         for (n, row) in i.parts[..N].iter().flatten().enumerate() {
             let part = cx.read(*row);
@@ -126,7 +126,7 @@ impl<A: Cut, const N: usize, const BITS: u32> Op for Unpack<A, N, BITS> {
     type Data = Unpacked<A>;
     const APART: bool = true;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame<'_>, i: &Unpacked<A>, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame, i: &Unpacked<A>, mask: u32) {
         let a = *cx.read(i.a);
         for n in 0..N {
             if let Some(row) = i.parts[n] {

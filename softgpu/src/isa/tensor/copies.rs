@@ -258,8 +258,7 @@ impl OldOp for Wait {
 
 /// Lands the copies of a lane of some warp of the block, up to one; they count as done at `clock`.
 pub fn land_prior(cx: &mut Cx, warp: u32, lane: u32, serial: u32, clock: u32) {
-    // SAFETY: the block outlives the call.
-    let block = unsafe { &mut *cx.block };
+    let block = cx.block();
     let owner = &mut block.warps[warp as usize];
     let first = owner.first_thread;
     let mut landed = Vec::new();
