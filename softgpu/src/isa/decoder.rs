@@ -15,8 +15,6 @@ use std::collections::HashMap;
 
 /// The predicate that is always true.
 pub const TRUE: u16 = 0;
-/// Where results go that nobody wants.
-pub const JUNK: u16 = 2;
 
 /// What a name at module level stands for.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +33,8 @@ pub struct Proto {
     pub guard: Pred,
     /// The member masks of a `*.sync` instruction.
     pub members: Option<Src<u32>>,
+    /// `STRONG`, `ACQUIRE`, `RELEASE` of a memory access.
+    pub order: u8,
     pub inst: Inst,
     /// Which of `d, a, b, c, e` (bits 0 to 4) are rows.
     pub row_fields: u8,
@@ -254,6 +254,7 @@ impl<'a> Decoder<'a> {
             draft: None,
             guard: Pred::TRUE,
             members: None,
+            order: 0,
             inst: Inst::old(run, flow),
             row_fields: 0,
             reads: Vec::new(),

@@ -93,12 +93,13 @@ impl Decoder<'_> {
                 unsafe { slot.set_row(row(number)) };
             });
             if let Some(draft) = &p.draft {
-                let head = Head { id, members: p.members };
+                let head = Head { id, members: p.members, order: p.order };
                 // SAFETY: every operand has become a row of this function; the large data stays with the program.
                 let typed = unsafe { draft.instruction(head, &mut self.program.large) };
                 p.inst = Inst { flow: p.inst.flow, ..typed };
             } else {
                 p.inst.members = p.members;
+                p.inst.order = p.inst.flags;
             }
             p.inst.guard = p.guard.slot();
             p.inst.negate = p.guard.inversion();

@@ -48,6 +48,8 @@ pub struct Head {
     pub id: u32,
     /// The member masks of a `*.sync` instruction.
     pub members: Option<Src<u32>>,
+    /// How it orders memory accesses: `STRONG`, `ACQUIRE`, `RELEASE` of [`access`](crate::machine::access).
+    pub order: u8,
 }
 
 /// An instruction, one cache line. Rows are numbers of rows of the current frame.
@@ -57,6 +59,8 @@ pub struct Inst {
     pub run: Handler,
     pub data: [MaybeUninit<u64>; WORDS],
     pub members: Option<Src<u32>>,
+    /// See [`Head::order`].
+    pub order: u8,
     /// Offset of an address, a constant, whatever the handler wants.
     pub imm: i64,
     pub d: u32,
@@ -86,7 +90,7 @@ impl Inst {
     /// # Safety
     /// The handler reads the data as a `D`, and `large` outlives the instruction.
     pub unsafe fn new<D: Operands>(run: Handler, data: D, head: Head, large: &mut Vec<Large>) -> Inst {
-        let mut inst = Inst { members: head.members, id: head.id, ..Inst::old(run, Flow::Straight) };
+        let mut inst = Inst { members: head.members, id: head.id, order: head.order, ..Inst::old(run, Flow::Straight) };
         const { assert!(align_of::<D>() <= align_of::<u64>()) };
         let place = inst.data.as_mut_ptr();
         if size_of::<D>() <= size_of_val(&inst.data) {
@@ -122,6 +126,7 @@ impl Inst {
             run,
             data: [MaybeUninit::uninit(); WORDS],
             members: None,
+            order: 0,
             imm: 0,
             d: NONE,
             a: NONE,
