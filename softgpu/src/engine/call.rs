@@ -5,8 +5,9 @@ use crate::engine::exit::exit;
 use crate::kernel::Fault;
 use crate::machine::block::write_fill;
 use crate::machine::code::Code;
+use crate::machine::control::{Call, Table};
 use crate::machine::cx::{CODE_WINDOW, Cx, WINDOW};
-use crate::machine::inst::{Flow, Inst};
+use crate::machine::inst::Inst;
 use crate::machine::program::{CallSite, Fill, Function, Slot, Special};
 use crate::machine::row::{FULL, NONE};
 use crate::machine::warp::{Frame, Split, Warp};
@@ -15,10 +16,10 @@ use crate::machine::warp::{Frame, Split, Warp};
 ///
 /// # Safety
 /// The instruction belongs to the function whose frame was chosen.
-pub unsafe fn table_ways(cx: &mut Cx, inst: &Inst, s: &Split, mask: u32) -> Vec<(u32, u32)> {
-    let table = &cx.launch().program.tables[inst.aux as usize];
+pub unsafe fn table_ways(cx: &mut Cx, inst: &Inst, branch: &Table, s: &Split, mask: u32) -> Vec<(u32, u32)> {
+    let table = &cx.launch().program.tables[branch.targets as usize];
     // SAFETY: the caller's promise.
-    let index = unsafe { cx.row::<u32>(inst.a) };
+    let index = unsafe { cx.row::<u32>(branch.index.row()) };
     let mut ways: Vec<(u32, u32)> = Vec::new();
     let mut add = |pc: u32, lanes: u32| match ways.iter_mut().find(|w| w.0 == pc) {
         Some(w) => w.1 |= lanes,
@@ -47,9 +48,9 @@ pub unsafe fn table_ways(cx: &mut Cx, inst: &Inst, s: &Split, mask: u32) -> Vec<
 ///
 /// # Safety
 /// As for [`table_ways`].
-pub unsafe fn enter(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
+pub unsafe fn enter(cx: &mut Cx, inst: &Inst, call: &Call, s: &mut Split, mask: u32) -> bool {
     let program = cx.launch().program;
-    let site = &program.calls[inst.aux as usize];
+    let site = &program.calls[call.site as usize];
     if let Some(which) = site.builtin {
         let frame = cx.warp().frames[s.frame as usize].clone();
         builtin::call(cx, inst, which, site, &frame, mask);
@@ -57,7 +58,7 @@ pub unsafe fn enter(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool 
         return !cx.stopped;
     }
     // SAFETY: the caller's promise.
-    let Some((callee, lanes)) = (unsafe { target(cx, inst, site, mask) }) else {
+    let Some((callee, lanes)) = (unsafe { target(cx, inst, call, site, mask) }) else {
         return false;
     };
     let meeting = leave_behind(cx.warp(), s, mask, lanes);
@@ -70,7 +71,7 @@ pub unsafe fn enter(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool 
     let top = |f: &Frame| f.rows + program.functions[f.callee as usize].rows.next_multiple_of(2);
     let frame = Frame {
         return_pc: s.pc + 1,
-        call: inst.aux,
+        call: call.site,
         callee,
         rows: warp.frames.iter().filter(|f| f.lanes != 0).map(top).max().unwrap_or(0),
         preds: caller.preds + above.preds,
@@ -100,13 +101,13 @@ pub unsafe fn enter(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool 
 ///
 /// # Safety
 /// As for [`table_ways`].
-unsafe fn target(cx: &mut Cx, inst: &Inst, site: &CallSite, mask: u32) -> Option<(u32, u32)> {
-    if inst.flow != Flow::CallIndirect {
+unsafe fn target(cx: &mut Cx, inst: &Inst, call: &Call, site: &CallSite, mask: u32) -> Option<(u32, u32)> {
+    let Some(target) = call.target else {
         return Some((site.callee, mask));
-    }
+    };
     // lanes with the same target go together, the others come back to this instruction
     // SAFETY: the caller's promise.
-    let targets = unsafe { cx.row::<u64>(inst.a) };
+    let targets = unsafe { cx.row::<u64>(target.row()) };
     let first = targets[mask.trailing_zeros() as usize];
     let same = targets.iter().enumerate().fold(0, |m, (l, t)| m | u32::from(*t == first) << l);
     let offset = first.wrapping_sub(CODE_WINDOW);

@@ -4,7 +4,7 @@
 //! what is left over at the end is refused, so that no modifier is ever silently ignored.
 
 use crate::kernel::LoadError;
-use crate::machine::cx::Cx;
+use crate::machine::control::Control;
 use crate::machine::inst::{Flow, Handler, Inst};
 use crate::machine::op::{Draft, Of, Op};
 use crate::machine::operand::{CONSTANT, Pred, PredDst, Src, WrongWidth};
@@ -12,9 +12,6 @@ use crate::machine::program::{Class, Fill, Program};
 use crate::machine::row::NONE;
 use crate::ptx::{Function, Instr, Type, Variable};
 use std::collections::HashMap;
-
-/// The predicate that is always true.
-pub const TRUE: u16 = 0;
 
 /// What a name at module level stands for.
 #[derive(Clone, Copy, Debug)]
@@ -26,10 +23,16 @@ pub enum Symbol {
     Function(u32),
 }
 
+/// What an instruction does, and its data.
+pub enum Body {
+    Operation(Box<dyn Draft>),
+    Control(Control),
+    Old,
+}
+
 /// An instruction on its way: rows are still register numbers.
 pub struct Proto {
-    /// What it does and its data; `None` for what controls the flow.
-    pub draft: Option<Box<dyn Draft>>,
+    pub body: Body,
     pub guard: Pred,
     /// The member masks of a `*.sync` instruction.
     pub members: Option<Src<u32>>,
@@ -161,10 +164,10 @@ impl From<WrongWidth> for Refusal {
     }
 }
 
-pub type Decoded<T> = Result<T, Refusal>;
-
 /// A handler that must not be called.
-pub unsafe fn no_handler(_: &mut Cx, _: &Inst, _: u32) {}
+pub unsafe fn old_no_handler(_: &mut crate::machine::cx::Cx, _: &Inst, _: u32) {}
+
+pub type Decoded<T> = Result<T, Refusal>;
 
 impl<'a> Decoder<'a> {
     /// Decodes every instruction of the function.
@@ -193,7 +196,7 @@ impl<'a> Decoder<'a> {
         }
         self.starts.push(self.protos.len());
         // a function may end without ret
-        self.old_push(Class::Control, no_handler, Flow::Return);
+        self.control(Class::Control, Control::Return);
         Ok(())
     }
 
@@ -237,25 +240,26 @@ impl<'a> Decoder<'a> {
     pub fn together<O: Op>(&mut self, class: Class, members: Src<u32>, data: O::Data) -> &mut Proto {
         let p = self.append(class, Box::new(Of::<O>(data)));
         p.members = Some(members);
-        p.inst.flow = Flow::WarpSync;
         p
     }
 
-    /// Appends a straight instruction.
+    /// Appends an instruction that decides where lanes go on.
+    pub fn control(&mut self, class: Class, control: Control) -> &mut Proto {
+        self.proto(class, Body::Control(control), Inst::old(old_no_handler, Flow::Control))
+    }
+
+    /// Appends an instruction of any operation.
     pub fn append(&mut self, class: Class, draft: Box<dyn Draft>) -> &mut Proto {
-        let p = self.old_push(class, no_handler, Flow::Straight);
-        p.draft = Some(draft);
-        p
+        self.proto(class, Body::Operation(draft), Inst::old(old_no_handler, Flow::Straight))
     }
 
-    /// Appends an instruction without operands.
-    pub fn old_push(&mut self, class: Class, run: Handler, flow: Flow) -> &mut Proto {
+    fn proto(&mut self, class: Class, body: Body, inst: Inst) -> &mut Proto {
         self.protos.push(Proto {
-            draft: None,
+            body,
             guard: Pred::TRUE,
             members: None,
             order: 0,
-            inst: Inst::old(run, flow),
+            inst,
             row_fields: 0,
             reads: Vec::new(),
             writes: Vec::new(),
@@ -271,6 +275,11 @@ impl<'a> Decoder<'a> {
         });
         let last = self.protos.len() - 1;
         &mut self.protos[last]
+    }
+
+    /// Appends an instruction without operands.
+    pub fn old_push(&mut self, class: Class, run: Handler, flow: Flow) -> &mut Proto {
+        self.proto(class, Body::Old, Inst::old(run, flow))
     }
 
     /// Appends a straight instruction with a destination and up to three sources.

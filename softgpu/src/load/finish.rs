@@ -1,8 +1,9 @@
 //! Register numbers to rows, labels to addresses, meeting places.
 
-use crate::isa::decoder::{Decoder, Proto, no_handler};
+use crate::isa::decoder::{Body, Decoder, Proto};
 use crate::load::allot::{Allotment, Touches, allot};
 use crate::load::flowgraph::{Ends, Graph};
+use crate::machine::control::Control;
 use crate::machine::inst::{Flow, Head, Inst};
 use crate::machine::operand::{CONSTANT, Operands, Pred, PredDst, Slot};
 use crate::machine::program::{Class, Fill, Info};
@@ -49,9 +50,12 @@ impl Decoder<'_> {
         for b in 0..blocks {
             let last = graph.starts[b + 1] - 1;
             let p = &self.protos[last];
-            let splits = matches!(p.inst.flow, Flow::Branch | Flow::BranchTable)
-                && (p.guard != Pred::TRUE || p.inst.flow == Flow::BranchTable)
-                && graph.successors[b].len() > 1;
+            let splits = match p.body {
+                Body::Control(Control::Branch(_)) => p.guard != Pred::TRUE,
+                Body::Control(Control::Table(_)) => true,
+                _ => false,
+            };
+            let splits = splits && graph.successors[b].len() > 1;
             if splits && let Some(m) = graph.meets[b] {
                 is_meeting[m] = true;
                 meets[last] = Some(m);
@@ -76,7 +80,8 @@ impl Decoder<'_> {
         for (i, mut p) in protos.into_iter().enumerate() {
             let b = block_of(i);
             if graph.starts[b] == i && is_meeting[b] {
-                self.code.push(marker(block_pc[b]));
+                // SAFETY: it names nothing.
+                self.code.push(unsafe { Inst::of_control(Control::Reconverge, block_pc[b]) });
                 self.program.info.push(info_of(p.line, p.place));
             }
             let row = |r: u32| resolve(r, &allotment, &constant_rows);
@@ -92,19 +97,23 @@ impl Decoder<'_> {
                 // SAFETY: it is the row of a register or constant of this function, of the width that was checked.
                 unsafe { slot.set_row(row(number)) };
             });
-            if let Some(draft) = &p.draft {
-                let head = Head { id, members: p.members, order: p.order };
-                // SAFETY: every operand has become a row of this function; the large data stays with the program.
-                let typed = unsafe { draft.instruction(head, &mut self.program.large) };
-                p.inst = Inst { flow: p.inst.flow, ..typed };
-            } else {
-                p.inst.members = p.members;
-                p.inst.order = p.inst.flags;
+            let meet = meets[i].map(|m| block_pc[m]);
+            let mut targets = p.targets.iter().map(|&t| block_pc[block_of(starts[t])]);
+            match &mut p.body {
+                Body::Control(Control::Branch(branch)) => {
+                    branch.target = targets.next().unwrap_or(0);
+                    branch.meet = meet;
+                }
+                Body::Control(Control::Table(table)) => {
+                    table.targets = self.program.tables.len() as u32;
+                    table.meet = meet;
+                    self.program.tables.push(targets.collect());
+                }
+                _ => {}
             }
-            p.inst.guard = p.guard.slot();
-            p.inst.negate = p.guard.inversion();
+            let row_fields = p.row_fields;
             for field in 0..5 {
-                if p.row_fields >> field & 1 != 0 {
+                if row_fields >> field & 1 != 0 {
                     let f = p.field(field);
                     *f = row(*f);
                 }
@@ -114,19 +123,17 @@ impl Decoder<'_> {
                 p.inst.aux = self.program.tables.len() as u32;
                 self.program.tables.push(table);
             }
-            match p.inst.flow {
-                Flow::Branch => p.inst.aux = block_pc[block_of(starts[p.targets[0]])],
-                Flow::BranchTable => {
-                    let table = p.targets.iter().map(|&t| block_pc[block_of(starts[t])]).collect();
-                    p.inst.aux = self.program.tables.len() as u32;
-                    self.program.tables.push(table);
-                }
-                _ => {}
-            }
-            if matches!(p.inst.flow, Flow::Branch | Flow::BranchTable) {
-                p.inst.e = meets[i].map_or(NONE, |m| block_pc[m]);
-            }
-            p.inst.id = self.code.len() as u32;
+            // SAFETY: every operand has become a row of this function; the large data stays with the program.
+            p.inst = match &p.body {
+                Body::Operation(draft) => unsafe {
+                    let head = Head { id, members: p.members, order: p.order };
+                    draft.instruction(head, &mut self.program.large)
+                },
+                Body::Control(control) => unsafe { Inst::of_control(*control, id) },
+                Body::Old => Inst { id, members: p.members, order: p.inst.flags, ..p.inst },
+            };
+            p.inst.guard = p.guard.slot();
+            p.inst.negate = p.guard.inversion();
             self.code.push(p.inst);
             self.program.info.push(Info {
                 line: p.line,
@@ -161,9 +168,11 @@ impl Decoder<'_> {
 /// How it ends, with targets as instruction numbers.
 fn ends(proto: &Proto, starts: &[usize]) -> Ends {
     let guarded = proto.guard != Pred::TRUE;
-    match proto.inst.flow {
-        Flow::Branch | Flow::BranchTable => Ends::Jump(proto.targets.iter().map(|&t| starts[t]).collect(), guarded),
-        Flow::Return | Flow::Exit | Flow::Trap => Ends::Leave(guarded),
+    match proto.body {
+        Body::Control(Control::Branch(_) | Control::Table(_)) => {
+            Ends::Jump(proto.targets.iter().map(|&t| starts[t]).collect(), guarded)
+        }
+        Body::Control(Control::Return | Control::Exit | Control::Trap | Control::Breakpoint) => Ends::Leave(guarded),
         _ => Ends::Next,
     }
 }
@@ -178,15 +187,13 @@ fn resolve(r: u32, allotment: &Allotment, constants: &[u32]) -> u32 {
     }
 }
 
-fn marker(id: u32) -> Inst {
-    Inst { id, ..Inst::old(no_handler, Flow::Reconverge) }
-}
-
 impl Proto {
     /// Calls a function for every operand.
     fn visit(&mut self, f: &mut dyn FnMut(Slot<'_>)) {
-        if let Some(draft) = &mut self.draft {
-            draft.visit(f);
+        match &mut self.body {
+            Body::Operation(draft) => draft.visit(f),
+            Body::Control(control) => control.visit(f),
+            Body::Old => {}
         }
         self.members.visit(f);
     }
@@ -200,7 +207,11 @@ fn touches(p: &mut Proto) -> Touches {
         number if slot.write => writes.push(number),
         number => reads.push(number),
     });
-    let apart = p.apart || p.draft.as_ref().is_some_and(|d| d.apart());
+    let apart = match &p.body {
+        Body::Operation(draft) => draft.apart(),
+        Body::Control(_) => true,
+        Body::Old => p.apart,
+    };
     Touches { reads, writes, partial: p.guard != Pred::TRUE, apart }
 }
 

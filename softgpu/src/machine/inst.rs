@@ -1,5 +1,6 @@
 //! The dense form of an instruction.
 
+use crate::machine::control::Control;
 use crate::machine::cx::Cx;
 use crate::machine::operand::{Operands, Src};
 use crate::machine::row::NONE;
@@ -9,30 +10,16 @@ use std::mem::MaybeUninit;
 /// Executes one instruction for the lanes of a mask, which is never empty.
 pub type Handler = unsafe fn(&mut Cx, &Inst, u32);
 
-/// What an instruction does to the flow of a warp.
+/// How the engine goes about an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Flow {
-    /// Goes on to the next instruction.
+    /// Calls its handler and goes on to the next one.
     Straight,
-    /// Lanes that diverged meet here.
-    Reconverge,
-    Branch,
-    /// Indexed branch; targets in a table.
-    BranchTable,
-    Call,
-    CallIndirect,
-    /// A function of the driver, such as `vprintf`.
-    CallBuiltin,
-    Return,
-    Exit,
-    /// `bar` in its forms.
-    Barrier,
     /// Needs its members together (`shfl.sync`, `vote.sync`, ...), then runs like a straight one.
-    WarpSync,
-    Trap,
-    /// Lets another warp run.
-    Yield,
+    Together,
+    /// Executes it itself: it has a [`Control`] and no handler.
+    Control,
 }
 
 /// Words of an instruction's data that lie in the instruction itself.
@@ -90,7 +77,8 @@ impl Inst {
     /// # Safety
     /// The handler reads the data as a `D`, and `large` outlives the instruction.
     pub unsafe fn new<D: Operands>(run: Handler, data: D, head: Head, large: &mut Vec<Large>) -> Inst {
-        let mut inst = Inst { members: head.members, id: head.id, order: head.order, ..Inst::old(run, Flow::Straight) };
+        let flow = if head.members.is_some() { Flow::Together } else { Flow::Straight };
+        let mut inst = Inst { members: head.members, id: head.id, order: head.order, ..Inst::old(run, flow) };
         const { assert!(align_of::<D>() <= align_of::<u64>()) };
         let place = inst.data.as_mut_ptr();
         if size_of::<D>() <= size_of_val(&inst.data) {
@@ -103,6 +91,24 @@ impl Inst {
             large.push(kept);
         }
         inst
+    }
+
+    /// An instruction of the flow of control.
+    ///
+    /// # Safety
+    /// Its rows, predicates, targets, tables and calls are those of its function.
+    pub unsafe fn of_control(control: Control, id: u32) -> Inst {
+        const { assert!(size_of::<Control>() <= 8 * WORDS) };
+        // SAFETY: nothing of this size goes to the list, and no handler reads the data.
+        let inst = unsafe { Inst::new(no_handler, control, Head { id, ..Head::default() }, &mut Vec::new()) };
+        Inst { flow: Flow::Control, ..inst }
+    }
+
+    /// What it does to the flow of control, if it is of that kind.
+    #[inline(always)]
+    pub fn control(&self) -> Option<&Control> {
+        // SAFETY: only `of_control` makes instructions of this flow.
+        (self.flow == Flow::Control).then(|| unsafe { self.data() })
     }
 
     /// The data.
@@ -145,3 +151,6 @@ impl Inst {
         }
     }
 }
+
+/// A handler that is never called.
+unsafe fn no_handler(_: &mut Cx, _: &Inst, _: u32) {}

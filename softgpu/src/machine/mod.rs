@@ -4,6 +4,7 @@ pub mod access;
 pub mod barrier;
 pub mod block;
 pub mod code;
+pub mod control;
 pub mod cx;
 pub mod draw;
 pub mod inst;

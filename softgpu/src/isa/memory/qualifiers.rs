@@ -3,7 +3,7 @@
 //! PTX ISA, "Data Movement and Conversion Instructions": cache operators, cache eviction priority
 //! hints, `ld`, `st`, `atom`, `red`, `prefetch`, `applypriority`, `discard`.
 
-use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal, no_handler};
+use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal, old_no_handler};
 use crate::machine::access::*;
 use crate::machine::inst::Flow;
 use crate::machine::old_op::handler;
@@ -168,7 +168,7 @@ impl<'a> Decoder<'a> {
             }
         };
         self.address(&at)?;
-        self.old_push(Class::Other, no_handler, Flow::Straight);
+        self.old_push(Class::Other, old_no_handler, Flow::Straight);
         Ok(())
     }
 

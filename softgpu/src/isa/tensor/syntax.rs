@@ -70,7 +70,7 @@ impl<'a> Decoder<'a> {
         rows.extend(&inputs);
         rows.insert(0, self.old_word(shape.encode()));
         let members = self.word(!0).read()?;
-        let p = self.old_push(Class::Tensor, tensor::handler_of(shape), Flow::WarpSync);
+        let p = self.old_push(Class::Tensor, tensor::handler_of(shape), Flow::Together);
         p.members = Some(members);
         p.writes.extend(outputs);
         p.reads.extend(inputs.iter().filter(|&&r| r & CONSTANT == 0));
@@ -114,7 +114,7 @@ impl<'a> Decoder<'a> {
             (false, false) => handler::<copies::StoreMatrix<false>>(),
             (false, true) => handler::<copies::StoreMatrix<true>>(),
         };
-        let p = self.old_push(Class::LoadStore, run, Flow::WarpSync);
+        let p = self.old_push(Class::LoadStore, run, Flow::Together);
         p.set_read(1, address.row);
         p.members = Some(members);
         p.inst.imm = address.imm;
