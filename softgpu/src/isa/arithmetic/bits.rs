@@ -7,52 +7,6 @@ use crate::machine::row::{Cut, Isa, Lane};
 use std::marker::PhantomData;
 
 #[inline(always)]
-pub fn sext16(a: u32) -> u32 {
-    i32::from(a as i16) as u32
-}
-
-/// Division as the hardware does it: by zero gives all ones, the smallest by -1 itself.
-#[inline(always)]
-pub fn div_s32(a: u32, b: u32) -> u32 {
-    if b == 0 { !0 } else { (a as i32).wrapping_div(b as i32) as u32 }
-}
-
-#[inline(always)]
-pub fn rem_s32(a: u32, b: u32) -> u32 {
-    if b == 0 { !0 } else { (a as i32).wrapping_rem(b as i32) as u32 }
-}
-
-#[inline(always)]
-pub fn div_s64(a: u64, b: u64) -> u64 {
-    if b == 0 { !0 } else { (a as i64).wrapping_div(b as i64) as u64 }
-}
-
-#[inline(always)]
-pub fn rem_s64(a: u64, b: u64) -> u64 {
-    if b == 0 { !0 } else { (a as i64).wrapping_rem(b as i64) as u64 }
-}
-
-#[inline(always)]
-pub fn hi_u32(a: u32, b: u32) -> u32 {
-    ((u64::from(a) * u64::from(b)) >> 32) as u32
-}
-
-#[inline(always)]
-pub fn hi_s32(a: u32, b: u32) -> u32 {
-    (wide_s32(a, b) >> 32) as u32
-}
-
-#[inline(always)]
-pub fn hi_u64(a: u64, b: u64) -> u64 {
-    ((u128::from(a) * u128::from(b)) >> 64) as u64
-}
-
-#[inline(always)]
-pub fn hi_s64(a: u64, b: u64) -> u64 {
-    ((i128::from(a as i64) * i128::from(b as i64)) >> 64) as u64
-}
-
-#[inline(always)]
 pub fn wide_s32(a: u32, b: u32) -> u64 {
     (i64::from(a as i32) * i64::from(b as i32)) as u64
 }
@@ -90,30 +44,6 @@ pub fn hi24_u(a: u32, b: u32) -> u32 {
 #[inline(always)]
 pub fn hi24_s(a: u32, b: u32) -> u32 {
     ((low24s(a) * low24s(b)) >> 16) as u32
-}
-
-#[inline(always)]
-pub fn find_s32(a: u32, shift_amount: bool) -> u32 {
-    let v = if (a as i32) < 0 { !a } else { a };
-    if v == 0 {
-        !0
-    } else if shift_amount {
-        v.leading_zeros()
-    } else {
-        31 - v.leading_zeros()
-    }
-}
-
-#[inline(always)]
-pub fn find_s64(a: u64, shift_amount: bool) -> u32 {
-    let v = if (a as i64) < 0 { !a } else { a };
-    if v == 0 {
-        !0
-    } else if shift_amount {
-        v.leading_zeros()
-    } else {
-        63 - v.leading_zeros()
-    }
 }
 
 #[inline(always)]

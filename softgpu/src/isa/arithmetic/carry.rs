@@ -1,7 +1,7 @@
 //! Sums and products with a carry in or out.
 
 use crate::isa::arithmetic::alu::{Drafted, Three, instance};
-use crate::isa::arithmetic::bits;
+use crate::isa::arithmetic::integers::Integer;
 use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal};
 use crate::machine::op::{Frame, Of, Op};
 use crate::machine::operand::{PredDst, Register, operands};
@@ -33,11 +33,11 @@ impl<'a> Decoder<'a> {
         let ty = m.ty()?;
         let make = match (part, ty) {
             ("lo", Type::U32 | Type::S32) => chain(|a: u32, b: u32| a.wrapping_mul(b)),
-            ("hi", Type::U32) => chain(bits::hi_u32),
-            ("hi", Type::S32) => chain(bits::hi_s32),
+            ("hi", Type::U32) => chain(|a: u32, b: u32| a.high(b)),
+            ("hi", Type::S32) => chain(|a: u32, b: u32| (a as i32).high(b as i32) as u32),
             ("lo", Type::U64 | Type::S64) => chain(|a: u64, b: u64| a.wrapping_mul(b)),
-            ("hi", Type::U64) => chain(bits::hi_u64),
-            ("hi", Type::S64) => chain(bits::hi_s64),
+            ("hi", Type::U64) => chain(|a: u64, b: u64| a.high(b)),
+            ("hi", Type::S64) => chain(|a: u64, b: u64| (a as i64).high(b as i64) as u64),
             _ => return Err(Refusal::wrong_type()),
         };
         let registers = self.registers(i, [ty; 4])?;

@@ -1,6 +1,7 @@
 //! Logic of bits and of predicates, and shifts.
 
-use crate::isa::arithmetic::alu::{Combine, Form, alu2};
+use crate::isa::arithmetic::alu::{Combine, Form};
+use crate::isa::arithmetic::integers::integers;
 use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal};
 use crate::machine::op::{Frame, Op};
 use crate::machine::operand::{Pred, PredDst, operands};
@@ -12,8 +13,7 @@ impl<'a> Decoder<'a> {
     /// `and`, `or`, `xor`.
     pub fn logic(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
         let ty = m.ty()?;
-        use Type::*;
-        if ty == Pred {
+        if ty == Type::Pred {
             let [d, a, b] = self.operands::<3>(i)?;
             let how = match i.op {
                 "and" => Combine::And,
@@ -24,14 +24,10 @@ impl<'a> Decoder<'a> {
             self.straight::<CombinePreds>(Class::Integer, data);
             return Ok(());
         }
-        let form: Form = match (i.op, ty) {
-            ("and", B16 | B32) => alu2(|a: u32, b: u32| a & b),
-            ("or", B16 | B32) => alu2(|a: u32, b: u32| a | b),
-            ("xor", B16 | B32) => alu2(|a: u32, b: u32| a ^ b),
-            ("and", B64) => alu2(|a: u64, b: u64| a & b),
-            ("or", B64) => alu2(|a: u64, b: u64| a | b),
-            ("xor", B64) => alu2(|a: u64, b: u64| a ^ b),
-            _ => return Err(Refusal::wrong_type()),
+        let form: Form = match i.op {
+            "and" => integers!(ty, [B16, B32, B64], |a, b| a & b),
+            "or" => integers!(ty, [B16, B32, B64], |a, b| a | b),
+            _ => integers!(ty, [B16, B32, B64], |a, b| a ^ b),
         };
         self.operation(i, form, [ty; 3])
     }
@@ -39,20 +35,12 @@ impl<'a> Decoder<'a> {
     /// `shl` and `shr`.
     pub fn shift(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
         let ty = m.ty()?;
-        use Type::*;
-        let form: Form = match (i.op, ty) {
-            ("shl", B32) => alu2(|a: u32, n: u32| if n > 31 { 0 } else { a << (n & 31) }),
-            ("shl", B64) => alu2(|a: u64, n: u32| if n > 63 { 0 } else { a << (n & 63) }),
-            ("shl", B16) => alu2(|a: u32, n: u32| if n > 15 { 0 } else { (a << (n & 15)) & 0xffff }),
-            ("shr", B32 | U32) => alu2(|a: u32, n: u32| if n > 31 { 0 } else { a >> (n & 31) }),
-            ("shr", B64 | U64) => alu2(|a: u64, n: u32| if n > 63 { 0 } else { a >> (n & 63) }),
-            ("shr", B16 | U16) => alu2(|a: u32, n: u32| if n > 15 { 0 } else { a >> (n & 15) }),
-            ("shr", S32) => alu2(|a: u32, n: u32| ((a as i32) >> n.min(31)) as u32),
-            ("shr", S64) => alu2(|a: u64, n: u32| ((a as i64) >> n.min(63)) as u64),
-            ("shr", S16) => alu2(|a: u32, n: u32| ((a as i16) >> n.min(15)) as u16 as u32),
-            _ => return Err(Refusal::wrong_type()),
+        let form: Form = match i.op {
+            "shl" => integers!(ty, [B16, B32, B64], |a; n| a.checked_shl(n).unwrap_or(0)),
+            _ if ty.signed() => integers!(ty, [S16, S32, S64], |a; n| a >> n.min(8 * size_of_val(&a) as u32 - 1)),
+            _ => integers!(ty, [B16, U16, B32, U32, B64, U64], |a; n| a.checked_shr(n).unwrap_or(0)),
         };
-        self.operation(i, form, [ty, ty, U32])
+        self.operation(i, form, [ty, ty, Type::U32])
     }
 }
 

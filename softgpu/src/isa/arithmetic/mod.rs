@@ -8,6 +8,7 @@ pub mod fields;
 pub mod float;
 pub mod halves;
 pub mod integer;
+pub mod integers;
 pub mod logic;
 pub mod multiply;
 pub mod real;

@@ -2,6 +2,7 @@
 
 use crate::isa::arithmetic::alu::{Form, alu2, alu3};
 use crate::isa::arithmetic::bits;
+use crate::isa::arithmetic::integers::{Integer, integers};
 use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal};
 use crate::ptx::{Instr, Type};
 
@@ -15,31 +16,19 @@ impl<'a> Decoder<'a> {
         let add = i.op == "mad";
         let form: Form = match (part, ty, add) {
             ("hi", S32, true) if sat => {
-                alu3(|a: u32, b: u32, c: u32| (bits::hi_s32(a, b) as i32).saturating_add(c as i32) as u32)
+                alu3(|a: u32, b: u32, c: u32| (a as i32).high(b as i32).saturating_add(c as i32) as u32)
             }
             _ if sat => return Err(Refusal::new("'.sat' needs mad.hi.s32")),
-            ("lo", U32 | S32, false) => alu2(|a: u32, b: u32| a.wrapping_mul(b)),
-            ("lo", U64 | S64, false) => alu2(|a: u64, b: u64| a.wrapping_mul(b)),
-            ("lo", U16 | S16, false) => alu2(|a: u32, b: u32| a.wrapping_mul(b) & 0xffff),
-            ("hi", U32, false) => alu2(bits::hi_u32),
-            ("hi", S32, false) => alu2(bits::hi_s32),
-            ("hi", U64, false) => alu2(bits::hi_u64),
-            ("hi", S64, false) => alu2(bits::hi_s64),
-            ("hi", U16, false) => alu2(|a: u32, b: u32| a.wrapping_mul(b) >> 16),
-            ("hi", S16, false) => alu2(|a: u32, b: u32| bits::wide_s16(a, b) >> 16),
+            ("lo", _, false) => integers!(ty, [U16, S16, U32, S32, U64, S64], |a, b| a.wrapping_mul(b)),
+            ("hi", _, false) => integers!(ty, [U16, S16, U32, S32, U64, S64], |a, b| a.high(b)),
+            ("lo", _, true) => {
+                integers!(ty, [U16, S16, U32, S32, U64, S64], |a, b, c| a.wrapping_mul(b).wrapping_add(c))
+            }
+            ("hi", _, true) => integers!(ty, [U16, S16, U32, S32, U64, S64], |a, b, c| a.high(b).wrapping_add(c)),
             ("wide", U32, false) => alu2(|a: u32, b: u32| u64::from(a) * u64::from(b)),
             ("wide", S32, false) => alu2(bits::wide_s32),
             ("wide", U16, false) => alu2(|a: u32, b: u32| a.wrapping_mul(b)),
             ("wide", S16, false) => alu2(bits::wide_s16),
-            ("lo", U32 | S32, true) => alu3(|a: u32, b: u32, c: u32| a.wrapping_mul(b).wrapping_add(c)),
-            ("lo", U64 | S64, true) => alu3(|a: u64, b: u64, c: u64| a.wrapping_mul(b).wrapping_add(c)),
-            ("lo", U16 | S16, true) => alu3(|a: u32, b: u32, c: u32| a.wrapping_mul(b).wrapping_add(c) & 0xffff),
-            ("hi", U32, true) => alu3(|a: u32, b: u32, c: u32| bits::hi_u32(a, b).wrapping_add(c)),
-            ("hi", S32, true) => alu3(|a: u32, b: u32, c: u32| bits::hi_s32(a, b).wrapping_add(c)),
-            ("hi", U64, true) => alu3(|a: u64, b: u64, c: u64| bits::hi_u64(a, b).wrapping_add(c)),
-            ("hi", S64, true) => alu3(|a: u64, b: u64, c: u64| bits::hi_s64(a, b).wrapping_add(c)),
-            ("hi", U16, true) => alu3(|a: u32, b: u32, c: u32| (a.wrapping_mul(b) >> 16).wrapping_add(c) & 0xffff),
-            ("hi", S16, true) => alu3(|a: u32, b: u32, c: u32| (bits::wide_s16(a, b) >> 16).wrapping_add(c) & 0xffff),
             ("wide", U32, true) => alu3(|a: u32, b: u32, c: u64| (u64::from(a) * u64::from(b)).wrapping_add(c)),
             ("wide", S32, true) => alu3(|a: u32, b: u32, c: u64| bits::wide_s32(a, b).wrapping_add(c)),
             ("wide", U16, true) => alu3(|a: u32, b: u32, c: u32| a.wrapping_mul(b).wrapping_add(c)),

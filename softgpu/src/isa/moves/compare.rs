@@ -2,6 +2,7 @@
 
 use crate::isa::arithmetic::alu::{Choice, Combine, Comparison, Outcome, Select, Third, pred2};
 use crate::isa::arithmetic::halves::half_comparison;
+use crate::isa::arithmetic::integers::integers;
 use crate::isa::arithmetic::real::{f, flush};
 use crate::isa::arithmetic::scalar;
 use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal};
@@ -152,33 +153,15 @@ fn comparison(cmp: &str, ty: Type, ftz: bool) -> Option<Comparison> {
     // "unordered or less" is "not greater or equal": the negation is meant
     #[allow(clippy::neg_cmp_op_on_partial_ord)]
     let comparison = match (unsigned, ty) {
-        ("eq", B16 | U16 | S16 | B32 | U32 | S32) => pred2(|a: u32, b: u32| a == b),
-        ("ne", B16 | U16 | S16 | B32 | U32 | S32) => pred2(|a: u32, b: u32| a != b),
-        ("lt", U16 | U32) => pred2(|a: u32, b: u32| a < b),
-        ("le", U16 | U32) => pred2(|a: u32, b: u32| a <= b),
-        ("gt", U16 | U32) => pred2(|a: u32, b: u32| a > b),
-        ("ge", U16 | U32) => pred2(|a: u32, b: u32| a >= b),
-        ("lt", S32) => pred2(|a: u32, b: u32| (a as i32) < b as i32),
-        ("le", S32) => pred2(|a: u32, b: u32| a as i32 <= b as i32),
-        ("gt", S32) => pred2(|a: u32, b: u32| a as i32 > b as i32),
-        ("ge", S32) => pred2(|a: u32, b: u32| a as i32 >= b as i32),
-        ("lt", S16) => pred2(|a: u32, b: u32| (a as i16) < b as i16),
-        ("le", S16) => pred2(|a: u32, b: u32| a as i16 <= b as i16),
-        ("gt", S16) => pred2(|a: u32, b: u32| a as i16 > b as i16),
-        ("ge", S16) => pred2(|a: u32, b: u32| a as i16 >= b as i16),
-        ("eq", B64 | U64 | S64) => pred2(|a: u64, b: u64| a == b),
-        ("ne", B64 | U64 | S64) => pred2(|a: u64, b: u64| a != b),
-        ("lt", U64) => pred2(|a: u64, b: u64| a < b),
-        ("le", U64) => pred2(|a: u64, b: u64| a <= b),
-        ("gt", U64) => pred2(|a: u64, b: u64| a > b),
-        ("ge", U64) => pred2(|a: u64, b: u64| a >= b),
-        ("lt", S64) => pred2(|a: u64, b: u64| (a as i64) < b as i64),
-        ("le", S64) => pred2(|a: u64, b: u64| a as i64 <= b as i64),
-        ("gt", S64) => pred2(|a: u64, b: u64| a as i64 > b as i64),
-        ("ge", S64) => pred2(|a: u64, b: u64| a as i64 >= b as i64),
         (cmp, F32) if ftz => floats!(cmp, u32, flushed),
         (cmp, F32) => floats!(cmp, u32, f),
         (cmp, F64) => floats!(cmp, u64, f64::from_bits),
+        ("eq", _) => integers!(ty, [B16, U16, S16, B32, U32, S32, B64, U64, S64] as bool, |a, b| a == b),
+        ("ne", _) => integers!(ty, [B16, U16, S16, B32, U32, S32, B64, U64, S64] as bool, |a, b| a != b),
+        ("lt", _) => integers!(ty, [U16, S16, U32, S32, U64, S64] as bool, |a, b| a < b),
+        ("le", _) => integers!(ty, [U16, S16, U32, S32, U64, S64] as bool, |a, b| a <= b),
+        ("gt", _) => integers!(ty, [U16, S16, U32, S32, U64, S64] as bool, |a, b| a > b),
+        ("ge", _) => integers!(ty, [U16, S16, U32, S32, U64, S64] as bool, |a, b| a >= b),
         _ => return None,
     };
     Some(comparison)
