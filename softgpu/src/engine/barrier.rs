@@ -5,23 +5,20 @@ use crate::machine::code::Code;
 use crate::machine::control::{BarrierForm, BlockBarrier, Control};
 use crate::machine::cx::Cx;
 use crate::machine::inst::Inst;
-use crate::machine::op::Frame;
 use crate::machine::operand::PredDst;
 use crate::machine::warp::Split;
 use crate::watch;
 
 /// Lanes arrive; true when they go on at once.
-///
-/// # Safety
-/// The instruction belongs to the function whose frame was chosen.
-pub unsafe fn arrive(cx: &mut Cx, code: &Code, inst: &Inst, barrier: &BlockBarrier, s: &mut Split) -> bool {
+pub fn arrive(cx: &mut Cx, code: &Code, inst: &Inst, barrier: &BlockBarrier, s: &mut Split) -> bool {
     let lane = s.mask.trailing_zeros() as usize;
-    // SAFETY: the caller's promise.
-    let frame = unsafe { Frame::new(cx, inst) };
-    let (number, wanted) = (frame.read(barrier.number)[lane], barrier.count.map_or(0, |count| frame.read(count)[lane]));
+    let number = cx.lanes(barrier.number.row())[lane];
+    let wanted = barrier.count.map_or(0, |count| cx.lanes(count.row())[lane]);
     let value = match barrier.form {
         BarrierForm::Sync | BarrierForm::Arrive => !0,
-        BarrierForm::Count(_, p) | BarrierForm::And(_, p) | BarrierForm::Or(_, p) => frame.predicate(p),
+        BarrierForm::Count(_, p) | BarrierForm::And(_, p) | BarrierForm::Or(_, p) => {
+            cx.predicate(p.slot()) ^ p.inversion()
+        }
     };
     if number > 15 || !wanted.is_multiple_of(32) {
         let message = format!("barrier {number} for {wanted} threads: numbers are 0 to 15, counts multiples of 32");

@@ -13,13 +13,9 @@ use crate::machine::row::{FULL, NONE};
 use crate::machine::warp::{Frame, Split, Warp};
 
 /// The ways of an indexed branch: target and lanes.
-///
-/// # Safety
-/// The instruction belongs to the function whose frame was chosen.
-pub unsafe fn table_ways(cx: &mut Cx, inst: &Inst, branch: &Table, s: &Split, mask: u32) -> Vec<(u32, u32)> {
+pub fn table_ways(cx: &mut Cx, inst: &Inst, branch: &Table, s: &Split, mask: u32) -> Vec<(u32, u32)> {
     let table = &cx.launch().program.tables[branch.targets as usize];
-    // SAFETY: the caller's promise.
-    let index = unsafe { cx.row::<u32>(branch.index.row()) };
+    let index = *cx.lanes(branch.index.row());
     let mut ways: Vec<(u32, u32)> = Vec::new();
     let mut add = |pc: u32, lanes: u32| match ways.iter_mut().find(|w| w.0 == pc) {
         Some(w) => w.1 |= lanes,
@@ -45,10 +41,7 @@ pub unsafe fn table_ways(cx: &mut Cx, inst: &Inst, branch: &Table, s: &Split, ma
 }
 
 /// Enters a function; true when the split goes on (in the callee, or behind a built-in one).
-///
-/// # Safety
-/// As for [`table_ways`].
-pub unsafe fn enter(cx: &mut Cx, inst: &Inst, call: &Call, s: &mut Split, mask: u32) -> bool {
+pub fn enter(cx: &mut Cx, inst: &Inst, call: &Call, s: &mut Split, mask: u32) -> bool {
     let program = cx.launch().program;
     let site = &program.calls[call.site as usize];
     if let Some(which) = site.builtin {
@@ -57,8 +50,7 @@ pub unsafe fn enter(cx: &mut Cx, inst: &Inst, call: &Call, s: &mut Split, mask: 
         s.pc += 1;
         return !cx.stopped;
     }
-    // SAFETY: the caller's promise.
-    let Some((callee, lanes)) = (unsafe { target(cx, inst, call, site, mask) }) else {
+    let Some((callee, lanes)) = target(cx, inst, call, site, mask) else {
         return false;
     };
     let meeting = leave_behind(cx.warp(), s, mask, lanes);
@@ -98,18 +90,13 @@ pub unsafe fn enter(cx: &mut Cx, inst: &Inst, call: &Call, s: &mut Split, mask: 
 }
 
 /// The function that a call goes to, and the lanes that go there together; a fault where there is none.
-///
-/// # Safety
-/// As for [`table_ways`].
-unsafe fn target(cx: &mut Cx, inst: &Inst, call: &Call, site: &CallSite, mask: u32) -> Option<(u32, u32)> {
+fn target(cx: &mut Cx, inst: &Inst, call: &Call, site: &CallSite, mask: u32) -> Option<(u32, u32)> {
     let Some(target) = call.target else {
         return Some((site.callee, mask));
     };
     // lanes with the same target go together, the others come back to this instruction
-    // SAFETY: the caller's promise.
-    let targets = unsafe { cx.row::<u64>(target.row()) };
-    let first = targets[mask.trailing_zeros() as usize];
-    let same = targets.iter().enumerate().fold(0, |m, (l, t)| m | u32::from(*t == first) << l);
+    let first = cx.lane(target.row(), mask.trailing_zeros() as usize, true);
+    let same = (0..32).fold(0, |m, l| m | u32::from(cx.lane(target.row(), l, true) == first) << l);
     let offset = first.wrapping_sub(CODE_WINDOW);
     if offset >= WINDOW || offset / 16 >= cx.launch().program.functions.len() as u64 {
         let place = cx.whereabouts(inst.id, mask.trailing_zeros());

@@ -3,12 +3,13 @@
 use crate::engine::warp::{Outcome, run_warp};
 use crate::kernel::{Fault, LaunchConfig, LaunchReport, Options};
 use crate::load::Module;
+use crate::load::module::Entry;
 use crate::machine::block::Block;
 use crate::machine::code::Code;
 use crate::machine::cx::Cx;
 use crate::machine::draw::{mix, nth_block};
 use crate::machine::launch::Launch;
-use crate::memory::Memory;
+use crate::memory::{Allocation, Memory};
 use crate::profile::Profile;
 use crate::shadow::global::GlobalRaces;
 use crate::shadow::tally::Tally;
@@ -55,59 +56,18 @@ pub fn launch(
     if let Err(fault) = entry.info.accepts(cfg, profile) {
         return refuse(fault);
     }
-    let program = module.program();
-    let function = &program.functions[entry.function as usize];
-    let watch = opts.mem || opts.init || opts.race || opts.counters;
-    let calls = entry.has_calls;
     let allocations = memory.snapshot();
-    let number = memory.begin_launch(opts.init);
-    let extra = |n: u32| if calls { n } else { 0 };
-    let orders = function.releases || calls && program.functions.iter().any(|f| f.releases);
-    let shared = Launch {
-        program,
-        function: entry.function,
-        kernel_name: &entry.info.name,
-        grid: cfg.grid,
-        block: cfg.block,
-        params: &cfg.params,
-        dynamic_shared: cfg.dynamic_shared,
-        shared_bytes: match cfg.dynamic_shared {
-            0 => entry.info.static_shared,
-            dynamic => entry.dynamic_offset + dynamic,
-        },
-        shared_gap: match cfg.dynamic_shared {
-            0 => 0..0,
-            _ => u64::from(entry.info.static_shared)..u64::from(entry.dynamic_offset),
-        },
-        sm_count: profile.sm_count,
-        variable_rows: entry.variable_rows,
-        stack_rows: function.rows + extra(CALL_ROWS),
-        stack_preds: function.preds + extra(CALL_ROWS),
-        stack_local: function.local.next_multiple_of(16) + extra(CALL_LOCAL),
-        // each launch draws anew
-        seed: if opts.seed == 0 { 0 } else { mix(opts.seed ^ number << 32) | 1 },
-        number,
-        watch,
-        count: opts.counters,
-        opts,
-        memory,
-        allocations: &allocations,
-        races: GlobalRaces::new(memory, number, opts.race, orders),
-        findings: Mutex::default(),
-        printed: Mutex::default(),
-        fault: Mutex::new(None),
-        stop: AtomicBool::new(false),
-    };
+    let shared = prepare(module, entry, cfg, memory, &allocations, profile, opts);
     let blocks: u64 = cfg.grid.iter().map(|&g| u64::from(g)).product();
     let cores = if opts.threads == 0 { rayon::current_num_threads() } else { opts.threads };
     let workers = (cores as u64).min(blocks).max(1);
     let limit = (u64::from(profile.sm_count) * u64::from(profile.max_blocks_per_sm)).max(1);
-    let watchers = Mutex::new(Vec::new());
     let schedule = Schedule { blocks, limit, working: AtomicU64::new(workers), ..Schedule::default() };
+    let tallies = Mutex::new(Vec::new());
     let work = || {
         // SAFETY: code and program are of one module.
-        let watcher = unsafe { worker(&shared, module.code(), &schedule) };
-        watchers.lock().unwrap_or_else(|p| p.into_inner()).push(watcher);
+        let tally = unsafe { worker(&shared, module.code(), &schedule) };
+        tallies.lock().unwrap_or_else(|p| p.into_inner()).push(tally);
     };
     rayon::in_place_scope(|scope| {
         for _ in 1..workers {
@@ -120,15 +80,66 @@ pub fn launch(
     for (_, text) in &printed {
         print(text);
     }
-    let watchers = watchers.into_inner().unwrap_or_else(|p| p.into_inner());
-    let counters = opts.counters.then(|| tally::counters(&watchers, program, &entry.info, cfg, profile));
+    let tallies = tallies.into_inner().unwrap_or_else(|p| p.into_inner());
     let mut findings = shared.findings.into_inner().unwrap_or_else(|p| p.into_inner());
     findings.list.sort_by_key(|f| (f.ptx_line, f.kind));
     LaunchReport {
         fault: shared.fault.into_inner().unwrap_or_else(|p| p.into_inner()),
         findings: findings.list,
         findings_beyond: findings.beyond,
-        counters,
+        counters: opts.counters.then(|| tally::counters(&tallies, module.program(), &entry.info, cfg, profile)),
+    }
+}
+
+/// What the host threads of a launch share; tells the memory that a launch begins.
+fn prepare<'a>(
+    module: &'a Module,
+    entry: &'a Entry,
+    cfg: &'a LaunchConfig,
+    memory: &'a Memory,
+    allocations: &'a [Allocation],
+    profile: &Profile,
+    opts: &'a Options,
+) -> Launch<'a> {
+    let program = module.program();
+    let function = &program.functions[entry.function as usize];
+    let calls = entry.has_calls;
+    let extra = |n: u32| if calls { n } else { 0 };
+    let orders = function.releases || calls && program.functions.iter().any(|f| f.releases);
+    let number = memory.begin_launch(opts.init);
+    let static_shared = entry.info.static_shared;
+    let (shared_bytes, shared_gap) = match cfg.dynamic_shared {
+        0 => (static_shared, 0..0),
+        dynamic => (entry.dynamic_offset + dynamic, u64::from(static_shared)..u64::from(entry.dynamic_offset)),
+    };
+    Launch {
+        program,
+        function: entry.function,
+        kernel_name: &entry.info.name,
+        grid: cfg.grid,
+        block: cfg.block,
+        params: &cfg.params,
+        dynamic_shared: cfg.dynamic_shared,
+        shared_bytes,
+        shared_gap,
+        sm_count: profile.sm_count,
+        variable_rows: entry.variable_rows,
+        stack_rows: function.rows + extra(CALL_ROWS),
+        stack_preds: function.preds + extra(CALL_ROWS),
+        stack_local: function.local.next_multiple_of(16) + extra(CALL_LOCAL),
+        // each launch draws anew
+        seed: if opts.seed == 0 { 0 } else { mix(opts.seed ^ number << 32) | 1 },
+        number,
+        watch: opts.mem || opts.init || opts.race || opts.counters,
+        count: opts.counters,
+        opts,
+        memory,
+        allocations,
+        races: GlobalRaces::new(memory, number, opts.race, orders),
+        findings: Mutex::default(),
+        printed: Mutex::default(),
+        fault: Mutex::new(None),
+        stop: AtomicBool::new(false),
     }
 }
 

@@ -12,8 +12,7 @@ use crate::watch;
 pub unsafe fn together<const COUNT: bool>(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
     leave_others(cx, s, mask);
     let Some(members) = inst.members else { return true };
-    // SAFETY: the caller's promise.
-    let members = unsafe { *cx.row::<u32>(members.row()) };
+    let members = *cx.lanes(members.row());
     let first = members[mask.trailing_zeros() as usize & 31];
     let alive = cx.warp().alive;
     // the usual case: everybody alive is here and named

@@ -174,8 +174,7 @@ unsafe fn execute<const COUNT: bool>(cx: &mut Cx, code: &Code, split: Split) -> 
             }
             _ if mask == 0 => s.pc += 1,
             _ => {
-                // SAFETY: the instruction belongs to the function whose frame was chosen.
-                if !unsafe { leave(cx, code, inst, control, &mut s, mask) } {
+                if !leave(cx, code, inst, control, &mut s, mask) {
                     return false;
                 }
             }
@@ -184,38 +183,32 @@ unsafe fn execute<const COUNT: bool>(cx: &mut Cx, code: &Code, split: Split) -> 
 }
 
 /// Executes an instruction by which lanes leave the split, for at least one lane; true when the split goes on.
-///
-/// # Safety
-/// As for [`run_warp`]; the instruction belongs to the function whose frame was chosen.
-unsafe fn leave(cx: &mut Cx, code: &Code, inst: &Inst, control: &Control, s: &mut Split, mask: u32) -> bool {
-    // SAFETY: the caller's promise.
-    unsafe {
-        match control {
-            Control::Table(table) => {
-                let ways = call::table_ways(cx, inst, table, s, mask);
-                diverge(cx, table.meet, s, &ways);
-                true
-            }
-            Control::Exit => {
-                exit(cx, code, s, mask);
-                s.mask &= !mask;
-                s.pc += 1;
-                s.mask != 0
-            }
-            Control::Return => call::go_back(cx, code, s, mask),
-            Control::Call(call) => call::enter(cx, inst, call, s, mask),
-            Control::Barrier(barrier) => {
-                leave_others(cx, s, mask);
-                barrier::arrive(cx, code, inst, barrier, s)
-            }
-            Control::Trap | Control::Breakpoint => {
-                let place = cx.whereabouts(inst.id, mask.trailing_zeros());
-                let what = if matches!(control, Control::Trap) { "trap" } else { "brkpt, and no debugger is there" };
-                cx.fault(Fault::Trap(format!("{place}: the kernel executed {what}")));
-                false
-            }
-            // `execute` does these itself
-            Control::Branch(_) | Control::Reconverge | Control::Yield => true,
+fn leave(cx: &mut Cx, code: &Code, inst: &Inst, control: &Control, s: &mut Split, mask: u32) -> bool {
+    match control {
+        Control::Table(table) => {
+            let ways = call::table_ways(cx, inst, table, s, mask);
+            diverge(cx, table.meet, s, &ways);
+            true
         }
+        Control::Exit => {
+            exit(cx, code, s, mask);
+            s.mask &= !mask;
+            s.pc += 1;
+            s.mask != 0
+        }
+        Control::Return => call::go_back(cx, code, s, mask),
+        Control::Call(call) => call::enter(cx, inst, call, s, mask),
+        Control::Barrier(barrier) => {
+            leave_others(cx, s, mask);
+            barrier::arrive(cx, code, inst, barrier, s)
+        }
+        Control::Trap | Control::Breakpoint => {
+            let place = cx.whereabouts(inst.id, mask.trailing_zeros());
+            let what = if matches!(control, Control::Trap) { "trap" } else { "brkpt, and no debugger is there" };
+            cx.fault(Fault::Trap(format!("{place}: the kernel executed {what}")));
+            false
+        }
+        // `execute` does these itself
+        Control::Branch(_) | Control::Reconverge | Control::Yield => true,
     }
 }

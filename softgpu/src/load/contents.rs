@@ -1,20 +1,10 @@
 //! What the variables of a module hold, and which of them a function uses.
 
-use crate::isa::decoder::{SharedLayout, Symbol, placed};
+use crate::isa::decoder::Symbol;
 use crate::kernel::LoadError;
 use crate::machine::cx::CODE_WINDOW;
 use crate::ptx::{self, Init, Operand, Space, Type};
 use std::collections::{HashMap, HashSet};
-
-pub fn place_shared(layout: &mut SharedLayout, n: usize, v: &ptx::Variable<'_>) {
-    if v.count.is_none() {
-        layout.dynamic_align = layout.dynamic_align.max(v.align);
-    } else if !layout.offsets.contains_key(&n) {
-        let at = placed(u64::from(layout.bytes), v) as u32;
-        layout.offsets.insert(n, at);
-        layout.bytes = at + v.bytes() as u32;
-    }
-}
 
 /// What a function uses of its module.
 #[derive(Default)]
@@ -24,6 +14,7 @@ pub struct Uses {
     pub calls: bool,
 }
 
+/// What each function uses of the module.
 pub fn module_uses(tree: &ptx::Module<'_>, bodies: &[&ptx::Function<'_>], numbers: &HashMap<&str, u32>) -> Vec<Uses> {
     let shared: HashMap<&str, usize> =
         tree.variables.iter().enumerate().filter(|(_, v)| v.space == Space::Shared).map(|(n, v)| (v.name, n)).collect();
@@ -77,7 +68,7 @@ pub fn image(v: &ptx::Variable<'_>, symbols: &HashMap<&str, Symbol>) -> Result<V
             Init::Single(bits) => u64::from(*bits),
             Init::Double(bits) if v.ty == Type::F32 => u64::from((f64::from_bits(*bits) as f32).to_bits()),
             Init::Double(bits) => *bits,
-            Init::Address { symbol, offset, generic: _, mask } => {
+            Init::Address { symbol, offset, mask } => {
                 let base = match symbols.get(symbol) {
                     Some(Symbol::Address(a)) => *a,
                     Some(Symbol::Function(n)) => CODE_WINDOW + u64::from(*n) * 16,

@@ -1,9 +1,11 @@
 //! Loading a module: parse, place the variables, decode every function.
 
 use crate::check::Source;
-use crate::isa::decoder::{Decoder, SharedLayout, Symbol, placed};
+use crate::isa::decoder::{Decoder, SharedLayout, Symbol};
 use crate::kernel::{KernelInfo, LoadError, ParamInfo, Registers};
-use crate::load::contents::{image, module_uses, place_shared, refuse};
+use crate::load::contents::{image, module_uses, refuse};
+use crate::load::finish::Finished;
+use crate::load::shared;
 use crate::machine::code::Code;
 use crate::machine::program::{Function, Program, Slot};
 use crate::memory::Memory;
@@ -98,121 +100,26 @@ impl Module {
 
 fn load(text: &str, profile: &Profile, memory: &Memory, allocations: &mut Vec<u64>) -> Result<Module, LoadError> {
     let tree = ptx::parse(text).map_err(|e| refuse(e.line, e.message))?;
-    let target: String = tree.target.chars().filter(char::is_ascii_digit).collect();
-    let target_sm = match target.parse::<u32>() {
-        Ok(sm) if sm <= profile.sm => sm,
-        Ok(_) => {
-            let message = format!("the text is for {}, the device is {}", tree.target, profile.name);
-            return Err(refuse(0, message));
-        }
-        Err(_) => {
-            return Err(refuse(0, format!("the target '{}' is not known", tree.target)));
-        }
-    };
+    let target = target_of(&tree, profile)?;
     // definitions replace declarations of the same name
-    let mut numbers: HashMap<&str, u32> = HashMap::new();
-    let mut bodies = Vec::new();
-    for f in tree.functions.iter().filter(|f| f.has_body) {
-        numbers.insert(f.name, bodies.len() as u32);
-        bodies.push(f);
-    }
+    let bodies: Vec<&ptx::Function<'_>> = tree.functions.iter().filter(|f| f.has_body).collect();
+    let mut numbers: HashMap<&str, u32> = bodies.iter().enumerate().map(|(n, f)| (f.name, n as u32)).collect();
     for (new, old) in &tree.aliases {
         if let Some(&n) = numbers.get(old) {
             numbers.insert(new, n);
         }
     }
-    let mut symbols: HashMap<&str, Symbol> = HashMap::new();
-    for (name, n) in &numbers {
-        symbols.insert(name, Symbol::Function(*n));
-    }
-    let mut globals = Vec::new();
-    for (n, v) in tree.variables.iter().enumerate() {
-        match v.space {
-            Space::Shared => {
-                symbols.insert(v.name, Symbol::Shared(n));
-            }
-            Space::Global | Space::Const if v.is_extern => {
-                return Err(refuse(v.line, format!("'{}' is declared but defined nowhere", v.name)));
-            }
-            Space::Global | Space::Const => {
-                let bytes = v.bytes().max(1);
-                let label = format!("variable {}", v.name);
-                let placed = match v.managed {
-                    true => memory.alloc_managed(bytes, &label),
-                    false => memory.alloc(bytes, &label),
-                };
-                let at = placed.map_err(|e| refuse(v.line, e.to_string()))?;
-                allocations.push(at);
-                symbols.insert(v.name, Symbol::Address(at));
-                globals.push((v.name.to_string(), at, v.bytes()));
-            }
-            _ => {
-                return Err(refuse(v.line, format!("'{}' is in a space that modules don't have", v.name)));
-            }
-        }
-    }
-    for v in tree.variables.iter().filter(|v| matches!(v.space, Space::Global | Space::Const)) {
-        let Some(Symbol::Address(at)) = symbols.get(v.name) else {
-            continue;
-        };
-        let image = image(v, &symbols)?;
-        memory.write(*at, &image).map_err(|e| refuse(v.line, e.to_string()))?;
-    }
+    let mut symbols: HashMap<&str, Symbol> = numbers.iter().map(|(name, n)| (*name, Symbol::Function(*n))).collect();
+    let globals = place_globals(&tree, memory, &mut symbols, allocations)?;
     let files: HashMap<u32, &str> = tree.files.iter().copied().collect();
+    let source = |p: &ptx::Place| Source { file: files.get(&p.file).unwrap_or(&"?").to_string(), line: p.line };
     let mut code = Vec::new();
-    let mut program = Program {
-        places: tree
-            .places
-            .iter()
-            .map(|p| Source { file: files.get(&p.file).unwrap_or(&"?").to_string(), line: p.line })
-            .collect(),
-        ..Program::default()
-    };
+    let mut program = Program { places: tree.places.iter().map(source).collect(), ..Program::default() };
     let uses = module_uses(&tree, &bodies, &numbers);
-    // variables inside device functions are shared by every kernel of the module: one place for all
-    let mut inner = HashMap::new();
-    let mut inner_bytes = 0u64;
-    for (n, f) in bodies.iter().enumerate() {
-        for (id, v) in f.vars.iter().enumerate().filter(|(_, v)| v.space == Space::Shared) {
-            if !f.is_entry {
-                inner_bytes = placed(inner_bytes, v);
-                inner.insert((n, id), inner_bytes as u32);
-                inner_bytes += v.bytes();
-            }
-        }
-        if f.vars.iter().any(|v| matches!(v.space, Space::Global | Space::Const)) {
-            return Err(refuse(f.line, "global variables inside a function are not supported"));
-        }
-    }
-    // module variables that device functions use keep one place, too
-    let mut common = SharedLayout { inner, bytes: inner_bytes as u32, ..SharedLayout::default() };
-    for (n, f) in bodies.iter().enumerate() {
-        if !f.is_entry {
-            for &v in &uses[n].direct {
-                place_shared(&mut common, v, &tree.variables[v]);
-            }
-        }
-    }
+    let common = shared::common(&tree, &bodies, &uses)?;
     let mut entries = Vec::new();
     for (n, f) in bodies.iter().enumerate() {
-        let mut layout = common.clone();
-        if f.is_entry {
-            for (id, v) in f.vars.iter().enumerate().filter(|(_, v)| v.space == Space::Shared) {
-                let at = placed(u64::from(layout.bytes), v) as u32;
-                layout.inner.insert((n, id), at);
-                layout.bytes = at + v.bytes() as u32;
-            }
-            for &v in &uses[n].direct {
-                place_shared(&mut layout, v, &tree.variables[v]);
-            }
-        }
-        // unsized arrays lie behind everything else, all at one place
-        let dynamic = layout.bytes.next_multiple_of(layout.dynamic_align.max(16));
-        for v in tree.variables.iter().enumerate().filter(|(_, v)| v.space == Space::Shared) {
-            if v.1.count.is_none() {
-                layout.offsets.insert(v.0, dynamic);
-            }
-        }
+        let (mut layout, dynamic_offset) = shared::of_function(&common, &tree, n, f, &uses[n]);
         let mut decoder = Decoder {
             function: f,
             symbols: &symbols,
@@ -230,73 +137,115 @@ fn load(text: &str, profile: &Profile, memory: &Memory, allocations: &mut Vec<u6
             has_calls: false,
             releases: false,
             sm: profile.sm,
-            target: target_sm,
+            target,
         };
         decoder.place_variables(n);
         decoder.decode()?;
-        let local = decoder.local_bytes;
-        let slot = |id: &u32, d: &Decoder<'_>| Slot {
-            offset: d.var_offsets[*id as usize] as u32,
-            bytes: f.vars[*id as usize].bytes() as u32,
-        };
-        let (params, returns) = if f.is_entry {
-            (Vec::new(), Vec::new())
-        } else {
-            (
-                f.params.iter().map(|p| slot(p, &decoder)).collect(),
-                f.returns.iter().map(|p| slot(p, &decoder)).collect(),
-            )
-        };
-        let kernel_params: Vec<ParamInfo> = if f.is_entry {
-            f.params
-                .iter()
-                .map(|&p| {
-                    let v = &f.vars[p as usize];
-                    let offset = decoder.var_offsets[p as usize] as u32;
-                    ParamInfo { name: v.name.into(), offset, size: v.bytes() as u32, align: v.align }
-                })
-                .collect()
-        } else {
-            Vec::new()
-        };
-        let releases = decoder.releases;
+        let (local, releases) = (decoder.local_bytes, decoder.releases);
+        let offsets = std::mem::take(&mut decoder.var_offsets);
         let done = decoder.finish();
-        let static_shared = layout.bytes;
-        program.functions.push(Function {
-            entry: done.entry,
-            rows: done.rows,
-            preds: done.preds,
-            fills: done.fills,
-            local,
-            params,
-            returns,
-            releases,
-        });
         if f.is_entry {
-            let param_bytes = kernel_params.iter().map(|p| p.offset + p.size).max().unwrap_or(0);
-            let mut info = KernelInfo {
-                name: f.name.to_string(),
-                params: kernel_params,
-                param_bytes,
-                static_shared,
-                local_bytes: local,
-                reqntid: f.reqntid,
-                maxntid: f.maxntid,
-                minnctapersm: f.minnctapersm,
-                registers: Registers::default(),
-            };
-            let (alive, bound) = (done.pressure, info.bound());
-            info.registers = Registers::counted(alive, f.maxnreg, bound, f.minnctapersm, profile);
-            entries.push(Entry {
-                info,
-                function: n as u32,
-                variable_rows: done.variable_rows,
-                dynamic_offset: dynamic,
-                has_calls: uses[n].calls,
-            });
+            let info = kernel_info(f, &offsets, &layout, local, done.pressure, profile);
+            let (variable_rows, has_calls) = (done.variable_rows, uses[n].calls);
+            entries.push(Entry { info, function: n as u32, variable_rows, dynamic_offset, has_calls });
         }
+        program.functions.push(function_of(f, &offsets, local, releases, done));
     }
     // SAFETY: the decoder and `finish` made them together with the program.
     let code = unsafe { Code::new(code) };
     Ok(Module { code, program, entries, globals, allocations: allocations.clone() })
+}
+
+/// The target's compute capability, times ten.
+fn target_of(tree: &ptx::Module<'_>, profile: &Profile) -> Result<u32, LoadError> {
+    let digits: String = tree.target.chars().filter(char::is_ascii_digit).collect();
+    match digits.parse() {
+        Ok(sm) if sm <= profile.sm => Ok(sm),
+        Ok(_) => Err(refuse(0, format!("the text is for {}, the device is {}", tree.target, profile.name))),
+        Err(_) => Err(refuse(0, format!("the target '{}' is not known", tree.target))),
+    }
+}
+
+/// Places the module's variables and writes what they hold at first; gives names, addresses and sizes of those in
+/// device memory.
+fn place_globals<'a>(
+    tree: &ptx::Module<'a>,
+    memory: &Memory,
+    symbols: &mut HashMap<&'a str, Symbol>,
+    allocations: &mut Vec<u64>,
+) -> Result<Vec<(String, u64, u64)>, LoadError> {
+    let mut placed = Vec::new();
+    for (n, v) in tree.variables.iter().enumerate() {
+        let symbol = match v.space {
+            Space::Shared => Symbol::Shared(n),
+            Space::Global | Space::Const if v.is_extern => {
+                return Err(refuse(v.line, format!("'{}' is declared but defined nowhere", v.name)));
+            }
+            Space::Global | Space::Const => {
+                let bytes = v.bytes().max(1);
+                let label = format!("variable {}", v.name);
+                let at = if v.managed { memory.alloc_managed(bytes, &label) } else { memory.alloc(bytes, &label) };
+                let at = at.map_err(|e| refuse(v.line, e.to_string()))?;
+                allocations.push(at);
+                placed.push((v, at));
+                Symbol::Address(at)
+            }
+            _ => return Err(refuse(v.line, format!("'{}' is in a space that modules don't have", v.name))),
+        };
+        symbols.insert(v.name, symbol);
+    }
+    for (v, at) in &placed {
+        let image = image(v, symbols)?;
+        memory.write(*at, &image).map_err(|e| refuse(v.line, e.to_string()))?;
+    }
+    Ok(placed.into_iter().map(|(v, at)| (v.name.to_string(), at, v.bytes())).collect())
+}
+
+/// A function as the engine calls it.
+fn function_of(f: &ptx::Function<'_>, offsets: &[u64], local: u32, releases: bool, done: Finished) -> Function {
+    let slots = |list: &[u32]| -> Vec<Slot> {
+        // a kernel's parameters lie in a space of their own
+        let list = if f.is_entry { &[] } else { list };
+        let slot = |&p: &u32| Slot { offset: offsets[p as usize] as u32, bytes: f.vars[p as usize].bytes() as u32 };
+        list.iter().map(slot).collect()
+    };
+    Function {
+        entry: done.entry,
+        rows: done.rows,
+        preds: done.preds,
+        fills: done.fills,
+        local,
+        params: slots(&f.params),
+        returns: slots(&f.returns),
+        releases,
+    }
+}
+
+/// What is known of a kernel; `alive` values of 32 bits are needed at once.
+fn kernel_info(
+    f: &ptx::Function<'_>,
+    offsets: &[u64],
+    layout: &SharedLayout,
+    local_bytes: u32,
+    alive: u32,
+    profile: &Profile,
+) -> KernelInfo {
+    let param = |&p: &u32| {
+        let v = &f.vars[p as usize];
+        ParamInfo { name: v.name.into(), offset: offsets[p as usize] as u32, size: v.bytes() as u32, align: v.align }
+    };
+    let params: Vec<ParamInfo> = f.params.iter().map(param).collect();
+    let mut info = KernelInfo {
+        name: f.name.to_string(),
+        param_bytes: params.iter().map(|p| p.offset + p.size).max().unwrap_or(0),
+        params,
+        static_shared: layout.bytes,
+        local_bytes,
+        reqntid: f.reqntid,
+        maxntid: f.maxntid,
+        minnctapersm: f.minnctapersm,
+        registers: Registers::default(),
+    };
+    info.registers = Registers::counted(alive, f.maxnreg, info.bound(), f.minnctapersm, profile);
+    info
 }

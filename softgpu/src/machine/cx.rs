@@ -50,6 +50,9 @@ pub struct Cx<'l> {
     block: Box<Block>,
     /// The warp that runs, by its place in the block.
     warp: usize,
+    /// First row and predicate of the current frame.
+    first_row: usize,
+    first_pred: usize,
     /// Lanes that may be written without harm: they don't exist or have exited.
     dead: u32,
     /// A check or counter wants to see every memory access.
@@ -98,6 +101,8 @@ impl<'l> Cx<'l> {
             launch,
             block: Box::default(),
             warp: 0,
+            first_row: 0,
+            first_pred: 0,
             dead: !0,
             watch: launch.watch,
             ranges: vec![(memory.base(), memory.base()); instructions],
@@ -152,6 +157,32 @@ impl<'l> Cx<'l> {
         }
     }
 
+    /// The 32-bit lanes of a register, for who isn't a handler.
+    ///
+    /// Panics when the frame has no such row.
+    pub fn lanes(&self, row: u32) -> &[u32; 32] {
+        &self.block.warps[self.warp].registers[self.first_row + row as usize].0
+    }
+
+    /// A lane of a register of 32 or 64 bits, for who isn't a handler.
+    ///
+    /// Panics when the frame has no such row.
+    pub fn lane(&self, row: u32, lane: usize, wide: bool) -> u64 {
+        if wide {
+            let words = &self.lanes(row + lane as u32 / 16)[lane % 16 * 2..][..2];
+            u64::from(words[0]) | u64::from(words[1]) << 32
+        } else {
+            u64::from(self.lanes(row)[lane])
+        }
+    }
+
+    /// The lanes of a predicate, for who isn't a handler.
+    ///
+    /// Panics when the frame has no such predicate.
+    pub fn predicate(&self, p: u16) -> u32 {
+        self.block.warps[self.warp].predicates[self.first_pred + p as usize]
+    }
+
     /// The launch.
     #[inline(always)]
     pub fn launch(&self) -> &'l Launch<'l> {
@@ -203,8 +234,9 @@ impl<'l> Cx<'l> {
     pub fn set_frame(&mut self, frame: u32) {
         let warp = &mut self.block.warps[self.warp];
         let frame = &warp.frames[frame as usize];
-        self.view.regs = warp.registers.as_mut_ptr().wrapping_add(frame.rows as usize);
-        self.view.preds = warp.predicates.as_mut_ptr().wrapping_add(frame.preds as usize);
+        (self.first_row, self.first_pred) = (frame.rows as usize, frame.preds as usize);
+        self.view.regs = warp.registers.as_mut_ptr().wrapping_add(self.first_row);
+        self.view.preds = warp.predicates.as_mut_ptr().wrapping_add(self.first_pred);
     }
 
     /// Lanes of the warp have exited: they may be written from now on.

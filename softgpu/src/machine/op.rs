@@ -14,7 +14,7 @@
 use crate::machine::cx::Cx;
 use crate::machine::inst::{Handler, Head, Inst, Large};
 use crate::machine::operand::{Dst, Operands, Pred, PredDst, Slot, Src};
-use crate::machine::row::{Avx2, Avx512, Isa, Lane, Plain, host_level};
+use crate::machine::row::{Avx2, Avx512, Isa, Lane, Plain, host_level, mask_of};
 use std::ops::{Deref, DerefMut};
 
 /// A warp that executes an instruction: the machine's context, and the registers of the frame.
@@ -49,6 +49,13 @@ impl<'a, 'l> Frame<'a, 'l> {
     pub fn write<T: Lane>(&mut self, row: Dst<T>, lanes: &[T; 32], mask: u32) {
         // SAFETY: as for `read`.
         unsafe { self.cx.put(row.row(), lanes, mask) }
+    }
+
+    /// The lanes that are not zero, as an operation executed as `I` finds them.
+    #[inline(always)]
+    pub fn mask_of<I: Isa>(&self, lanes: &[u32; 32]) -> u32 {
+        // SAFETY: operations are executed as what the host has.
+        unsafe { mask_of::<I>(lanes) }
     }
 
     /// The lanes for which a predicate holds.

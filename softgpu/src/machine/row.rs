@@ -133,6 +133,7 @@ impl Cut for u64 {
 /// `d` points to 32 lanes.
 #[inline(always)]
 pub unsafe fn store<T: Lane>(d: *mut T, t: &[T; 32], mask: u32) {
+    // SAFETY: the caller's promise.
     let d = unsafe { &mut *d.cast::<[T; 32]>() };
     if mask == FULL {
         *d = *t;
@@ -155,10 +156,14 @@ pub fn fill<T: Lane>(t: &mut [T; 32], mask: u32) {
 }
 
 /// The bit mask of lanes that are not zero.
+///
+/// # Safety
+/// The host is of the kind `I`.
 #[inline(always)]
-pub fn mask_of<I: Isa>(t: &[u32; 32]) -> u32 {
+pub unsafe fn mask_of<I: Isa>(t: &[u32; 32]) -> u32 {
     #[cfg(target_arch = "x86_64")]
     if I::LEVEL == 3 {
+        // SAFETY: the caller's promise.
         return unsafe { mask_of_512(t) };
     }
     let mut m = 0;
@@ -173,6 +178,7 @@ pub fn mask_of<I: Isa>(t: &[u32; 32]) -> u32 {
 #[target_feature(enable = "avx512f")]
 unsafe fn mask_of_512(t: &[u32; 32]) -> u32 {
     use std::arch::x86_64::*;
+    // SAFETY: the two halves of the array.
     unsafe {
         let low = _mm512_loadu_si512(t.as_ptr().cast());
         let high = _mm512_loadu_si512(t.as_ptr().add(16).cast());
@@ -183,10 +189,14 @@ unsafe fn mask_of_512(t: &[u32; 32]) -> u32 {
 }
 
 /// True when any lane is not zero.
+///
+/// # Safety
+/// The host is of the kind `I`.
 #[inline(always)]
-pub fn any<I: Isa>(t: &[u32; 32]) -> bool {
+pub unsafe fn any<I: Isa>(t: &[u32; 32]) -> bool {
     if I::LEVEL == 3 {
-        return mask_of::<I>(t) != 0;
+        // SAFETY: the caller's promise.
+        return unsafe { mask_of::<I>(t) } != 0;
     }
     t.iter().fold(0, |a, b| a | b) != 0
 }
@@ -194,16 +204,28 @@ pub fn any<I: Isa>(t: &[u32; 32]) -> bool {
 /// Reads 32-bit words at `base + offset`.
 ///
 /// # Safety
-/// All 32 addresses must be readable; offsets are below 2^31.
+/// All 32 addresses are readable, offsets are below 2^31, and the host is of the kind `I`.
 #[inline(always)]
 pub unsafe fn gather<I: Isa>(base: *const u8, offsets: &[u32; 32]) -> [u32; 32] {
     #[cfg(target_arch = "x86_64")]
     if I::LEVEL == 3 {
+        // SAFETY: the caller's promise.
         return unsafe { gather_512(base, offsets) };
     }
-    let mut t = [0; 32];
+    // SAFETY: the caller's promise.
+    unsafe { gather_plain(base, offsets) }
+}
+
+/// Reads a value at each `base + offset`.
+///
+/// # Safety
+/// All 32 addresses are readable.
+#[inline(always)]
+unsafe fn gather_plain<T: Copy + Default>(base: *const u8, offsets: &[u32; 32]) -> [T; 32] {
+    let mut t = [T::default(); 32];
     for l in 0..32 {
-        t[l] = unsafe { base.add(offsets[l] as usize).cast::<u32>().read_unaligned() };
+        // SAFETY: the caller's promise.
+        t[l] = unsafe { base.add(offsets[l] as usize).cast::<T>().read_unaligned() };
     }
     t
 }
@@ -214,6 +236,7 @@ pub unsafe fn gather<I: Isa>(base: *const u8, offsets: &[u32; 32]) -> [u32; 32] 
 unsafe fn gather_512(base: *const u8, offsets: &[u32; 32]) -> [u32; 32] {
     use std::arch::x86_64::*;
     let mut t = [0u32; 32];
+    // SAFETY: the caller's promise; both halves of the arrays.
     unsafe {
         for half in 0..2 {
             let o = _mm512_loadu_si512(offsets.as_ptr().add(16 * half).cast());
@@ -232,13 +255,11 @@ unsafe fn gather_512(base: *const u8, offsets: &[u32; 32]) -> [u32; 32] {
 pub unsafe fn gather64<I: Isa>(base: *const u8, offsets: &[u32; 32]) -> [u64; 32] {
     #[cfg(target_arch = "x86_64")]
     if I::LEVEL == 3 {
+        // SAFETY: the caller's promise.
         return unsafe { gather64_512(base, offsets) };
     }
-    let mut t = [0; 32];
-    for l in 0..32 {
-        t[l] = unsafe { base.add(offsets[l] as usize).cast::<u64>().read_unaligned() };
-    }
-    t
+    // SAFETY: the caller's promise.
+    unsafe { gather_plain(base, offsets) }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -247,6 +268,7 @@ pub unsafe fn gather64<I: Isa>(base: *const u8, offsets: &[u32; 32]) -> [u64; 32
 unsafe fn gather64_512(base: *const u8, offsets: &[u32; 32]) -> [u64; 32] {
     use std::arch::x86_64::*;
     let mut t = [0u64; 32];
+    // SAFETY: the caller's promise; the four quarters of the arrays.
     unsafe {
         for quarter in 0..4 {
             let o = _mm256_loadu_si256(offsets.as_ptr().add(8 * quarter).cast());
@@ -265,13 +287,15 @@ unsafe fn gather64_512(base: *const u8, offsets: &[u32; 32]) -> [u64; 32] {
 pub unsafe fn gather_quad<I: Isa>(base: *const u8, offsets: &[u32; 32]) -> [[u32; 32]; 4] {
     #[cfg(target_arch = "x86_64")]
     if I::LEVEL == 3 {
+        // SAFETY: the caller's promise.
         return unsafe { gather_quad_512(base, offsets) };
     }
     let mut t = [[0; 32]; 4];
+    // SAFETY: the caller's promise.
+    let quads: [[u32; 4]; 32] = unsafe { gather_plain(base, offsets) };
     for l in 0..32 {
-        let v = unsafe { base.add(offsets[l] as usize).cast::<[u32; 4]>().read_unaligned() };
         for w in 0..4 {
-            t[w][l] = v[w];
+            t[w][l] = quads[l][w];
         }
     }
     t
@@ -283,6 +307,7 @@ pub unsafe fn gather_quad<I: Isa>(base: *const u8, offsets: &[u32; 32]) -> [[u32
 unsafe fn gather_quad_512(base: *const u8, offsets: &[u32; 32]) -> [[u32; 32]; 4] {
     use std::arch::x86_64::*;
     let mut t = [[0u32; 32]; 4];
+    // SAFETY: the caller's promise; both halves of the arrays, and lanes are below 16.
     unsafe {
         for half in 0..2 {
             let at = |lane: usize| {

@@ -1,8 +1,13 @@
 //! The table of allocations: next-fit placement, so that addresses are reused late.
 
-use super::region::PAGE;
-use super::{ALIGN, GUARD, MemoryError};
+use crate::memory::error::MemoryError;
+use crate::memory::region::PAGE;
 use std::collections::{BTreeMap, VecDeque};
+
+/// Bytes between allocations that belong to nobody.
+pub const GUARD: u64 = 512;
+/// Alignment of every allocation.
+pub const ALIGN: u64 = 512;
 
 /// How many freed allocations are remembered for messages about use after free.
 const REMEMBERED: usize = 4096;
@@ -19,7 +24,7 @@ pub struct Allocation {
 
 impl Allocation {
     /// It and what comes after it don't share a unit of so many bytes.
-    pub(super) fn unit(&self) -> u64 {
+    pub fn unit(&self) -> u64 {
         unit(self.managed)
     }
 }

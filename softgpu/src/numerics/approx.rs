@@ -5,9 +5,7 @@
 //! the same bits), which the tests hold against those bounds. A program must not depend on
 //! more than the bound; `softgpu/docs/numerics.md` lists both.
 
-use super::Rounding;
-use super::float::{self, canonical_f32, flush_f32};
-use super::half::{self, Half};
+use super::float::{canonical_f32, flush_f32};
 
 fn input(x: f32, ftz: bool) -> f32 {
     if ftz { flush_f32(x) } else { x }
@@ -36,24 +34,6 @@ pub fn rsqrt_f32(x: f32, ftz: bool) -> f32 {
     output((1.0 / (x as f64).sqrt()) as f32, ftz)
 }
 
-/// `div.approx[.ftz].f32` (bound: 2 ulp for 2^-126 <= |b| <= 2^126).
-///
-/// For |b| above 2^126 the ISA fixes the result: zero for a finite dividend, NaN for an
-/// infinite one, because the device multiplies by a reciprocal that has been flushed.
-pub fn div_f32(a: f32, b: f32, ftz: bool) -> f32 {
-    let (a, b) = (input(a, ftz), input(b, ftz));
-    let largest = f32::from_bits((126 + 127) << 23);
-    if b.abs() > largest && b.is_finite() {
-        return if a.is_finite() { 0.0f32.copysign(a) * 1.0f32.copysign(b) } else { f32::from_bits(float::NAN_F32) };
-    }
-    output(a / b, ftz)
-}
-
-/// `div.full[.ftz].f32` (bound: 2 ulp over the full range).
-pub fn div_full_f32(a: f32, b: f32, ftz: bool) -> f32 {
-    output(input(a, ftz) / input(b, ftz), ftz)
-}
-
 /// `sin.approx[.ftz].f32` (bound: absolute 2^-20.5 in [-2 pi, 2 pi]).
 pub fn sin_f32(x: f32, ftz: bool) -> f32 {
     output(libm::sinf(input(x, ftz)), ftz)
@@ -77,19 +57,6 @@ pub fn ex2_f32(x: f32, ftz: bool) -> f32 {
 /// `tanh.approx.f32` (bound: relative 2^-11). Subnormals are supported.
 pub fn tanh_f32(x: f32) -> f32 {
     output(libm::tanhf(x), false)
-}
-
-/// `ex2.approx.{f16,ftz.bf16}` (bound: relative 2^-9.9 and 2^-7). The bf16 form flushes
-/// subnormals; the f16 form keeps them unless `.ftz` is given.
-pub fn ex2_half(x: u16, half: Half, ftz: bool) -> u16 {
-    let flush = |x| if ftz { half::flush(x, half) } else { x };
-    let y = libm::exp2(half.to_f32(flush(x)) as f64);
-    flush(half.from_f64(y, Rounding::NearestEven))
-}
-
-/// `tanh.approx.{f16,bf16}` (bound: absolute 2^-10.987 and 2^-8). Subnormals are kept.
-pub fn tanh_half(x: u16, half: Half) -> u16 {
-    half.from_f64(libm::tanh(half.to_f32(x) as f64), Rounding::NearestEven)
 }
 
 /// `rcp.approx.ftz.f64`: reads only the upper 32 bits of its operand, writes only the upper

@@ -23,12 +23,6 @@ pub fn saturate_f32(x: f32) -> f32 {
     if x > 0.0 { x.min(1.0) } else { 0.0 }
 }
 
-/// `.sat` for f64 results: as [`saturate_f32`].
-#[inline]
-pub fn saturate_f64(x: f64) -> f64 {
-    if x > 0.0 { x.min(1.0) } else { 0.0 }
-}
-
 /// Replaces any NaN by the canonical one.
 #[inline]
 pub fn canonical_f32(x: f32) -> f32 {
@@ -200,16 +194,6 @@ fn total_order_f32(x: f32) -> i32 {
     bits ^ (((bits >> 31) as u32) >> 1) as i32
 }
 
-/// `neg[.ftz].f32`: flips the sign; NaN becomes the canonical NaN.
-pub fn neg_f32(a: f32, ftz: bool) -> f32 {
-    canonical_f32(-input(a, ftz))
-}
-
-/// `abs[.ftz].f32`: clears the sign; NaN becomes the canonical NaN.
-pub fn abs_f32(a: f32, ftz: bool) -> f32 {
-    canonical_f32(input(a, ftz).abs())
-}
-
 /// NaN rule of f64: the first NaN operand, quiet, or the default NaN.
 fn nan_f64(operands: &[f64]) -> f64 {
     for x in operands {
@@ -220,13 +204,20 @@ fn nan_f64(operands: &[f64]) -> f64 {
     f64::from_bits(F64.default_nan())
 }
 
+/// The host's result to nearest with the device's NaN, or in other modes what integers give.
+fn rounded_f64(nearest: f64, operands: &[f64], mode: Rounding, directed: impl Fn() -> u64) -> f64 {
+    if mode != Rounding::NearestEven {
+        f64::from_bits(directed())
+    } else if nearest.is_nan() {
+        nan_f64(operands)
+    } else {
+        nearest
+    }
+}
+
 /// `add.{rn,rz,rm,rp}.f64`.
 pub fn add_f64(a: f64, b: f64, mode: Rounding) -> f64 {
-    if mode == Rounding::NearestEven {
-        let sum = a + b;
-        return if sum.is_nan() { nan_f64(&[a, b]) } else { sum };
-    }
-    f64::from_bits(soft::add(a.to_bits(), b.to_bits(), F64, mode))
+    rounded_f64(a + b, &[a, b], mode, || soft::add(a.to_bits(), b.to_bits(), F64, mode))
 }
 
 /// `sub.{rn,rz,rm,rp}.f64`. A NaN operand keeps its sign.
@@ -236,29 +227,17 @@ pub fn sub_f64(a: f64, b: f64, mode: Rounding) -> f64 {
 
 /// `mul.{rn,rz,rm,rp}.f64`.
 pub fn mul_f64(a: f64, b: f64, mode: Rounding) -> f64 {
-    if mode == Rounding::NearestEven {
-        let product = a * b;
-        return if product.is_nan() { nan_f64(&[a, b]) } else { product };
-    }
-    f64::from_bits(soft::mul(a.to_bits(), b.to_bits(), F64, mode))
+    rounded_f64(a * b, &[a, b], mode, || soft::mul(a.to_bits(), b.to_bits(), F64, mode))
 }
 
 /// `fma.{rn,rz,rm,rp}.f64`: `a * b + c` rounded once.
 pub fn fma_f64(a: f64, b: f64, c: f64, mode: Rounding) -> f64 {
-    if mode == Rounding::NearestEven {
-        let sum = a.mul_add(b, c);
-        return if sum.is_nan() { nan_f64(&[a, b, c]) } else { sum };
-    }
-    f64::from_bits(soft::fma(a.to_bits(), b.to_bits(), c.to_bits(), F64, mode))
+    rounded_f64(a.mul_add(b, c), &[a, b, c], mode, || soft::fma(a.to_bits(), b.to_bits(), c.to_bits(), F64, mode))
 }
 
 /// `div.{rn,rz,rm,rp}.f64`.
 pub fn div_f64(a: f64, b: f64, mode: Rounding) -> f64 {
-    if mode == Rounding::NearestEven {
-        let quotient = a / b;
-        return if quotient.is_nan() { nan_f64(&[a, b]) } else { quotient };
-    }
-    f64::from_bits(soft::div(a.to_bits(), b.to_bits(), F64, mode))
+    rounded_f64(a / b, &[a, b], mode, || soft::div(a.to_bits(), b.to_bits(), F64, mode))
 }
 
 /// `rcp.{rn,rz,rm,rp}.f64`.
@@ -268,11 +247,7 @@ pub fn rcp_f64(a: f64, mode: Rounding) -> f64 {
 
 /// `sqrt.{rn,rz,rm,rp}.f64`.
 pub fn sqrt_f64(a: f64, mode: Rounding) -> f64 {
-    if mode == Rounding::NearestEven {
-        let root = a.sqrt();
-        return if root.is_nan() { nan_f64(&[a]) } else { root };
-    }
-    f64::from_bits(soft::sqrt(a.to_bits(), F64, mode))
+    rounded_f64(a.sqrt(), &[a], mode, || soft::sqrt(a.to_bits(), F64, mode))
 }
 
 /// `min.f64`: -0 is less than +0; one NaN operand gives the other; two give a NaN.
@@ -335,15 +310,4 @@ pub fn testp_f32(x: f32, property: TestProperty) -> bool {
         TestProperty::Subnormal => x.is_subnormal(),
         _ => testp_f64(x as f64, property),
     }
-}
-
-/// `copysign.f32`: the sign of `a` on the magnitude of `b`.
-pub fn copysign_f32(a: f32, b: f32) -> f32 {
-    f32::from_bits(a.to_bits() & 0x8000_0000 | b.to_bits() & 0x7fff_ffff)
-}
-
-/// `copysign.f64`: the sign of `a` on the magnitude of `b`.
-pub fn copysign_f64(a: f64, b: f64) -> f64 {
-    const SIGN: u64 = 1 << 63;
-    f64::from_bits(a.to_bits() & SIGN | b.to_bits() & !SIGN)
 }

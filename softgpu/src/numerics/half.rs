@@ -211,12 +211,6 @@ pub fn map2(a: u32, b: u32, f: impl Fn(u16, u16) -> u16) -> u32 {
     f(a as u16, b as u16) as u32 | (f((a >> 16) as u16, (b >> 16) as u16) as u32) << 16
 }
 
-/// Applies a function of three operands to both halves of packed pairs.
-#[inline]
-pub fn map3(a: u32, b: u32, c: u32, f: impl Fn(u16, u16, u16) -> u16) -> u32 {
-    f(a as u16, b as u16, c as u16) as u32 | (f((a >> 16) as u16, (b >> 16) as u16, (c >> 16) as u16) as u32) << 16
-}
-
 /// `fma.rn[.ftz][.sat|.relu]` on one f16 or bf16 value.
 pub fn fma_rn(a: u16, b: u16, c: u16, half: Half, ftz: bool, sat: bool, to_relu: bool) -> u16 {
     let f = |x| if ftz { flush(x, half) } else { x };

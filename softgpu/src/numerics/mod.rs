@@ -7,8 +7,6 @@
 //! * [`Rounding`] and [`soft`]: rounding of an exact value, for every format and mode.
 //! * [`half`]: f16, bf16, tf32 and the 8-bit formats, and arithmetic on f16 and bf16.
 //! * [`float`]: arithmetic on f32 and f64.
-//! * [`convert`]: `cvt` between every pair of types.
-//! * [`integer`], [`bits`]: integer arithmetic, bit fields, `prmt`, `lop3`, `shf`, `dp4a`.
 //! * [`approx`]: the approximate functions (`rcp`, `ex2`, `sin`, ...).
 //! * [`mma`]: the tensor core, as published models of the hardware have it.
 //!
@@ -16,11 +14,8 @@
 //! f16 and bf16. Operations on f64 keep the payload of a NaN operand, made quiet.
 
 pub mod approx;
-pub mod bits;
-pub mod convert;
 pub mod float;
 pub mod half;
-pub mod integer;
 pub mod mma;
 pub mod soft;
 

@@ -98,12 +98,11 @@ pub enum Init<'a> {
     Integer(i128),
     Single(u32),
     Double(u64),
-    /// Address of a symbol plus an offset; `generic` when written `generic(symbol)`. `byte` selects
-    /// one byte of the address, as in `0xFF00(symbol)`.
+    /// Address of a symbol plus an offset, which generic addressing doesn't change; `mask` selects one byte of it, as in
+    /// `0xFF00(symbol)`.
     Address {
         symbol: &'a str,
         offset: i64,
-        generic: bool,
         mask: Option<u64>,
     },
 }

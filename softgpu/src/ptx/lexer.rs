@@ -1,6 +1,17 @@
 //! Characters to tokens.
 
-use super::SyntaxError;
+/// A syntax error with its line, from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyntaxError {
+    pub line: u32,
+    pub message: String,
+}
+
+impl SyntaxError {
+    pub(crate) fn new(line: u32, message: impl Into<String>) -> SyntaxError {
+        SyntaxError { line, message: message.into() }
+    }
+}
 
 /// A token; identifiers keep their `%`, dotted words lose their dot.
 #[derive(Clone, Copy, Debug, PartialEq)]

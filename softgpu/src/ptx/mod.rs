@@ -13,17 +13,5 @@ mod scope;
 mod special;
 
 pub use ast::*;
+pub use lexer::SyntaxError;
 pub use parser::parse;
-
-/// A syntax error with its line, from 1.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SyntaxError {
-    pub line: u32,
-    pub message: String,
-}
-
-impl SyntaxError {
-    pub(crate) fn new(line: u32, message: impl Into<String>) -> SyntaxError {
-        SyntaxError { line, message: message.into() }
-    }
-}

@@ -6,9 +6,8 @@ mod functions;
 mod items;
 mod variables;
 
-use super::SyntaxError;
 use super::ast::*;
-use super::lexer::{Token, tokens};
+use super::lexer::{SyntaxError, Token, tokens};
 use super::scope::Scopes;
 
 /// Parses a PTX text.

@@ -88,15 +88,11 @@ fn warp_first(warp: usize) -> u32 {
 fn same_value(cx: &Cx, i: &Inst, x: usize, y: usize) -> bool {
     let count = i.aux.clamp(1, 4) as usize;
     let wide = i.p == 8 || i.flags & WIDE != 0;
-    [i.d, i.b, i.c, i.e].iter().take(count).filter(|&&r| r != NONE).all(|&row| unsafe {
-        if wide {
-            let t = cx.row::<u64>(row);
-            t[x] == t[y]
-        } else {
-            let t = cx.row::<u32>(row);
-            t[x] == t[y]
-        }
-    })
+    [i.d, i.b, i.c, i.e]
+        .iter()
+        .take(count)
+        .filter(|&&r| r != NONE)
+        .all(|&row| cx.lane(row, x, wide) == cx.lane(row, y, wide))
 }
 
 /// True when `then` (a lane of this warp, at a clock) is ordered before what `now` does.

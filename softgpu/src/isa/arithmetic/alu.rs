@@ -7,7 +7,7 @@ use crate::isa::decoder::{Decoded, Decoder, Proto};
 use crate::machine::op::{Draft, Frame, Of, Op};
 use crate::machine::operand::{Dst, Pred, PredDst, Register, Src, WrongWidth, operands};
 use crate::machine::program::Class;
-use crate::machine::row::{Isa, Lane, mask_of};
+use crate::machine::row::{Isa, Lane};
 use std::marker::PhantomData;
 
 /// A function value out of its type.
@@ -197,7 +197,8 @@ impl<T: Lane, F: Fn(T, T) -> bool + Copy + 'static> Op for Pred2<T, F> {
         for l in 0..32 {
             t[l] = if f(a[l], b[l]) { !0 } else { 0 };
         }
-        i.to.put(cx, mask_of::<I>(&t), mask);
+        let holds = cx.mask_of::<I>(&t);
+        i.to.put(cx, holds, mask);
     }
 }
 

@@ -6,7 +6,7 @@ use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal};
 use crate::machine::op::{Frame, Of, Op};
 use crate::machine::operand::{PredDst, Register, operands};
 use crate::machine::program::Class;
-use crate::machine::row::{Isa, Lane, mask_of};
+use crate::machine::row::{Isa, Lane};
 use crate::ptx::{Instr, Type};
 use std::marker::PhantomData;
 
@@ -120,7 +120,8 @@ impl<T: Word, F: Fn(T, T) -> T + Copy + 'static> Op for Chain<T, F> {
             out[l] = u32::from(carry);
         }
         if link.sets {
-            cx.set_predicate(PredDst::CARRY, mask_of::<I>(&out), mask);
+            let carries = cx.mask_of::<I>(&out);
+            cx.set_predicate(PredDst::CARRY, carries, mask);
         }
         cx.write(i.rows.d, &t, mask);
     }

@@ -1,6 +1,7 @@
 //! What stands inside a function: registers, variables, labels, instructions.
 
 use super::*;
+use crate::ptx::special::joined;
 
 impl<'a> Parser<'a> {
     pub(super) fn body(&mut self) -> Result<(), SyntaxError> {
@@ -15,40 +16,49 @@ impl<'a> Parser<'a> {
 
     fn statement(&mut self) -> Result<(), SyntaxError> {
         match self.peek() {
-            Token::Mark('{') => {
+            Token::Mark(mark @ ('{' | '}' | ';')) => {
                 self.next();
-                self.scopes.open();
-                Ok(())
+                match mark {
+                    '{' => self.scopes.open(),
+                    '}' => self.scopes.close(),
+                    _ => {}
+                }
             }
-            Token::Mark('}') => {
-                self.next();
-                self.scopes.close();
-                Ok(())
-            }
-            Token::Mark(';') => {
-                self.next();
-                Ok(())
-            }
-            Token::Dot("reg") => self.registers(),
-            Token::Dot("loc") => self.loc(),
-            Token::Dot("pragma") => self.pragma(),
+            Token::Dot("reg") => self.registers()?,
+            Token::Dot("loc") => self.loc()?,
+            Token::Dot("pragma") => self.pragma()?,
             Token::Dot("param" | "local" | "shared" | "shared::cta" | "global" | "const") => {
                 for v in self.variables(false)? {
-                    let id = self.function.vars.len() as VarId;
-                    self.scopes.add_var(v.name, id);
-                    self.function.vars.push(v);
+                    self.add_variable(v);
                 }
-                Ok(())
             }
-            Token::Dot(word) => self.error(format!("the directive '.{word}' is not known in a function")),
+            Token::Dot(word) => return self.error(format!("the directive '.{word}' is not known in a function")),
             Token::Word(name) if self.peek_at(1) == Token::Mark(':') => {
                 self.next();
                 self.next();
-                self.labelled(name)
+                self.labelled(name)?;
             }
-            Token::Word(_) | Token::Mark('@') => self.instruction(),
-            Token::End => self.error("the text ends inside a function"),
-            other => self.error(format!("an instruction expected, found {}", shown(other))),
+            Token::Word(_) | Token::Mark('@') => self.instruction()?,
+            Token::End => return self.error("the text ends inside a function"),
+            other => return self.error(format!("an instruction expected, found {}", shown(other))),
+        }
+        Ok(())
+    }
+
+    /// Adds a variable to the function.
+    pub(super) fn add_variable(&mut self, v: Variable<'a>) -> VarId {
+        let id = self.function.vars.len() as VarId;
+        self.scopes.add_var(v.name, id);
+        self.function.vars.push(v);
+        id
+    }
+
+    /// The register of a name, which is `what` in the message when there is none.
+    fn register(&mut self, what: &str) -> Result<RegId, SyntaxError> {
+        let name = self.word()?;
+        match self.scopes.reg(name) {
+            Some(id) => Ok(id),
+            None => self.error(format!("the {what} {name} was never declared")),
         }
     }
 
@@ -117,11 +127,7 @@ impl<'a> Parser<'a> {
         let mut guard = None;
         if self.take('@') {
             let negated = self.take('!');
-            let name = self.word()?;
-            let Some(reg) = self.scopes.reg(name) else {
-                return self.error(format!("the predicate {name} was never declared"));
-            };
-            guard = Some((reg, negated));
+            guard = Some((self.register("predicate")?, negated));
         }
         let op = self.word()?;
         let mut mods = Vec::new();
@@ -131,26 +137,15 @@ impl<'a> Parser<'a> {
         }
         let mut operands = Vec::new();
         if !self.is(';') {
-            loop {
+            operands.push(self.operand()?);
+            while self.take(',') {
                 operands.push(self.operand()?);
-                if !self.take(',') {
-                    break;
-                }
             }
         }
         self.expect(';')?;
-        let scope = self.scopes.current();
-        let place = self.place;
-        self.function.code.push(Instr {
-            op,
-            mods,
-            guard,
-            operands,
-            line,
-            place,
-            used_bytes: std::mem::replace(&mut self.used_bytes, !0),
-            scope,
-        });
+        let (place, scope) = (self.place, self.scopes.current());
+        let used_bytes = std::mem::replace(&mut self.used_bytes, !0);
+        self.function.code.push(Instr { op, mods, guard, operands, line, place, used_bytes, scope });
         Ok(())
     }
 
@@ -164,60 +159,43 @@ impl<'a> Parser<'a> {
     }
 
     fn simple(&mut self) -> Result<Operand<'a>, SyntaxError> {
-        match self.peek() {
-            Token::Mark('{') => {
-                self.next();
-                Ok(Operand::Vector(self.operands_until('}')?))
-            }
-            Token::Mark('(') => {
-                self.next();
-                Ok(Operand::List(self.operands_until(')')?))
-            }
+        let token = self.peek();
+        let negative = token == Token::Mark('-');
+        if matches!(token, Token::Integer(_)) || negative && !matches!(self.peek_at(1), Token::Double(_)) {
+            return Ok(Operand::Integer(self.signed()?));
+        }
+        let line = self.line();
+        self.next();
+        match token {
+            Token::Mark('{') => Ok(Operand::Vector(self.operands_until('}')?)),
+            Token::Mark('(') => Ok(Operand::List(self.operands_until(')')?)),
             Token::Mark('[') => {
-                self.next();
-                let base = self.simple()?;
-                let (base, inner) = match base {
+                let (base, inner) = match self.simple()? {
                     Operand::Var(id, offset) => (Operand::Var(id, 0), offset),
                     Operand::Symbol(name, offset) => (Operand::Symbol(name, 0), offset),
                     other => (other, 0),
                 };
                 let offset = inner + self.offset()?;
                 if self.is(',') {
-                    return self
-                        .error("addresses with coordinates belong to textures and to tensor copies (TMA), which are not supported");
+                    return self.error(
+                        "addresses with coordinates belong to textures and to tensor copies (TMA), \
+                         which are not supported",
+                    );
                 }
                 self.expect(']')?;
                 Ok(Operand::Address(Box::new(base), offset))
             }
-            Token::Mark('!') => {
-                self.next();
-                let name = self.word()?;
-                match self.scopes.reg(name) {
-                    Some(id) => Ok(Operand::Not(id)),
-                    None => self.error(format!("the register {name} was never declared")),
+            Token::Mark('!') => Ok(Operand::Not(self.register("register")?)),
+            Token::Single(bits) => Ok(Operand::Single(bits)),
+            Token::Double(bits) => Ok(Operand::Double(bits)),
+            Token::Word(name) => self.named(name),
+            _ => match self.peek() {
+                Token::Double(bits) if negative => {
+                    self.next();
+                    Ok(Operand::Double(bits ^ (1 << 63)))
                 }
-            }
-            Token::Single(bits) => {
-                self.next();
-                Ok(Operand::Single(bits))
-            }
-            Token::Double(bits) => {
-                self.next();
-                Ok(Operand::Double(bits))
-            }
-            Token::Mark('-') if matches!(self.peek_at(1), Token::Double(_)) => {
-                self.next();
-                match self.next() {
-                    Token::Double(bits) => Ok(Operand::Double(bits ^ (1 << 63))),
-                    other => self.error(format!("a number expected, found {}", shown(other))),
-                }
-            }
-            Token::Integer(_) | Token::Mark('-') => Ok(Operand::Integer(self.signed()?)),
-            Token::Word(name) => {
-                self.next();
-                self.named(name)
-            }
-            other => self.error(format!("an operand expected, found {}", shown(other))),
+                _ => Err(SyntaxError::new(line, format!("an operand expected, found {}", shown(token)))),
+            },
         }
     }
 
@@ -232,14 +210,12 @@ impl<'a> Parser<'a> {
             return Ok(Operand::Reg(id));
         }
         if let Some(special) = name.strip_prefix('%') {
-            let full = match self.peek() {
-                Token::Dot(part) => {
-                    self.next();
-                    super::super::special::joined(special, part)
-                }
-                _ => super::super::special::joined(special, ""),
-            };
-            return match full {
+            let mut part = "";
+            if let Token::Dot(word) = self.peek() {
+                self.next();
+                part = word;
+            }
+            return match joined(special, part) {
                 Some(full) => Ok(Operand::Special(full)),
                 None => self.error(format!("{name} is neither a declared nor a special register")),
             };

@@ -15,26 +15,23 @@ impl<'a> Parser<'a> {
         if self.is('(') {
             self.function.params = self.parameters()?;
         }
-        loop {
-            match self.peek() {
-                Token::Dot("maxntid") => self.function.maxntid = Some(self.triple()?),
-                Token::Dot("reqntid") => self.function.reqntid = Some(self.triple()?),
-                Token::Dot("minnctapersm") => {
-                    self.next();
-                    self.function.minnctapersm = Some(self.small()?);
+        while let Token::Dot(word) = self.peek() {
+            if word == "pragma" {
+                self.pragma()?;
+                continue;
+            }
+            let line = self.line();
+            self.next();
+            match word {
+                "maxntid" => self.function.maxntid = Some(self.triple()?),
+                "reqntid" => self.function.reqntid = Some(self.triple()?),
+                "minnctapersm" => self.function.minnctapersm = Some(self.small()?),
+                "maxnreg" => self.function.maxnreg = Some(self.small()?),
+                "noreturn" => {}
+                _ => {
+                    let message = format!("the function directive '.{word}' is not supported");
+                    return Err(SyntaxError::new(line, message));
                 }
-                Token::Dot("maxnreg") => {
-                    self.next();
-                    self.function.maxnreg = Some(self.small()?);
-                }
-                Token::Dot("noreturn") => {
-                    self.next();
-                }
-                Token::Dot("pragma") => self.pragma()?,
-                Token::Dot(word) => {
-                    return self.error(format!("the function directive '.{word}' is not supported"));
-                }
-                _ => break,
             }
         }
         if !self.take(';') {
@@ -47,7 +44,6 @@ impl<'a> Parser<'a> {
     }
 
     fn triple(&mut self) -> Result<[u32; 3], SyntaxError> {
-        self.next();
         let mut out = [1; 3];
         for (i, slot) in out.iter_mut().enumerate() {
             if i > 0 && !self.take(',') {
@@ -68,10 +64,7 @@ impl<'a> Parser<'a> {
             let mut v = self.variable_head(false)?;
             v.name = self.word()?;
             self.variable_tail(&mut v)?;
-            let id = self.function.vars.len() as VarId;
-            self.scopes.add_var(v.name, id);
-            self.function.vars.push(v);
-            out.push(id);
+            out.push(self.add_variable(v));
             if !self.take(',') && !self.is(')') {
                 return self.error("',' or ')' expected after a parameter");
             }

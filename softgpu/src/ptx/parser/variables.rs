@@ -138,37 +138,29 @@ impl<'a> Parser<'a> {
                 self.next();
                 Init::Double(bits)
             }
-            Token::Word("generic") => {
-                self.next();
-                self.expect('(')?;
-                let symbol = self.word()?;
-                self.expect(')')?;
-                Init::Address { symbol, offset: self.offset()?, generic: true, mask: None }
-            }
-            Token::Word(symbol) => {
-                self.next();
-                Init::Address { symbol, offset: self.offset()?, generic: false, mask: None }
-            }
+            Token::Word(_) => self.symbol_address(None)?,
             Token::Integer(mask) if self.peek_at(1) == Token::Mark('(') => {
                 self.next();
                 self.next();
-                let generic = self.peek() == Token::Word("generic");
-                if generic {
-                    self.next();
-                    self.expect('(')?;
-                }
-                let symbol = self.word()?;
-                if generic {
-                    self.expect(')')?;
-                }
-                let offset = self.offset()?;
+                let address = self.symbol_address(Some(mask))?;
                 self.expect(')')?;
-                Init::Address { symbol, offset, generic, mask: Some(mask) }
+                address
             }
             _ => Init::Integer(self.signed()?),
         };
         v.init.push(value);
         Ok(())
+    }
+
+    /// `symbol [+ offset]` or `generic(symbol) [+ offset]`.
+    fn symbol_address(&mut self, mask: Option<u64>) -> Result<Init<'a>, SyntaxError> {
+        let mut symbol = self.word()?;
+        if symbol == "generic" {
+            self.expect('(')?;
+            symbol = self.word()?;
+            self.expect(')')?;
+        }
+        Ok(Init::Address { symbol, offset: self.offset()?, mask })
     }
 
     pub(super) fn offset(&mut self) -> Result<i64, SyntaxError> {
