@@ -8,7 +8,7 @@ use crate::machine::control::Control;
 use crate::machine::inst::{Flow, Handler, Inst};
 use crate::machine::op::{Draft, Of, Op};
 use crate::machine::operand::{CONSTANT, Pred, PredDst, Src, WrongWidth};
-use crate::machine::program::{Class, Fill, Program};
+use crate::machine::program::{Class, Fill, Info, Program};
 use crate::machine::row::NONE;
 use crate::ptx::{Function, Instr, Type, Variable};
 use std::collections::HashMap;
@@ -47,13 +47,7 @@ pub struct Proto {
     pub rows: Vec<u32>,
     /// Labels a branch goes to.
     pub targets: Vec<usize>,
-    pub line: u32,
-    pub place: u32,
-    /// Which bytes of a load are used.
-    pub used_bytes: u64,
-    pub class: Class,
-    pub flops: u32,
-    pub tensor: u32,
+    pub info: Info,
     pub apart: bool,
 }
 
@@ -181,9 +175,7 @@ impl<'a> Decoder<'a> {
                 message: format!("{}: {}", shown(i), r.0),
             })?;
             for p in &mut self.protos[before..] {
-                p.line = i.line;
-                p.place = i.place;
-                p.used_bytes = i.used_bytes;
+                (p.info.line, p.info.place, p.info.used_bytes) = (i.line, i.place, i.used_bytes);
             }
             if let Some((reg, negated)) = i.guard {
                 let guard =
@@ -265,12 +257,7 @@ impl<'a> Decoder<'a> {
             writes: Vec::new(),
             rows: Vec::new(),
             targets: Vec::new(),
-            line: 0,
-            place: 0,
-            used_bytes: !0,
-            class,
-            flops: 0,
-            tensor: 0,
+            info: Info { line: 0, place: 0, used_bytes: !0, class, flops: 0, tensor: 0, hidden: false },
             apart: false,
         });
         let last = self.protos.len() - 1;

@@ -82,7 +82,14 @@ impl Decoder<'_> {
             if graph.starts[b] == i && is_meeting[b] {
                 // SAFETY: it names nothing.
                 self.code.push(unsafe { Inst::of_control(Control::Reconverge, block_pc[b]) });
-                self.program.info.push(info_of(p.line, p.place));
+                self.program.info.push(Info {
+                    used_bytes: !0,
+                    class: Class::Control,
+                    flops: 0,
+                    tensor: 0,
+                    hidden: true,
+                    ..p.info
+                });
             }
             let row = |r: u32| resolve(r, &allotment, &constant_rows);
             let id = self.code.len() as u32;
@@ -135,15 +142,7 @@ impl Decoder<'_> {
             p.inst.guard = p.guard.slot();
             p.inst.negate = p.guard.inversion();
             self.code.push(p.inst);
-            self.program.info.push(Info {
-                line: p.line,
-                place: p.place,
-                used_bytes: p.used_bytes,
-                class: p.class,
-                flops: p.flops,
-                tensor: p.tensor,
-                hidden: false,
-            });
+            self.program.info.push(p.info);
         }
         // streaks, from the back
         let code = &mut self.code[entry as usize..];
@@ -213,8 +212,4 @@ fn touches(p: &mut Proto) -> Touches {
         Body::Old => p.apart,
     };
     Touches { reads, writes, partial: p.guard != Pred::TRUE, apart }
-}
-
-fn info_of(line: u32, place: u32) -> Info {
-    Info { line, place, used_bytes: !0, class: Class::Control, flops: 0, tensor: 0, hidden: true }
 }

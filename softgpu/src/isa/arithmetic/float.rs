@@ -197,14 +197,14 @@ impl<'a> Decoder<'a> {
             _ => Class::Half,
         };
         let (d, sources) = self.operands_of(i, ty)?;
-        self.scalar(class, function, settings, d, &sources).flops = flops;
+        self.scalar(class, function, settings, d, &sources).info.flops = flops;
         Ok(())
     }
 
     /// Emits an instruction whose operands all have one type.
     fn same_type(&mut self, i: &Instr<'a>, ty: Type, class: Class, form: Form, flops: u32) -> Decoded<()> {
         let (d, sources) = self.operands_of(i, ty)?;
-        self.lanes(class, form, d, &sources)?.flops = flops;
+        self.lanes(class, form, d, &sources)?.info.flops = flops;
         Ok(())
     }
 

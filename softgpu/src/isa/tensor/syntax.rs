@@ -76,7 +76,7 @@ impl<'a> Decoder<'a> {
         p.reads.extend(inputs.iter().filter(|&&r| r & CONSTANT == 0));
         p.rows = rows;
         p.apart = true;
-        p.tensor = shape.multiply_adds() as u32;
+        p.info.tensor = shape.multiply_adds() as u32;
         Ok(())
     }
 
