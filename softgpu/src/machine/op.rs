@@ -8,8 +8,9 @@
 //!    `cx.predicate(p)`, `cx.set_predicate(p, bits, mask)`. `VECTORS = false` where vectors gain nothing; `APART = true`
 //!    where a result is written before the last operand is read (also across rounds), so that they never share a row.
 //! 3. Its decoder makes the operands by `self.src(&o, ty)?.read()?`, `self.dst(&o, ty)?.write()?`, `self.pred_src(&o)?`,
-//!    `self.word(0).read()?` and so on, and appends it by `self.straight::<TheOp>(class, data)`, or `self.together::<TheOp>(class, members, data)` for what
-//!    the lanes of a member mask execute together. Rows, liveness and lookups follow from the data alone.
+//!    `self.word(0).read()?` and so on, and appends it by `self.straight::<TheOp>(class, data)`, or by
+//!    `self.together::<TheOp>(class, members, data)` for what the lanes of a member mask execute together. Rows, liveness
+//!    and lookups follow from the data alone.
 
 use crate::machine::cx::Cx;
 use crate::machine::inst::{Handler, Head, Inst, Large};
