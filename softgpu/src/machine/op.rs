@@ -1,16 +1,16 @@
 //! How an instruction is written.
 //!
-//! 1. Its data is one `Copy` struct of operands and plain values:
-//!    `struct Bfi { d: Dst<u32>, a: Src<u32>, keep: bool }`, and `operands!(Bfi { d, a, keep });` names all its fields.
-//!    Operands: [`Src`], [`Dst`] (rows of `u32` or `u64` lanes), `AnySrc`, `AnyDst` (either width), [`Pred`], [`PredDst`];
-//!    `Option` and arrays of them take no more room. Data of any size will do; up to 40 bytes lie in the instruction.
+//! 1. Its data is one `Copy` struct of operands and plain values: `struct Sum { d: Dst<u32>, a: Src<u32>, sat: bool }`;
+//!    `operands!(Sum { d, a, sat });` names all its fields. Operands: [`Src`], [`Dst`] (rows of `u32` or `u64`),
+//!    `AnySrc`, `AnyDst` (either width), [`Pred`], [`PredDst`]; `Option` and arrays of them take no more room. Data of
+//!    any size will do; up to 40 bytes lie in the instruction.
 //! 2. What it does is an [`Op`] whose `Data` is that struct: `cx.read(data.a)`, `cx.write(data.d, &lanes, mask)`,
 //!    `cx.predicate(p)`, `cx.set_predicate(p, bits, mask)`. `VECTORS = false` where vectors gain nothing; `APART = true`
-//!    where a result is written before the last operand is read (also across rounds), so that they never share a row.
-//! 3. Its decoder makes the operands by `self.src(&o, ty)?.read()?`, `self.dst(&o, ty)?.write()?`, `self.pred_src(&o)?`,
-//!    `self.word(0).read()?` and so on, and appends it by `self.straight::<TheOp>(class, data)`, or by
-//!    `self.together::<TheOp>(class, members, data)` for what the lanes of a member mask execute together. Rows, liveness
-//!    and lookups follow from the data alone.
+//!    where a result is written before the last operand is read (also across rounds): they never share a row then.
+//! 3. Its decoder makes the operands by `self.src(&o, ty)?.read()?`, `self.dst(&o, ty)?.write()?`,
+//!    `self.pred_src(&o)?`, `self.word(0).read()?` and so on, and appends it by `self.straight::<TheOp>(class, data)`,
+//!    or by `self.together::<TheOp>(class, members, data)` for what the lanes of a member mask execute together. Rows,
+//!    liveness and lookups follow from the data alone.
 
 use crate::machine::cx::Cx;
 use crate::machine::inst::{Handler, Head, Inst, Large};

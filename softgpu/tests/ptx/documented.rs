@@ -23,7 +23,8 @@ mov.u32 %r3, 3; mov.u32 %r4, 40; mov.u32 %r5, -5; mov.u32 %r6, 6; mov.u32 %r7, 7
 mov.u64 %rd3, 3; mov.u64 %rd4, 40; mov.u64 %rd5, -5; mov.u64 %rd6, 6;
 mov.b16 %rs1, 1; mov.b16 %rs2, 20; mov.b16 %rs3, -3; mov.b16 %rs4, 4;
 mov.f32 %f1, 0f3f800000; mov.f32 %f2, 0f40200000; mov.f32 %f3, 0fbf800000; mov.f32 %f4, 0f40800000;
-mov.f64 %fd1, 0d3ff0000000000000; mov.f64 %fd2, 0d4004000000000000; mov.f64 %fd3, 0dbff0000000000000; mov.f64 %fd4, %fd2;
+mov.f64 %fd1, 0d3ff0000000000000; mov.f64 %fd2, 0d4004000000000000; mov.f64 %fd3, 0dbff0000000000000;
+mov.f64 %fd4, %fd2;
 setp.eq.u32 %p1, %r2, 0; setp.eq.u32 %p2, %r2, 1; setp.eq.u32 %p3, %r2, 2;
 ";
 
