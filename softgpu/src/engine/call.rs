@@ -8,7 +8,7 @@ use crate::machine::code::Code;
 use crate::machine::control::{Call, Table};
 use crate::machine::cx::{CODE_WINDOW, Cx, WINDOW};
 use crate::machine::inst::Inst;
-use crate::machine::program::{CallSite, Fill, Function, Slot, Special};
+use crate::machine::program::{CallSite, Function, Slot};
 use crate::machine::row::{FULL, NONE};
 use crate::machine::warp::{Frame, Split, Warp};
 
@@ -123,18 +123,10 @@ fn leave_behind(warp: &mut Warp, s: &Split, mask: u32, lanes: u32) -> u32 {
 
 /// Writes the rows of a new frame that no instruction writes.
 fn fill_frame(cx: &mut Cx, function: &Function, frame: &Frame) {
-    let launch = cx.launch();
-    let index = cx.block().index;
+    let (launch, linear) = (cx.launch(), cx.block().linear);
     let warp = cx.warp();
     for &(row, fill) in &function.fills {
-        let at = (frame.rows + row) as usize;
-        if let Fill::Special(Special::Ctaid(axis)) = fill {
-            for l in (0..32).filter(|l| frame.lanes >> l & 1 != 0) {
-                warp.registers[at].0[l] = index[axis as usize];
-            }
-        } else {
-            write_fill(warp, launch, at, fill, frame.local, frame.lanes);
-        }
+        write_fill(warp, launch, linear, (frame.rows + row) as usize, fill, frame.local, frame.lanes);
     }
     warp.predicates[frame.preds as usize] = FULL;
 }

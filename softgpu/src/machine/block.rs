@@ -50,9 +50,8 @@ impl Block {
 
     /// Makes it the block of that number.
     pub fn start(&mut self, launch: &Launch<'_>, linear: u64) {
-        let [gx, gy, _] = launch.grid.map(u64::from);
         self.linear = linear;
-        self.index = [(linear % gx) as u32, (linear / gx % gy) as u32, (linear / (gx * gy)) as u32];
+        self.index = launch.block_index(linear);
         self.barriers = Default::default();
         self.mbarriers.clear();
         self.interval = 0;
@@ -80,11 +79,8 @@ impl Block {
             warp.ready.push(Split { pc: function.entry, mask: warp.exists, meeting: NONE, frame: 0 });
             warp.registers[..launch.variable_rows as usize].fill(Row([0; 32]));
             for &(row, fill) in &function.fills {
-                if let Fill::Special(Special::Ctaid(axis)) = fill {
-                    warp.registers[row as usize] = Row([self.index[axis as usize]; 32]);
-                } else if let Fill::Special(Special::Sm) = fill {
-                    let sm = (linear % u64::from(launch.sm_count)) as u32;
-                    warp.registers[row as usize] = Row([sm; 32]);
+                if let Fill::Special(Special::Ctaid(_) | Special::Sm) = fill {
+                    write_fill(warp, launch, linear, row as usize, fill, 0, FULL);
                 }
             }
         }
@@ -120,6 +116,17 @@ fn new_warp(launch: &Launch<'_>, number: u32, threads: u32) -> Warp {
     let mut predicates = vec![0; launch.stack_preds as usize];
     predicates[0] = FULL;
     let local_rows = launch.stack_local.div_ceil(4) as usize;
+    let frame = Frame {
+        return_pc: NONE,
+        call: NONE,
+        callee: launch.function,
+        rows: 0,
+        preds: 0,
+        local: 0,
+        parent: NONE,
+        meeting: NONE,
+        lanes: exists,
+    };
     let mut warp = Warp {
         number,
         registers: vec![Row([0; 32]); launch.stack_rows as usize + 1],
@@ -128,41 +135,28 @@ fn new_warp(launch: &Launch<'_>, number: u32, threads: u32) -> Warp {
         local_written: vec![0; if launch.watch { local_rows * 128 } else { 0 }],
         exists,
         alive: exists,
-        ready: Vec::new(),
-        meetings: Vec::new(),
-        free_meetings: Vec::new(),
-        frames: vec![Frame {
-            return_pc: NONE,
-            call: NONE,
-            callee: launch.function,
-            rows: 0,
-            preds: 0,
-            local: 0,
-            parent: NONE,
-            meeting: NONE,
-            lanes: exists,
-        }],
-        free_frames: Vec::new(),
-        waiting: Vec::new(),
-        at_barrier: Vec::new(),
-        copies: AsyncQueue::default(),
+        frames: vec![frame],
         first_thread: 32 * number,
         block_dim: launch.block,
         clock: 1,
-        syncs: Vec::new(),
-        steps_left: 0,
-        steps: 0,
-        divergences: 0,
-        polls: 0,
+        ..Warp::default()
     };
     for &(row, fill) in &function.fills {
-        write_fill(&mut warp, launch, row as usize, fill, 0, FULL);
+        write_fill(&mut warp, launch, 0, row as usize, fill, 0, FULL);
     }
     warp
 }
 
-/// Writes what a row that no instruction writes holds.
-pub fn write_fill(warp: &mut Warp, launch: &Launch<'_>, at: usize, fill: Fill, frame_local: u32, mask: u32) {
+/// Writes what a row that no instruction writes holds, in a warp of the block of number `linear`.
+pub fn write_fill(
+    warp: &mut Warp,
+    launch: &Launch<'_>,
+    linear: u64,
+    at: usize,
+    fill: Fill,
+    frame_local: u32,
+    mask: u32,
+) {
     let number = warp.number;
     let mut put = |f: &dyn Fn(u32) -> u32| {
         for l in 0..32u32 {
@@ -206,8 +200,8 @@ pub fn write_fill(warp: &mut Warp, launch: &Launch<'_>, at: usize, fill: Fill, f
             Special::SharedTotal => put(&|_| launch.shared_bytes),
             Special::SharedDynamic => put(&|_| launch.dynamic_shared),
             Special::Frame => put(&|_| frame_local),
-            // written by `start` and by calls from the kernel's own rows
-            Special::Ctaid(_) | Special::Sm => {}
+            Special::Ctaid(axis) => put(&|_| launch.block_index(linear)[axis as usize]),
+            Special::Sm => put(&|_| (linear % u64::from(launch.sm_count)) as u32),
         },
     }
 }

@@ -11,8 +11,8 @@ impl Code {
     ///
     /// # Safety
     /// The rows, predicates, tables and calls that an instruction names belong to its function in the
-    /// [`Program`](crate::machine::program::Program) that goes with the code, and have the widths its handler takes them
-    /// for.
+    /// [`Program`](crate::machine::program::Program) that goes with the code, and have the widths that its handler
+    /// takes them for.
     pub unsafe fn new(instructions: Vec<Inst>) -> Code {
         Code(instructions)
     }

@@ -60,6 +60,12 @@ impl Launch<'_> {
         self.stop.load(Ordering::Relaxed)
     }
 
+    /// The place of a block in the grid.
+    pub fn block_index(&self, linear: u64) -> [u32; 3] {
+        let [x, y, _] = self.grid.map(u64::from);
+        [linear % x, linear / x % y, linear / (x * y)].map(|i| i as u32)
+    }
+
     /// The allocation that holds an address as a range of at most 2^31 bytes around it, or, where
     /// nothing is allocated, a range of the device's memory.
     pub fn window(&self, at: u64, size: u64) -> (u64, u64) {

@@ -80,6 +80,7 @@ pub struct AsyncQueue {
 }
 
 /// The state of a warp.
+#[derive(Default)]
 pub struct Warp {
     pub number: u32,
     pub registers: Vec<Row>,

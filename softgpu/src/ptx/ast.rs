@@ -98,8 +98,8 @@ pub enum Init<'a> {
     Integer(i128),
     Single(u32),
     Double(u64),
-    /// Address of a symbol plus an offset, which generic addressing doesn't change; `mask` selects one byte of it, as in
-    /// `0xFF00(symbol)`.
+    /// Address of a symbol plus an offset, which generic addressing doesn't change; `mask` selects one byte of it, as
+    /// in `0xFF00(symbol)`.
     Address {
         symbol: &'a str,
         offset: i64,

@@ -44,59 +44,36 @@ pub fn tokens(text: &str) -> Result<Vec<(Token<'_>, u32)>, SyntaxError> {
                 i += 1;
             }
             b' ' | b'\t' | b'\r' | 0 => i += 1,
-            b'/' if bytes.get(i + 1) == Some(&b'/') => {
-                while i < bytes.len() && bytes[i] != b'\n' {
-                    i += 1;
-                }
-            }
+            b'/' if bytes.get(i + 1) == Some(&b'/') => i = end_of(bytes, i, |b| b != b'\n'),
             b'/' if bytes.get(i + 1) == Some(&b'*') => {
-                let opened = line;
-                i += 2;
-                while !(bytes[i..].starts_with(b"*/")) {
-                    if i >= bytes.len() {
-                        return Err(SyntaxError::new(opened, "a comment that never ends"));
-                    }
-                    line += u32::from(bytes[i] == b'\n');
-                    i += 1;
-                }
-                i += 2;
+                let Some(length) = text[i + 2..].find("*/") else {
+                    return Err(SyntaxError::new(line, "a comment that never ends"));
+                };
+                i += length + 4;
+                line += text[start..i].matches('\n').count() as u32;
             }
             b'"' => {
-                i += 1;
-                while i < bytes.len() && bytes[i] != b'"' && bytes[i] != b'\n' {
-                    i += 1;
-                }
-                if bytes.get(i) != Some(&b'"') {
+                i = end_of(bytes, i + 1, |b| b != b'"' && b != b'\n') + 1;
+                if bytes.get(i - 1) != Some(&b'"') {
                     return Err(SyntaxError::new(line, "a string that never ends"));
                 }
-                out.push((Token::Text(&text[start + 1..i]), line));
-                i += 1;
+                out.push((Token::Text(&text[start + 1..i - 1]), line));
             }
             b'.' if bytes.get(i + 1).is_some_and(|&b| is_word(b)) => {
-                i += 1;
-                loop {
-                    while i < bytes.len() && is_word(bytes[i]) {
-                        i += 1;
-                    }
-                    let scoped = bytes[i..].starts_with(b"::") && bytes.get(i + 2).is_some_and(|&b| is_word(b));
-                    if !scoped {
-                        break;
-                    }
-                    i += 2;
+                i = end_of(bytes, i + 1, is_word);
+                while bytes[i..].starts_with(b"::") && bytes.get(i + 2).is_some_and(|&b| is_word(b)) {
+                    i = end_of(bytes, i + 2, is_word);
                 }
                 out.push((Token::Dot(&text[start + 1..i]), line));
             }
             b'0'..=b'9' => {
-                let (token, next) = number(text, i)
-                    .ok_or_else(|| SyntaxError::new(line, format!("a malformed number at '{}'", tail(text, start))))?;
-                i = next;
+                let malformed = || SyntaxError::new(line, format!("a malformed number at '{}'", tail(text, start)));
+                let (token, end) = number(text, i).ok_or_else(malformed)?;
+                i = end;
                 out.push((token, line));
             }
             _ if is_word(c) || c == b'%' => {
-                i += 1;
-                while i < bytes.len() && is_word(bytes[i]) {
-                    i += 1;
-                }
+                i = end_of(bytes, i + 1, is_word);
                 out.push((Token::Word(&text[start..i]), line));
             }
             _ if c.is_ascii_punctuation() => {
@@ -113,6 +90,11 @@ pub fn tokens(text: &str) -> Result<Vec<(Token<'_>, u32)>, SyntaxError> {
     Ok(out)
 }
 
+/// Where the bytes from a place on that belong to something end.
+fn end_of(bytes: &[u8], from: usize, belongs: impl Fn(u8) -> bool) -> usize {
+    from + bytes[from..].iter().take_while(|&&b| belongs(b)).count()
+}
+
 fn is_word(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b == b'_' || b == b'$'
 }
@@ -124,42 +106,18 @@ fn tail(text: &str, at: usize) -> String {
 /// Reads a number at `at`; gives the token and where the text goes on.
 fn number(text: &str, at: usize) -> Option<(Token<'_>, usize)> {
     let bytes = text.as_bytes();
-    let hex = |from: usize| {
-        let mut end = from;
-        while end < bytes.len() && bytes[end].is_ascii_hexdigit() {
-            end += 1;
-        }
-        end
-    };
-    if bytes[at] == b'0' {
-        match bytes.get(at + 1) {
-            Some(b'f' | b'F') => {
-                let end = hex(at + 2);
-                return (end == at + 10)
-                    .then(|| u32::from_str_radix(&text[at + 2..end], 16).ok())?
-                    .map(|bits| (Token::Single(bits), end));
-            }
-            Some(b'd' | b'D') => {
-                let end = hex(at + 2);
-                return (end == at + 18)
-                    .then(|| u64::from_str_radix(&text[at + 2..end], 16).ok())?
-                    .map(|bits| (Token::Double(bits), end));
-            }
-            Some(b'x' | b'X') => {
-                let end = hex(at + 2);
-                let value = u64::from_str_radix(&text[at + 2..end], 16).ok()?;
-                return Some((Token::Integer(value), skip_suffix(bytes, end)));
-            }
-            Some(b'b' | b'B') => {
-                let mut end = at + 2;
-                while matches!(bytes.get(end), Some(b'0' | b'1')) {
-                    end += 1;
-                }
-                let value = u64::from_str_radix(&text[at + 2..end], 2).ok()?;
-                return Some((Token::Integer(value), skip_suffix(bytes, end)));
-            }
-            _ => {}
-        }
+    if bytes[at] == b'0'
+        && let Some(kind @ (b'f' | b'd' | b'x' | b'b')) = bytes.get(at + 1).map(u8::to_ascii_lowercase)
+    {
+        let radix = if kind == b'b' { 2 } else { 16 };
+        let end = end_of(bytes, at + 2, |b| char::from(b).is_digit(radix));
+        let digits = &text[at + 2..end];
+        let value = u64::from_str_radix(digits, radix).ok()?;
+        return match kind {
+            b'f' => (digits.len() == 8).then_some((Token::Single(value as u32), end)),
+            b'd' => (digits.len() == 16).then_some((Token::Double(value), end)),
+            _ => Some((Token::Integer(value), skip_suffix(bytes, end))),
+        };
     }
     let mut end = at;
     let mut real = false;
@@ -182,12 +140,8 @@ fn number(text: &str, at: usize) -> Option<(Token<'_>, usize)> {
         let value: f64 = digits.parse().ok()?;
         return Some((Token::Double(value.to_bits()), end));
     }
-    let value = if digits.len() > 1 && digits.starts_with('0') {
-        u64::from_str_radix(digits, 8).ok()?
-    } else {
-        digits.parse().ok()?
-    };
-    Some((Token::Integer(value), skip_suffix(bytes, end)))
+    let radix = if digits.len() > 1 && digits.starts_with('0') { 8 } else { 10 };
+    Some((Token::Integer(u64::from_str_radix(digits, radix).ok()?), skip_suffix(bytes, end)))
 }
 
 fn skip_suffix(bytes: &[u8], at: usize) -> usize {

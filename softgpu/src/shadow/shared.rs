@@ -34,17 +34,12 @@ impl SharedShadow {
     /// Everything is unknown again: a block starts. `exact` when its warps' clocks can drift apart.
     pub fn restart(&mut self, race: bool, init: bool, exact: bool, bytes: u32, warps: usize) {
         let words = if race { bytes.div_ceil(4) as usize } else { 0 };
-        self.writes.clear();
-        self.writes.resize(words, 0);
-        self.reads.clear();
-        self.reads.resize(words, 0);
-        self.written.clear();
-        self.written.resize(if init { bytes as usize } else { 0 }, 0);
+        reset(&mut self.writes, words);
+        reset(&mut self.reads, words);
+        reset(&mut self.written, if init { bytes as usize } else { 0 });
         self.warps = warps;
-        self.known.clear();
-        self.known.resize(warps * warps, 0);
-        self.warp_floors.clear();
-        self.warp_floors.resize(warps, 0);
+        reset(&mut self.known, warps * warps);
+        reset(&mut self.warp_floors, warps);
         self.floor = 1;
         self.exact = exact;
         self.readers.clear();
@@ -111,6 +106,13 @@ impl SharedShadow {
     }
 }
 
+/// Makes a list so many zeros.
+fn reset<T: Clone + Default>(list: &mut Vec<T>, len: usize) {
+    list.clear();
+    list.resize(len, T::default());
+}
+
+/// What a word remembers of a write.
 pub fn entry(clock: u32, bytes: u64, thread: u32, inst: u32) -> u64 {
     u64::from(clock) << CLOCK | bytes << BYTES | u64::from(thread) << THREAD | u64::from(inst) & INST
 }

@@ -1,6 +1,6 @@
 //! What a host thread counts.
 
-use crate::counters::Traffic;
+use crate::counters::Counters;
 use std::collections::HashMap;
 
 /// Bytes of global memory that one map of touched bytes covers.
@@ -11,14 +11,8 @@ const PAGE: u64 = 4096;
 pub struct Tally {
     /// For each instruction how often warps and lanes executed it.
     pub executed: Vec<(u64, u64)>,
-    pub global_loads: Traffic,
-    pub global_stores: Traffic,
-    pub global_atomics: u64,
-    pub shared_loads: Traffic,
-    pub shared_stores: Traffic,
-    pub shared_atomics: u64,
-    /// Bytes of local memory read and written.
-    pub local: (u64, u64),
+    /// Accesses of global, shared and local memory; the other counts are made of `executed` at the end.
+    pub counts: Counters,
     /// By page of global memory one bit for each byte that was touched.
     pub touched: HashMap<u64, Box<[u64; 64]>>,
 }

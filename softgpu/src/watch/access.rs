@@ -152,7 +152,8 @@ fn outside(cx: &mut Cx, i: &Inst, lane: u32, spot: Spot, kind: Kind, space: u8) 
 fn misaligned(cx: &mut Cx, i: &Inst, lane: u32, spot: Spot, kind: Kind) {
     let Spot { address: at, bytes: size, .. } = spot;
     let message = format!(
-        "the thread {} {size} bytes at an address that is not a multiple of {size}; vector accesses need aligned pointers",
+        "the thread {} {size} bytes at an address that is not a multiple of {size}; vector accesses need aligned \
+         pointers",
         kind.verb()
     );
     if cx.launch().opts.mem {

@@ -199,8 +199,7 @@ fn judge(cx: &mut Cx, i: &Inst, spot: Spot, kind: Kind, conflict: &Conflict) {
     if !many && launch.races.ordered(other, epoch_of(old) as u32, sync) {
         return;
     }
-    let [gx, gy, _] = launch.grid;
-    let index = [other % gx, other / gx % gy, other / (gx * gy)];
+    let index = launch.block_index(u64::from(other));
     let does = kind.verb();
     let who = if many {
         "several blocks read".to_string()
@@ -208,7 +207,8 @@ fn judge(cx: &mut Cx, i: &Inst, spot: Spot, kind: Kind, conflict: &Conflict) {
         format!("block ({}, {}, {}) {what}", index[0], index[1], index[2])
     };
     let message = format!(
-        "blocks of one launch conflict: this block {does} a word that {who} in the same launch, and nothing orders the two"
+        "blocks of one launch conflict: this block {does} a word that {who} in the same launch, and nothing orders \
+         the two"
     );
     report::at(cx, FindingKind::GlobalRace, i, lane as u32, spot, &message);
 }

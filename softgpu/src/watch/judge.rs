@@ -74,7 +74,8 @@ pub fn judge(cx: &mut Cx, i: &Inst, meeting: &Meeting, size: u32, kind: Kind) {
     }
     let does = kind.verb();
     let message = format!(
-        "a shared-memory hazard: the thread {does} a word and {other}, with no barrier between; add __syncthreads() (or __syncwarp() within a warp)"
+        "a shared-memory hazard: the thread {does} a word and {other}, with no barrier between; add __syncthreads() \
+         (or __syncwarp() within a warp)"
     );
     let spot = Spot { address: u64::from(word) * 4, space: "shared", bytes: size };
     report::at(cx, finding, i, lane as u32, spot, &message);

@@ -1,9 +1,9 @@
 //! Everything that looks at a running kernel: checks and counters.
 //!
-//! Executors and the engine call in here with what happens; findings go to the launch, counts to the host thread's tally.
-//! `access` sees each access to memory and asks the others: `tally` (counters), `init` (initcheck), `global` (racecheck
-//! between blocks), `shared` with `words` and `judge` (racecheck inside a block). `sync` sees barriers, `copies` and
-//! `mbarrier` what is asynchronous, `report` makes the findings.
+//! Executors and the engine call in here with what happens; findings go to the launch, counts to the host thread's
+//! tally. `access` sees each access to memory and asks the others: `tally` (counters), `init` (initcheck), `global`
+//! (racecheck between blocks), `shared` with `words` and `judge` (racecheck inside a block). `sync` sees barriers,
+//! `copies` and `mbarrier` what is asynchronous, `report` makes the findings.
 
 pub mod access;
 pub mod copies;

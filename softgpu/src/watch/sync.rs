@@ -37,7 +37,8 @@ pub fn missing_participant(cx: &mut Cx, code: &[Inst], waiting: &Waiting) {
     let inst = &code[waiting.split.pc as usize];
     let missing = waiting.members & cx.warp().alive & !waiting.split.mask;
     let message = format!(
-        "the member mask {:#010x} names lanes {missing:#010x} that are alive but never execute this instruction with the others",
+        "the member mask {:#010x} names lanes {missing:#010x} that are alive but never execute this instruction with \
+         the others",
         waiting.members
     );
     let lane = waiting.split.mask.trailing_zeros();
@@ -60,7 +61,8 @@ pub fn not_a_member(cx: &mut Cx, i: &Inst, lanes: u32, named: u32) {
 /// A `shfl` reads a lane that doesn't take part.
 pub fn shuffle_from_nobody(cx: &mut Cx, i: &Inst, lanes: u32) {
     if cx.launch().opts.sync {
-        let message = "the shuffle reads the register of a lane that doesn't take part (exited, inactive or not named): the value is undefined";
+        let message = "the shuffle reads the register of a lane that doesn't take part (exited, inactive or not \
+                       named): the value is undefined";
         report(cx, FindingKind::MissingParticipant, i, lanes.trailing_zeros(), message);
     }
 }

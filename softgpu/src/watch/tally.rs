@@ -1,6 +1,6 @@
 //! Counting what a profiler would count.
 
-use crate::counters::{Counters, Occupancy};
+use crate::counters::{Counters, Occupancy, Traffic};
 use crate::kernel::{KernelInfo, LaunchConfig};
 use crate::machine::access::{Kind, SHARED};
 use crate::machine::cx::Cx;
@@ -14,8 +14,8 @@ use std::collections::HashMap;
 pub fn local(w: &mut Tally, mask: u32, size: u32, kind: Kind) {
     let bytes = u64::from(mask.count_ones() * size);
     match kind {
-        Kind::Load => w.local.0 += bytes,
-        _ => w.local.1 += bytes,
+        Kind::Load => w.counts.local_bytes_read += bytes,
+        _ => w.counts.local_bytes_written += bytes,
     }
 }
 
@@ -51,18 +51,10 @@ pub fn access(cx: &mut Cx, a: &[u64; 32], mask: u32, size: u32, kind: Kind, spac
         }
     }
     let w = &mut cx.tally;
-    let traffic = match kind {
-        Kind::Load => &mut w.global_loads,
-        Kind::Store => &mut w.global_stores,
-        Kind::Atomic => {
-            w.global_atomics += n as u64;
-            &mut w.global_stores
-        }
-    };
-    traffic.requests += 1;
-    traffic.bytes += n as u64 * size;
-    traffic.moved += sectors;
-    traffic.ideal += (distinct * size).div_ceil(32);
+    let lanes = n as u64;
+    let seen = Traffic { requests: 1, bytes: lanes * size, moved: sectors, ideal: (distinct * size).div_ceil(32) };
+    let c = &mut w.counts;
+    note([&mut c.global_loads, &mut c.global_stores], &mut c.global_atomics, kind, seen, lanes);
     // runs of adjacent lanes are touched at once
     let mut from = sorted[0];
     let mut to = from + size;
@@ -80,18 +72,17 @@ pub fn access(cx: &mut Cx, a: &[u64; 32], mask: u32, size: u32, kind: Kind, spac
 fn shared(w: &mut Tally, a: &[u64; 32], mask: u32, size: u64, kind: Kind) {
     let (wavefronts, fewest) = wavefronts(a, mask, size);
     let lanes = u64::from(mask.count_ones());
-    let traffic = match kind {
-        Kind::Load => &mut w.shared_loads,
-        Kind::Store => &mut w.shared_stores,
-        Kind::Atomic => {
-            w.shared_atomics += lanes;
-            &mut w.shared_stores
-        }
-    };
-    traffic.requests += 1;
-    traffic.bytes += lanes * size;
-    traffic.moved += wavefronts;
-    traffic.ideal += fewest;
+    let seen = Traffic { requests: 1, bytes: lanes * size, moved: wavefronts, ideal: fewest };
+    let c = &mut w.counts;
+    note([&mut c.shared_loads, &mut c.shared_stores], &mut c.shared_atomics, kind, seen, lanes);
+}
+
+/// Adds what an access moved to the loads or the stores; atomics count as stores.
+fn note([loads, stores]: [&mut Traffic; 2], atomics: &mut u64, kind: Kind, seen: Traffic, lanes: u64) {
+    if kind == Kind::Atomic {
+        *atomics += lanes;
+    }
+    if kind == Kind::Load { loads } else { stores }.add(&seen);
 }
 
 /// Passes over the 32 banks of shared memory: accesses of 8 bytes go by half warps, of 16 by quarters; in
@@ -138,21 +129,10 @@ pub fn counters(
 ) -> Counters {
     let threads: u64 = cfg.block.iter().map(|&b| u64::from(b)).product();
     let blocks: u64 = cfg.grid.iter().map(|&g| u64::from(g)).product();
-    let mut c = Counters {
-        kernel: kernel.name.clone(),
-        launches: 1,
-        grid: cfg.grid,
-        block: cfg.block,
-        blocks,
-        threads: blocks * threads,
-        static_shared: kernel.static_shared,
-        dynamic_shared: cfg.dynamic_shared,
-        registers: kernel.registers.count,
-        registers_known: kernel.registers.known,
-        ..Counters::default()
-    };
+    let mut c = Counters::default();
     let mut touched: HashMap<u64, [u64; 64]> = HashMap::new();
     for s in shares {
+        c.add(&s.counts);
         for (info, &(warps, lanes)) in program.info.iter().zip(&s.executed) {
             if info.hidden {
                 continue;
@@ -172,14 +152,6 @@ pub fn counters(
                 c.barriers += warps;
             }
         }
-        c.global_loads.add(&s.global_loads);
-        c.global_stores.add(&s.global_stores);
-        c.global_atomics += s.global_atomics;
-        c.shared_loads.add(&s.shared_loads);
-        c.shared_stores.add(&s.shared_stores);
-        c.shared_atomics += s.shared_atomics;
-        c.local_bytes_read += s.local.0;
-        c.local_bytes_written += s.local.1;
         for (page, bits) in &s.touched {
             let all = touched.entry(*page).or_insert([0; 64]);
             for (x, y) in all.iter_mut().zip(bits.iter()) {
@@ -187,7 +159,20 @@ pub fn counters(
             }
         }
     }
-    c.unique_global_bytes = touched.values().flat_map(|p| p.iter()).map(|w| u64::from(w.count_ones())).sum();
+    let mut c = Counters {
+        kernel: kernel.name.clone(),
+        launches: 1,
+        grid: cfg.grid,
+        block: cfg.block,
+        blocks,
+        threads: blocks * threads,
+        static_shared: kernel.static_shared,
+        dynamic_shared: cfg.dynamic_shared,
+        registers: kernel.registers.count,
+        registers_known: kernel.registers.known,
+        unique_global_bytes: touched.values().flatten().map(|w| u64::from(w.count_ones())).sum(),
+        ..c
+    };
     c.occupancy = occupancy(&c, threads as u32, profile);
     c
 }

@@ -11,7 +11,7 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::super::half::{bf16_to_f32, f16_to_f32};
-use super::{Accumulator, Element, Operation, model};
+use super::{Accumulator, Element, Operation, Rows, model};
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
@@ -45,7 +45,7 @@ struct Tile {
 ///
 /// # Panics
 /// If a slice has fewer rows than the operation needs.
-pub fn execute(op: &Operation, a: &[[u32; 32]], b: &[[u32; 32]], c: &[[u32; 32]], d: &mut [[u32; 32]]) -> bool {
+pub fn execute(op: &Operation, a: &Rows, b: &Rows, c: &Rows, d: &mut Rows) -> bool {
     #[cfg(target_arch = "x86_64")]
     if handles(op) && avx512::available() {
         let (a, b, c) = (&a[..op.a_registers()], &b[..op.b_registers()], &c[..op.c_registers()]);
@@ -62,13 +62,7 @@ pub fn execute(op: &Operation, a: &[[u32; 32]], b: &[[u32; 32]], c: &[[u32; 32]]
 ///
 /// # Panics
 /// If a slice has fewer rows than the operation needs.
-pub fn execute_portable(
-    op: &Operation,
-    a: &[[u32; 32]],
-    b: &[[u32; 32]],
-    c: &[[u32; 32]],
-    d: &mut [[u32; 32]],
-) -> bool {
+pub fn execute_portable(op: &Operation, a: &Rows, b: &Rows, c: &Rows, d: &mut Rows) -> bool {
     if !handles(op) {
         return false;
     }
@@ -90,12 +84,12 @@ fn handles(op: &Operation) -> bool {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn run_avx2(op: &Operation, a: &[[u32; 32]], b: &[[u32; 32]], c: &[[u32; 32]], d: &mut [[u32; 32]]) {
+fn run_avx2(op: &Operation, a: &Rows, b: &Rows, c: &Rows, d: &mut Rows) {
     run(op, a, b, c, d);
 }
 
 #[inline(always)]
-fn run(op: &Operation, a: &[[u32; 32]], b: &[[u32; 32]], c: &[[u32; 32]], d: &mut [[u32; 32]]) {
+fn run(op: &Operation, a: &Rows, b: &Rows, c: &Rows, d: &mut Rows) {
     let mut tile = Tile {
         a: [[0.0; ROWS]; MAX_K],
         a_exponent: [[ZERO; ROWS]; MAX_K],
@@ -106,9 +100,9 @@ fn run(op: &Operation, a: &[[u32; 32]], b: &[[u32; 32]], c: &[[u32; 32]], d: &mu
         outside: [0; COLUMNS],
     };
     match op.a {
-        Element::F16 => unpack_pairs(&mut tile, a, b, f16_parts),
-        Element::Bf16 => unpack_pairs(&mut tile, a, b, bf16_parts),
-        _ => unpack_tf32(&mut tile, a, b),
+        Element::F16 => unpack::<2>(&mut tile, a, b, f16_parts),
+        Element::Bf16 => unpack::<2>(&mut tile, a, b, |bits| f32_parts(bf16_to_f32(bits as u16))),
+        _ => unpack::<1>(&mut tile, a, b, |bits| f32_parts(f32::from_bits(bits & 0xffff_e000))),
     }
     for lane in 0..32 {
         let (row, column) = (lane / 4, lane % 4 * 2);
@@ -140,14 +134,7 @@ fn run(op: &Operation, a: &[[u32; 32]], b: &[[u32; 32]], c: &[[u32; 32]], d: &mu
 
 /// Elements the vectors could not do, one by one: `outside` has a mask of rows a column.
 #[inline(always)]
-fn redo(
-    op: &Operation,
-    a: &[[u32; 32]],
-    b: &[[u32; 32]],
-    c: &[[u32; 32]],
-    d: &mut [[u32; 32]],
-    outside: [u16; COLUMNS],
-) {
+fn redo(op: &Operation, a: &Rows, b: &Rows, c: &Rows, d: &mut Rows, outside: [u16; COLUMNS]) {
     if outside != [0; COLUMNS] {
         redo_marked(op, a, b, c, d, outside);
     }
@@ -155,14 +142,7 @@ fn redo(
 
 #[cold]
 #[inline(never)]
-fn redo_marked(
-    op: &Operation,
-    a: &[[u32; 32]],
-    b: &[[u32; 32]],
-    c: &[[u32; 32]],
-    d: &mut [[u32; 32]],
-    outside: [u16; COLUMNS],
-) {
+fn redo_marked(op: &Operation, a: &Rows, b: &Rows, c: &Rows, d: &mut Rows, outside: [u16; COLUMNS]) {
     let left = super::fragment::gather_a(op, |r, lane| a[r][lane] as u64);
     let right = super::fragment::gather_b(op, |r, lane| b[r][lane] as u64);
     for (column, mask) in outside.iter().enumerate() {
@@ -182,11 +162,6 @@ fn f16_parts(bits: u32) -> (f32, i32) {
 }
 
 #[inline(always)]
-fn bf16_parts(bits: u32) -> (f32, i32) {
-    f32_parts(bf16_to_f32(bits as u16))
-}
-
-#[inline(always)]
 fn f32_parts(value: f32) -> (f32, i32) {
     let field = (value.to_bits() >> 23 & 255) as i32;
     parts(value, field.max(1) - 127, field == 255)
@@ -200,52 +175,37 @@ fn parts(value: f32, exponent: i32, special: bool) -> (f32, i32) {
     (if outside { 0.0 } else { value }, if outside { OUTSIDE } else { exponent })
 }
 
+/// Takes the factors apart, `PER` of which lie in a register.
 #[inline(always)]
-fn unpack_pairs(tile: &mut Tile, a: &[[u32; 32]], b: &[[u32; 32]], parts: impl Fn(u32) -> (f32, i32)) {
-    for (r, register) in a.iter().enumerate() {
-        for half in 0..2 {
-            let mut values = [0.0; 32];
-            let mut exponents = [0; 32];
-            for lane in 0..32 {
-                (values[lane], exponents[lane]) = parts(register[lane] >> (16 * half) & 0xffff);
-            }
-            for lane in 0..32 {
-                let (row, k) = (lane / 4 + 8 * (r % 2), lane % 4 * 2 + half + 8 * (r / 2));
-                tile.a[k][row] = values[lane];
-                tile.a_exponent[k][row] = exponents[lane];
-            }
-        }
-    }
-    for (r, register) in b.iter().enumerate() {
-        for half in 0..2 {
-            let mut values = [0.0; 32];
-            let mut exponents = [0; 32];
-            for lane in 0..32 {
-                (values[lane], exponents[lane]) = parts(register[lane] >> (16 * half) & 0xffff);
-            }
-            for lane in 0..32 {
-                let k = lane % 4 * 2 + half + 8 * r;
-                tile.b[k][lane / 4] = values[lane];
-                tile.b_exponent[k][lane / 4] = exponents[lane];
-            }
-        }
-    }
+fn unpack<const PER: usize>(tile: &mut Tile, a: &Rows, b: &Rows, parts: impl Fn(u32) -> (f32, i32)) {
+    each_factor::<PER>(a, &parts, |r, lane, j, value, exponent| {
+        let (row, k) = (lane / 4 + 8 * (r % 2), lane % 4 * PER + j + 4 * PER * (r / 2));
+        (tile.a[k][row], tile.a_exponent[k][row]) = (value, exponent);
+    });
+    each_factor::<PER>(b, &parts, |r, lane, j, value, exponent| {
+        let (k, column) = (lane % 4 * PER + j + 4 * PER * r, lane / 4);
+        (tile.b[k][column], tile.b_exponent[k][column]) = (value, exponent);
+    });
 }
 
+/// Calls `put(register, lane, place in the register, value, exponent)` for each factor of a matrix.
 #[inline(always)]
-fn unpack_tf32(tile: &mut Tile, a: &[[u32; 32]], b: &[[u32; 32]]) {
-    for (r, register) in a.iter().enumerate() {
-        for lane in 0..32 {
-            let (row, k) = (lane / 4 + 8 * (r % 2), lane % 4 + 4 * (r / 2));
-            let value = f32::from_bits(register[lane] & 0xffff_e000);
-            (tile.a[k][row], tile.a_exponent[k][row]) = f32_parts(value);
-        }
-    }
-    for (r, register) in b.iter().enumerate() {
-        for lane in 0..32 {
-            let k = lane % 4 + 4 * r;
-            let value = f32::from_bits(register[lane] & 0xffff_e000);
-            (tile.b[k][lane / 4], tile.b_exponent[k][lane / 4]) = f32_parts(value);
+fn each_factor<const PER: usize>(
+    registers: &Rows,
+    parts: impl Fn(u32) -> (f32, i32),
+    mut put: impl FnMut(usize, usize, usize, f32, i32),
+) {
+    for (r, register) in registers.iter().enumerate() {
+        for j in 0..PER {
+            let mut values = [0.0; 32];
+            let mut exponents = [0; 32];
+            for lane in 0..32 {
+                let bits = if PER == 2 { register[lane] >> (16 * j) & 0xffff } else { register[lane] };
+                (values[lane], exponents[lane]) = parts(bits);
+            }
+            for lane in 0..32 {
+                put(r, lane, j, values[lane], exponents[lane]);
+            }
         }
     }
 }

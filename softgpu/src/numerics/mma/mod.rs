@@ -11,6 +11,9 @@ pub mod fast;
 pub mod fragment;
 pub mod model;
 
+/// Registers of a warp, 32 lanes each.
+pub type Rows = [[u32; 32]];
+
 /// Generation of tensor core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Architecture {
@@ -200,14 +203,14 @@ const ELEMENTS: [Element; 8] =
 ///
 /// # Panics
 /// If a slice has fewer rows than the operation needs, or the operation is an f64 one.
-pub fn execute(operation: &Operation, a: &[[u32; 32]], b: &[[u32; 32]], c: &[[u32; 32]], d: &mut [[u32; 32]]) {
+pub fn execute(operation: &Operation, a: &Rows, b: &Rows, c: &Rows, d: &mut Rows) {
     if !fast::execute(operation, a, b, c, d) {
         execute_slow(operation, a, b, c, d);
     }
 }
 
 /// [`execute`] element by element through [`model`]: the yardstick of the fast path.
-pub fn execute_slow(operation: &Operation, a: &[[u32; 32]], b: &[[u32; 32]], c: &[[u32; 32]], d: &mut [[u32; 32]]) {
+pub fn execute_slow(operation: &Operation, a: &Rows, b: &Rows, c: &Rows, d: &mut Rows) {
     let tile_a = fragment::gather_a(operation, |r, lane| a[r][lane] as u64);
     let tile_b = fragment::gather_b(operation, |r, lane| b[r][lane] as u64);
     let tile_c = fragment::gather_c(operation, |r, lane| c[r][lane] as u64);

@@ -4,7 +4,7 @@
 //! taken apart with permutations: the rows of a column of A lie four lanes apart in two
 //! registers, and so do those of C.
 
-use super::{COLUMNS, Element, LARGEST, LARGEST_FACTOR, MAX_K, OUTSIDE, Operation, SMALLEST, ZERO};
+use super::{COLUMNS, Element, LARGEST, LARGEST_FACTOR, MAX_K, OUTSIDE, Operation, Rows, SMALLEST, ZERO};
 use std::arch::x86_64::*;
 
 /// Whether this processor has what [`run`] needs.
@@ -27,7 +27,7 @@ struct Factors {
 /// Runs an operation into f32; returns for each column a mask of the rows it could not do.
 /// Slices have exactly the operation's registers.
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
-pub fn run(op: &Operation, a: &[[u32; 32]], b: &[[u32; 32]], c: &[[u32; 32]], d: &mut [[u32; 32]]) -> [u16; COLUMNS] {
+pub fn run(op: &Operation, a: &Rows, b: &Rows, c: &Rows, d: &mut Rows) -> [u16; COLUMNS] {
     let parameters = super::model::parameters(op);
     match (op.a, op.k, parameters.length) {
         (Element::F16, 16, 8) => tile::<0, 16, 8, 24>(a, b, c, d),
@@ -104,10 +104,10 @@ fn parts<const KIND: u8>(packed: __m512i, high: bool) -> (__m512, __m512i) {
 
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
 fn tile<const KIND: u8, const K: usize, const LENGTH: usize, const F: i32>(
-    a: &[[u32; 32]],
-    b: &[[u32; 32]],
-    c: &[[u32; 32]],
-    d: &mut [[u32; 32]],
+    a: &Rows,
+    b: &Rows,
+    c: &Rows,
+    d: &mut Rows,
 ) -> [u16; COLUMNS] {
     let mut factors = Factors {
         a: [_mm512_setzero_ps(); MAX_K],
@@ -156,7 +156,7 @@ fn tile<const KIND: u8, const K: usize, const LENGTH: usize, const F: i32>(
 /// Columns of 16 rows back into the four registers of D.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
-fn spread(sums: &[__m512i; COLUMNS], d: &mut [[u32; 32]]) {
+fn spread(sums: &[__m512i; COLUMNS], d: &mut Rows) {
     // Lane 4 * g + t of register r holds row g (+ 8 for r >= 2) of column 2 * t + r % 2.
     let pick = |quarter: i32| {
         let at = |t: i32| t % 2 * 16 + 4 * quarter;
