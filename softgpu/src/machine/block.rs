@@ -200,8 +200,14 @@ pub fn write_fill(
             Special::SharedTotal => put(&|_| launch.shared_bytes),
             Special::SharedDynamic => put(&|_| launch.dynamic_shared),
             Special::Frame => put(&|_| frame_local),
-            Special::Ctaid(axis) => put(&|_| launch.block_index(linear)[axis as usize]),
-            Special::Sm => put(&|_| (linear % u64::from(launch.sm_count)) as u32),
+            Special::Ctaid(axis) => {
+                let index = launch.block_index(linear)[axis as usize];
+                put(&|_| index);
+            }
+            Special::Sm => {
+                let sm = (linear % u64::from(launch.sm_count)) as u32;
+                put(&|_| sm);
+            }
         },
     }
 }
