@@ -1,20 +1,25 @@
 //! Barriers of a block.
 
 use crate::check::FindingKind;
-use crate::machine::barrier::{AND, ARRIVE, NEGATED, OR, POPC};
 use crate::machine::code::Code;
+use crate::machine::control::{BarrierForm, BlockBarrier, Control};
 use crate::machine::cx::Cx;
 use crate::machine::inst::Inst;
-use crate::machine::row::NONE;
+use crate::machine::operand::PredDst;
 use crate::machine::warp::Split;
 use crate::watch;
 
 /// Lanes arrive; true when they go on at once.
-pub fn arrive(cx: &mut Cx, code: &Code, inst: &Inst, s: &mut Split) -> bool {
+pub fn arrive(cx: &mut Cx, code: &Code, inst: &Inst, barrier: &BlockBarrier, s: &mut Split) -> bool {
     let lane = s.mask.trailing_zeros() as usize;
-    let number = cx.lanes(inst.a)[lane];
-    let wanted = if inst.b == NONE { 0 } else { cx.lanes(inst.b)[lane] };
-    let value = cx.predicate(inst.p) ^ if inst.flags & NEGATED != 0 { !0 } else { 0 };
+    let number = cx.lanes(barrier.number.row())[lane];
+    let wanted = barrier.count.map_or(0, |count| cx.lanes(count.row())[lane]);
+    let value = match barrier.form {
+        BarrierForm::Sync | BarrierForm::Arrive => !0,
+        BarrierForm::Count(_, p) | BarrierForm::And(_, p) | BarrierForm::Or(_, p) => {
+            cx.predicate(p.slot()) ^ p.inversion()
+        }
+    };
     if number > 15 || !wanted.is_multiple_of(32) {
         let message = format!("barrier {number} for {wanted} threads: numbers are 0 to 15, counts multiples of 32");
         watch::report(cx, FindingKind::BarrierMisuse, inst, lane as u32, &message);
@@ -40,12 +45,12 @@ pub fn arrive(cx: &mut Cx, code: &Code, inst: &Inst, s: &mut Split) -> bool {
         b.count += (value & s.mask).count_ones();
         b.expected != wanted
     };
-    watch::barrier_arrival(cx, number, inst);
+    watch::barrier_arrival(cx, number, barrier);
     if mismatch {
         let message = format!("barrier {number} is used with different thread counts at the same time");
         watch::report(cx, FindingKind::BarrierMisuse, inst, lane as u32, &message);
     }
-    if inst.flags & ARRIVE != 0 {
+    if matches!(barrier.form, BarrierForm::Arrive) {
         s.pc += 1;
         release_if_complete(cx, code, number);
         return true;
@@ -86,17 +91,23 @@ fn release_if_complete(cx: &mut Cx, code: &Code, number: u32) {
                 continue;
             }
             let (_, mut split) = warp.at_barrier.remove(i);
-            let inst = &code[split.pc as usize];
             let frame = &warp.frames[split.frame as usize];
-            if inst.flags & POPC != 0 {
-                let row = &mut warp.registers[(frame.rows + inst.d) as usize];
-                for l in (0..32).filter(|l| split.mask >> l & 1 != 0) {
-                    row.0[l] = b.count;
-                }
-            } else if inst.flags & (AND | OR) != 0 {
-                let yes = if inst.flags & AND != 0 { b.and } else { b.or };
-                let slot = &mut warp.predicates[frame.preds as usize + inst.q as usize];
+            let mut give = |p: PredDst, yes: bool| {
+                let slot = &mut warp.predicates[frame.preds as usize + usize::from(p.slot())];
                 *slot = if yes { *slot | split.mask } else { *slot & !split.mask };
+            };
+            if let Some(Control::Barrier(barrier)) = code[split.pc as usize].control() {
+                match barrier.form {
+                    BarrierForm::Sync | BarrierForm::Arrive => {}
+                    BarrierForm::And(p, _) => give(p, b.and),
+                    BarrierForm::Or(p, _) => give(p, b.or),
+                    BarrierForm::Count(d, _) => {
+                        let row = &mut warp.registers[(frame.rows + d.row()) as usize];
+                        for l in (0..32).filter(|l| split.mask >> l & 1 != 0) {
+                            row.0[l] = b.count;
+                        }
+                    }
+                }
             }
             split.pc += 1;
             warp.ready.push(split);

@@ -2,8 +2,6 @@
 
 use crate::kernel::Fault;
 use crate::machine::cx::Cx;
-use crate::machine::inst::Inst;
-use crate::machine::row::NONE;
 use crate::machine::warp::Split;
 
 /// Backward branches after which a warp is looked at.
@@ -13,14 +11,13 @@ const SHARE: u64 = 64 * LOOK as u64;
 /// Backward branches a warp may take in all; some minutes of nothing but looping.
 const ENDLESS: u64 = 1 << 34;
 
-/// Lanes take different ways: one goes on, the others are ready later.
-pub fn diverge(cx: &mut Cx, inst: &Inst, s: &mut Split, ways: &[(u32, u32)]) {
+/// Lanes take different ways, to meet again at a place: one goes on, the others are ready later.
+pub fn diverge(cx: &mut Cx, meet: Option<u32>, s: &mut Split, ways: &[(u32, u32)]) {
     if let [(pc, _)] = ways {
         s.pc = *pc;
         return;
     }
-    let meet = inst.e;
-    let meeting = if meet == NONE { s.meeting } else { cx.warp().meet_at(s, meet) };
+    let meeting = meet.map_or(s.meeting, |pc| cx.warp().meet_at(s, pc));
     let flip = cx.launch().seed != 0 && {
         // a draw of this warp alone, so that the number of host threads changes nothing
         let (block, warp) = (cx.block().linear, cx.warp());

@@ -5,16 +5,17 @@ use crate::engine::exit::exit;
 use crate::kernel::Fault;
 use crate::machine::block::write_fill;
 use crate::machine::code::Code;
+use crate::machine::control::{Call, Table};
 use crate::machine::cx::{CODE_WINDOW, Cx, WINDOW};
-use crate::machine::inst::{Flow, Inst};
+use crate::machine::inst::Inst;
 use crate::machine::program::{CallSite, Function, Slot};
 use crate::machine::row::{FULL, NONE};
 use crate::machine::warp::{Frame, Split, Warp};
 
 /// The ways of an indexed branch: target and lanes.
-pub fn table_ways(cx: &mut Cx, inst: &Inst, s: &Split, mask: u32) -> Vec<(u32, u32)> {
-    let table = &cx.launch().program.tables[inst.aux as usize];
-    let index = *cx.lanes(inst.a);
+pub fn table_ways(cx: &mut Cx, inst: &Inst, branch: &Table, s: &Split, mask: u32) -> Vec<(u32, u32)> {
+    let table = &cx.launch().program.tables[branch.targets as usize];
+    let index = *cx.lanes(branch.index.row());
     let mut ways: Vec<(u32, u32)> = Vec::new();
     let mut add = |pc: u32, lanes: u32| match ways.iter_mut().find(|w| w.0 == pc) {
         Some(w) => w.1 |= lanes,
@@ -40,16 +41,16 @@ pub fn table_ways(cx: &mut Cx, inst: &Inst, s: &Split, mask: u32) -> Vec<(u32, u
 }
 
 /// Enters a function; true when the split goes on (in the callee, or behind a built-in one).
-pub fn enter(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
+pub fn enter(cx: &mut Cx, inst: &Inst, call: &Call, s: &mut Split, mask: u32) -> bool {
     let program = cx.launch().program;
-    let site = &program.calls[inst.aux as usize];
+    let site = &program.calls[call.site as usize];
     if let Some(which) = site.builtin {
         let frame = cx.warp().frames[s.frame as usize].clone();
         builtin::call(cx, inst, which, site, &frame, mask);
         s.pc += 1;
         return !cx.stopped;
     }
-    let Some((callee, lanes)) = target(cx, inst, site, mask) else {
+    let Some((callee, lanes)) = target(cx, inst, call, site, mask) else {
         return false;
     };
     let meeting = leave_behind(cx.warp(), s, mask, lanes);
@@ -62,7 +63,7 @@ pub fn enter(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
     let top = |f: &Frame| f.rows + program.functions[f.callee as usize].rows.next_multiple_of(2);
     let frame = Frame {
         return_pc: s.pc + 1,
-        call: inst.aux,
+        call: call.site,
         callee,
         rows: warp.frames.iter().filter(|f| f.lanes != 0).map(top).max().unwrap_or(0),
         preds: caller.preds + above.preds,
@@ -89,13 +90,13 @@ pub fn enter(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
 }
 
 /// The function that a call goes to, and the lanes that go there together; a fault where there is none.
-fn target(cx: &mut Cx, inst: &Inst, site: &CallSite, mask: u32) -> Option<(u32, u32)> {
-    if inst.flow != Flow::CallIndirect {
+fn target(cx: &mut Cx, inst: &Inst, call: &Call, site: &CallSite, mask: u32) -> Option<(u32, u32)> {
+    let Some(target) = call.target else {
         return Some((site.callee, mask));
-    }
+    };
     // lanes with the same target go together, the others come back to this instruction
-    let first = cx.lane(inst.a, mask.trailing_zeros() as usize, true);
-    let same = (0..32).fold(0, |m, l| m | u32::from(cx.lane(inst.a, l, true) == first) << l);
+    let first = cx.lane(target.row(), mask.trailing_zeros() as usize, true);
+    let same = (0..32).fold(0, |m, l| m | u32::from(cx.lane(target.row(), l, true) == first) << l);
     let offset = first.wrapping_sub(CODE_WINDOW);
     if offset >= WINDOW || offset / 16 >= cx.launch().program.functions.len() as u64 {
         let place = cx.whereabouts(inst.id, mask.trailing_zeros());

@@ -11,7 +11,8 @@ use crate::watch;
 /// The instruction belongs to the function whose frame was chosen.
 pub unsafe fn together<const COUNT: bool>(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
     leave_others(cx, s, mask);
-    let members = *cx.lanes(inst.b);
+    let Some(members) = inst.members else { return true };
+    let members = *cx.lanes(members.row());
     let first = members[mask.trailing_zeros() as usize & 31];
     let alive = cx.warp().alive;
     // the usual case: everybody alive is here and named

@@ -6,6 +6,7 @@ use crate::engine::together::{leave_others, together};
 use crate::engine::{barrier, call};
 use crate::kernel::Fault;
 use crate::machine::code::Code;
+use crate::machine::control::Control;
 use crate::machine::cx::Cx;
 use crate::machine::inst::{Flow, Inst};
 use crate::machine::row::NONE;
@@ -116,26 +117,33 @@ unsafe fn execute<const COUNT: bool>(cx: &mut Cx, code: &Code, split: Split) -> 
         cx.clock += 1;
         // SAFETY: a predicate of the function whose frame was chosen.
         let mask = s.mask & (unsafe { cx.pred(inst.guard) } ^ inst.negate);
-        if COUNT && inst.flow != Flow::WarpSync {
+        if COUNT && inst.flow != Flow::Together {
             cx.tally.count(inst.id, mask);
         }
-        match inst.flow {
-            Flow::Straight => {
-                if mask != 0 {
-                    // SAFETY: the instruction belongs to the function whose frame was chosen.
-                    unsafe { (inst.run)(cx, inst, mask) };
+        let Some(control) = inst.control() else {
+            if mask != 0 && inst.flow == Flow::Straight {
+                // SAFETY: the instruction belongs to the function whose frame was chosen.
+                unsafe { (inst.run)(cx, inst, mask) };
+            } else if mask != 0 {
+                // SAFETY: as above.
+                if !unsafe { together::<COUNT>(cx, inst, &mut s, mask) } {
+                    return false;
                 }
-                s.pc += 1;
+                continue;
             }
-            Flow::Branch => {
+            s.pc += 1;
+            continue;
+        };
+        match control {
+            Control::Branch(branch) => {
                 let next = s.pc + 1;
                 if mask == s.mask {
-                    s.pc = inst.aux;
+                    s.pc = branch.target;
                 } else if mask == 0 {
                     s.pc = next;
                 } else {
-                    let ways = [(inst.aux, mask), (next, s.mask & !mask)];
-                    diverge(cx, inst, &mut s, &ways);
+                    let ways = [(branch.target, mask), (next, s.mask & !mask)];
+                    diverge(cx, branch.meet, &mut s, &ways);
                 }
                 if s.pc < next && hurry(cx, &mut s) {
                     return true;
@@ -144,7 +152,7 @@ unsafe fn execute<const COUNT: bool>(cx: &mut Cx, code: &Code, split: Split) -> 
                     return false;
                 }
             }
-            Flow::Reconverge => {
+            Control::Reconverge => {
                 if s.meeting != NONE {
                     let warp = cx.warp();
                     let m = &warp.meetings[s.meeting as usize];
@@ -158,7 +166,7 @@ unsafe fn execute<const COUNT: bool>(cx: &mut Cx, code: &Code, split: Split) -> 
                 }
                 s.pc += 1;
             }
-            Flow::Yield => {
+            Control::Yield => {
                 s.pc += 1;
                 let ready = &mut cx.warp().ready;
                 ready.insert(0, s);
@@ -166,8 +174,7 @@ unsafe fn execute<const COUNT: bool>(cx: &mut Cx, code: &Code, split: Split) -> 
             }
             _ if mask == 0 => s.pc += 1,
             _ => {
-                // SAFETY: the instruction belongs to the function whose frame was chosen.
-                if !unsafe { control::<COUNT>(cx, code, inst, &mut s, mask) } {
+                if !leave(cx, code, inst, control, &mut s, mask) {
                     return false;
                 }
             }
@@ -176,37 +183,32 @@ unsafe fn execute<const COUNT: bool>(cx: &mut Cx, code: &Code, split: Split) -> 
 }
 
 /// Executes an instruction by which lanes leave the split, for at least one lane; true when the split goes on.
-///
-/// # Safety
-/// As for [`run_warp`]; the instruction belongs to the function whose frame was chosen.
-unsafe fn control<const COUNT: bool>(cx: &mut Cx, code: &Code, inst: &Inst, s: &mut Split, mask: u32) -> bool {
-    match inst.flow {
-        Flow::BranchTable => {
-            let ways = call::table_ways(cx, inst, s, mask);
-            diverge(cx, inst, s, &ways);
+fn leave(cx: &mut Cx, code: &Code, inst: &Inst, control: &Control, s: &mut Split, mask: u32) -> bool {
+    match control {
+        Control::Table(table) => {
+            let ways = call::table_ways(cx, inst, table, s, mask);
+            diverge(cx, table.meet, s, &ways);
             true
         }
-        Flow::Exit => {
+        Control::Exit => {
             exit(cx, code, s, mask);
             s.mask &= !mask;
             s.pc += 1;
             s.mask != 0
         }
-        Flow::Return => call::go_back(cx, code, s, mask),
-        Flow::Call | Flow::CallIndirect | Flow::CallBuiltin => call::enter(cx, inst, s, mask),
-        Flow::Barrier => {
+        Control::Return => call::go_back(cx, code, s, mask),
+        Control::Call(call) => call::enter(cx, inst, call, s, mask),
+        Control::Barrier(barrier) => {
             leave_others(cx, s, mask);
-            barrier::arrive(cx, code, inst, s)
+            barrier::arrive(cx, code, inst, barrier, s)
         }
-        // SAFETY: the caller's promise.
-        Flow::WarpSync => unsafe { together::<COUNT>(cx, inst, s, mask) },
-        Flow::Trap => {
+        Control::Trap | Control::Breakpoint => {
             let place = cx.whereabouts(inst.id, mask.trailing_zeros());
-            let what = if inst.aux == 0 { "trap" } else { "brkpt, and no debugger is there" };
+            let what = if matches!(control, Control::Trap) { "trap" } else { "brkpt, and no debugger is there" };
             cx.fault(Fault::Trap(format!("{place}: the kernel executed {what}")));
             false
         }
         // `execute` does these itself
-        Flow::Straight | Flow::Branch | Flow::Reconverge | Flow::Yield => true,
+        Control::Branch(_) | Control::Reconverge | Control::Yield => true,
     }
 }

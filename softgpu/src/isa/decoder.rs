@@ -4,22 +4,14 @@
 //! what is left over at the end is refused, so that no modifier is ever silently ignored.
 
 use crate::kernel::LoadError;
-use crate::machine::cx::Cx;
+use crate::machine::control::Control;
 use crate::machine::inst::{Flow, Handler, Inst};
-use crate::machine::program::{Class, Fill, Program};
+use crate::machine::op::{Draft, Of, Op};
+use crate::machine::operand::{CONSTANT, Pred, PredDst, Src, WrongWidth};
+use crate::machine::program::{Class, Fill, Info, Program};
 use crate::machine::row::NONE;
 use crate::ptx::{Function, Instr, Type, Variable};
 use std::collections::HashMap;
-
-/// Marks a row number as that of a constant.
-pub const CONSTANT: u32 = 1 << 30;
-/// The predicate that is always true.
-pub const TRUE: u16 = 0;
-/// The carry flag of `add.cc` and its kin.
-pub const CARRY: u16 = 1;
-/// Where results go that nobody wants.
-pub const JUNK: u16 = 2;
-pub const FIRST_PRED: u16 = 3;
 
 /// What a name at module level stands for.
 #[derive(Clone, Copy, Debug)]
@@ -31,8 +23,21 @@ pub enum Symbol {
     Function(u32),
 }
 
+/// What an instruction does, and its data.
+pub enum Body {
+    Operation(Box<dyn Draft>),
+    Control(Control),
+    Old,
+}
+
 /// An instruction on its way: rows are still register numbers.
 pub struct Proto {
+    pub body: Body,
+    pub guard: Pred,
+    /// The member masks of a `*.sync` instruction.
+    pub members: Option<Src<u32>>,
+    /// `STRONG`, `ACQUIRE`, `RELEASE` of a memory access.
+    pub order: u8,
     pub inst: Inst,
     /// Which of `d, a, b, c, e` (bits 0 to 4) are rows.
     pub row_fields: u8,
@@ -42,13 +47,7 @@ pub struct Proto {
     pub rows: Vec<u32>,
     /// Labels a branch goes to.
     pub targets: Vec<usize>,
-    pub line: u32,
-    pub place: u32,
-    /// Which bytes of a load are used.
-    pub used_bytes: u64,
-    pub class: Class,
-    pub flops: u32,
-    pub tensor: u32,
+    pub info: Info,
     pub apart: bool,
 }
 
@@ -63,7 +62,8 @@ pub struct Decoder<'a> {
     pub protos: Vec<Proto>,
     pub constants: Vec<Fill>,
     pub constant_ids: HashMap<Fill, u32>,
-    pub preds: Vec<u16>,
+    /// The predicates named so far, by their register numbers.
+    pub preds: Vec<Option<PredDst>>,
     pub pred_count: u16,
     /// Offset of each variable of the function in its space.
     pub var_offsets: Vec<u64>,
@@ -152,10 +152,16 @@ impl Refusal {
     }
 }
 
-pub type Decoded<T> = Result<T, Refusal>;
+impl From<WrongWidth> for Refusal {
+    fn from(_: WrongWidth) -> Refusal {
+        Refusal::wrong_type()
+    }
+}
 
 /// A handler that must not be called.
-pub unsafe fn no_handler(_: &mut Cx, _: &Inst, _: u32) {}
+pub unsafe fn old_no_handler(_: &mut crate::machine::cx::Cx, _: &Inst, _: u32) {}
+
+pub type Decoded<T> = Result<T, Refusal>;
 
 impl<'a> Decoder<'a> {
     /// Decodes every instruction of the function.
@@ -169,22 +175,20 @@ impl<'a> Decoder<'a> {
                 message: format!("{}: {}", shown(i), r.0),
             })?;
             for p in &mut self.protos[before..] {
-                p.line = i.line;
-                p.place = i.place;
-                p.used_bytes = i.used_bytes;
+                (p.info.line, p.info.place, p.info.used_bytes) = (i.line, i.place, i.used_bytes);
             }
             if let Some((reg, negated)) = i.guard {
-                let slot =
-                    self.pred_slot(reg).map_err(|r| LoadError { line: i.line, text: String::new(), message: r.0 })?;
+                let guard =
+                    self.pred(reg).map_err(|r| LoadError { line: i.line, text: String::new(), message: r.0 })?;
+                let guard = if negated { guard.read().not() } else { guard.read() };
                 for p in &mut self.protos[before..] {
-                    p.inst.guard = slot;
-                    p.inst.negate = if negated { !0 } else { 0 };
+                    p.guard = guard;
                 }
             }
         }
         self.starts.push(self.protos.len());
         // a function may end without ret
-        self.push(Class::Control, no_handler, Flow::Return);
+        self.control(Class::Control, Control::Return);
         Ok(())
     }
 
@@ -219,47 +223,55 @@ impl<'a> Decoder<'a> {
         m.finish()
     }
 
-    /// Appends an instruction without operands.
-    pub fn push(&mut self, class: Class, run: Handler, flow: Flow) -> &mut Proto {
+    /// Appends an instruction that each lane executes by itself.
+    pub fn straight<O: Op>(&mut self, class: Class, data: O::Data) -> &mut Proto {
+        self.append(class, Box::new(Of::<O>(data)))
+    }
+
+    /// Appends an instruction that the lanes of a member mask execute together.
+    pub fn together<O: Op>(&mut self, class: Class, members: Src<u32>, data: O::Data) -> &mut Proto {
+        let p = self.append(class, Box::new(Of::<O>(data)));
+        p.members = Some(members);
+        p
+    }
+
+    /// Appends an instruction that decides where lanes go on.
+    pub fn control(&mut self, class: Class, control: Control) -> &mut Proto {
+        self.proto(class, Body::Control(control), Inst::old(old_no_handler, Flow::Control))
+    }
+
+    /// Appends an instruction of any operation.
+    pub fn append(&mut self, class: Class, draft: Box<dyn Draft>) -> &mut Proto {
+        self.proto(class, Body::Operation(draft), Inst::old(old_no_handler, Flow::Straight))
+    }
+
+    fn proto(&mut self, class: Class, body: Body, inst: Inst) -> &mut Proto {
         self.protos.push(Proto {
-            inst: Inst {
-                run,
-                imm: 0,
-                d: NONE,
-                a: NONE,
-                b: NONE,
-                c: NONE,
-                e: NONE,
-                aux: 0,
-                negate: 0,
-                id: 0,
-                guard: TRUE,
-                p: 0,
-                q: 0,
-                flow,
-                flags: 0,
-                streak: 0,
-            },
+            body,
+            guard: Pred::TRUE,
+            members: None,
+            order: 0,
+            inst,
             row_fields: 0,
             reads: Vec::new(),
             writes: Vec::new(),
             rows: Vec::new(),
             targets: Vec::new(),
-            line: 0,
-            place: 0,
-            used_bytes: !0,
-            class,
-            flops: 0,
-            tensor: 0,
+            info: Info { line: 0, place: 0, used_bytes: !0, class, flops: 0, tensor: 0, hidden: false },
             apart: false,
         });
         let last = self.protos.len() - 1;
         &mut self.protos[last]
     }
 
+    /// Appends an instruction without operands.
+    pub fn old_push(&mut self, class: Class, run: Handler, flow: Flow) -> &mut Proto {
+        self.proto(class, Body::Old, Inst::old(run, flow))
+    }
+
     /// Appends a straight instruction with a destination and up to three sources.
-    pub fn emit(&mut self, class: Class, run: Handler, d: u32, sources: &[u32]) -> &mut Proto {
-        let p = self.push(class, run, Flow::Straight);
+    pub fn old_emit(&mut self, class: Class, run: Handler, d: u32, sources: &[u32]) -> &mut Proto {
+        let p = self.old_push(class, run, Flow::Straight);
         p.set_write(d);
         for (n, &s) in sources.iter().enumerate() {
             p.set_read(n + 1, s);

@@ -1,10 +1,10 @@
 //! Branches, calls, barriers of the block, and what ends a thread.
 
-use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal, Symbol, TRUE, no_handler};
-use crate::machine::barrier as bar;
-use crate::machine::inst::Flow;
+use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal, Symbol};
+use crate::machine::control::{BarrierForm, BlockBarrier, Branch, Call, Control, Table};
+use crate::machine::op::{Frame, Op};
 use crate::machine::program::{Builtin, CallSite, Class, Slot};
-use crate::machine::row::NONE;
+use crate::machine::row::{Isa, NONE};
 use crate::ptx::{Instr, Operand, Type};
 
 impl<'a> Decoder<'a> {
@@ -15,25 +15,24 @@ impl<'a> Decoder<'a> {
                 m.take("uni");
                 let [target] = self.operands::<1>(i)?;
                 let target = self.label(&target, i)?;
-                self.push(Class::Control, no_handler, Flow::Branch).targets.push(target);
+                self.control(Class::Control, Control::Branch(Branch::default())).targets.push(target);
             }
             "brx" => self.brx(i, m)?,
             "ret" => {
                 m.take("uni");
-                self.push(Class::Control, no_handler, Flow::Return);
+                self.control(Class::Control, Control::Return);
             }
             "exit" => {
                 self.operands::<0>(i)?;
-                self.push(Class::Control, no_handler, Flow::Exit);
+                self.control(Class::Control, Control::Exit);
             }
             "trap" => {
                 self.operands::<0>(i)?;
-                self.push(Class::Control, no_handler, Flow::Trap);
+                self.control(Class::Control, Control::Trap);
             }
             "brkpt" => {
                 self.operands::<0>(i)?;
-                // what NVIDIA's debugger API calls a hard-coded trap; nobody is there to go on from it
-                self.push(Class::Control, no_handler, Flow::Trap).inst.aux = 1;
+                self.control(Class::Control, Control::Breakpoint);
             }
             "pmevent" => self.pmevent(i, m)?,
             "nanosleep" => {
@@ -42,7 +41,7 @@ impl<'a> Decoder<'a> {
                 }
                 let [time] = self.operands::<1>(i)?;
                 self.src(&time, Type::U32)?;
-                self.push(Class::Control, no_handler, Flow::Yield);
+                self.control(Class::Control, Control::Yield);
             }
             "call" => self.call(i, m)?,
             "bar" | "barrier" if !i.mods.contains(&"warp") => self.barrier(i, m)?,
@@ -61,7 +60,7 @@ impl<'a> Decoder<'a> {
                 return Err(Refusal::new(format!("the event must be a constant from 0 to {most}")));
             }
         }
-        self.push(Class::Other, no_handler, Flow::Straight);
+        self.straight::<Nothing>(Class::Other, ());
         Ok(())
     }
 
@@ -85,7 +84,7 @@ impl<'a> Decoder<'a> {
         }
         m.take("uni");
         let [index, list] = self.operands::<2>(i)?;
-        let index = self.src(&index, Type::U32)?;
+        let index = self.src(&index, Type::U32)?.read()?;
         let Operand::Symbol(name, 0) = list else {
             return Err(Refusal::new("the name of a list of targets is wanted"));
         };
@@ -98,9 +97,8 @@ impl<'a> Decoder<'a> {
         for label in &function.targets[list].2 {
             targets.push(self.label_named(label, i.scope)?);
         }
-        let p = self.push(Class::Control, no_handler, Flow::BranchTable);
-        p.set_read(1, index);
-        p.targets = targets;
+        let table = Table { index, targets: NONE, meet: None };
+        self.control(Class::Control, Control::Table(table)).targets = targets;
         Ok(())
     }
 
@@ -137,9 +135,9 @@ impl<'a> Decoder<'a> {
         let target = i.operands.get(at).ok_or_else(|| Refusal::new("the callee is missing"))?.clone();
         let arguments = self.slots(i.operands.get(at + 1))?;
         let mut site = CallSite { callee: NONE, builtin: None, arguments, results };
-        let mut row = NONE;
+        let mut function = None;
         match &target {
-            Operand::Reg(r) => row = *r,
+            Operand::Reg(_) => function = Some(self.src(&target, Type::U64)?.read()?),
             Operand::Symbol(name, 0) => match (self.symbols.get(name), *name) {
                 (Some(Symbol::Function(n)), _) => site.callee = *n,
                 (_, "vprintf") => site.builtin = Some(Builtin::Vprintf),
@@ -152,19 +150,10 @@ impl<'a> Decoder<'a> {
             },
             _ => return Err(Refusal::new("the callee must be a name or a register")),
         }
-        let flow = if site.builtin.is_some() {
-            Flow::CallBuiltin
-        } else if row != NONE {
-            Flow::CallIndirect
-        } else {
-            Flow::Call
-        };
         self.has_calls |= site.builtin.is_none();
         let number = self.program.calls.len() as u32;
         self.program.calls.push(site);
-        let p = self.push(Class::Control, no_handler, flow);
-        p.set_read(1, row);
-        p.inst.aux = number;
+        self.control(Class::Control, Control::Call(Call { site: number, target: function }));
         Ok(())
     }
 
@@ -177,10 +166,8 @@ impl<'a> Decoder<'a> {
         let form = m
             .one_of(&["sync", "arrive", "red"])
             .ok_or_else(|| Refusal::new("'.sync', '.arrive' or '.red' is missing"))?;
-        let mut flags = u8::from(aligned) * bar::ALIGNED;
         let mut operands = i.operands.clone();
-        let mut d = NONE;
-        let (mut p, mut q) = (TRUE, TRUE);
+        let mut what = BarrierForm::Sync;
         if form == "red" {
             let how =
                 m.one_of(&["popc", "and", "or"]).ok_or_else(|| Refusal::new("'.popc', '.and' or '.or' is missing"))?;
@@ -189,24 +176,15 @@ impl<'a> Decoder<'a> {
                 return Err(Refusal::new("operands are missing"));
             }
             let first = operands.remove(0);
-            match how {
-                "popc" => {
-                    d = self.dst(&first, ty)?;
-                    flags |= bar::POPC;
-                }
-                "and" => flags |= bar::AND,
-                _ => flags |= bar::OR,
-            }
-            if how != "popc" {
-                q = self.pred_dst(&first)?;
-            }
             let last = operands.pop().ok_or_else(|| Refusal::new("operands are missing"))?;
-            let (slot, negated) = self.pred_src(&last)?;
-            p = slot;
-            flags |= u8::from(negated) * bar::NEGATED;
+            what = match how {
+                "popc" => BarrierForm::Count(self.dst(&first, ty)?.write()?, self.pred_src(&last)?),
+                "and" => BarrierForm::And(self.pred_dst(&first)?, self.pred_src(&last)?),
+                _ => BarrierForm::Or(self.pred_dst(&first)?, self.pred_src(&last)?),
+            };
         }
         if form == "arrive" {
-            flags |= bar::ARRIVE;
+            what = BarrierForm::Arrive;
             if operands.len() != 2 {
                 return Err(Refusal::new("bar.arrive needs a number and a count of threads"));
             }
@@ -214,21 +192,24 @@ impl<'a> Decoder<'a> {
         if operands.is_empty() || operands.len() > 2 {
             return Err(Refusal::new("a barrier number and at most a count of threads are wanted"));
         }
-        let number = self.src(&operands[0], Type::U32)?;
+        let number = self.src(&operands[0], Type::U32)?.read()?;
         let count = match operands.get(1) {
             Some(o) => {
                 self.program.partial_sync = true;
-                self.src(o, Type::U32)?
+                Some(self.src(o, Type::U32)?.read()?)
             }
-            None => NONE,
+            None => None,
         };
-        let proto = self.push(Class::Barrier, no_handler, Flow::Barrier);
-        proto.set_write(d);
-        proto.set_read(1, number);
-        proto.set_read(2, count);
-        proto.inst.flags = flags;
-        (proto.inst.p, proto.inst.q) = (p, q);
-        proto.apart = true;
+        self.control(Class::Barrier, Control::Barrier(BlockBarrier { number, count, aligned, form: what }));
         Ok(())
     }
+}
+
+/// An instruction without effect.
+pub struct Nothing;
+
+impl Op for Nothing {
+    type Data = ();
+    const VECTORS: bool = false;
+    fn exec<I: Isa>(_: &mut Frame, _: &(), _: u32) {}
 }

@@ -1,7 +1,8 @@
 //! Operands to rows.
 
-use crate::isa::decoder::{CONSTANT, Decoded, Decoder, FIRST_PRED, JUNK, Refusal, Symbol};
+use crate::isa::decoder::{Decoded, Decoder, Refusal, Symbol};
 use crate::machine::cx::CODE_WINDOW;
+use crate::machine::operand::{CONSTANT, Pred, PredDst, Register};
 use crate::machine::program::{Fill, Special};
 use crate::machine::row::NONE;
 use crate::ptx::{Instr, Operand, Space, Type};
@@ -15,22 +16,30 @@ impl<'a> Decoder<'a> {
             .map_err(|_| Refusal::new(format!("{} operands where {N} belong", i.operands.len())))
     }
 
-    /// The row of a constant.
-    pub fn constant(&mut self, fill: Fill) -> u32 {
+    /// A constant.
+    pub fn constant(&mut self, fill: Fill) -> Register {
         let next = self.constants.len() as u32;
         let id = *self.constant_ids.entry(fill).or_insert(next);
         if id == next {
             self.constants.push(fill);
         }
-        id | CONSTANT
+        // SAFETY: the function that is decoded has this constant.
+        unsafe { Register::new(id | CONSTANT, matches!(fill, Fill::Long(_))) }
     }
 
-    pub fn word(&mut self, v: u32) -> u32 {
+    /// A constant of 32 bits.
+    pub fn word(&mut self, v: u32) -> Register {
         self.constant(Fill::Word(v))
     }
 
-    pub fn long(&mut self, v: u64) -> u32 {
+    /// A constant of 64 bits.
+    pub fn long(&mut self, v: u64) -> Register {
         self.constant(Fill::Long(v))
+    }
+
+    fn register(&self, number: u32) -> Register {
+        // SAFETY: the parser has found it among the registers of the function that is decoded.
+        unsafe { Register::new(number, self.reg_type(number).bytes() == 8) }
     }
 
     /// The type a register was declared with.
@@ -39,7 +48,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// A source operand read as a type.
-    pub fn src(&mut self, o: &Operand<'a>, ty: Type) -> Decoded<u32> {
+    pub fn src(&mut self, o: &Operand<'a>, ty: Type) -> Decoded<Register> {
         match o {
             Operand::Reg(r) => {
                 let have = self.reg_type(*r);
@@ -50,26 +59,25 @@ impl<'a> Decoder<'a> {
                         8 * ty.bytes()
                     )));
                 }
-                Ok(*r)
+                Ok(self.register(*r))
             }
             _ => self.immediate(o, ty),
         }
     }
 
-    /// A source operand of a register that may be wider than the type, as `ld`, `st` and `cvt` allow;
-    /// gives the row and whether it is 64 bits wide.
-    pub fn src_wide(&mut self, o: &Operand<'a>, ty: Type) -> Decoded<(u32, bool)> {
+    /// A source operand of a register that may be wider than the type, as `ld`, `st` and `cvt` allow.
+    pub fn src_wide(&mut self, o: &Operand<'a>, ty: Type) -> Decoded<Register> {
         if let Operand::Reg(r) = o {
             let have = self.reg_type(*r);
             if have == Type::Pred || have.bytes() < ty.bytes().min(4) && have.bytes() < ty.bytes() {
                 return Err(Refusal::new("a register narrower than the type"));
             }
-            return Ok((*r, have.bytes() == 8));
+            return Ok(self.register(*r));
         }
-        Ok((self.immediate(o, ty)?, ty.bytes() == 8))
+        self.immediate(o, ty)
     }
 
-    fn immediate(&mut self, o: &Operand<'a>, ty: Type) -> Decoded<u32> {
+    fn immediate(&mut self, o: &Operand<'a>, ty: Type) -> Decoded<Register> {
         let wide = ty.bytes() == 8;
         let bits = match o {
             Operand::Integer(v) => {
@@ -108,7 +116,7 @@ impl<'a> Decoder<'a> {
 
     /// The row of a symbol's address in its own space; local variables need an addition and are
     /// handled by `mov`.
-    fn address_of(&mut self, o: &Operand<'a>, ty: Type) -> Decoded<u32> {
+    fn address_of(&mut self, o: &Operand<'a>, ty: Type) -> Decoded<Register> {
         let value = self.symbol_value(o)?;
         match value {
             SymbolValue::Fixed(v) if ty.bytes() == 8 => Ok(self.long(v)),
@@ -157,7 +165,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// A destination of a type.
-    pub fn dst(&mut self, o: &Operand<'a>, ty: Type) -> Decoded<u32> {
+    pub fn dst(&mut self, o: &Operand<'a>, ty: Type) -> Decoded<Register> {
         match o {
             Operand::Reg(r) => {
                 let have = self.reg_type(*r);
@@ -168,63 +176,100 @@ impl<'a> Decoder<'a> {
                         8 * ty.bytes()
                     )));
                 }
-                Ok(*r)
+                Ok(self.register(*r))
             }
             _ => Err(Refusal::new("the destination must be a register")),
         }
     }
 
-    /// A destination that may be wider than the type, or `_`.
-    pub fn dst_wide(&mut self, o: &Operand<'a>, ty: Type) -> Decoded<(u32, Type)> {
+    /// A destination of a type, or none where `_` stands.
+    pub fn dst_or_sink(&mut self, o: &Operand<'a>, ty: Type) -> Decoded<Option<Register>> {
+        if *o == Operand::Sink { Ok(None) } else { self.dst(o, ty).map(Some) }
+    }
+
+    /// A destination that may be wider than the type, or `_`; and the type that its register was declared with.
+    pub fn dst_wide(&mut self, o: &Operand<'a>, ty: Type) -> Decoded<(Option<Register>, Type)> {
         match o {
-            Operand::Sink => Ok((NONE, ty)),
+            Operand::Sink => Ok((None, ty)),
             Operand::Reg(r) => {
                 let have = self.reg_type(*r);
                 if have == Type::Pred || have.bytes() < ty.bytes() {
                     return Err(Refusal::new("the destination is narrower than the type"));
                 }
-                Ok((*r, have))
+                Ok((Some(self.register(*r)), have))
             }
             _ => Err(Refusal::new("the destination must be a register")),
         }
     }
 
-    /// The slot of a predicate register.
-    pub fn pred_slot(&mut self, reg: u32) -> Decoded<u16> {
+    /// A predicate register.
+    pub fn pred(&mut self, reg: u32) -> Decoded<PredDst> {
         if self.reg_type(reg) != Type::Pred {
             return Err(Refusal::new("a predicate register is wanted"));
         }
-        let slot = &mut self.preds[reg as usize];
-        if *slot == 0 {
-            if self.pred_count == u16::MAX - FIRST_PRED {
-                return Err(Refusal::new("too many predicates"));
-            }
-            *slot = FIRST_PRED + self.pred_count;
-            self.pred_count += 1;
+        if let Some(known) = self.preds[reg as usize] {
+            return Ok(known);
         }
-        Ok(*slot)
+        if self.pred_count >= Pred::MOST - PredDst::FIRST {
+            return Err(Refusal::new("too many predicates"));
+        }
+        // SAFETY: it is one of the function that is decoded.
+        let new = unsafe { PredDst::new(self.pred_count) };
+        self.pred_count += 1;
+        self.preds[reg as usize] = Some(new);
+        Ok(new)
     }
 
-    /// A predicate source: slot and whether it is negated.
-    pub fn pred_src(&mut self, o: &Operand<'a>) -> Decoded<(u16, bool)> {
+    /// A predicate source.
+    pub fn pred_src(&mut self, o: &Operand<'a>) -> Decoded<Pred> {
         match o {
-            Operand::Reg(r) => Ok((self.pred_slot(*r)?, false)),
-            Operand::Not(r) => Ok((self.pred_slot(*r)?, true)),
-            Operand::Integer(v) => Ok((0, *v == 0)),
+            Operand::Reg(r) => Ok(self.pred(*r)?.read()),
+            Operand::Not(r) => Ok(self.pred(*r)?.read().not()),
+            Operand::Integer(0) => Ok(Pred::TRUE.not()),
+            Operand::Integer(_) => Ok(Pred::TRUE),
             _ => Err(Refusal::new("a predicate is wanted")),
         }
     }
 
-    pub fn pred_dst(&mut self, o: &Operand<'a>) -> Decoded<u16> {
+    /// A predicate destination; what goes to `_` is lost.
+    pub fn pred_dst(&mut self, o: &Operand<'a>) -> Decoded<PredDst> {
         match o {
-            Operand::Reg(r) => self.pred_slot(*r),
-            Operand::Sink => Ok(JUNK),
+            Operand::Reg(r) => self.pred(*r),
+            Operand::Sink => Ok(PredDst::JUNK),
             _ => Err(Refusal::new("a predicate register is wanted")),
         }
     }
 
-    /// The row that holds the address of the frame's local memory.
-    pub fn frame_row(&mut self) -> u32 {
+    pub fn old_src(&mut self, o: &Operand<'a>, ty: Type) -> Decoded<u32> {
+        self.src(o, ty).map(Register::number)
+    }
+    pub fn old_src_wide(&mut self, o: &Operand<'a>, ty: Type) -> Decoded<(u32, bool)> {
+        self.src_wide(o, ty).map(|r| (r.number(), r.wide()))
+    }
+    pub fn old_dst(&mut self, o: &Operand<'a>, ty: Type) -> Decoded<u32> {
+        self.dst(o, ty).map(Register::number)
+    }
+    pub fn old_dst_wide(&mut self, o: &Operand<'a>, ty: Type) -> Decoded<(u32, Type)> {
+        self.dst_wide(o, ty).map(|(r, t)| (r.map_or(NONE, Register::number), t))
+    }
+    pub fn old_word(&mut self, v: u32) -> u32 {
+        self.word(v).number()
+    }
+    pub fn old_long(&mut self, v: u64) -> u32 {
+        self.long(v).number()
+    }
+    pub fn old_frame_row(&mut self) -> u32 {
+        self.frame_row().number()
+    }
+    pub fn old_pred_src(&mut self, o: &Operand<'a>) -> Decoded<(u16, bool)> {
+        self.pred_src(o).map(|p| (p.slot(), p.inversion() != 0))
+    }
+    pub fn old_pred_dst(&mut self, o: &Operand<'a>) -> Decoded<u16> {
+        self.pred_dst(o).map(PredDst::slot)
+    }
+
+    /// The address of the frame's local memory, 32 bits.
+    pub fn frame_row(&mut self) -> Register {
         self.constant(Fill::Special(Special::Frame))
     }
 }

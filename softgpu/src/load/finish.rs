@@ -1,9 +1,11 @@
 //! Register numbers to rows, labels to addresses, meeting places.
 
-use crate::isa::decoder::{CONSTANT, Decoder, FIRST_PRED, Proto, TRUE, no_handler};
+use crate::isa::decoder::{Body, Decoder, Proto};
 use crate::load::allot::{Allotment, Touches, allot};
 use crate::load::flowgraph::{Ends, Graph};
-use crate::machine::inst::{Flow, Inst};
+use crate::machine::control::Control;
+use crate::machine::inst::{Flow, Head, Inst};
+use crate::machine::operand::{CONSTANT, Operands, Pred, PredDst, Slot};
 use crate::machine::program::{Class, Fill, Info};
 use crate::machine::row::NONE;
 
@@ -22,16 +24,7 @@ impl Decoder<'_> {
     pub fn finish(mut self) -> Finished {
         let ends: Vec<Ends> = self.protos.iter().map(|p| ends(p, &self.starts)).collect();
         let graph = Graph::new(&ends);
-        let touches: Vec<Touches> = self
-            .protos
-            .iter()
-            .map(|p| Touches {
-                reads: p.reads.clone(),
-                writes: p.writes.clone(),
-                partial: p.inst.guard != TRUE,
-                apart: p.apart,
-            })
-            .collect();
+        let touches: Vec<Touches> = self.protos.iter_mut().map(touches).collect();
         let wide: Vec<bool> = self.function.regs.iter().map(|r| r.0.bytes() == 8).collect();
         let allotment = allot(&graph, &touches, &wide);
 
@@ -57,9 +50,12 @@ impl Decoder<'_> {
         for b in 0..blocks {
             let last = graph.starts[b + 1] - 1;
             let p = &self.protos[last];
-            let splits = matches!(p.inst.flow, Flow::Branch | Flow::BranchTable)
-                && (p.inst.guard != TRUE || p.inst.flow == Flow::BranchTable)
-                && graph.successors[b].len() > 1;
+            let splits = match p.body {
+                Body::Control(Control::Branch(_)) => p.guard != Pred::TRUE,
+                Body::Control(Control::Table(_)) => true,
+                _ => false,
+            };
+            let splits = splits && graph.successors[b].len() > 1;
             if splits && let Some(m) = graph.meets[b] {
                 is_meeting[m] = true;
                 meets[last] = Some(m);
@@ -84,12 +80,47 @@ impl Decoder<'_> {
         for (i, mut p) in protos.into_iter().enumerate() {
             let b = block_of(i);
             if graph.starts[b] == i && is_meeting[b] {
-                self.code.push(marker(block_pc[b]));
-                self.program.info.push(info_of(p.line, p.place));
+                // SAFETY: it names nothing.
+                self.code.push(unsafe { Inst::of_control(Control::Reconverge, block_pc[b]) });
+                self.program.info.push(Info {
+                    used_bytes: !0,
+                    class: Class::Control,
+                    flops: 0,
+                    tensor: 0,
+                    hidden: true,
+                    ..p.info
+                });
             }
             let row = |r: u32| resolve(r, &allotment, &constant_rows);
+            let id = self.code.len() as u32;
+            debug_assert_eq!(id, new_index[i]);
+            p.visit(&mut |mut slot| {
+                let (number, wide) = (slot.number(), slot.wide);
+                let width = match number & CONSTANT {
+                    0 => self.function.regs[number as usize].0.bytes() == 8,
+                    _ => matches!(self.constants[(number & !CONSTANT) as usize], Fill::Long(_)),
+                };
+                assert!(wide == width && !(slot.write && number & CONSTANT != 0), "an operand of another function");
+                // SAFETY: it is the row of a register or constant of this function, of the width that was checked.
+                unsafe { slot.set_row(row(number)) };
+            });
+            let meet = meets[i].map(|m| block_pc[m]);
+            let mut targets = p.targets.iter().map(|&t| block_pc[block_of(starts[t])]);
+            match &mut p.body {
+                Body::Control(Control::Branch(branch)) => {
+                    branch.target = targets.next().unwrap_or(0);
+                    branch.meet = meet;
+                }
+                Body::Control(Control::Table(table)) => {
+                    table.targets = self.program.tables.len() as u32;
+                    table.meet = meet;
+                    self.program.tables.push(targets.collect());
+                }
+                _ => {}
+            }
+            let row_fields = p.row_fields;
             for field in 0..5 {
-                if p.row_fields >> field & 1 != 0 {
+                if row_fields >> field & 1 != 0 {
                     let f = p.field(field);
                     *f = row(*f);
                 }
@@ -99,36 +130,25 @@ impl Decoder<'_> {
                 p.inst.aux = self.program.tables.len() as u32;
                 self.program.tables.push(table);
             }
-            match p.inst.flow {
-                Flow::Branch => p.inst.aux = block_pc[block_of(starts[p.targets[0]])],
-                Flow::BranchTable => {
-                    let table = p.targets.iter().map(|&t| block_pc[block_of(starts[t])]).collect();
-                    p.inst.aux = self.program.tables.len() as u32;
-                    self.program.tables.push(table);
-                }
-                _ => {}
-            }
-            if matches!(p.inst.flow, Flow::Branch | Flow::BranchTable) {
-                p.inst.e = meets[i].map_or(NONE, |m| block_pc[m]);
-            }
-            p.inst.id = self.code.len() as u32;
-            debug_assert_eq!(p.inst.id, new_index[i]);
+            // SAFETY: every operand has become a row of this function; the large data stays with the program.
+            p.inst = match &p.body {
+                Body::Operation(draft) => unsafe {
+                    let head = Head { id, members: p.members, order: p.order };
+                    draft.instruction(head, &mut self.program.large)
+                },
+                Body::Control(control) => unsafe { Inst::of_control(*control, id) },
+                Body::Old => Inst { id, members: p.members, order: p.inst.flags, ..p.inst },
+            };
+            p.inst.guard = p.guard.slot();
+            p.inst.negate = p.guard.inversion();
             self.code.push(p.inst);
-            self.program.info.push(Info {
-                line: p.line,
-                place: p.place,
-                used_bytes: p.used_bytes,
-                class: p.class,
-                flops: p.flops,
-                tensor: p.tensor,
-                hidden: false,
-            });
+            self.program.info.push(p.info);
         }
         // streaks, from the back
         let code = &mut self.code[entry as usize..];
         let mut streak = 0;
         for inst in code.iter_mut().rev() {
-            let plain = inst.flow == Flow::Straight && inst.guard == TRUE;
+            let plain = inst.flow == Flow::Straight && inst.guard == 0 && inst.negate == 0;
             streak = if plain { streak + 1 } else { 0 };
             inst.streak = streak;
         }
@@ -137,7 +157,7 @@ impl Decoder<'_> {
             entry,
             rows: next,
             variable_rows,
-            preds: u32::from(FIRST_PRED + self.pred_count),
+            preds: u32::from(PredDst::FIRST + self.pred_count),
             fills,
             pressure: allotment.pressure,
         }
@@ -146,10 +166,12 @@ impl Decoder<'_> {
 
 /// How it ends, with targets as instruction numbers.
 fn ends(proto: &Proto, starts: &[usize]) -> Ends {
-    let guarded = proto.inst.guard != TRUE;
-    match proto.inst.flow {
-        Flow::Branch | Flow::BranchTable => Ends::Jump(proto.targets.iter().map(|&t| starts[t]).collect(), guarded),
-        Flow::Return | Flow::Exit | Flow::Trap => Ends::Leave(guarded),
+    let guarded = proto.guard != Pred::TRUE;
+    match proto.body {
+        Body::Control(Control::Branch(_) | Control::Table(_)) => {
+            Ends::Jump(proto.targets.iter().map(|&t| starts[t]).collect(), guarded)
+        }
+        Body::Control(Control::Return | Control::Exit | Control::Trap | Control::Breakpoint) => Ends::Leave(guarded),
         _ => Ends::Next,
     }
 }
@@ -164,27 +186,30 @@ fn resolve(r: u32, allotment: &Allotment, constants: &[u32]) -> u32 {
     }
 }
 
-fn marker(id: u32) -> Inst {
-    Inst {
-        run: no_handler,
-        imm: 0,
-        d: NONE,
-        a: NONE,
-        b: NONE,
-        c: NONE,
-        e: NONE,
-        aux: 0,
-        negate: 0,
-        id,
-        guard: TRUE,
-        p: 0,
-        q: 0,
-        flow: Flow::Reconverge,
-        flags: 0,
-        streak: 0,
+impl Proto {
+    /// Calls a function for every operand.
+    fn visit(&mut self, f: &mut dyn FnMut(Slot<'_>)) {
+        match &mut self.body {
+            Body::Operation(draft) => draft.visit(f),
+            Body::Control(control) => control.visit(f),
+            Body::Old => {}
+        }
+        self.members.visit(f);
     }
 }
 
-fn info_of(line: u32, place: u32) -> Info {
-    Info { line, place, used_bytes: !0, class: Class::Control, flops: 0, tensor: 0, hidden: true }
+/// What an instruction reads and writes.
+fn touches(p: &mut Proto) -> Touches {
+    let (mut reads, mut writes) = (p.reads.clone(), p.writes.clone());
+    p.visit(&mut |slot| match slot.number() {
+        number if number & CONSTANT != 0 => {}
+        number if slot.write => writes.push(number),
+        number => reads.push(number),
+    });
+    let apart = match &p.body {
+        Body::Operation(draft) => draft.apart(),
+        Body::Control(_) => true,
+        Body::Old => p.apart,
+    };
+    Touches { reads, writes, partial: p.guard != Pred::TRUE, apart }
 }

@@ -129,7 +129,7 @@ fn load(text: &str, profile: &Profile, memory: &Memory, allocations: &mut Vec<u6
             protos: Vec::new(),
             constants: Vec::new(),
             constant_ids: HashMap::new(),
-            preds: vec![0; f.regs.len()],
+            preds: vec![None; f.regs.len()],
             pred_count: 0,
             var_offsets: Vec::new(),
             local_bytes: 0,

@@ -16,14 +16,3 @@ pub struct Barrier {
     /// Clocks of the warps that arrived, joined (hazard checks).
     pub clocks: Vec<u32>,
 }
-
-/// In `Inst::flags`: arrives without waiting.
-pub const ARRIVE: u8 = 1;
-/// Every thread of the warp must execute it together.
-pub const ALIGNED: u8 = 2;
-/// Reductions over the threads' predicate.
-pub const POPC: u8 = 4;
-pub const AND: u8 = 8;
-pub const OR: u8 = 16;
-/// The predicate is negated.
-pub const NEGATED: u8 = 32;

@@ -1,6 +1,7 @@
 //! A module ready to run.
 
 use crate::check::Source;
+use crate::machine::inst::Large;
 
 /// What an instruction counts as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,6 +116,8 @@ pub struct Program {
     pub info: Vec<Info>,
     pub functions: Vec<Function>,
     pub tables: Vec<Vec<u32>>,
+    /// Data of instructions that is too large for them.
+    pub large: Vec<Large>,
     pub calls: Vec<CallSite>,
     pub places: Vec<Source>,
     /// There are barriers of some of a block's threads: mbarrier objects or counted barriers.

@@ -1,7 +1,7 @@
 //! A register is a row of 32 lanes; what is done to rows, for each kind of host.
 //!
 //! Loops over lanes are plain Rust over fixed arrays. They are inlined into functions compiled for
-//! AVX-512, AVX2 or the plain target ([`handler`](crate::machine::op::handler)), where LLVM makes vectors of
+//! AVX-512, AVX2 or the plain target ([`handler`](crate::machine::op::Op)), where LLVM makes vectors of
 //! them. Only what it doesn't find (a gather, a bit mask from comparisons) is written with intrinsics.
 
 /// A kind of host the handlers are compiled for.
@@ -74,7 +74,7 @@ pub const FULL: u32 = !0;
 pub struct Row(pub [u32; 32]);
 
 /// A lane's value: `u32` (one row) or `u64` (two rows).
-pub trait Lane: Copy + Default + 'static {
+pub trait Lane: Copy + Default + Send + Sync + 'static {
     /// Rows that 32 of them take.
     const ROWS: u32;
     /// Selects by a mask of all zeros or ones (`keep` = 1 takes `new`).
@@ -96,6 +96,34 @@ impl Lane for u64 {
     fn blend(new: u64, old: u64, take: u32) -> u64 {
         let k = 0u64.wrapping_sub(u64::from(take));
         (new & k) | (old & !k)
+    }
+}
+
+/// Integers that 64-bit values can be cut to.
+pub trait Cut: Lane {
+    /// The low bits.
+    fn cut(v: u64) -> Self;
+    /// Zeros above.
+    fn grow(self) -> u64;
+}
+impl Cut for u32 {
+    #[inline(always)]
+    fn cut(v: u64) -> u32 {
+        v as u32
+    }
+    #[inline(always)]
+    fn grow(self) -> u64 {
+        u64::from(self)
+    }
+}
+impl Cut for u64 {
+    #[inline(always)]
+    fn cut(v: u64) -> u64 {
+        v
+    }
+    #[inline(always)]
+    fn grow(self) -> u64 {
+        self
     }
 }
 

@@ -44,9 +44,9 @@ pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: 
     let arena = cx.arena;
     let block = cx.block();
     let me = block.linear as u32;
-    let strong = kind == Kind::Atomic || i.flags & STRONG != 0;
+    let strong = kind == Kind::Atomic || i.order & STRONG != 0;
     if strong {
-        if kind != Kind::Load && (block.sync.fenced || i.flags & RELEASE != 0) {
+        if kind != Kind::Load && (block.sync.fenced || i.order & RELEASE != 0) {
             release(a, mask, races, &mut block.sync, me);
         }
     } else if kind == Kind::Store {

@@ -2,11 +2,17 @@
 
 use crate::check::FindingKind;
 use crate::kernel::Fault;
-use crate::machine::barrier::{ALIGNED, ARRIVE, Barrier};
+use crate::machine::barrier::Barrier;
+use crate::machine::control::{BarrierForm, BlockBarrier, Control};
 use crate::machine::cx::Cx;
 use crate::machine::inst::Inst;
 use crate::machine::warp::{Split, Waiting};
 use crate::watch::report::{self, NOWHERE, report};
+
+/// Whether every thread of a warp must execute a barrier together.
+fn aligned(inst: &Inst) -> bool {
+    matches!(inst.control(), Some(Control::Barrier(barrier)) if barrier.aligned)
+}
 
 /// Lanes wait at a barrier for lanes of their own warp that wait for them.
 pub fn divergent_barrier(cx: &mut Cx, code: &[Inst], split: &Split) {
@@ -14,7 +20,7 @@ pub fn divergent_barrier(cx: &mut Cx, code: &[Inst], split: &Split) {
         return;
     }
     let inst = &code[split.pc as usize];
-    if inst.flags & ALIGNED == 0 {
+    if !aligned(inst) {
         return;
     }
     let away = cx.warp().alive & !split.mask;
@@ -81,7 +87,7 @@ pub fn fenced(cx: &mut Cx) {
 }
 
 /// Lanes arrive at a barrier.
-pub fn barrier_arrival(cx: &mut Cx, number: u32, inst: &Inst) {
+pub fn barrier_arrival(cx: &mut Cx, number: u32, barrier: &BlockBarrier) {
     if !cx.launch().opts.race {
         return;
     }
@@ -96,7 +102,7 @@ pub fn barrier_arrival(cx: &mut Cx, number: u32, inst: &Inst) {
     for (j, o) in joined.iter_mut().zip(own) {
         *j = (*j).max(o);
     }
-    if inst.flags & ARRIVE != 0 {
+    if matches!(barrier.form, BarrierForm::Arrive) {
         cx.warp().clock += 1;
     }
 }
@@ -146,7 +152,7 @@ fn mixed_places(cx: &mut Cx, code: &[Inst], number: u32, b: &Barrier, alive: u32
     }
     for (pc, thread) in mixed {
         let inst = &code[pc as usize];
-        if inst.flags & ALIGNED != 0 {
+        if aligned(inst) {
             let message = "threads of one warp wait at different barrier instructions in divergent code";
             report::of_thread(cx, FindingKind::DivergentBarrier, inst, thread, NOWHERE, message);
         }

@@ -22,7 +22,7 @@ pub fn read_words(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32) ->
     let (number, clock, first) = (warp.number, warp.clock, warp.first_thread);
     let floor = u64::from(shadow.floor) << CLOCK;
     let warp_floor = shadow.warp_floors[number as usize];
-    let strong = i.flags & STRONG != 0;
+    let strong = i.order & STRONG != 0;
     let stamp = u64::from(clock) << CLOCK | u64::from(number) << WARP;
     let words = size.div_ceil(4);
     let mut meetings = Vec::new();
@@ -80,7 +80,7 @@ pub fn write_words(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, k
     let (warp, shadow) = (&block.warps[warp], &mut block.shadow);
     let (clock, first) = (warp.clock, warp.first_thread);
     let floor = u64::from(shadow.floor) << CLOCK;
-    let strong = kind == Kind::Atomic || i.flags & STRONG != 0;
+    let strong = kind == Kind::Atomic || i.order & STRONG != 0;
     let mut meetings = Vec::new();
     lanes(mask, |lane| {
         let offset = a[lane] as u32;

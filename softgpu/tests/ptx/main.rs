@@ -2,6 +2,7 @@
 //! instructions do to a block, and what the counters say.
 
 mod counters;
+mod documented;
 mod flow;
 mod limits;
 mod mbarrier;

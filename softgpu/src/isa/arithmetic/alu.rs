@@ -3,153 +3,235 @@
 //! An operation is a function of one to three values given as a type: closures without captures
 //! have no size, so the handler can make one out of nothing and the compiler sees through it.
 
-use crate::machine::cx::Cx;
-use crate::machine::inst::{Handler, Inst};
-use crate::machine::op::{Op, handler};
-use crate::machine::row::{Isa, Lane, mask_of};
+use crate::isa::decoder::{Decoded, Decoder, Proto};
+use crate::machine::op::{Draft, Frame, Of, Op};
+use crate::machine::operand::{Dst, Pred, PredDst, Register, Src, WrongWidth, operands};
+use crate::machine::program::Class;
+use crate::machine::row::{Isa, Lane};
 use std::marker::PhantomData;
 
 /// A function value out of its type.
 #[inline(always)]
 pub fn instance<F: Copy + 'static>() -> F {
     const { assert!(size_of::<F>() == 0, "only functions that capture nothing") };
+    // SAFETY: a value without size has no bytes, and the caller's `F` is inhabited: it was passed as one.
     unsafe { std::ptr::NonNull::<F>::dangling().read() }
 }
+
+/// An operation of which only the operands are missing.
+#[derive(Clone, Copy)]
+pub struct Form(fn(Register, &[Register]) -> Drafted);
+
+/// A draft, where the operands' widths are the operation's.
+pub type Drafted = Result<Box<dyn Draft>, WrongWidth>;
+
+impl<'a> Decoder<'a> {
+    /// Appends an operation on a destination and as many sources as it has.
+    pub fn lanes(&mut self, class: Class, form: Form, d: Register, sources: &[Register]) -> Decoded<&mut Proto> {
+        Ok(self.append(class, form.0(d, sources)?))
+    }
+}
+
+/// A result and three sources, each of its own width.
+#[derive(Clone, Copy)]
+pub struct Three<D, A, B, C> {
+    pub d: Dst<D>,
+    pub a: Src<A>,
+    pub b: Src<B>,
+    pub c: Src<C>,
+}
+operands!([D: Lane, A: Lane, B: Lane, C: Lane] Three<D, A, B, C> { d, a, b, c });
+
+/// A result and two sources.
+#[derive(Clone, Copy)]
+pub struct Two<D, A, B> {
+    pub d: Dst<D>,
+    pub a: Src<A>,
+    pub b: Src<B>,
+}
+operands!([D: Lane, A: Lane, B: Lane] Two<D, A, B> { d, a, b });
+
+/// A result and a source.
+#[derive(Clone, Copy)]
+pub struct One<D, A> {
+    pub d: Dst<D>,
+    pub a: Src<A>,
+}
+operands!([D: Lane, A: Lane] One<D, A> { d, a });
 
 struct Alu1<A, D, F>(PhantomData<(A, D, F)>);
 struct Alu2<A, B, D, F>(PhantomData<(A, B, D, F)>);
 struct Alu3<A, B, C, D, F>(PhantomData<(A, B, C, D, F)>);
-struct Pred2<A, B, F>(PhantomData<(A, B, F)>);
-struct WithPred<A, B, D, F>(PhantomData<(A, B, D, F)>);
 
 impl<A: Lane, D: Lane, F: Fn(A) -> D + Copy + 'static> Op for Alu1<A, D, F> {
+    type Data = One<D, A>;
     #[inline(always)]
-    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
-        let f = instance::<F>();
-        unsafe {
-            let a = cx.row::<A>(i.a);
-            let mut t = [D::default(); 32];
-            for l in 0..32 {
-                t[l] = f(a[l]);
-            }
-            cx.put(i.d, &t, mask);
+    fn exec<I: Isa>(cx: &mut Frame, i: &One<D, A>, mask: u32) {
+        let (f, a) = (instance::<F>(), cx.read(i.a));
+        let mut t = [D::default(); 32];
+        for l in 0..32 {
+            t[l] = f(a[l]);
         }
+        cx.write(i.d, &t, mask);
     }
 }
 
 impl<A: Lane, B: Lane, D: Lane, F: Fn(A, B) -> D + Copy + 'static> Op for Alu2<A, B, D, F> {
+    type Data = Two<D, A, B>;
     #[inline(always)]
-    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
-        let f = instance::<F>();
-        unsafe {
-            let (a, b) = (cx.row::<A>(i.a), cx.row::<B>(i.b));
-            let mut t = [D::default(); 32];
-            for l in 0..32 {
-                t[l] = f(a[l], b[l]);
-            }
-            cx.put(i.d, &t, mask);
+    fn exec<I: Isa>(cx: &mut Frame, i: &Two<D, A, B>, mask: u32) {
+        let (f, a, b) = (instance::<F>(), cx.read(i.a), cx.read(i.b));
+        let mut t = [D::default(); 32];
+        for l in 0..32 {
+            t[l] = f(a[l], b[l]);
         }
+        cx.write(i.d, &t, mask);
     }
 }
 
 impl<A: Lane, B: Lane, C: Lane, D: Lane, F: Fn(A, B, C) -> D + Copy + 'static> Op for Alu3<A, B, C, D, F> {
+    type Data = Three<D, A, B, C>;
     #[inline(always)]
-    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
-        let f = instance::<F>();
-        unsafe {
-            let (a, b, c) = (cx.row::<A>(i.a), cx.row::<B>(i.b), cx.row::<C>(i.c));
-            let mut t = [D::default(); 32];
-            for l in 0..32 {
-                t[l] = f(a[l], b[l], c[l]);
-            }
-            cx.put(i.d, &t, mask);
+    fn exec<I: Isa>(cx: &mut Frame, i: &Three<D, A, B, C>, mask: u32) {
+        let (f, a, b, c) = (instance::<F>(), cx.read(i.a), cx.read(i.b), cx.read(i.c));
+        let mut t = [D::default(); 32];
+        for l in 0..32 {
+            t[l] = f(a[l], b[l], c[l]);
         }
-    }
-}
-
-impl<A: Lane, B: Lane, F: Fn(A, B) -> bool + Copy + 'static> Op for Pred2<A, B, F> {
-    #[inline(always)]
-    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
-        let f = instance::<F>();
-        unsafe {
-            let (a, b) = (cx.row::<A>(i.a), cx.row::<B>(i.b));
-            let mut t = [0u32; 32];
-            for l in 0..32 {
-                t[l] = if f(a[l], b[l]) { !0 } else { 0 };
-            }
-            let m = mask_of::<I>(&t);
-            put_compared(cx, i, mask, m);
-        }
-    }
-}
-
-/// Ways `setp` and `set` combine their comparison with a third predicate; in [`Inst::flags`].
-pub const COMBINE_AND: u8 = 1;
-pub const COMBINE_OR: u8 = 2;
-pub const COMBINE_XOR: u8 = 3;
-/// The third predicate is negated.
-pub const COMBINE_NOT: u8 = 4;
-
-/// Writes a comparison to `p` and its complement to `q`, combined with the predicate `aux`.
-#[inline(always)]
-unsafe fn put_compared(cx: &mut Cx, i: &Inst, mask: u32, m: u32) {
-    unsafe {
-        let (mut yes, mut no) = (m, !m);
-        if i.flags != 0 {
-            let mut c = *cx.preds.add(i.aux as usize);
-            if i.flags & COMBINE_NOT != 0 {
-                c = !c;
-            }
-            (yes, no) = match i.flags & 3 {
-                COMBINE_AND => (yes & c, no & c),
-                COMBINE_OR => (yes | c, no | c),
-                _ => (yes ^ c, no ^ c),
-            };
-        }
-        cx.put_pred(i.p, yes, mask);
-        if i.q != 0 {
-            cx.put_pred(i.q, no, mask);
-        }
-    }
-}
-
-impl<A: Lane, B: Lane, D: Lane, F: Fn(A, B, bool) -> D + Copy + 'static> Op for WithPred<A, B, D, F> {
-    #[inline(always)]
-    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
-        let f = instance::<F>();
-        unsafe {
-            let p = *cx.preds.add(i.p as usize) ^ if i.flags & COMBINE_NOT != 0 { !0 } else { 0 };
-            let (a, b) = (cx.row::<A>(i.a), cx.row::<B>(i.b));
-            let mut t = [D::default(); 32];
-            for l in 0..32 {
-                t[l] = f(a[l], b[l], (p >> l) & 1 != 0);
-            }
-            cx.put(i.d, &t, mask);
-        }
+        cx.write(i.d, &t, mask);
     }
 }
 
 /// `d = f(a)`.
-pub fn alu1<A: Lane, D: Lane, F: Fn(A) -> D + Copy + 'static>(_: F) -> Handler {
-    handler::<Alu1<A, D, F>>()
+pub fn alu1<A: Lane, D: Lane, F: Fn(A) -> D + Copy + 'static>(_: F) -> Form {
+    Form(|d, s| Ok(Box::new(Of::<Alu1<A, D, F>>(One { d: d.write()?, a: s[0].read()? }))))
 }
 
 /// `d = f(a, b)`.
-pub fn alu2<A: Lane, B: Lane, D: Lane, F: Fn(A, B) -> D + Copy + 'static>(_: F) -> Handler {
-    handler::<Alu2<A, B, D, F>>()
+pub fn alu2<A: Lane, B: Lane, D: Lane, F: Fn(A, B) -> D + Copy + 'static>(_: F) -> Form {
+    Form(|d, s| Ok(Box::new(Of::<Alu2<A, B, D, F>>(Two { d: d.write()?, a: s[0].read()?, b: s[1].read()? }))))
 }
 
 /// `d = f(a, b, c)`.
-pub fn alu3<A: Lane, B: Lane, C: Lane, D: Lane, F: Fn(A, B, C) -> D + Copy + 'static>(_: F) -> Handler {
-    handler::<Alu3<A, B, C, D, F>>()
+pub fn alu3<A: Lane, B: Lane, C: Lane, D: Lane, F: Fn(A, B, C) -> D + Copy + 'static>(_: F) -> Form {
+    Form(|d, s| {
+        let data = Three { d: d.write()?, a: s[0].read()?, b: s[1].read()?, c: s[2].read()? };
+        Ok(Box::new(Of::<Alu3<A, B, C, D, F>>(data)))
+    })
 }
 
-/// `p = f(a, b)`, `q` its complement, both combined as the flags say.
-pub fn pred2<A: Lane, B: Lane, F: Fn(A, B) -> bool + Copy + 'static>(_: F) -> Handler {
-    handler::<Pred2<A, B, F>>()
+/// An operation on predicates.
+#[derive(Clone, Copy, Debug)]
+pub enum Combine {
+    And,
+    Or,
+    Xor,
 }
 
-/// `d = f(a, b, p)`.
-pub fn with_pred<A: Lane, B: Lane, D: Lane, F: Fn(A, B, bool) -> D + Copy + 'static>(_: F) -> Handler {
-    handler::<WithPred<A, B, D, F>>()
+impl Combine {
+    /// Of masks of lanes.
+    #[inline(always)]
+    pub fn of(self, a: u32, b: u32) -> u32 {
+        match self {
+            Combine::And => a & b,
+            Combine::Or => a | b,
+            Combine::Xor => a ^ b,
+        }
+    }
+}
+
+/// Where a comparison goes: the predicate, its complement, and what both are combined with.
+#[derive(Clone, Copy)]
+pub struct Outcome {
+    pub yes: PredDst,
+    pub no: Option<PredDst>,
+    pub with: Option<Third>,
+}
+
+/// The third predicate of a comparison.
+#[derive(Clone, Copy)]
+pub struct Third {
+    pub how: Combine,
+    pub pred: Pred,
+}
+operands!(Outcome);
+
+impl Outcome {
+    /// A comparison that goes to one predicate.
+    pub fn only(yes: PredDst) -> Outcome {
+        Outcome { yes, no: None, with: None }
+    }
+
+    /// Writes the lanes for which the comparison holds.
+    #[inline(always)]
+    pub fn put(&self, cx: &mut Frame, holds: u32, mask: u32) {
+        let (mut yes, mut no) = (holds, !holds);
+        if let Some(third) = self.with {
+            let c = cx.predicate(third.pred);
+            (yes, no) = (third.how.of(yes, c), third.how.of(no, c));
+        }
+        cx.set_predicate(self.yes, yes, mask);
+        if let Some(p) = self.no {
+            cx.set_predicate(p, no, mask);
+        }
+    }
+}
+
+/// A comparison's outcome and sources.
+#[derive(Clone, Copy)]
+pub struct Compare<T> {
+    pub to: Outcome,
+    pub a: Src<T>,
+    pub b: Src<T>,
+}
+operands!([T: Lane] Compare<T> { to, a, b });
+
+struct Pred2<T, F>(PhantomData<(T, F)>);
+
+impl<T: Lane, F: Fn(T, T) -> bool + Copy + 'static> Op for Pred2<T, F> {
+    type Data = Compare<T>;
+    #[inline(always)]
+    fn exec<I: Isa>(cx: &mut Frame, i: &Compare<T>, mask: u32) {
+        let (f, a, b) = (instance::<F>(), cx.read(i.a), cx.read(i.b));
+        let mut t = [0u32; 32];
+        for l in 0..32 {
+            t[l] = if f(a[l], b[l]) { !0 } else { 0 };
+        }
+        let holds = cx.mask_of::<I>(&t);
+        i.to.put(cx, holds, mask);
+    }
+}
+
+/// A comparison of which only the operands are missing.
+pub type Comparison = fn(Outcome, [Register; 2]) -> Drafted;
+
+/// A comparison that holds where `f(a, b)` does.
+pub fn pred2<T: Lane, F: Fn(T, T) -> bool + Copy + 'static>(_: F) -> Comparison {
+    |to, [a, b]| Ok(Box::new(Of::<Pred2<T, F>>(Compare { to, a: a.read()?, b: b.read()? })))
+}
+
+/// `d = p ? a : b`.
+pub struct Select<T>(PhantomData<T>);
+
+/// The operands of [`Select`].
+#[derive(Clone, Copy)]
+pub struct Choice<T> {
+    pub d: Dst<T>,
+    pub a: Src<T>,
+    pub b: Src<T>,
+    pub p: Pred,
+}
+operands!([T: Lane] Choice<T> { d, a, b, p });
+
+impl<T: Lane> Op for Select<T> {
+    type Data = Choice<T>;
+    #[inline(always)]
+    fn exec<I: Isa>(cx: &mut Frame, i: &Choice<T>, mask: u32) {
+        let (p, a, b) = (cx.predicate(i.p), cx.read(i.a), cx.read(i.b));
+        let mut t = [T::default(); 32];
+        for l in 0..32 {
+            t[l] = if (p >> l) & 1 != 0 { a[l] } else { b[l] };
+        }
+        cx.write(i.d, &t, mask);
+    }
 }

@@ -1,56 +1,10 @@
 //! Integer functions of single lanes, written so that loops over them become vectors.
 
-use crate::machine::cx::Cx;
-use crate::machine::inst::{Handler, Inst};
-use crate::machine::op::{Op, handler};
-use crate::machine::row::{Isa, Lane};
+use crate::isa::arithmetic::alu::Three;
+use crate::machine::op::{Frame, Op};
+use crate::machine::operand::{Dst, Register, Src, WrongWidth, operands};
+use crate::machine::row::{Cut, Isa, Lane};
 use std::marker::PhantomData;
-
-#[inline(always)]
-pub fn sext16(a: u32) -> u32 {
-    i32::from(a as i16) as u32
-}
-
-/// Division as the hardware does it: by zero gives all ones, the smallest by -1 itself.
-#[inline(always)]
-pub fn div_s32(a: u32, b: u32) -> u32 {
-    if b == 0 { !0 } else { (a as i32).wrapping_div(b as i32) as u32 }
-}
-
-#[inline(always)]
-pub fn rem_s32(a: u32, b: u32) -> u32 {
-    if b == 0 { !0 } else { (a as i32).wrapping_rem(b as i32) as u32 }
-}
-
-#[inline(always)]
-pub fn div_s64(a: u64, b: u64) -> u64 {
-    if b == 0 { !0 } else { (a as i64).wrapping_div(b as i64) as u64 }
-}
-
-#[inline(always)]
-pub fn rem_s64(a: u64, b: u64) -> u64 {
-    if b == 0 { !0 } else { (a as i64).wrapping_rem(b as i64) as u64 }
-}
-
-#[inline(always)]
-pub fn hi_u32(a: u32, b: u32) -> u32 {
-    ((u64::from(a) * u64::from(b)) >> 32) as u32
-}
-
-#[inline(always)]
-pub fn hi_s32(a: u32, b: u32) -> u32 {
-    (wide_s32(a, b) >> 32) as u32
-}
-
-#[inline(always)]
-pub fn hi_u64(a: u64, b: u64) -> u64 {
-    ((u128::from(a) * u128::from(b)) >> 64) as u64
-}
-
-#[inline(always)]
-pub fn hi_s64(a: u64, b: u64) -> u64 {
-    ((i128::from(a as i64) * i128::from(b as i64)) >> 64) as u64
-}
 
 #[inline(always)]
 pub fn wide_s32(a: u32, b: u32) -> u64 {
@@ -90,30 +44,6 @@ pub fn hi24_u(a: u32, b: u32) -> u32 {
 #[inline(always)]
 pub fn hi24_s(a: u32, b: u32) -> u32 {
     ((low24s(a) * low24s(b)) >> 16) as u32
-}
-
-#[inline(always)]
-pub fn find_s32(a: u32, shift_amount: bool) -> u32 {
-    let v = if (a as i32) < 0 { !a } else { a };
-    if v == 0 {
-        !0
-    } else if shift_amount {
-        v.leading_zeros()
-    } else {
-        31 - v.leading_zeros()
-    }
-}
-
-#[inline(always)]
-pub fn find_s64(a: u64, shift_amount: bool) -> u32 {
-    let v = if (a as i64) < 0 { !a } else { a };
-    if v == 0 {
-        !0
-    } else if shift_amount {
-        v.leading_zeros()
-    } else {
-        63 - v.leading_zeros()
-    }
 }
 
 #[inline(always)]
@@ -168,60 +98,71 @@ pub fn bfe_s64(a: u64, pos: u32, len: u32) -> u64 {
     if pos > 63 { (0 - sign) as u64 } else { filled }
 }
 
-struct Bfi<T>(PhantomData<T>);
+/// `bfi`: the low bits of `a` put into `b`.
+pub struct Bfi<T>(PhantomData<T>);
 
-impl<T: Lane + Into<u64>> Op for Bfi<T> {
-    #[inline(always)]
-    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
-        unsafe {
-            let (a, b) = (cx.row::<T>(i.a), cx.row::<T>(i.b));
-            let (pos, len) = (cx.row::<u32>(i.c), cx.row::<u32>(i.e));
-            let bits = 32 * T::ROWS;
-            let mut t = [0u64; 32];
-            for l in 0..32 {
-                let (pos, len) = (pos[l] & 0xff, len[l] & 0xff);
-                let field = if pos >= bits { 0 } else { ones(len) << pos };
-                let new = if pos >= bits { 0 } else { a[l].into() << pos };
-                t[l] = (new & field) | (b[l].into() & !field);
-            }
-            if T::ROWS == 1 {
-                cx.put(i.d, &t.map(|v| v as u32), mask);
-            } else {
-                cx.put(i.d, &t, mask);
-            }
-        }
+/// The operands of [`Bfi`].
+#[derive(Clone, Copy)]
+pub struct Insertion<T> {
+    pub d: Dst<T>,
+    pub a: Src<T>,
+    pub b: Src<T>,
+    pub position: Src<u32>,
+    pub length: Src<u32>,
+}
+operands!([T: Lane] Insertion<T> { d, a, b, position, length });
+
+impl<T: Lane> Insertion<T> {
+    /// Of registers in the order of the text.
+    pub fn of([d, a, b, position, length]: [Register; 5]) -> Result<Insertion<T>, WrongWidth> {
+        let (position, length) = (position.read()?, length.read()?);
+        Ok(Insertion { d: d.write()?, a: a.read()?, b: b.read()?, position, length })
     }
 }
 
-/// `bfi`: operands `a, b, c, e`.
-pub fn bfi<T: Lane + Into<u64>>() -> Handler {
-    handler::<Bfi<T>>()
+impl<T: Cut> Op for Bfi<T> {
+    type Data = Insertion<T>;
+    #[inline(always)]
+    fn exec<I: Isa>(cx: &mut Frame, i: &Insertion<T>, mask: u32) {
+        let (a, b, position, length) = (cx.read(i.a), cx.read(i.b), cx.read(i.position), cx.read(i.length));
+        let bits = 32 * T::ROWS;
+        let mut t = [T::default(); 32];
+        for l in 0..32 {
+            let (position, length) = (position[l] & 0xff, length[l] & 0xff);
+            let field = if position >= bits { 0 } else { ones(length) << position };
+            let new = if position >= bits { 0 } else { a[l].grow() << position };
+            t[l] = T::cut((new & field) | (b[l].grow() & !field));
+        }
+        cx.write(i.d, &t, mask);
+    }
 }
 
-struct Lop3;
+/// `lop3`: any logic function of three words.
+pub struct Lop3;
+
+/// The operands of [`Lop3`] and the function's table.
+#[derive(Clone, Copy)]
+pub struct Logic {
+    pub words: Three<u32, u32, u32, u32>,
+    pub table: u8,
+}
+operands!(Logic { words, table });
 
 impl Op for Lop3 {
+    type Data = Logic;
     #[inline(always)]
-    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
-        unsafe {
-            let (a, b, c) = (cx.row::<u32>(i.a), cx.row::<u32>(i.b), cx.row::<u32>(i.c));
-            let term = |n: u32| 0u32.wrapping_sub((i.aux >> n) & 1);
-            let on: [u32; 8] = std::array::from_fn(|n| term(n as u32));
-            let mut t = [0u32; 32];
-            for l in 0..32 {
-                let (a, b, c) = (a[l], b[l], c[l]);
-                let low = (!b & ((!c & on[0]) | (c & on[1]))) | (b & ((!c & on[2]) | (c & on[3])));
-                let high = (!b & ((!c & on[4]) | (c & on[5]))) | (b & ((!c & on[6]) | (c & on[7])));
-                t[l] = (!a & low) | (a & high);
-            }
-            cx.put(i.d, &t, mask);
+    fn exec<I: Isa>(cx: &mut Frame, i: &Logic, mask: u32) {
+        let (a, b, c) = (cx.read(i.words.a), cx.read(i.words.b), cx.read(i.words.c));
+        let on: [u32; 8] = std::array::from_fn(|n| 0u32.wrapping_sub(u32::from(i.table >> n & 1)));
+        let mut t = [0u32; 32];
+        for l in 0..32 {
+            let (a, b, c) = (a[l], b[l], c[l]);
+            let low = (!b & ((!c & on[0]) | (c & on[1]))) | (b & ((!c & on[2]) | (c & on[3])));
+            let high = (!b & ((!c & on[4]) | (c & on[5]))) | (b & ((!c & on[6]) | (c & on[7])));
+            t[l] = (!a & low) | (a & high);
         }
+        cx.write(i.words.d, &t, mask);
     }
-}
-
-/// `lop3`: the table in `aux`.
-pub fn lop3() -> Handler {
-    handler::<Lop3>()
 }
 
 #[inline(always)]

@@ -1,28 +1,62 @@
-//! Carry chains and operations on predicates.
+//! Sums and products with a carry in or out.
 
-use crate::isa::arithmetic::alu::instance;
-use crate::isa::decoder::CARRY;
-use crate::machine::cx::Cx;
-use crate::machine::inst::{Handler, Inst};
-use crate::machine::op::{Op, handler, plain_handler};
-use crate::machine::row::{Isa, Lane, mask_of};
+use crate::isa::arithmetic::alu::{Drafted, Three, instance};
+use crate::isa::arithmetic::integers::Integer;
+use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal};
+use crate::machine::op::{Frame, Of, Op};
+use crate::machine::operand::{PredDst, Register, operands};
+use crate::machine::program::Class;
+use crate::machine::row::{Isa, Lane};
+use crate::ptx::{Instr, Type};
 use std::marker::PhantomData;
 
-pub const AND: u8 = 0;
-pub const OR: u8 = 1;
-pub const XOR: u8 = 2;
+impl<'a> Decoder<'a> {
+    /// `add.cc`, `addc`, `sub.cc`, `subc`.
+    pub fn carrying(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
+        let sets = m.take("cc");
+        let ty = m.ty()?;
+        let link = Link { sets, uses: i.op.ends_with('c'), subtracts: i.op.starts_with("sub") };
+        let make = match ty {
+            Type::U32 | Type::S32 => chain(|a: u32, _| a),
+            Type::U64 | Type::S64 => chain(|a: u64, _| a),
+            _ => return Err(Refusal::wrong_type()),
+        };
+        let [d, a, b] = self.registers(i, [ty; 3])?;
+        self.append(Class::Integer, make(link, [d, a, a, b])?);
+        Ok(())
+    }
 
-const SETS: u8 = 1;
-const USES: u8 = 2;
-const SUBTRACTS: u8 = 4;
+    /// `mad.cc` and `madc`.
+    pub fn carrying_mad(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
+        let part = m.one_of(&["lo", "hi"]).ok_or_else(|| Refusal::new("'.lo' or '.hi' is missing"))?;
+        let sets = m.take("cc");
+        let ty = m.ty()?;
+        let make = match (part, ty) {
+            ("lo", Type::U32 | Type::S32) => chain(|a: u32, b: u32| a.wrapping_mul(b)),
+            ("hi", Type::U32) => chain(|a: u32, b: u32| a.high(b)),
+            ("hi", Type::S32) => chain(|a: u32, b: u32| (a as i32).high(b as i32) as u32),
+            ("lo", Type::U64 | Type::S64) => chain(|a: u64, b: u64| a.wrapping_mul(b)),
+            ("hi", Type::U64) => chain(|a: u64, b: u64| a.high(b)),
+            ("hi", Type::S64) => chain(|a: u64, b: u64| (a as i64).high(b as i64) as u64),
+            _ => return Err(Refusal::wrong_type()),
+        };
+        let registers = self.registers(i, [ty; 4])?;
+        let link = Link { sets, uses: i.op == "madc", subtracts: false };
+        self.append(Class::Integer, make(link, registers)?);
+        Ok(())
+    }
+}
 
-/// The flags of an instruction of a carry chain.
-pub fn flags(sets: bool, uses: bool, subtract: bool) -> u8 {
-    (u8::from(sets) * SETS) | (u8::from(uses) * USES) | (u8::from(subtract) * SUBTRACTS)
+/// What an instruction of a carry chain does with the carry flag.
+#[derive(Clone, Copy)]
+struct Link {
+    sets: bool,
+    uses: bool,
+    subtracts: bool,
 }
 
 /// Adding with a carry in and out.
-pub trait Word: Lane {
+trait Word: Lane {
     /// Sum and carry out.
     fn add(a: Self, b: Self, carry: bool) -> (Self, bool);
     /// All bits inverted.
@@ -54,88 +88,48 @@ impl Word for u64 {
     }
 }
 
-#[inline(always)]
-unsafe fn chain<T: Word, I: Isa>(cx: &mut Cx, i: &Inst, mask: u32, a: &[T; 32], b: &[T; 32]) {
-    unsafe {
-        // a - b is a + !b + 1: the flag holds the carry of that sum, after a subtraction the inverse of a borrow
-        let subtract = i.flags & SUBTRACTS != 0;
-        let flag = match (i.flags & USES != 0, subtract) {
-            (true, _) => *cx.preds.add(CARRY as usize),
+#[derive(Clone, Copy)]
+struct Terms<T> {
+    rows: Three<T, T, T, T>,
+    link: Link,
+}
+operands!(Link);
+operands!([T: Lane] Terms<T> { rows, link });
+
+/// `d = f(a, b) + c` or `- c`, with the carry flag.
+struct Chain<T, F>(PhantomData<(T, F)>);
+
+impl<T: Word, F: Fn(T, T) -> T + Copy + 'static> Op for Chain<T, F> {
+    type Data = Terms<T>;
+    #[inline(always)]
+    fn exec<I: Isa>(cx: &mut Frame, i: &Terms<T>, mask: u32) {
+        let f = instance::<F>();
+        let (a, b, c) = (cx.read(i.rows.a), cx.read(i.rows.b), cx.read(i.rows.c));
+        let link = i.link;
+        // a - c is a + !c + 1: the flag holds the carry of that sum, after a subtraction the inverse of a borrow
+        let flag = match (link.uses, link.subtracts) {
+            (true, _) => cx.predicate(PredDst::CARRY.read()),
             (false, true) => !0,
             (false, false) => 0,
         };
         let (mut t, mut out) = ([T::default(); 32], [0u32; 32]);
         for l in 0..32 {
-            let b = if subtract { b[l].inverse() } else { b[l] };
-            let (sum, carry) = T::add(a[l], b, (flag >> l) & 1 != 0);
+            let c = if link.subtracts { c[l].inverse() } else { c[l] };
+            let (sum, carry) = T::add(f(a[l], b[l]), c, (flag >> l) & 1 != 0);
             t[l] = sum;
             out[l] = u32::from(carry);
         }
-        if i.flags & SETS != 0 {
-            cx.put_pred(CARRY, mask_of::<I>(&out), mask);
+        if link.sets {
+            let carries = cx.mask_of::<I>(&out);
+            cx.set_predicate(PredDst::CARRY, carries, mask);
         }
-        cx.put(i.d, &t, mask);
+        cx.write(i.rows.d, &t, mask);
     }
 }
 
-struct Add<T>(PhantomData<T>);
-
-impl<T: Word> Op for Add<T> {
-    #[inline(always)]
-    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
-        unsafe {
-            let (a, b) = (*cx.row::<T>(i.a), *cx.row::<T>(i.b));
-            chain::<T, I>(cx, i, mask, &a, &b);
-        }
+fn chain<T: Word, F: Fn(T, T) -> T + Copy + 'static>(_: F) -> fn(Link, [Register; 4]) -> Drafted {
+    |link, [d, a, b, c]| {
+        let rows = Three { d: d.write()?, a: a.read()?, b: b.read()?, c: c.read()? };
+        Ok(Box::new(Of::<Chain<T, F>>(Terms { rows, link })))
     }
-}
-
-/// `add.cc`, `addc`, `sub.cc`, `subc`.
-pub fn add<T: Word>() -> Handler {
-    handler::<Add<T>>()
-}
-
-struct Mad<T, F>(PhantomData<(T, F)>);
-
-impl<T: Word, F: Fn(T, T) -> T + Copy + 'static> Op for Mad<T, F> {
-    #[inline(always)]
-    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
-        let f = instance::<F>();
-        unsafe {
-            let (a, b, c) = (cx.row::<T>(i.a), cx.row::<T>(i.b), *cx.row::<T>(i.c));
-            let mut product = [T::default(); 32];
-            for l in 0..32 {
-                product[l] = f(a[l], b[l]);
-            }
-            chain::<T, I>(cx, i, mask, &product, &c);
-        }
-    }
-}
-
-/// `mad.cc`, `madc`.
-pub fn mad<T: Word, F: Fn(T, T) -> T + Copy + 'static>(_: F) -> Handler {
-    handler::<Mad<T, F>>()
-}
-
-struct PredLogic;
-
-impl Op for PredLogic {
-    #[inline(always)]
-    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
-        unsafe {
-            let a = *cx.preds.add(i.q as usize) ^ if i.flags & 16 != 0 { !0 } else { 0 };
-            let b = *cx.preds.add(i.aux as usize) ^ if i.flags & 32 != 0 { !0 } else { 0 };
-            let v = match i.flags & 3 {
-                AND => a & b,
-                OR => a | b,
-                _ => a ^ b,
-            };
-            cx.put_pred(i.p, v, mask);
-        }
-    }
-}
-
-/// `and`, `or`, `xor` of predicates `q` and `aux` to `p`.
-pub fn pred_logic() -> Handler {
-    plain_handler::<PredLogic>()
 }

@@ -1,16 +1,18 @@
 //! Operations done lane by lane with a plain function: rare ones, where vectors gain nothing.
 
-use crate::machine::cx::Cx;
-use crate::machine::inst::{Handler, Inst};
-use crate::machine::op::{Op, plain_handler};
-use crate::machine::row::{Isa, NONE};
+use crate::isa::arithmetic::alu::Outcome;
+use crate::isa::decoder::{Decoder, Proto};
+use crate::machine::op::{Frame, Op};
+use crate::machine::operand::{AnyDst, AnySrc, Register, Width, operands};
+use crate::machine::program::Class;
+use crate::machine::row::Isa;
 use crate::numerics::{Rounding, approx, float};
 use crate::ptx::Type;
 
-/// A function of up to three lanes' bits and the instruction's settings ([`Settings::pack`]).
+/// A function of up to three lanes' bits and the instruction's settings.
 pub type Function = fn(u64, u64, u64, Settings) -> u64;
 
-/// Modifiers of an operation, packed into [`Inst::aux`].
+/// Modifiers of an operation.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     pub from: Type,
@@ -41,120 +43,86 @@ impl Settings {
             integral: false,
         }
     }
-
-    fn pack(self) -> u32 {
-        let mode = match self.mode {
-            Rounding::NearestEven => 0,
-            Rounding::NearestAway => 1,
-            Rounding::Zero => 2,
-            Rounding::Down => 3,
-            Rounding::Up => 4,
-        };
-        let flags = [self.ftz, self.sat, self.relu, self.nan, self.xorsign, self.satfinite, self.integral];
-        let mut bits = self.from as u32 | (self.to as u32) << 5 | mode << 10;
-        for (n, &f) in flags.iter().enumerate() {
-            bits |= u32::from(f) << (13 + n);
-        }
-        bits
-    }
-
-    fn unpack(bits: u32) -> Settings {
-        let mode = match bits >> 10 & 7 {
-            0 => Rounding::NearestEven,
-            1 => Rounding::NearestAway,
-            2 => Rounding::Zero,
-            3 => Rounding::Down,
-            _ => Rounding::Up,
-        };
-        let flag = |n: u32| bits >> (13 + n) & 1 != 0;
-        Settings {
-            from: TYPES[bits as usize & 31],
-            to: TYPES[(bits >> 5) as usize & 31],
-            mode,
-            ftz: flag(0),
-            sat: flag(1),
-            relu: flag(2),
-            nan: flag(3),
-            xorsign: flag(4),
-            satfinite: flag(5),
-            integral: flag(6),
-        }
-    }
 }
 
-const TYPES: [Type; 32] = {
-    use Type::*;
-    [
-        Pred, B8, B16, B32, B64, B128, U8, U16, U32, U64, S8, S16, S32, S64, F16, F16x2, Bf16, Bf16x2, F32, F64, Pred,
-        Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred, Pred,
-    ]
-};
+/// The operands of a [`Scalar`] operation.
+#[derive(Clone, Copy)]
+pub struct Lanes {
+    pub function: Function,
+    pub settings: Settings,
+    pub d: AnyDst,
+    pub sources: [Option<AnySrc>; 3],
+}
+operands!(Function, Settings);
+operands!(Lanes { function, settings, d, sources });
 
-struct Scalar;
+/// A function of each lane.
+pub struct Scalar;
 
 impl Op for Scalar {
-    #[inline(always)]
-    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
-        unsafe {
-            let function = std::mem::transmute::<usize, Function>(i.imm as usize);
-            let settings = Settings::unpack(i.aux);
-            let read = |row: u32, wide: bool, l: usize| -> u64 {
-                if row == NONE {
-                    0
-                } else if wide {
-                    cx.row::<u64>(row)[l]
-                } else {
-                    u64::from(cx.row::<u32>(row)[l])
-                }
-            };
-            let mut t = [0u64; 32];
-            for l in (0..32).filter(|l| mask >> l & 1 != 0) {
-                t[l] = function(
-                    read(i.a, i.flags & 2 != 0, l),
-                    read(i.b, i.flags & 4 != 0, l),
-                    read(i.c, i.flags & 8 != 0, l),
-                    settings,
-                );
-            }
-            if i.flags & 16 != 0 {
-                let m = (0..32).fold(0u32, |m, l| m | u32::from(t[l] != 0) << l);
-                let (mut yes, mut no) = (m, !m);
-                if i.flags & 32 != 0 {
-                    // a third predicate in `e`, combination in its upper bits
-                    let c = *cx.preds.add((i.e & 0xffff) as usize) ^ if i.e >> 18 & 1 != 0 { !0 } else { 0 };
-                    (yes, no) = match i.e >> 16 & 3 {
-                        1 => (yes & c, no & c),
-                        2 => (yes | c, no | c),
-                        _ => (yes ^ c, no ^ c),
-                    };
-                }
-                cx.put_pred(i.p, yes, mask);
-                if i.q != 0 {
-                    cx.put_pred(i.q, no, mask);
-                }
-            } else if i.flags & 1 != 0 {
-                cx.put(i.d, &t, mask);
-            } else {
-                cx.put(i.d, &t.map(|v| v as u32), mask);
-            }
+    type Data = Lanes;
+    const VECTORS: bool = false;
+    fn exec<I: Isa>(cx: &mut Frame, i: &Lanes, mask: u32) {
+        let t = values(cx, i.function, i.settings, i.sources, mask);
+        match i.d.width() {
+            Width::Single(d) => cx.write(d, &t.map(|v| v as u32), mask),
+            Width::Double(d) => cx.write(d, &t, mask),
         }
     }
 }
 
-/// In [`Inst::flags`]: the result is a predicate; a third predicate takes part.
-pub const TO_PRED: u8 = 16;
-pub const COMBINED: u8 = 32;
+/// The operands of a [`Test`].
+#[derive(Clone, Copy)]
+pub struct Tested {
+    pub function: Function,
+    pub settings: Settings,
+    pub to: Outcome,
+    pub sources: [Option<AnySrc>; 2],
+}
+operands!(Tested { function, settings, to, sources });
 
-/// The handler; `imm`, `aux` and `flags` come from [`setup`].
-pub fn handler() -> Handler {
-    plain_handler::<Scalar>()
+/// A predicate of each lane: whether a function is not 0.
+pub struct Test;
+
+impl Op for Test {
+    type Data = Tested;
+    const VECTORS: bool = false;
+    fn exec<I: Isa>(cx: &mut Frame, i: &Tested, mask: u32) {
+        let [a, b] = i.sources;
+        let t = values(cx, i.function, i.settings, [a, b, None], mask);
+        let holds = (0..32).fold(0u32, |m, l| m | u32::from(t[l] != 0) << l);
+        i.to.put(cx, holds, mask);
+    }
 }
 
-/// Sets an instruction up for a function; `wide` tells which of `d, a, b, c` have 64 bits.
-pub fn setup(inst: &mut Inst, function: Function, settings: Settings, wide: [bool; 4]) {
-    inst.imm = function as usize as i64;
-    inst.aux = settings.pack();
-    inst.flags = wide.iter().enumerate().fold(0, |f, (n, &w)| f | u8::from(w) << n);
+/// The results of the lanes of a mask.
+fn values(cx: &Frame, f: Function, s: Settings, sources: [Option<AnySrc>; 3], mask: u32) -> [u64; 32] {
+    let read = |source: Option<AnySrc>, l: usize| match source.map(AnySrc::width) {
+        None => 0,
+        Some(Width::Single(row)) => u64::from(cx.read(row)[l]),
+        Some(Width::Double(row)) => cx.read(row)[l],
+    };
+    let [a, b, c] = sources;
+    let mut t = [0u64; 32];
+    for l in (0..32).filter(|l| mask >> l & 1 != 0) {
+        t[l] = f(read(a, l), read(b, l), read(c, l), s);
+    }
+    t
+}
+
+impl<'a> Decoder<'a> {
+    /// Appends a function of each lane.
+    pub fn scalar(
+        &mut self,
+        class: Class,
+        function: Function,
+        settings: Settings,
+        d: Register,
+        sources: &[Register],
+    ) -> &mut Proto {
+        let sources = std::array::from_fn(|n| sources.get(n).map(|r| r.read_any()));
+        self.straight::<Scalar>(class, Lanes { function, settings, d: d.write_any(), sources })
+    }
 }
 
 pub fn single(a: u64) -> f32 {

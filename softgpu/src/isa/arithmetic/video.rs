@@ -1,12 +1,85 @@
 //! Arithmetic on the bytes or halves of a word: video instructions (`vadd4`, `vabsdiff2.add`), `add.u16x2` and its kin.
 
-use crate::machine::cx::Cx;
-use crate::machine::inst::{Handler, Inst};
-use crate::machine::op::{Op, plain_handler};
+use crate::isa::arithmetic::alu::Three;
+use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal};
+use crate::machine::op::{Frame, Op};
+use crate::machine::operand::operands;
+use crate::machine::program::Class;
 use crate::machine::row::Isa;
+use crate::ptx::{Instr, Type};
+
+impl<'a> Decoder<'a> {
+    /// Decodes `add`, `min` and `max` of `.u16x2` and `.s16x2`; false for other instructions.
+    pub fn packed(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<bool> {
+        let operation = match i.op {
+            "add" => Operation::Add,
+            "min" => Operation::Min,
+            "max" => Operation::Max,
+            _ => return Ok(false),
+        };
+        let Some(ty) = m.one_of(&["u16x2", "s16x2"]) else {
+            return Ok(false);
+        };
+        if self.sm < 90 {
+            return Err(Refusal::new("packed integers need sm_90"));
+        }
+        let signed = ty == "s16x2";
+        let relu = operation != Operation::Add && signed && m.take("relu");
+        let [d, a, b] = self.registers(i, [Type::U32; 3])?;
+        let video = Video { operation, parts: 2, signed: [signed; 3], relu, saturate: false, accumulate: false };
+        let words = Three { d: d.write()?, a: a.read()?, b: b.read()?, c: a.read()? };
+        self.straight::<Simd>(Class::Integer, Parts { words, video });
+        Ok(true)
+    }
+
+    /// Decodes `vadd2`, `vabsdiff4` and their kin, on whole words; false for other instructions.
+    pub fn video(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<bool> {
+        let Some((name, parts)) = i.op.strip_prefix('v').and_then(|n| match n.strip_suffix('2') {
+            Some(name) => Some((name, 2)),
+            None => n.strip_suffix('4').map(|name| (name, 4)),
+        }) else {
+            return Ok(false);
+        };
+        let operation = match name {
+            "add" => Operation::Add,
+            "sub" => Operation::Sub,
+            "avrg" => Operation::Average,
+            "absdiff" => Operation::AbsDiff,
+            "min" => Operation::Min,
+            "max" => Operation::Max,
+            "set" => match m.one_of(&["eq", "ne", "lt", "le", "gt", "ge"]) {
+                Some("eq") => Operation::Eq,
+                Some("ne") => Operation::Ne,
+                Some("lt") => Operation::Lt,
+                Some("le") => Operation::Le,
+                Some("gt") => Operation::Gt,
+                Some(_) => Operation::Ge,
+                None => return Err(Refusal::new("the comparison is missing")),
+            },
+            _ => return Ok(false),
+        };
+        let saturate = m.take("sat");
+        let accumulate = m.take("add");
+        // the result of a comparison has no type
+        let result = if name == "set" { Type::U32 } else { m.ty()? };
+        let types = [result, m.ty()?, m.ty()?];
+        if types.iter().any(|t| !matches!(t, Type::U32 | Type::S32)) {
+            return Err(Refusal::wrong_type());
+        }
+        if saturate && (accumulate || name == "set") {
+            return Err(Refusal::new("'.sat' is not possible here"));
+        }
+        let [d, a, b, c] = self.registers(i, [Type::U32; 4])?;
+        let video =
+            Video { operation, parts, signed: types.map(|t| t == Type::S32), relu: false, saturate, accumulate };
+        let words = Three { d: d.write()?, a: a.read()?, b: b.read()?, c: c.read()? };
+        self.straight::<Simd>(Class::Integer, Parts { words, video });
+        Ok(true)
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
+enum Operation {
     Add,
     Sub,
     /// `(a + b + (a + b >= 0)) >> 1`
@@ -23,52 +96,23 @@ pub enum Operation {
     Ge,
 }
 
-const OPERATIONS: [Operation; 12] = {
-    use Operation::*;
-    [Add, Sub, Average, AbsDiff, Min, Max, Eq, Ne, Lt, Le, Gt, Ge]
-};
-
-/// One instruction, as it lies in `aux`.
+/// What one instruction does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Video {
-    pub operation: Operation,
+struct Video {
+    operation: Operation,
     /// Parts of a word: 2 or 4.
-    pub parts: u32,
+    parts: u32,
     /// Result and operands are signed.
-    pub signed: [bool; 3],
+    signed: [bool; 3],
     /// Negative results become 0.
-    pub relu: bool,
+    relu: bool,
     /// Results are clamped to the range of their type.
-    pub saturate: bool,
+    saturate: bool,
     /// The results are summed up, with `c`.
-    pub accumulate: bool,
+    accumulate: bool,
 }
 
 impl Video {
-    pub fn pack(self) -> u32 {
-        let flag = |b: bool, at: u32| u32::from(b) << at;
-        self.operation as u32
-            | flag(self.parts == 4, 8)
-            | flag(self.signed[0], 9)
-            | flag(self.signed[1], 10)
-            | flag(self.signed[2], 11)
-            | flag(self.saturate, 12)
-            | flag(self.accumulate, 13)
-            | flag(self.relu, 14)
-    }
-
-    fn unpack(bits: u32) -> Video {
-        let flag = |at: u32| bits >> at & 1 != 0;
-        Video {
-            operation: OPERATIONS[(bits & 0xff) as usize],
-            parts: if flag(8) { 4 } else { 2 },
-            signed: [flag(9), flag(10), flag(11)],
-            saturate: flag(12),
-            accumulate: flag(13),
-            relu: flag(14),
-        }
-    }
-
     /// The result for one lane.
     fn of(self, a: u32, b: u32, c: u32) -> u32 {
         let bits = 32 / self.parts;
@@ -109,22 +153,24 @@ impl Video {
     }
 }
 
+/// A [`Video`] operation on each lane's words.
 struct Simd;
 
-impl Op for Simd {
-    #[inline(always)]
-    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
-        let video = Video::unpack(i.aux);
-        // SAFETY: the decoder gave rows of 32-bit registers.
-        unsafe {
-            let (a, b, c) = (*cx.row::<u32>(i.a), *cx.row::<u32>(i.b), *cx.row::<u32>(i.c));
-            let results: [u32; 32] = std::array::from_fn(|l| video.of(a[l], b[l], c[l]));
-            cx.put(i.d, &results, mask);
-        }
-    }
+/// The operands of [`Simd`].
+#[derive(Clone, Copy)]
+struct Parts {
+    words: Three<u32, u32, u32, u32>,
+    video: Video,
 }
+operands!(Video);
+operands!(Parts { words, video });
 
-/// What `aux` says ([`Video::pack`]) of `a`, `b` and `c`.
-pub fn simd() -> Handler {
-    plain_handler::<Simd>()
+impl Op for Simd {
+    type Data = Parts;
+    const VECTORS: bool = false;
+    fn exec<I: Isa>(cx: &mut Frame, i: &Parts, mask: u32) {
+        let (a, b, c) = (cx.read(i.words.a), cx.read(i.words.b), cx.read(i.words.c));
+        let results = std::array::from_fn(|l| i.video.of(a[l], b[l], c[l]));
+        cx.write(i.words.d, &results, mask);
+    }
 }

@@ -18,13 +18,13 @@ use crate::isa::mbarrier::wait::{learn, wait};
 use crate::machine::cx::Cx;
 use crate::machine::inst::Inst;
 use crate::machine::mbarrier::MOST;
-use crate::machine::op::Op;
+use crate::machine::old_op::OldOp;
 use crate::machine::row::{Isa, NONE};
 
 /// Everything but `mbarrier.pending_count`.
 pub struct Operate;
 
-impl Op for Operate {
+impl OldOp for Operate {
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         operate(cx, i, mask);
@@ -34,7 +34,7 @@ impl Op for Operate {
 /// `mbarrier.pending_count`: of the token in `a`.
 pub struct PendingCount;
 
-impl Op for PendingCount {
+impl OldOp for PendingCount {
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         unsafe {

@@ -5,7 +5,7 @@ use crate::isa::mbarrier::action::{self as object, Action};
 use crate::isa::mbarrier::operate;
 use crate::machine::access::SHORT_ADDRESS;
 use crate::machine::inst::Flow;
-use crate::machine::op::plain_handler;
+use crate::machine::old_op::plain_handler;
 use crate::machine::program::Class;
 use crate::machine::row::NONE;
 use crate::ptx::{Instr, Operand, Type};
@@ -38,9 +38,9 @@ impl<'a> Decoder<'a> {
             "pending_count" => {
                 need_b64(m)?;
                 let [d, token] = self.operands::<2>(i)?;
-                let (d, token) = (self.dst(&d, Type::U32)?, self.src(&token, Type::B64)?);
+                let (d, token) = (self.old_dst(&d, Type::U32)?, self.old_src(&token, Type::B64)?);
                 let run = plain_handler::<operate::PendingCount>();
-                self.emit(Class::Other, run, d, &[token]).apart = true;
+                self.old_emit(Class::Other, run, d, &[token]).apart = true;
             }
             _ => self.mbarrier_wait(i, m, form)?,
         }
@@ -66,7 +66,7 @@ impl<'a> Decoder<'a> {
             return self.on_object(&at, Action::Invalidate, flags, NONE).map(|_| ());
         }
         let [at, count] = self.operands::<2>(i)?;
-        let count = self.src(&count, Type::U32)?;
+        let count = self.old_src(&count, Type::U32)?;
         self.on_object(&at, Action::Init, flags, count).map(|_| ())
     }
 
@@ -95,10 +95,10 @@ impl<'a> Decoder<'a> {
         };
         let d = match d {
             Operand::Sink => NONE,
-            d => self.dst(d, Type::B64)?,
+            d => self.old_dst(d, Type::B64)?,
         };
         let count = match count {
-            Some(o) => self.src(o, Type::U32)?,
+            Some(o) => self.old_src(o, Type::U32)?,
             None => NONE,
         };
         if count != NONE && !no_complete && !expect {
@@ -121,7 +121,7 @@ impl<'a> Decoder<'a> {
         let flags = space(m)?;
         need_b64(m)?;
         let [at, bytes] = self.operands::<2>(i)?;
-        let bytes = self.src(&bytes, Type::U32)?;
+        let bytes = self.old_src(&bytes, Type::U32)?;
         let action = match form {
             "expect_tx" => Action::ExpectTransactions,
             _ => Action::CompleteTransactions,
@@ -136,7 +136,7 @@ impl<'a> Decoder<'a> {
             if operands.len() == 4 {
                 // how long the thread may sleep: nothing to do with the result
                 if let Some(hint) = operands.pop() {
-                    self.src(&hint, Type::U32)?;
+                    self.old_src(&hint, Type::U32)?;
                 }
             }
         }
@@ -149,9 +149,9 @@ impl<'a> Decoder<'a> {
         let [p, at, phase] = operands.as_slice() else {
             return Err(Refusal::new("a predicate, an address and a phase are wanted"));
         };
-        let p = self.pred_dst(p)?;
+        let p = self.old_pred_dst(p)?;
         let ty = if parity { Type::U32 } else { Type::B64 };
-        let phase = self.src(phase, ty)?;
+        let phase = self.old_src(phase, ty)?;
         let parity = u8::from(parity) * object::PLAIN;
         let proto = self.on_object(at, Action::Wait, flags | parity, phase)?;
         proto.inst.p = p;
@@ -178,7 +178,7 @@ impl<'a> Decoder<'a> {
             Action::Arrive | Action::CopyArrive => Class::Barrier,
             _ => Class::Other,
         };
-        let p = self.push(class, plain_handler::<operate::Operate>(), Flow::Straight);
+        let p = self.old_push(class, plain_handler::<operate::Operate>(), Flow::Straight);
         p.set_read(1, address.row);
         p.set_read(2, operand);
         p.inst.imm = address.imm;

@@ -2,12 +2,11 @@
 
 use crate::isa::arithmetic::real;
 use crate::isa::memory::place::{Place, addresses, place};
-use crate::isa::moves::cut::Cut;
 use crate::machine::access::{GENERIC, GLOBAL, Kind, SHARED};
 use crate::machine::cx::Cx;
 use crate::machine::inst::{Handler, Inst};
-use crate::machine::op::{Op, plain_handler};
-use crate::machine::row::{Isa, Lane, NONE, lanes};
+use crate::machine::old_op::{OldOp, plain_handler};
+use crate::machine::row::{Cut, Isa, Lane, NONE, lanes};
 use crate::numerics::Rounding;
 use crate::numerics::half::{self, Half};
 use crate::ptx::Type;
@@ -156,7 +155,7 @@ fn half_sum(a: u16, b: u16, format: Half) -> u16 {
 
 struct Atomic<T, const SPACE: u8>(PhantomData<T>);
 
-impl<T: Lane + Into<u64> + Cut, const SPACE: u8> Op for Atomic<T, SPACE> {
+impl<T: Lane + Into<u64> + Cut, const SPACE: u8> OldOp for Atomic<T, SPACE> {
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         let size = u32::from(i.p);
@@ -237,7 +236,7 @@ pub fn handler_for(space: u8, ty: Type) -> Handler {
 /// `discard.L2`: 128 bytes whose contents are lost.
 pub struct Discard;
 
-impl Op for Discard {
+impl OldOp for Discard {
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         unsafe {
@@ -261,7 +260,7 @@ impl Op for Discard {
 
 struct Fence;
 
-impl Op for Fence {
+impl OldOp for Fence {
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, _: u32) {
         std::sync::atomic::fence(Ordering::SeqCst);

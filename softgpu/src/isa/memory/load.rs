@@ -6,14 +6,14 @@ use crate::isa::memory::place::{Place, addresses, is_run, place};
 use crate::machine::access::{GENERIC, GLOBAL, Kind, LOCAL, PARAM, SHARED, SIGNED, STRONG, WIDE};
 use crate::machine::cx::Cx;
 use crate::machine::inst::{Handler, Inst};
-use crate::machine::op::{Op, handler};
+use crate::machine::old_op::{OldOp, handler};
 use crate::machine::row::{Isa, NONE, gather, gather_quad, gather64};
 use crate::watch;
 
 /// A load of `COUNT` elements of `SIZE` bytes a lane into rows `d`, `b`, `c`, `e`.
 pub struct Load<const SPACE: u8, const SIZE: u32, const COUNT: u32>;
 
-impl<const SPACE: u8, const SIZE: u32, const COUNT: u32> Op for Load<SPACE, SIZE, COUNT> {
+impl<const SPACE: u8, const SIZE: u32, const COUNT: u32> OldOp for Load<SPACE, SIZE, COUNT> {
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         unsafe {

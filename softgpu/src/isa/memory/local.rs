@@ -4,7 +4,7 @@ use crate::isa::memory::place::addresses;
 use crate::machine::access::{Kind, SIGNED, WIDE};
 use crate::machine::cx::{Cx, LOCAL_WINDOW, WINDOW};
 use crate::machine::inst::Inst;
-use crate::machine::op::Op;
+use crate::machine::old_op::OldOp;
 use crate::machine::row::{Isa, NONE, fill, lanes};
 use crate::watch;
 
@@ -13,7 +13,7 @@ pub struct LocalLoad;
 
 pub struct LocalStore;
 
-impl Op for LocalLoad {
+impl OldOp for LocalLoad {
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         unsafe {
@@ -23,7 +23,7 @@ impl Op for LocalLoad {
     }
 }
 
-impl Op for LocalStore {
+impl OldOp for LocalStore {
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         unsafe {

@@ -5,13 +5,13 @@ use crate::kernel::Fault;
 use crate::machine::access::{SIGNED, WIDE};
 use crate::machine::cx::Cx;
 use crate::machine::inst::Inst;
-use crate::machine::op::Op;
+use crate::machine::old_op::OldOp;
 use crate::machine::row::{Isa, NONE};
 
 /// A load of kernel parameters; size in `p`, count in `aux`.
 pub struct ParamLoad;
 
-impl Op for ParamLoad {
+impl OldOp for ParamLoad {
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         unsafe {

@@ -3,10 +3,10 @@
 //! PTX ISA, "Data Movement and Conversion Instructions": cache operators, cache eviction priority
 //! hints, `ld`, `st`, `atom`, `red`, `prefetch`, `applypriority`, `discard`.
 
-use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal, no_handler};
+use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal, old_no_handler};
 use crate::machine::access::*;
 use crate::machine::inst::Flow;
-use crate::machine::op::handler;
+use crate::machine::old_op::handler;
 use crate::machine::program::Class;
 use crate::machine::row::NONE;
 use crate::ptx::{Instr, Operand, Type};
@@ -124,7 +124,7 @@ impl<'a> Decoder<'a> {
     /// Checks the operand of `.L2::cache_hint`: 64 bits that change no result.
     pub fn policy(&mut self, q: &Qualifiers, operand: Option<&Operand<'a>>) -> Decoded<()> {
         match (q.cache_hint, operand) {
-            (true, Some(o)) => self.src(o, Type::B64).map(|_| ()),
+            (true, Some(o)) => self.old_src(o, Type::B64).map(|_| ()),
             (false, None) => Ok(()),
             (true, None) => Err(Refusal::new("'.L2::cache_hint' needs a cache policy as its last operand")),
             (false, Some(_)) => Err(Refusal::new("an operand too many (a cache policy needs '.L2::cache_hint')")),
@@ -168,7 +168,7 @@ impl<'a> Decoder<'a> {
             }
         };
         self.address(&at)?;
-        self.push(Class::Other, no_handler, Flow::Straight);
+        self.old_push(Class::Other, old_no_handler, Flow::Straight);
         Ok(())
     }
 
@@ -182,7 +182,7 @@ impl<'a> Decoder<'a> {
         line_size(&size)?;
         let address = self.address(&at)?;
         let run = handler::<crate::isa::memory::atomics::Discard>();
-        let p = self.emit(Class::LoadStore, run, NONE, &[address.row]);
+        let p = self.old_emit(Class::LoadStore, run, NONE, &[address.row]);
         p.inst.imm = address.imm;
         p.inst.flags = u8::from(address.short) * SHORT_ADDRESS;
         Ok(())

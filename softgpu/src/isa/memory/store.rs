@@ -5,14 +5,14 @@ use crate::isa::memory::place::{Place, addresses, is_run, place};
 use crate::machine::access::{GENERIC, GLOBAL, Kind, LOCAL, SHARED, WIDE};
 use crate::machine::cx::Cx;
 use crate::machine::inst::{Handler, Inst};
-use crate::machine::op::{Op, handler};
+use crate::machine::old_op::{OldOp, handler};
 use crate::machine::row::{FULL, Isa, lanes};
 use crate::watch;
 
 /// A store of `COUNT` elements of `SIZE` bytes a lane from rows `d`, `b`, `c`, `e`.
 pub struct Store<const SPACE: u8, const SIZE: u32, const COUNT: u32>;
 
-impl<const SPACE: u8, const SIZE: u32, const COUNT: u32> Op for Store<SPACE, SIZE, COUNT> {
+impl<const SPACE: u8, const SIZE: u32, const COUNT: u32> OldOp for Store<SPACE, SIZE, COUNT> {
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         unsafe {

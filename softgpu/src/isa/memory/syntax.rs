@@ -41,7 +41,7 @@ impl<'a> Decoder<'a> {
         let Operand::Address(base, offset) = o else {
             return Err(Refusal::new("an address in [ ] is wanted"));
         };
-        let fixed = |d: &mut Self, v: i64| Address { row: d.long(0), imm: v, short: false, in_frame: false };
+        let fixed = |d: &mut Self, v: i64| Address { row: d.old_long(0), imm: v, short: false, in_frame: false };
         Ok(match &**base {
             Operand::Reg(r) => {
                 let short = match self.reg_type(*r).bytes() {
@@ -55,7 +55,7 @@ impl<'a> Decoder<'a> {
             named => match self.symbol_value(named)? {
                 SymbolValue::Fixed(v) => fixed(self, (v as i64).wrapping_add(*offset)),
                 SymbolValue::Frame(v) => {
-                    let row = self.frame_row();
+                    let row = self.old_frame_row();
                     let imm = (v as i64).wrapping_add(*offset);
                     Address { row, imm, short: true, in_frame: true }
                 }
@@ -120,7 +120,7 @@ impl<'a> Decoder<'a> {
         let mut rows = Vec::new();
         let mut register = None;
         for e in &elements {
-            let (row, have) = self.dst_wide(e, ty)?;
+            let (row, have) = self.old_dst_wide(e, ty)?;
             if row != NONE {
                 register.get_or_insert(have);
             }
@@ -128,7 +128,7 @@ impl<'a> Decoder<'a> {
         }
         let register = register.unwrap_or(ty);
         let run = load_handler(space, ty.bytes(), rows.len() as u32).ok_or_else(Refusal::wrong_type)?;
-        let p = self.emit(Class::LoadStore, run, NONE, &[address.row]);
+        let p = self.old_emit(Class::LoadStore, run, NONE, &[address.row]);
         p.apart = true;
         p.inst.imm = address.imm;
         p.inst.flags = flags
@@ -172,7 +172,7 @@ impl<'a> Decoder<'a> {
         let mut rows = Vec::new();
         let mut wide = None;
         for e in &elements {
-            let (row, w) = self.src_wide(e, ty)?;
+            let (row, w) = self.old_src_wide(e, ty)?;
             // immediates come at the width of the type, registers may be wider
             if wide.is_some_and(|x| x != w) {
                 return Err(Refusal::new("registers of different widths in one vector"));
@@ -183,7 +183,7 @@ impl<'a> Decoder<'a> {
         self.releases |= flags & RELEASE != 0;
         let run = store_handler(space, ty.bytes(), rows.len() as u32)
             .ok_or_else(|| Refusal::new("not possible with this type or space"))?;
-        let p = self.emit(Class::LoadStore, run, NONE, &[address.row]);
+        let p = self.old_emit(Class::LoadStore, run, NONE, &[address.row]);
         p.inst.imm = address.imm;
         p.inst.flags =
             flags | (u8::from(address.short) * SHORT_ADDRESS) | (u8::from(wide == Some(true) && ty.bytes() < 8) * WIDE);
@@ -234,7 +234,7 @@ impl<'a> Decoder<'a> {
         let mut at = operands.iter();
         let d = match (returns, at.next()) {
             (true, Some(Operand::Sink)) => NONE,
-            (true, Some(o)) => self.dst(o, ty)?,
+            (true, Some(o)) => self.old_dst(o, ty)?,
             _ => {
                 at = operands.iter();
                 NONE
@@ -242,14 +242,14 @@ impl<'a> Decoder<'a> {
         };
         let missing = || Refusal::new("operands are missing");
         let address = self.address(at.next().ok_or_else(missing)?)?;
-        let b = self.src(at.next().ok_or_else(missing)?, ty)?;
+        let b = self.old_src(at.next().ok_or_else(missing)?, ty)?;
         let c = match at.next() {
-            Some(o) => self.src(o, ty)?,
+            Some(o) => self.old_src(o, ty)?,
             None => NONE,
         };
         self.releases |= flags & RELEASE != 0;
         let run = atomics::handler_for(space, ty);
-        let p = self.emit(Class::Atomic, run, d, &[address.row, b, c]);
+        let p = self.old_emit(Class::Atomic, run, d, &[address.row, b, c]);
         p.apart = true;
         p.inst.imm = address.imm;
         p.inst.flags = flags | STRONG | (u8::from(address.short) * SHORT_ADDRESS);
@@ -277,7 +277,7 @@ impl<'a> Decoder<'a> {
         if !i.operands.is_empty() {
             return Err(Refusal::new("a fence has no operands"));
         }
-        let p = self.push(Class::Other, atomics::fence(), Flow::Straight);
+        let p = self.old_push(Class::Other, atomics::fence(), Flow::Straight);
         // a cluster is one block here
         let block_only = matches!(scope, "cta" | "cluster");
         p.inst.aux = u32::from(block_only);

@@ -1,14 +1,84 @@
-//! Conversions between integers and floats.
+//! Conversions (`cvt`).
 
-use crate::isa::arithmetic::alu::{alu1, alu2};
-use crate::isa::arithmetic::real;
-use crate::machine::inst::Handler;
+use crate::isa::arithmetic::alu::{Form, alu1, alu2};
+use crate::isa::arithmetic::float::rounding;
+use crate::isa::arithmetic::{real, scalar};
+use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal};
+use crate::isa::moves::convert_lanes::{convert, convert_pair, convert_tf32};
+use crate::machine::operand::Register;
+use crate::machine::program::Class;
 use crate::numerics::half;
-use crate::ptx::Type;
+use crate::ptx::{Instr, Type};
 
-/// The handler of `cvt`; `None` when there is no such conversion. `wide` tells that the register is 64
+impl<'a> Decoder<'a> {
+    pub fn cvt(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
+        let round = m.one_of(&["rni", "rzi", "rmi", "rpi", "rna", "rn", "rz", "rm", "rp"]);
+        let ftz = m.take("ftz");
+        let sat = m.take("sat");
+        let relu = m.take("relu");
+        let satfinite = m.take("satfinite");
+        let tf32 = m.take("tf32");
+        let to = if tf32 { Type::B32 } else { m.ty()? };
+        let from = m.ty()?;
+        let mut settings = scalar::Settings::new(from, to);
+        settings.mode = rounding(round.unwrap_or("rn"));
+        settings.integral = round.is_some_and(|r| r.ends_with('i'));
+        (settings.ftz, settings.sat, settings.relu, settings.satfinite) = (ftz, sat, relu, satfinite);
+        if matches!(to, Type::F16x2 | Type::Bf16x2) {
+            if from != Type::F32 {
+                return Err(Refusal::new("this conversion is not supported"));
+            }
+            let [d, a, b] = self.operands::<3>(i)?;
+            let d = self.dst(&d, to)?;
+            let sources = [self.src(&a, from)?, self.src(&b, from)?];
+            let usual = round == Some("rn") && !(ftz || sat || relu || satfinite);
+            if usual {
+                let form = if to == Type::F16x2 { pack_f16() } else { pack_bf16() };
+                self.lanes(Class::Convert, form, d, &sources)?;
+            } else {
+                self.scalar(Class::Convert, convert_pair, settings, d, &sources);
+            }
+            return Ok(());
+        }
+        let [d, a] = self.operands::<2>(i)?;
+        let (Some(d), have) = self.dst_wide(&d, to)? else {
+            return Err(Refusal::new("the destination must be a register"));
+        };
+        let a = self.src_wide(&a, from)?;
+        let form =
+            if relu || satfinite || tf32 { None } else { conversion(to, d.wide(), from, a.wide(), round, ftz, sat) };
+        let narrow = have.bytes() == 2;
+        if let Some(form) = form {
+            self.lanes(Class::Convert, form, d, &[a])?;
+            return if narrow && to.signed() { self.cut_to_16(d) } else { Ok(()) };
+        }
+        if tf32 && from != Type::F32 || from.bytes() == 16 || matches!(from, Type::F16x2 | Type::Bf16x2) {
+            return Err(Refusal::new("this conversion is not supported"));
+        }
+        let function = if tf32 { convert_tf32 } else { convert };
+        self.scalar(Class::Convert, function, settings, d, &[a]);
+        // results of signed types fill wider registers with their sign: done by a second conversion
+        if have.bytes() > to.bytes() && to.signed() {
+            let form = conversion(have, d.wide(), to, d.wide(), None, false, false)
+                .ok_or_else(|| Refusal::new("this conversion is not supported"))?;
+            self.lanes(Class::Convert, form, d, &[d])?;
+            if narrow {
+                self.cut_to_16(d)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Clears what lies above a 16-bit register: rows of 32 bits hold those with zeros on top.
+    fn cut_to_16(&mut self, d: Register) -> Decoded<()> {
+        self.lanes(Class::Convert, alu1(|a: u32| a & 0xffff), d, &[d])?;
+        Ok(())
+    }
+}
+
+/// The vectorised form of `cvt`; `None` when there is no such conversion. `wide` tells that the register is 64
 /// bits wide whatever the type.
-pub fn conversion(
+fn conversion(
     to: Type,
     to_wide: bool,
     from: Type,
@@ -16,13 +86,16 @@ pub fn conversion(
     round: Option<&str>,
     ftz: bool,
     sat: bool,
-) -> Option<Handler> {
+) -> Option<Form> {
     use Type::*;
     if !to.float() && !from.float() {
         if round.is_some() || ftz || sat {
             return None;
         }
         return between_integers(to, to_wide, from, from_wide);
+    }
+    if to_wide != (to.bytes() == 8) || from_wide != (from.bytes() == 8) {
+        return None;
     }
     match (from, to, round) {
         (F32, F64, None) if !sat => {
@@ -41,7 +114,7 @@ pub fn conversion(
         }
         _ => {}
     }
-    if sat || to_wide != (to.bytes() == 8) || from_wide != (from.bytes() == 8) {
+    if sat {
         return None;
     }
     Some(match (from, to, round) {
@@ -80,24 +153,24 @@ pub fn conversion(
 
 /// f32 to bf16, to nearest even.
 #[inline(always)]
-pub fn bf16(a: u32) -> u32 {
+fn bf16(a: u32) -> u32 {
     let rounded = a.wrapping_add(0x7fff + (a >> 16 & 1)) >> 16;
     if a & 0x7fff_ffff > 0x7f80_0000 { 0x7fff } else { rounded }
 }
 
 /// `cvt.rn.bf16x2.f32`.
-pub fn pack_bf16() -> Handler {
+fn pack_bf16() -> Form {
     alu2(|a: u32, b: u32| bf16(a) << 16 | bf16(b))
 }
 
 /// `cvt.rn.f16x2.f32`.
-pub fn pack_f16() -> Handler {
+fn pack_f16() -> Form {
     alu2(|a: u32, b: u32| u32::from(half::f32_to_f16(real::f(a))) << 16 | u32::from(half::f32_to_f16(real::f(b))))
 }
 
 /// Between integers: the source is read at its width and sign, the result cut to the destination
 /// type, then extended to the destination register.
-fn between_integers(to: Type, to_wide: bool, from: Type, from_wide: bool) -> Option<Handler> {
+fn between_integers(to: Type, to_wide: bool, from: Type, from_wide: bool) -> Option<Form> {
     use Type::*;
     macro_rules! pairs {
         ($($from:pat => $t:ty),*) => {

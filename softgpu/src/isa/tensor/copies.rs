@@ -7,7 +7,7 @@ use crate::isa::memory::place::{addresses, place};
 use crate::machine::access::{GLOBAL, Kind, SHARED, SHORT_ADDRESS};
 use crate::machine::cx::Cx;
 use crate::machine::inst::Inst;
-use crate::machine::op::{Op, table};
+use crate::machine::old_op::{OldOp, table};
 use crate::machine::row::{Isa, NONE, fill, lanes};
 use crate::machine::warp::AsyncCopy;
 use crate::watch;
@@ -36,7 +36,7 @@ unsafe fn matrix_rows<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32, count: usize, ki
 /// `ldmatrix`: rows of results in the table.
 pub struct LoadMatrix<const TRANS: bool>;
 
-impl<const TRANS: bool> Op for LoadMatrix<TRANS> {
+impl<const TRANS: bool> OldOp for LoadMatrix<TRANS> {
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         unsafe {
@@ -70,7 +70,7 @@ impl<const TRANS: bool> Op for LoadMatrix<TRANS> {
 /// `stmatrix`: rows of values in the table.
 pub struct StoreMatrix<const TRANS: bool>;
 
-impl<const TRANS: bool> Op for StoreMatrix<TRANS> {
+impl<const TRANS: bool> OldOp for StoreMatrix<TRANS> {
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         unsafe {
@@ -99,7 +99,7 @@ impl<const TRANS: bool> Op for StoreMatrix<TRANS> {
 /// `cp.async`: shared address `a` (offset `aux`), global address `b` (offset `imm`), bytes to read `c`.
 pub struct CopyAsync;
 
-impl Op for CopyAsync {
+impl OldOp for CopyAsync {
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         unsafe { issue::<I>(cx, i, mask) }
@@ -183,7 +183,7 @@ unsafe fn issue<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
 /// `cp.async.commit_group`.
 pub struct Commit;
 
-impl Op for Commit {
+impl OldOp for Commit {
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         let _ = i;
@@ -214,7 +214,7 @@ fn commit(cx: &mut Cx, mask: u32) {
 /// `cp.async.wait_group` (how many groups may stay in `aux`) and `wait_all` (`NONE`).
 pub struct Wait;
 
-impl Op for Wait {
+impl OldOp for Wait {
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         if i.aux == NONE {

@@ -2,7 +2,7 @@
 
 use crate::machine::cx::Cx;
 use crate::machine::inst::{Handler, Inst};
-use crate::machine::op::{Op, handler, table};
+use crate::machine::old_op::{OldOp, handler, table};
 use crate::machine::row::Isa;
 use crate::numerics::mma::{self, Accumulator, Architecture, Element, Operation};
 
@@ -59,7 +59,7 @@ pub fn handler_of(operation: Operation) -> Handler {
 /// 32-bit registers.
 struct Single;
 
-impl Op for Single {
+impl OldOp for Single {
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         let rows = table(cx, i);
@@ -89,7 +89,7 @@ impl Op for Single {
 /// 64-bit registers.
 struct Double;
 
-impl Op for Double {
+impl OldOp for Double {
     #[inline(always)]
     unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         let rows = table(cx, i);

@@ -1,10 +1,11 @@
 //! Matrix instructions and asynchronous copies.
 
-use crate::isa::decoder::{CONSTANT, Decoded, Decoder, Mods, Refusal};
+use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal};
 use crate::isa::tensor::{copies, products as tensor};
 use crate::machine::access::SHORT_ADDRESS;
 use crate::machine::inst::Flow;
-use crate::machine::op::{handler, plain_handler};
+use crate::machine::old_op::{handler, plain_handler};
+use crate::machine::operand::CONSTANT;
 use crate::machine::program::Class;
 use crate::machine::row::NONE;
 use crate::numerics::mma::Element;
@@ -30,7 +31,7 @@ impl<'a> Decoder<'a> {
         if list.len() != count {
             return Err(Refusal::new(format!("{} registers where {count} belong", list.len())));
         }
-        list.iter().map(|o| if write { self.dst(o, ty) } else { self.src(o, ty) }).collect()
+        list.iter().map(|o| if write { self.old_dst(o, ty) } else { self.old_src(o, ty) }).collect()
     }
 
     fn mma(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
@@ -67,15 +68,15 @@ impl<'a> Decoder<'a> {
         ]
         .concat();
         rows.extend(&inputs);
-        rows.insert(0, self.word(shape.encode()));
-        let members = self.word(!0);
-        let p = self.push(Class::Tensor, tensor::handler_of(shape), Flow::WarpSync);
-        p.set_read(2, members);
+        rows.insert(0, self.old_word(shape.encode()));
+        let members = self.word(!0).read()?;
+        let p = self.old_push(Class::Tensor, tensor::handler_of(shape), Flow::Together);
+        p.members = Some(members);
         p.writes.extend(outputs);
         p.reads.extend(inputs.iter().filter(|&&r| r & CONSTANT == 0));
         p.rows = rows;
         p.apart = true;
-        p.tensor = shape.multiply_adds() as u32;
+        p.info.tensor = shape.multiply_adds() as u32;
         Ok(())
     }
 
@@ -106,16 +107,16 @@ impl<'a> Decoder<'a> {
         let (data, address) = if load { (x, y) } else { (y, x) };
         let rows = self.rows_of(&data, Type::B32, count, load)?;
         let address = self.address(&address)?;
-        let members = self.word(!0);
+        let members = self.word(!0).read()?;
         let run = match (load, trans) {
             (true, false) => handler::<copies::LoadMatrix<false>>(),
             (true, true) => handler::<copies::LoadMatrix<true>>(),
             (false, false) => handler::<copies::StoreMatrix<false>>(),
             (false, true) => handler::<copies::StoreMatrix<true>>(),
         };
-        let p = self.push(Class::LoadStore, run, Flow::WarpSync);
+        let p = self.old_push(Class::LoadStore, run, Flow::Together);
         p.set_read(1, address.row);
-        p.set_read(2, members);
+        p.members = Some(members);
         p.inst.imm = address.imm;
         p.inst.flags = u8::from(address.short) * SHORT_ADDRESS;
         let registers = rows.iter().filter(|&&r| r & CONSTANT == 0);
@@ -132,11 +133,11 @@ impl<'a> Decoder<'a> {
     fn cp_async(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
         m.take("async");
         if m.take("commit_group") {
-            self.push(Class::Other, plain_handler::<copies::Commit>(), Flow::Straight);
+            self.old_push(Class::Other, plain_handler::<copies::Commit>(), Flow::Straight);
             return Ok(());
         }
         if m.take("wait_all") {
-            let p = self.push(Class::Other, plain_handler::<copies::Wait>(), Flow::Straight);
+            let p = self.old_push(Class::Other, plain_handler::<copies::Wait>(), Flow::Straight);
             p.inst.aux = NONE;
             return Ok(());
         }
@@ -145,7 +146,7 @@ impl<'a> Decoder<'a> {
             let Operand::Integer(n) = n else {
                 return Err(Refusal::new("a constant is wanted"));
             };
-            let p = self.push(Class::Other, plain_handler::<copies::Wait>(), Flow::Straight);
+            let p = self.old_push(Class::Other, plain_handler::<copies::Wait>(), Flow::Straight);
             p.inst.aux = n as u32;
             return Ok(());
         }
@@ -163,7 +164,7 @@ impl<'a> Decoder<'a> {
             // the policy changes no result
             let policy = operands.pop();
             let policy = policy.ok_or_else(|| Refusal::new("operands are missing"))?;
-            self.src(&policy, Type::B64)?;
+            self.old_src(&policy, Type::B64)?;
         }
         if !matches!(operands.len(), 3 | 4) {
             return Err(Refusal::new("two addresses, a size and at most one operand more are wanted"));
@@ -181,12 +182,12 @@ impl<'a> Decoder<'a> {
             let is_pred =
                 matches!(o, Operand::Not(_)) || matches!(o, Operand::Reg(r) if self.reg_type(*r) == Type::Pred);
             if is_pred {
-                ignore = Some(self.pred_src(o)?);
+                ignore = Some(self.old_pred_src(o)?);
             } else {
-                read = self.src(o, Type::U32)?;
+                read = self.old_src(o, Type::U32)?;
             }
         }
-        let p = self.push(Class::LoadStore, handler::<copies::CopyAsync>(), Flow::Straight);
+        let p = self.old_push(Class::LoadStore, handler::<copies::CopyAsync>(), Flow::Straight);
         p.set_read(1, to.row);
         p.set_read(2, from.row);
         p.set_read(3, read);

@@ -1,9 +1,9 @@
 //! Products, with and without an addition, and dot products of bytes.
 
-use crate::isa::arithmetic::alu::{alu2, alu3};
+use crate::isa::arithmetic::alu::{Form, alu2, alu3};
 use crate::isa::arithmetic::bits;
+use crate::isa::arithmetic::integers::{Integer, integers};
 use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal};
-use crate::machine::inst::Handler;
 use crate::ptx::{Instr, Type};
 
 impl<'a> Decoder<'a> {
@@ -14,33 +14,21 @@ impl<'a> Decoder<'a> {
         let ty = m.ty()?;
         use Type::*;
         let add = i.op == "mad";
-        let run: Handler = match (part, ty, add) {
+        let form: Form = match (part, ty, add) {
             ("hi", S32, true) if sat => {
-                alu3(|a: u32, b: u32, c: u32| (bits::hi_s32(a, b) as i32).saturating_add(c as i32) as u32)
+                alu3(|a: u32, b: u32, c: u32| (a as i32).high(b as i32).saturating_add(c as i32) as u32)
             }
             _ if sat => return Err(Refusal::new("'.sat' needs mad.hi.s32")),
-            ("lo", U32 | S32, false) => alu2(|a: u32, b: u32| a.wrapping_mul(b)),
-            ("lo", U64 | S64, false) => alu2(|a: u64, b: u64| a.wrapping_mul(b)),
-            ("lo", U16 | S16, false) => alu2(|a: u32, b: u32| a.wrapping_mul(b) & 0xffff),
-            ("hi", U32, false) => alu2(bits::hi_u32),
-            ("hi", S32, false) => alu2(bits::hi_s32),
-            ("hi", U64, false) => alu2(bits::hi_u64),
-            ("hi", S64, false) => alu2(bits::hi_s64),
-            ("hi", U16, false) => alu2(|a: u32, b: u32| a.wrapping_mul(b) >> 16),
-            ("hi", S16, false) => alu2(|a: u32, b: u32| bits::wide_s16(a, b) >> 16),
+            ("lo", _, false) => integers!(ty, [U16, S16, U32, S32, U64, S64], |a, b| a.wrapping_mul(b)),
+            ("hi", _, false) => integers!(ty, [U16, S16, U32, S32, U64, S64], |a, b| a.high(b)),
+            ("lo", _, true) => {
+                integers!(ty, [U16, S16, U32, S32, U64, S64], |a, b, c| a.wrapping_mul(b).wrapping_add(c))
+            }
+            ("hi", _, true) => integers!(ty, [U16, S16, U32, S32, U64, S64], |a, b, c| a.high(b).wrapping_add(c)),
             ("wide", U32, false) => alu2(|a: u32, b: u32| u64::from(a) * u64::from(b)),
             ("wide", S32, false) => alu2(bits::wide_s32),
             ("wide", U16, false) => alu2(|a: u32, b: u32| a.wrapping_mul(b)),
             ("wide", S16, false) => alu2(bits::wide_s16),
-            ("lo", U32 | S32, true) => alu3(|a: u32, b: u32, c: u32| a.wrapping_mul(b).wrapping_add(c)),
-            ("lo", U64 | S64, true) => alu3(|a: u64, b: u64, c: u64| a.wrapping_mul(b).wrapping_add(c)),
-            ("lo", U16 | S16, true) => alu3(|a: u32, b: u32, c: u32| a.wrapping_mul(b).wrapping_add(c) & 0xffff),
-            ("hi", U32, true) => alu3(|a: u32, b: u32, c: u32| bits::hi_u32(a, b).wrapping_add(c)),
-            ("hi", S32, true) => alu3(|a: u32, b: u32, c: u32| bits::hi_s32(a, b).wrapping_add(c)),
-            ("hi", U64, true) => alu3(|a: u64, b: u64, c: u64| bits::hi_u64(a, b).wrapping_add(c)),
-            ("hi", S64, true) => alu3(|a: u64, b: u64, c: u64| bits::hi_s64(a, b).wrapping_add(c)),
-            ("hi", U16, true) => alu3(|a: u32, b: u32, c: u32| (a.wrapping_mul(b) >> 16).wrapping_add(c) & 0xffff),
-            ("hi", S16, true) => alu3(|a: u32, b: u32, c: u32| (bits::wide_s16(a, b) >> 16).wrapping_add(c) & 0xffff),
             ("wide", U32, true) => alu3(|a: u32, b: u32, c: u64| (u64::from(a) * u64::from(b)).wrapping_add(c)),
             ("wide", S32, true) => alu3(|a: u32, b: u32, c: u64| bits::wide_s32(a, b).wrapping_add(c)),
             ("wide", U16, true) => alu3(|a: u32, b: u32, c: u32| a.wrapping_mul(b).wrapping_add(c)),
@@ -52,12 +40,7 @@ impl<'a> Decoder<'a> {
             ("wide", U32 | S32) => U64,
             _ => ty,
         };
-        if add {
-            self.operation(i, run, [result, ty, ty, result])?;
-        } else {
-            self.operation(i, run, [result, ty, ty])?;
-        }
-        Ok(())
+        if add { self.operation(i, form, [result, ty, ty, result]) } else { self.operation(i, form, [result, ty, ty]) }
     }
 
     /// `mul24` and `mad24`.
@@ -69,7 +52,7 @@ impl<'a> Decoder<'a> {
         if sat {
             return Err(Refusal::new("'.sat' of mad24 is not supported"));
         }
-        let run: Handler = match (i.op, part, ty) {
+        let form: Form = match (i.op, part, ty) {
             ("mul24", "lo", U32) => alu2(bits::lo24_u),
             ("mul24", "lo", S32) => alu2(bits::lo24_s),
             ("mul24", "hi", U32) => alu2(bits::hi24_u),
@@ -80,12 +63,7 @@ impl<'a> Decoder<'a> {
             ("mad24", "hi", S32) => alu3(|a: u32, b: u32, c: u32| bits::hi24_s(a, b).wrapping_add(c)),
             _ => return Err(Refusal::wrong_type()),
         };
-        if i.op == "mad24" {
-            self.operation(i, run, [ty; 4])?;
-        } else {
-            self.operation(i, run, [ty; 3])?;
-        }
-        Ok(())
+        if i.op == "mad24" { self.operation(i, form, [ty; 4]) } else { self.operation(i, form, [ty; 3]) }
     }
 
     /// `dp4a` and `dp2a`.
@@ -97,7 +75,7 @@ impl<'a> Decoder<'a> {
         if !matches!((ta, tb), (U32 | S32, U32 | S32)) {
             return Err(Refusal::wrong_type());
         }
-        let run: Handler = match (half, ta.signed(), tb.signed()) {
+        let form: Form = match (half, ta.signed(), tb.signed()) {
             ("", false, false) => alu3(|a, b, c| bits::dp4a(a, b, c, false, false)),
             ("", false, true) => alu3(|a, b, c| bits::dp4a(a, b, c, false, true)),
             ("", true, false) => alu3(|a, b, c| bits::dp4a(a, b, c, true, false)),
@@ -111,7 +89,6 @@ impl<'a> Decoder<'a> {
             (_, true, false) => alu3(|a, b, c| bits::dp2a(a, b, c, true, false, 16)),
             (_, true, true) => alu3(|a, b, c| bits::dp2a(a, b, c, true, true, 16)),
         };
-        self.operation(i, run, [U32; 4])?;
-        Ok(())
+        self.operation(i, form, [U32; 4])
     }
 }

@@ -1,10 +1,11 @@
 //! Floating-point arithmetic.
 
-use crate::isa::arithmetic::alu::{alu1, alu2, alu3};
+use crate::isa::arithmetic::alu::{Form, alu1, alu2, alu3};
 use crate::isa::arithmetic::halves::half_function;
-use crate::isa::arithmetic::{real, scalar};
+use crate::isa::arithmetic::real::{approximate_quotient, f, flush, flush_out, least, most, saturate, tidy};
+use crate::isa::arithmetic::scalar;
 use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal};
-use crate::machine::inst::Handler;
+use crate::machine::operand::Register;
 use crate::machine::program::Class;
 use crate::numerics::Rounding;
 use crate::ptx::{Instr, Type};
@@ -17,6 +18,58 @@ pub fn rounding(word: &str) -> Rounding {
         "rp" => Rounding::Up,
         "rna" => Rounding::NearestAway,
         _ => Rounding::NearestEven,
+    }
+}
+
+/// An operation on f32 with `.ftz`.
+fn one<F: Fn(f32) -> f32 + Copy + 'static>(ftz: bool, op: F) -> Form {
+    match ftz {
+        false => alu1(move |a| tidy(op(f(a)))),
+        true => alu1(move |a| flush_out(op(f(flush(a))))),
+    }
+}
+
+/// An operation on two f32 with `.ftz` and `.sat`.
+fn two<F: Fn(f32, f32) -> f32 + Copy + 'static>(ftz: bool, sat: bool, op: F) -> Form {
+    match (ftz, sat) {
+        (false, false) => alu2(move |a, b| tidy(op(f(a), f(b)))),
+        (true, false) => alu2(move |a, b| flush_out(op(f(flush(a)), f(flush(b))))),
+        (false, true) => alu2(move |a, b| saturate(op(f(a), f(b)))),
+        (true, true) => alu2(move |a, b| saturate(f(flush_out(op(f(flush(a)), f(flush(b))))))),
+    }
+}
+
+/// An operation on three f32 with `.ftz` and `.sat`.
+fn three<F: Fn(f32, f32, f32) -> f32 + Copy + 'static>(ftz: bool, sat: bool, op: F) -> Form {
+    match (ftz, sat) {
+        (false, false) => alu3(move |a, b, c| tidy(op(f(a), f(b), f(c)))),
+        (true, false) => alu3(move |a, b, c| flush_out(op(f(flush(a)), f(flush(b)), f(flush(c))))),
+        (false, true) => alu3(move |a, b, c| saturate(op(f(a), f(b), f(c)))),
+        (true, true) => alu3(move |a, b, c| saturate(f(flush_out(op(f(flush(a)), f(flush(b)), f(flush(c))))))),
+    }
+}
+
+/// An operation on two f64.
+fn two_doubles<F: Fn(f64, f64) -> f64 + Copy + 'static>(op: F) -> Form {
+    alu2(move |a, b| op(f64::from_bits(a), f64::from_bits(b)).to_bits())
+}
+
+/// An operation on the bits of an f32 with `.ftz`.
+fn flushed<F: Fn(u32) -> u32 + Copy + 'static>(ftz: bool, op: F) -> Form {
+    if ftz { alu1(move |a| op(flush(a))) } else { alu1(op) }
+}
+
+/// An operation on the bits of two f32 with `.ftz`.
+fn both_flushed<F: Fn(u32, u32) -> u32 + Copy + 'static>(ftz: bool, op: F) -> Form {
+    if ftz { alu2(move |a, b| op(flush(a), flush(b))) } else { alu2(op) }
+}
+
+/// Floating-point operations that a lane does.
+fn flops(op: &str) -> u32 {
+    match op {
+        "fma" | "mad" => 2,
+        "add" | "sub" | "mul" | "div" => 1,
+        _ => 0,
     }
 }
 
@@ -43,7 +96,6 @@ impl<'a> Decoder<'a> {
     }
 
     fn single(&mut self, i: &Instr<'a>, m: &mut Mods<'a>, ftz: bool, sat: bool) -> Decoded<()> {
-        use real::*;
         let approx = m.one_of(&["approx", "full"]);
         let round = m.one_of(&["rn", "rz", "rm", "rp"]).unwrap_or("rn");
         let nan = m.take("NaN");
@@ -68,61 +120,32 @@ impl<'a> Decoder<'a> {
         if round != "rn" || xorsign {
             return Err(Refusal::new("these modifiers don't go together"));
         }
-        let run: Handler = match (i.op, ftz, sat) {
-            ("add", false, false) => alu2(|a, b| tidy(f(a) + f(b))),
-            ("add", true, false) => alu2(|a, b| flush_out(f(flush(a)) + f(flush(b)))),
-            ("add", false, true) => alu2(|a, b| saturate(f(a) + f(b))),
-            ("add", true, true) => alu2(|a, b| saturate(f(flush_out(f(flush(a)) + f(flush(b)))))),
-            ("sub", false, false) => alu2(|a, b| tidy(f(a) - f(b))),
-            ("sub", true, false) => alu2(|a, b| flush_out(f(flush(a)) - f(flush(b)))),
-            ("sub", false, true) => alu2(|a, b| saturate(f(a) - f(b))),
-            ("sub", true, true) => alu2(|a, b| saturate(f(flush_out(f(flush(a)) - f(flush(b)))))),
-            ("mul", false, false) => alu2(|a, b| tidy(f(a) * f(b))),
-            ("mul", true, false) => alu2(|a, b| flush_out(f(flush(a)) * f(flush(b)))),
-            ("mul", false, true) => alu2(|a, b| saturate(f(a) * f(b))),
-            ("mul", true, true) => alu2(|a, b| saturate(f(flush_out(f(flush(a)) * f(flush(b)))))),
-            ("fma" | "mad", false, false) => alu3(|a, b, c| tidy(f(a).mul_add(f(b), f(c)))),
-            ("fma" | "mad", true, false) => alu3(|a, b, c| flush_out(f(flush(a)).mul_add(f(flush(b)), f(flush(c))))),
-            ("fma" | "mad", false, true) => alu3(|a, b, c| saturate(f(a).mul_add(f(b), f(c)))),
-            ("fma" | "mad", true, true) => {
-                alu3(|a, b, c| saturate(f(flush_out(f(flush(a)).mul_add(f(flush(b)), f(flush(c)))))))
-            }
-            (_, _, true) => return Err(Refusal::new("'.sat' is not possible here")),
-            ("div", false, _) if approx == Some("approx") => {
-                alu2(|a: u32, b: u32| approximate_quotient(a, b, f(a) / f(b)))
-            }
-            ("div", true, _) if approx == Some("approx") => {
+        let form = match i.op {
+            "add" => two(ftz, sat, |a, b| a + b),
+            "sub" => two(ftz, sat, |a, b| a - b),
+            "mul" => two(ftz, sat, |a, b| a * b),
+            "fma" | "mad" => three(ftz, sat, f32::mul_add),
+            _ if sat => return Err(Refusal::new("'.sat' is not possible here")),
+            "div" if approx == Some("approx") && ftz => {
                 alu2(|a: u32, b: u32| flush(approximate_quotient(a, b, f(flush(a)) / f(flush(b)))))
             }
-            ("div", false, _) => alu2(|a, b| tidy(f(a) / f(b))),
-            ("div", true, _) => alu2(|a, b| flush_out(f(flush(a)) / f(flush(b)))),
-            ("rcp", false, _) => alu1(|a: u32| tidy(1.0 / f(a))),
-            ("rcp", true, _) => alu1(|a: u32| flush_out(1.0 / f(flush(a)))),
-            ("sqrt", false, _) => alu1(|a: u32| tidy(f(a).sqrt())),
-            ("sqrt", true, _) => alu1(|a: u32| flush_out(f(flush(a)).sqrt())),
-            ("abs", false, _) => alu1(|a: u32| a & 0x7fff_ffff),
-            ("abs", true, _) => alu1(|a: u32| flush(a) & 0x7fff_ffff),
-            ("neg", false, _) => alu1(|a: u32| a ^ 0x8000_0000),
-            ("neg", true, _) => alu1(|a: u32| flush(a) ^ 0x8000_0000),
-            ("copysign", _, _) => alu2(|a: u32, b: u32| (a & 0x8000_0000) | (b & 0x7fff_ffff)),
-            ("min", false, _) if nan => alu2(|a: u32, b: u32| least(a, b, true)),
-            ("min", true, _) if nan => alu2(|a: u32, b: u32| least(flush(a), flush(b), true)),
-            ("min", false, _) => alu2(|a: u32, b: u32| least(a, b, false)),
-            ("min", true, _) => alu2(|a: u32, b: u32| least(flush(a), flush(b), false)),
-            ("max", false, _) if nan => alu2(|a: u32, b: u32| most(a, b, true)),
-            ("max", true, _) if nan => alu2(|a: u32, b: u32| most(flush(a), flush(b), true)),
-            ("max", false, _) => alu2(|a: u32, b: u32| most(a, b, false)),
-            ("max", true, _) => alu2(|a: u32, b: u32| most(flush(a), flush(b), false)),
+            "div" if approx == Some("approx") => alu2(|a: u32, b: u32| approximate_quotient(a, b, f(a) / f(b))),
+            "div" => two(ftz, false, |a, b| a / b),
+            "rcp" => one(ftz, |a| 1.0 / a),
+            "sqrt" => one(ftz, f32::sqrt),
+            "abs" => flushed(ftz, |a| a & 0x7fff_ffff),
+            "neg" => flushed(ftz, |a| a ^ 0x8000_0000),
+            "copysign" => alu2(|a: u32, b: u32| (a & 0x8000_0000) | (b & 0x7fff_ffff)),
+            "min" if nan => both_flushed(ftz, |a, b| least(a, b, true)),
+            "min" => both_flushed(ftz, |a, b| least(a, b, false)),
+            "max" if nan => both_flushed(ftz, |a, b| most(a, b, true)),
+            "max" => both_flushed(ftz, |a, b| most(a, b, false)),
             _ => return Err(Refusal::wrong_type()),
         };
-        let flops = match i.op {
-            "fma" | "mad" => 2,
-            "add" | "sub" | "mul" | "div" => 1,
-            _ => 0,
-        };
+        let flops = flops(i.op);
         let class =
             if approx.is_some() || matches!(i.op, "rcp" | "sqrt" | "div") { Class::Special } else { Class::Float32 };
-        self.same_type(i, Type::F32, class, run, flops)
+        self.same_type(i, Type::F32, class, form, flops)
     }
 
     fn double(&mut self, i: &Instr<'a>, m: &mut Mods<'a>, ftz: bool, sat: bool) -> Decoded<()> {
@@ -142,11 +165,11 @@ impl<'a> Decoder<'a> {
             settings.mode = rounding(round);
             return self.rare(i, Type::F64, function, settings);
         }
-        let run: Handler = match i.op {
-            "add" => alu2(|a, b| (f64::from_bits(a) + f64::from_bits(b)).to_bits()),
-            "sub" => alu2(|a, b| (f64::from_bits(a) - f64::from_bits(b)).to_bits()),
-            "mul" => alu2(|a, b| (f64::from_bits(a) * f64::from_bits(b)).to_bits()),
-            "div" => alu2(|a, b| (f64::from_bits(a) / f64::from_bits(b)).to_bits()),
+        let form = match i.op {
+            "add" => two_doubles(|a, b| a + b),
+            "sub" => two_doubles(|a, b| a - b),
+            "mul" => two_doubles(|a, b| a * b),
+            "div" => two_doubles(|a, b| a / b),
             "fma" | "mad" => alu3(|a, b, c| f64::from_bits(a).mul_add(f64::from_bits(b), f64::from_bits(c)).to_bits()),
             "rcp" => alu1(|a| (1.0 / f64::from_bits(a)).to_bits()),
             "sqrt" => alu1(|a| f64::from_bits(a).sqrt().to_bits()),
@@ -155,12 +178,8 @@ impl<'a> Decoder<'a> {
             "copysign" => alu2(|a: u64, b: u64| (a & (1 << 63)) | (b & !(1 << 63))),
             _ => return Err(Refusal::wrong_type()),
         };
-        let flops = match i.op {
-            "fma" | "mad" => 2,
-            "add" | "sub" | "mul" | "div" => 1,
-            _ => 0,
-        };
-        self.same_type(i, Type::F64, Class::Float64, run, flops)
+        let flops = flops(i.op);
+        self.same_type(i, Type::F64, Class::Float64, form, flops)
     }
 
     fn half(&mut self, i: &Instr<'a>, m: &mut Mods<'a>, ty: Type, ftz: bool, sat: bool) -> Decoded<()> {
@@ -184,27 +203,27 @@ impl<'a> Decoder<'a> {
     /// Emits an operation that is done lane by lane.
     fn rare(&mut self, i: &Instr<'a>, ty: Type, function: scalar::Function, settings: scalar::Settings) -> Decoded<()> {
         let halves = if matches!(ty, Type::F16x2 | Type::Bf16x2) { 2 } else { 1 };
-        let flops = halves
-            * match i.op {
-                "fma" | "mad" => 2,
-                "add" | "sub" | "mul" | "div" => 1,
-                _ => 0,
-            };
+        let flops = halves * flops(i.op);
         let class = match ty {
             _ if matches!(i.op, "ex2" | "lg2" | "sin" | "cos" | "tanh" | "rsqrt") => Class::Special,
             Type::F64 => Class::Float64,
             Type::F32 => Class::Float32,
             _ => Class::Half,
         };
-        self.same_type(i, ty, class, scalar::handler(), flops)?;
-        let wide = ty.bytes() == 8;
-        let last = self.protos.len() - 1;
-        scalar::setup(&mut self.protos[last].inst, function, settings, [wide; 4]);
+        let (d, sources) = self.operands_of(i, ty)?;
+        self.scalar(class, function, settings, d, &sources).info.flops = flops;
         Ok(())
     }
 
     /// Emits an instruction whose operands all have one type.
-    pub fn same_type(&mut self, i: &Instr<'a>, ty: Type, class: Class, run: Handler, flops: u32) -> Decoded<()> {
+    fn same_type(&mut self, i: &Instr<'a>, ty: Type, class: Class, form: Form, flops: u32) -> Decoded<()> {
+        let (d, sources) = self.operands_of(i, ty)?;
+        self.lanes(class, form, d, &sources)?.info.flops = flops;
+        Ok(())
+    }
+
+    /// A destination and sources of one type.
+    fn operands_of(&mut self, i: &Instr<'a>, ty: Type) -> Decoded<(Register, Vec<Register>)> {
         let (first, others) = i.operands.split_first().ok_or_else(|| Refusal::new("operands are missing"))?;
         let d = self.dst(first, ty)?;
         let want = match i.op {
@@ -215,11 +234,7 @@ impl<'a> Decoder<'a> {
         if others.len() != want {
             return Err(Refusal::new(format!("{} sources where {want} belong", others.len())));
         }
-        let mut sources = Vec::new();
-        for o in others {
-            sources.push(self.src(o, ty)?);
-        }
-        self.emit(class, run, d, &sources).flops = flops;
-        Ok(())
+        let sources: Decoded<Vec<Register>> = others.iter().map(|o| self.src(o, ty)).collect();
+        Ok((d, sources?))
     }
 }

@@ -1,9 +1,9 @@
 //! Integer arithmetic, logic, shifts and bit fields.
 
-use crate::isa::decoder::{Decoded, Decoder, Mods, Proto};
-use crate::machine::inst::Handler;
+use crate::isa::arithmetic::alu::Form;
+use crate::isa::decoder::{Decoded, Decoder, Mods};
+use crate::machine::operand::Register;
 use crate::machine::program::Class;
-use crate::machine::row::NONE;
 use crate::ptx::{Instr, Type};
 
 impl<'a> Decoder<'a> {
@@ -34,14 +34,20 @@ impl<'a> Decoder<'a> {
         Ok(true)
     }
 
-    /// Emits an operation on integers; `types` are the result's and each source's.
-    pub fn operation<const N: usize>(&mut self, i: &Instr<'a>, run: Handler, types: [Type; N]) -> Decoded<&mut Proto> {
+    /// The operands of an instruction, the destination first, each of its type.
+    pub fn registers<const N: usize>(&mut self, i: &Instr<'a>, types: [Type; N]) -> Decoded<[Register; N]> {
         let operands = self.operands::<N>(i)?;
-        let d = self.dst(&operands[0], types[0])?;
-        let mut sources = [NONE; N];
+        let mut registers = [self.dst(&operands[0], types[0])?; N];
         for n in 1..N {
-            sources[n] = self.src(&operands[n], types[n])?;
+            registers[n] = self.src(&operands[n], types[n])?;
         }
-        Ok(self.emit(Class::Integer, run, d, &sources[1..]))
+        Ok(registers)
+    }
+
+    /// Emits an operation on integers; `types` are the result's and each source's.
+    pub fn operation<const N: usize>(&mut self, i: &Instr<'a>, form: Form, types: [Type; N]) -> Decoded<()> {
+        let registers = self.registers(i, types)?;
+        self.lanes(Class::Integer, form, registers[0], &registers[1..])?;
+        Ok(())
     }
 }

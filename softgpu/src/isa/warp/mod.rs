@@ -1,4 +1,0 @@
-//! Instructions across the lanes of a warp.
-
-pub mod exchange;
-pub mod syntax;
