@@ -183,15 +183,15 @@ impl Network {
         Ok(plan)
     }
 
-    /// Each layer's index in the model and its output of the last forward pass, `[batch, h, w, c]`; a dropout has none of
-    /// its own.
+    /// Each layer's index in the model and its output of the last forward pass, `[batch, h, w, c]`; a dropout has none
+    /// of its own.
     pub fn outputs(&self) -> Vec<(usize, View)> {
         let own = |(index, layer): (usize, &Placed)| (layer.x != layer.y).then_some((index, layer.y));
         self.layers.iter().enumerate().filter_map(own).collect()
     }
 
-    /// The plan from `dlogits` back to the gradients of all parameters; it follows [`Network::forward`] in training mode
-    /// with the same seed.
+    /// The plan from `dlogits` back to the gradients of all parameters; it follows [`Network::forward`] in training
+    /// mode with the same seed.
     ///
     /// # Errors
     /// As [`Network::forward`].

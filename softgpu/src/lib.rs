@@ -27,9 +27,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-// Inside: `ptx` parses what NVRTC emits, `load` makes a module of it with the decoders of `isa`, `engine` runs its kernels
-// a warp at a time. `machine` is the state of warps and blocks, `shadow` what checks remember, `watch` does the checks
-// and counts. `memory` is the device's memory with its shadow state, `check` holds the findings of the checks,
+// Inside: `ptx` parses what NVRTC emits, `load` makes a module of it with the decoders of `isa`, `engine` runs its
+// kernels a warp at a time. `machine` is the state of warps and blocks, `shadow` what checks remember, `watch` does the
+// checks and counts. `memory` is the device's memory with its shadow state, `check` holds the findings of the checks,
 // `counters` what a profiler would show, `numerics` the arithmetic of single values, `profile` the modelled devices.
 // `driver` is the CUDA driver API, `command` the command `softgpu-run`.
 

@@ -31,7 +31,8 @@ pub enum LibraryError {
     },
     /// Another driver came first.
     #[error(
-        "a CUDA driver other than softgpu is loaded already, and libcuda.so means that one now: load softgpu before anything asks for a driver, or use that driver"
+        "a CUDA driver other than softgpu is loaded already, and libcuda.so means that one now: load softgpu before \
+         anything asks for a driver, or use that driver"
     )]
     Shadowed,
     /// The library is loaded, and a call failed.

@@ -7,8 +7,8 @@ use crate::ops::operation::Operation;
 use bytemuck::Pod;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 
-/// One allocation, initialised and owned by its buffer. Large ones start on a 2 MiB boundary and ask for huge pages, which the strided walks over weights
-/// need: with 4 KiB pages they miss the address-translation cache at every row.
+/// One allocation, initialised and owned by its buffer. Large ones start on a 2 MiB boundary and ask for huge pages,
+/// which the strided walks over weights need: with 4 KiB pages they miss the address-translation cache at every row.
 struct Buffer {
     at: *mut u8,
     layout: Layout,

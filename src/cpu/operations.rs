@@ -1,5 +1,5 @@
-//! Each operation of [`crate::ops`] on its operands' memory: which function computes it, and what it asks for beyond views
-//! that fit, indices and labels that exist.
+//! Each operation of [`crate::ops`] on its operands' memory: which function computes it, and what it asks for beyond
+//! views that fit, indices and labels that exist.
 
 use super::conv::{self, Scratch};
 use super::epilogue::Epilogue;

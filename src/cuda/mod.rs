@@ -3,8 +3,8 @@
 //! `find` -> `nvrtc` (a compiler) -> `compiler` (units to machine code, cached on disk) -> `driver` (a device opened)
 //! -> `launch` (functions and arguments) -> `device` (what a device holds) -> `contract` ([`crate::device`]'s, with
 //! plans recorded as graphs). `operations` has the operations as launches, `timing` times them, `report` and `sass` say
-//! what the compiled kernels need and consist of. `source` has the embedded kernels, `units` lists what is compiled with
-//! which constants, `plan` chooses tiles and parts from shapes alone.
+//! what the compiled kernels need and consist of. `source` has the embedded kernels, `units` lists what is compiled
+//! with which constants, `plan` chooses tiles and parts from shapes alone.
 
 pub mod compiler;
 mod contract;

@@ -51,8 +51,8 @@ fn tap(i: usize, u: usize, pad: usize, size: usize) -> Option<usize> {
     (i + u).checked_sub(pad).filter(|&p| p < size)
 }
 
-/// Calls `f(x_offset, y_offset, w_offset)` for every output pixel and every tap inside the image; the offsets are those of
-/// channel 0.
+/// Calls `f(x_offset, y_offset, w_offset)` for every output pixel and every tap inside the image; the offsets are those
+/// of channel 0.
 fn for_each_tap(s: &ConvShape, mut f: impl FnMut(usize, usize, usize)) {
     for n in 0..s.n {
         for i in 0..s.h {

@@ -81,7 +81,8 @@ impl Canvas {
         self.rect(x + w - 1.0, y, 1.0, h, colour);
     }
 
-    /// A line through points; dashes in line widths. Of a line that leaves `within`, a range of y, the rest is not drawn.
+    /// A line through points; dashes in line widths. Of a line that leaves `within`, a range of y, the rest is not
+    /// drawn.
     pub fn line(&mut self, points: &[(f32, f32)], width: f32, dash: &[f32], colour: Rgb, within: Option<(f32, f32)>) {
         let Some(path) = through(points, false) else {
             return;

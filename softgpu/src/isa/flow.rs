@@ -144,7 +144,8 @@ impl<'a> Decoder<'a> {
                 (_, "__assertfail") => site.builtin = Some(Builtin::AssertFail),
                 _ => {
                     return Err(Refusal::new(format!(
-                        "the function {name} is not in the module (of the device runtime only printf and assert are supported)"
+                        "the function {name} is not in the module (of the device runtime only printf and assert are \
+                         supported)"
                     )));
                 }
             },

@@ -106,8 +106,8 @@ impl Liveness {
     }
 }
 
-/// Most 32-bit registers alive behind any instruction, by the flow of values. A register with one writer that reads none (a
-/// kernel's argument, a constant) isn't counted: machine code takes such an operand from constant memory.
+/// Most 32-bit registers alive behind any instruction, by the flow of values. A register with one writer that reads
+/// none (a kernel's argument, a constant) isn't counted: machine code takes such an operand from constant memory.
 fn pressure(graph: &Graph, touches: &[Touches], live: &Liveness, wide: &[bool]) -> u32 {
     let mut writers = vec![0u32; wide.len()];
     for t in touches {

@@ -5,7 +5,8 @@
 //!    `AnySrc`, `AnyDst` (either width), [`Pred`], [`PredDst`]; `Option` and arrays of them take no more room. Data of
 //!    any size will do; up to 40 bytes lie in the instruction.
 //! 2. What it does is an [`Op`] whose `Data` is that struct: `cx.read(data.a)`, `cx.write(data.d, &lanes, mask)`,
-//!    `cx.predicate(p)`, `cx.set_predicate(p, bits, mask)`. `VECTORS = false` where vectors gain nothing; `APART = true`
+//!    `cx.predicate(p)`, `cx.set_predicate(p, bits, mask)`. `VECTORS = false` where vectors gain nothing; `APART =
+//!    true`
 //!    where a result is written before the last operand is read (also across rounds): they never share a row then.
 //! 3. Its decoder makes the operands by `self.src(&o, ty)?.read()?`, `self.dst(&o, ty)?.write()?`,
 //!    `self.pred_src(&o)?`, `self.word(0).read()?` and so on, and appends it by `self.straight::<TheOp>(class, data)`,

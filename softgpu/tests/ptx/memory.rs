@@ -89,8 +89,8 @@ fn atomics_add_halves_and_keep_subnormals() {
     assert_eq!(words, [0x4380_4000, 0x0000_4380]);
 }
 
-/// Shared memory ends where the last variable does, and dynamic shared memory begins at a multiple of 16: the bytes between
-/// are nobody's.
+/// Shared memory ends where the last variable does, and dynamic shared memory begins at a multiple of 16: the bytes
+/// between are nobody's.
 #[test]
 fn shared_memory_ends_with_its_last_variable() {
     let profile = Profile::default();

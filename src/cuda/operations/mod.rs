@@ -1,6 +1,6 @@
-//! Operations as kernel launches: a plan is chosen, and what kernels ask for beyond views that fit is checked. `product` has
-//! matrix products and linear layers, `conv` convolutions by products or, for the first layer, directly, `winograd` those
-//! by Winograd's algorithm, `pointwise` pools, dropout and the loss.
+//! Operations as kernel launches: a plan is chosen, and what kernels ask for beyond views that fit is checked.
+//! `product` has matrix products and linear layers, `conv` convolutions by products or, for the first layer, directly,
+//! `winograd` those by Winograd's algorithm, `pointwise` pools, dropout and the loss.
 
 mod batch;
 mod conv;

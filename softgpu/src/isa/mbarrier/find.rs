@@ -60,7 +60,8 @@ pub fn live(cx: &mut Cx, i: &Inst, lane: u32, at: u32) -> Option<*mut Mbarrier> 
     let there = unsafe { cx.shared.add(at as usize).cast::<u64>().read_unaligned() };
     let Some(object) = cx.block().mbarriers.get_mut(&at) else {
         let message = format!(
-            "shared offset {at} holds no mbarrier object; mbarrier.init comes first, and a barrier between it and the others' use"
+            "shared offset {at} holds no mbarrier object; mbarrier.init comes first, and a barrier between it and the \
+             others' use"
         );
         misuse(cx, i, lane, &message);
         return None;

@@ -23,7 +23,8 @@ pub fn wait(cx: &mut Cx, i: &Inst, lane: u32, object: &mut Mbarrier) -> bool {
     };
     let (mut done, known) = ended(object, cx);
     if !known {
-        let message = "a wait for a phase that is neither the current nor the one before: its token is too old or not of this object";
+        let message = "a wait for a phase that is neither the current nor the one before: its token is too old or \
+                       not of this object";
         misuse(cx, i, lane, message);
         return true;
     }
