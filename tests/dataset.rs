@@ -48,8 +48,8 @@ fn the_subfolder_of_the_name_wins() {
     let sub = dir.path().join("kmnist");
     std::fs::create_dir(&sub).unwrap();
     write_set(&sub, "", "t10k", '-');
-    assert_eq!(data::find(dir.path(), "kmnist").unwrap().train_images.parent(), Some(sub.as_path()));
-    assert_eq!(data::find(dir.path(), "mnist").unwrap().train_images.parent(), Some(dir.path()));
+    assert_eq!(data::find(dir.path(), "kmnist").unwrap().paths[0].parent(), Some(sub.as_path()));
+    assert_eq!(data::find(dir.path(), "mnist").unwrap().paths[0].parent(), Some(dir.path()));
     assert_eq!(data::load(dir.path(), "kmnist").unwrap().name, "kmnist");
 }
 
@@ -60,8 +60,7 @@ fn several_sets_in_one_folder_are_told_apart_by_name() {
     write_set(dir.path(), "set-b-", "test", '-');
     assert_eq!(data::load(dir.path(), "set-b").unwrap().name, "set-b");
     let error = data::load(dir.path(), "mnist").unwrap_err();
-    assert!(matches!(error, Error::DatasetAmbiguous { .. }), "{error}");
-    assert!(error.to_string().contains("set-a, set-b"));
+    assert!(error.to_string().contains("several datasets (set-a, set-b)"), "{error}");
 }
 
 #[test]
@@ -80,13 +79,13 @@ fn what_is_missing_is_named() {
     write_set(dir.path(), "", "t10k", '-');
     std::fs::remove_file(dir.path().join("t10k-labels-idx1-ubyte")).unwrap();
     let error = data::load(dir.path(), "mnist").unwrap_err();
-    assert!(matches!(error, Error::DatasetNotFound { .. }), "{error}");
+    assert!(matches!(error, Error::DatasetNotFound(_)), "{error}");
     assert!(error.to_string().contains("lacks t10k-labels-idx1-ubyte"), "{error}");
     assert!(error.to_string().contains("warp19 data fetch"), "{error}");
 
     let absent = dir.path().join("absent");
-    let error = data::open(Some(&absent), "mnist", false).unwrap_err();
-    assert!(matches!(error, Error::DatasetNotFound { .. }), "{error}");
+    let error = data::open(Some(&absent), "mnist").unwrap_err();
+    assert!(matches!(error, Error::DatasetNotFound(_)), "{error}");
     assert!(error.to_string().contains("no such folder"), "{error}");
     assert!(!absent.exists(), "a folder that was named is not fetched into");
 }
@@ -97,7 +96,7 @@ fn counts_that_disagree_name_both_files() {
     write_set(dir.path(), "", "t10k", '-');
     idx::write_labels(&dir.path().join("train-labels-idx1-ubyte"), &[1, 2]).unwrap();
     let error = data::load(dir.path(), "mnist").unwrap_err();
-    assert!(matches!(error, Error::CountMismatch { images: 3, labels: 2, .. }), "{error}");
+    assert!(error.to_string().contains("3 images, but 2 labels"), "{error}");
     assert!(error.to_string().contains("train-images-idx3-ubyte"), "{error}");
     assert!(error.to_string().contains("train-labels-idx1-ubyte"), "{error}");
 }
@@ -108,7 +107,7 @@ fn classes_are_those_of_training() {
     assert_eq!(dataset.classes, 12);
     assert_eq!(dataset.train.class_counts(12)[11], 1);
     let error = Dataset::new(split(&[0, 11]), split(&[0, 12]), "x").unwrap_err();
-    assert!(matches!(error, Error::LabelOutOfRange { index: 1, label: 12, classes: 12, .. }), "{error}");
+    assert!(error.to_string().contains("label 12 at position 1 is out of range, as there are 12 classes"), "{error}");
     let error = Dataset::new(split(&[0, 1]), split(&[]), "x").unwrap_err();
     assert!(error.to_string().contains("test part has no images"), "{error}");
     let mut wide = split(&[0]);

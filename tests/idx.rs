@@ -61,25 +61,23 @@ fn a_count_of_zero_is_an_empty_file() {
 fn wrong_magic() {
     for bytes in [&b"\x89PNG\r\n\x1a\n"[..], b"<html>", &[0, 0, 7, 3, 0, 0, 0, 0], b"ab"] {
         let error = images_error(bytes);
-        assert!(matches!(error, Error::IdxMagic { .. }), "{error}");
-        assert!(error.to_string().contains("test-file is not an IDX file"));
+        assert!(error.to_string().contains("test-file is not an IDX file"), "{error}");
     }
 }
 
 #[test]
 fn wrong_element_type() {
     let error = images_error(&[0, 0, 0x0d, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0]);
-    assert!(matches!(error, Error::IdxElementType { code: 0x0d, .. }), "{error}");
-    assert!(error.to_string().contains("32-bit float"));
+    assert!(error.to_string().contains("IDX type 0x0d (32-bit float)"), "{error}");
 }
 
 #[test]
 fn images_and_labels_exchanged() {
     let labels = idx::encode_labels(&[0; 12]).unwrap();
     let error = images_error(&labels);
-    assert!(matches!(error, Error::IdxDimensionCount { expected: 3, found: 1, .. }), "{error}");
+    assert!(error.to_string().contains("has 1 dimension(s), where an IDX file of images has 3"), "{error}");
     let error = labels_error(&idx::encode_images(&sample()).unwrap());
-    assert!(matches!(error, Error::IdxDimensionCount { expected: 1, found: 3, .. }), "{error}");
+    assert!(error.to_string().contains("has 3 dimension(s), where an IDX file of labels has 1"), "{error}");
 }
 
 #[test]
@@ -88,11 +86,9 @@ fn every_truncation_is_named() {
     for len in 0..whole.len() {
         for bytes in [whole[..len].to_vec(), gzip(&whole[..len])] {
             let error = images_error(&bytes);
-            let Error::IdxTruncated { expected, found, .. } = error else {
-                panic!("{len} bytes: {error}");
-            };
-            assert_eq!(found, len as u64);
-            assert_eq!(expected, if len < 16 { 16 } else { whole.len() as u64 });
+            let expected = if len < 16 { 16 } else { whole.len() };
+            let what = format!("truncated: its header asks for {expected} bytes in all, it has {len};");
+            assert!(error.to_string().contains(&what), "{len} bytes: {error}");
         }
     }
 }
@@ -103,7 +99,7 @@ fn trailing_bytes() {
     bytes.push(0);
     for bytes in [bytes.clone(), gzip(&bytes)] {
         let error = images_error(&bytes);
-        assert!(matches!(error, Error::IdxTrailing { expected: 76, .. }), "{error}");
+        assert!(error.to_string().contains("after its end: its header asks for 76 bytes"), "{error}");
     }
 }
 
@@ -112,15 +108,15 @@ fn a_cut_or_damaged_gzip_stream() {
     let packed = gzip(&idx::encode_images(&sample()).unwrap());
     for len in 2..packed.len() {
         let error = images_error(&packed[..len]);
-        assert!(matches!(error, Error::IdxGzip { .. }), "{len} bytes: {error}");
+        assert!(error.to_string().contains("damaged gzip"), "{len} bytes: {error}");
     }
     let mut wrong_sum = packed.clone();
     let crc = packed.len() - 8;
     wrong_sum[crc] ^= 1;
-    assert!(matches!(images_error(&wrong_sum), Error::IdxGzip { .. }));
+    assert!(images_error(&wrong_sum).to_string().contains("damaged gzip"));
     let mut garbage_after = packed;
     garbage_after.extend_from_slice(b"garbage");
-    assert!(matches!(images_error(&garbage_after), Error::IdxGzip { .. }));
+    assert!(images_error(&garbage_after).to_string().contains("damaged gzip"));
 }
 
 #[test]
@@ -129,10 +125,10 @@ fn dimensions_that_overflow_or_are_zero() {
     bytes.extend_from_slice(&[0xff; 12]);
     bytes.extend_from_slice(&[0; 100]);
     let error = images_error(&bytes);
-    assert!(matches!(error, Error::IdxDimensions { .. }), "{error}");
+    assert!(error.to_string().contains("are more than 8 GiB"), "{error}");
     let zero_wide = [0, 0, 8, 3, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 28];
     let error = images_error(&zero_wide);
-    assert!(matches!(error, Error::IdxDimensions { .. }), "{error}");
+    assert!(error.to_string().contains("images without a pixel"), "{error}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod common;
 use png::{BitDepth, ColorType, Encoder};
 use std::path::{Path, PathBuf};
 use warp19::Error;
-use warp19::image::{Colour, digit_from_png, encode_png, write_png};
+use warp19::image::{Colour, digit_from_png, encode_png};
 
 /// A "7" of full ink in a large frame: 3 wide by 4 high, off the centre.
 fn seven(width: usize, height: usize) -> Vec<bool> {
@@ -221,7 +221,7 @@ fn a_28x28_digit_on_dark_passes_unchanged() {
         assert_eq!(folder.digit(&wide), digit);
         let path = folder.path("rgb.png");
         let rgb: Vec<u8> = digit.iter().flat_map(|&v| [v; 3]).collect();
-        write_png(&path, 28, 28, Colour::Rgb, &rgb).unwrap();
+        std::fs::write(&path, encode_png(28, 28, Colour::Rgb, &rgb).unwrap()).unwrap();
         assert_eq!(digit_from_png(&path, 28, 28).unwrap(), digit);
     }
 }
@@ -317,9 +317,9 @@ fn blank_pictures_are_errors() {
     let folder = Folder::new();
     for (size, grey) in [(28, 0), (28, 255), (100, 128), (1, 7)] {
         let path = folder.path("blank.png");
-        write_png(&path, size, size, Colour::Grey, &vec![grey; size * size]).unwrap();
+        std::fs::write(&path, encode_png(size, size, Colour::Grey, &vec![grey; size * size]).unwrap()).unwrap();
         let error = digit_from_png(&path, 28, 28).unwrap_err();
-        assert!(matches!(error, Error::ImageBlank { .. }), "{error}");
+        assert!(error.to_string().contains("shows nothing"), "{error}");
     }
     let clear = Picture {
         samples: vec![0; 4 * 50 * 50],
@@ -327,7 +327,8 @@ fn blank_pictures_are_errors() {
     };
     let path = folder.path("clear.png");
     clear.write(&path);
-    assert!(matches!(digit_from_png(&path, 28, 28), Err(Error::ImageBlank { .. })));
+    let error = digit_from_png(&path, 28, 28).unwrap_err();
+    assert!(error.to_string().contains("shows nothing"), "{error}");
 }
 
 #[test]
@@ -337,7 +338,7 @@ fn damaged_files_are_errors() {
     let whole = encode_png(60, 60, Colour::Grey, &ink).unwrap();
     for bytes in [&b""[..], b"not a png", &whole[..20], &whole[..whole.len() / 2]] {
         let error = folder.error(bytes);
-        assert!(matches!(error, Error::Png { .. }), "{error}");
+        assert!(error.to_string().contains("cannot be read as a PNG image"), "{error}");
         assert!(error.to_string().contains("bad.png"));
     }
     let missing = digit_from_png(&folder.path("missing.png"), 28, 28).unwrap_err();
@@ -362,7 +363,7 @@ fn a_huge_picture_is_refused_by_its_header() {
     let crc = crc32(&bytes[12..29]).to_be_bytes();
     bytes[29..33].copy_from_slice(&crc);
     let error = folder.error(&bytes);
-    assert!(matches!(error, Error::ImageTooLarge { width: 60_000, .. }), "{error}");
+    assert!(error.to_string().contains("is 60000x60000 pixels"), "{error}");
 }
 
 /// The checksum of PNG chunks (polynomial 0xedb88320).
@@ -374,7 +375,8 @@ fn crc32(bytes: &[u8]) -> u32 {
 
 #[test]
 fn the_writer_refuses_sizes_that_disagree() {
-    assert!(matches!(encode_png(2, 2, Colour::Rgb, &[0; 4]), Err(Error::Shape { .. })));
-    assert!(matches!(encode_png(usize::MAX, 2, Colour::Grey, &[0; 4]), Err(Error::Shape { .. })));
-    assert!(encode_png(0, 0, Colour::Grey, &[]).is_err());
+    for (width, height, bytes) in [(2, 2, 4), (2, 2, 13), (usize::MAX, 2, 4), (0, 0, 0)] {
+        let error = encode_png(width, height, Colour::Rgb, &vec![0; bytes]).unwrap_err();
+        assert!(error.to_string().contains(&format!("PNG of {width}x{height} pixels")), "{error}");
+    }
 }

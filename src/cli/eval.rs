@@ -8,7 +8,6 @@ use crate::error::Result;
 use crate::report::guesses;
 use crate::train::{Evaluation, test_images};
 use std::fmt::Write;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
@@ -31,7 +30,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let checkpoint = args.source.open()?;
     let name = args.dataset.as_ref().unwrap_or(&checkpoint.meta.config.dataset);
-    let dataset = data::open(args.data.as_deref(), name, std::io::stderr().is_terminal())?;
+    let dataset = data::open(args.data.as_deref(), name)?;
     let mut device = args.backend.open()?;
     let result = test_images(device.as_mut(), &checkpoint, &dataset)?;
     let answers = guesses::all(&result, &dataset.test.labels);

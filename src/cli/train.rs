@@ -86,7 +86,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Some(checkpoint) => checkpoint.meta.config.dataset.clone(),
         None => args.dataset.clone().unwrap_or_else(|| "mnist".into()),
     };
-    let dataset = data::open(args.data.as_deref(), &name, progress)?;
+    let dataset = data::open(args.data.as_deref(), &name)?;
     let (mut config, dir) = match (&resumed, &args.resume) {
         (Some(checkpoint), Some(dir)) => (checkpoint.meta.config.clone(), dir.clone()),
         _ => {

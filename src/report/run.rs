@@ -125,7 +125,7 @@ fn description(dir: &Path) -> Result<Option<(Config, String)>> {
 
 fn test(checkpoint: &Checkpoint, is_best: bool, data: Option<&Path>, device: &mut dyn Device) -> Result<Tested> {
     let config = &checkpoint.meta.config;
-    let dataset = data::open(data, &config.dataset, false)?;
+    let dataset = data::open(data, &config.dataset)?;
     let evaluation = test_images(device, checkpoint, &dataset)?;
     let test = dataset.test;
     let weights = checkpoint.evaluated()?;

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 use warp19::data::fetch::Options;
-use warp19::data::known::{KnownDataset, KnownFile};
+use warp19::data::known::{KnownDataset, KnownFile, Sum};
 use warp19::data::{Images, idx};
 
 /// Held by tests that start a program or write one: a script that is open for writing in one
@@ -58,8 +58,7 @@ fn dataset(mirrors: Vec<String>) -> KnownDataset {
         name: name.to_string(),
         count: if name.starts_with("train") { 20 } else { 10 },
         image_size: name.contains("images").then_some((28, 28)),
-        raw_sha256: Some(hex(&raw)),
-        gz_sha256: None,
+        sum: Sum::Raw(hex(&raw)),
     };
     KnownDataset { name: "tiny".to_string(), files: raw_files().map(file).to_vec(), mirrors, npm_package: None }
 }
