@@ -167,7 +167,13 @@ fn mistakes_are_explained_and_nothing_is_lost() {
 
     fails(&mut train(dir, "run"), &["already holds a run", "--resume"]);
     fails(&mut warp19_in(dir, "train --data nowhere"), &["nowhere", "no dataset"]);
-    fails(&mut warp19_in(dir, "train --data set --device tpu"), &["tpu", "cpu"]);
+    for device in ["tpu", "gpu", "cuda:", "cuda:-1", "cuda:x"] {
+        let unknown = format!("unknown device '{device}'; known are auto, cpu,");
+        fails(&mut warp19_in(dir, &format!("train --data set --device {device}")), &[&unknown]);
+    }
+    if !warp19::cuda::driver::is_present() {
+        fails(&mut warp19_in(dir, "train --data set --device cuda:3"), &["no CUDA driver"]);
+    }
     fails(&mut warp19_in(dir, "eval nowhere"), &["no run folder nowhere"]);
     fails(&mut warp19_in(dir, "eval set"), &["set", "not the folder of a run"]);
     fails(&mut warp19_in(dir, "train --resume set --data set"), &["to resume from"]);
