@@ -1,6 +1,7 @@
 //! A run folder, read and evaluated for its pictures.
 
 use super::guesses::{self, Guess};
+use super::known::doubted;
 use crate::data::{self, Split};
 use crate::device::Device;
 use crate::error::{Error, Result};
@@ -81,6 +82,11 @@ impl Run {
     pub fn best_epoch(&self) -> Option<&Epoch> {
         let best = self.best?.epoch;
         self.epochs.iter().find(|e| e.epoch == best)
+    }
+
+    /// What people see in a test image whose label is known to be in doubt.
+    pub fn doubted(&self, tested: &Tested, guess: &Guess) -> Option<u8> {
+        doubted(&self.config.dataset, tested.guesses.len(), guess.image, guess.label as u8)
     }
 }
 

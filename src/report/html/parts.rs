@@ -2,8 +2,7 @@
 
 use crate::error::Result;
 use crate::image::{Colour, encode_png};
-use crate::report::guesses::confusion;
-use crate::report::known::doubted;
+use crate::report::guesses::{class_counts, confusion};
 use crate::report::run::{Run, Tested};
 use crate::report::text::{count, duration, escape, percent_of, thousands};
 use crate::train::metrics::Epoch;
@@ -174,7 +173,7 @@ pub fn gallery(tested: &[(&Run, &Tested)]) -> String {
         1 => String::new(),
         _ => format!("<label>Run <select id=\"run\">{options}</select></label>\n"),
     };
-    let doubts = tested.iter().any(|(run, t)| t.errors.iter().any(|g| people(run, t, g.image, g.label).is_some()));
+    let doubts = tested.iter().any(|(run, t)| t.errors.iter().any(|g| run.doubted(t, g).is_some()));
     let doubt = match doubts {
         true => "<li><i style=\"--c: var(--doubt)\"></i>a label known to be wrong</li>",
         false => "",
@@ -183,29 +182,20 @@ pub fn gallery(tested: &[(&Run, &Tested)]) -> String {
     page.replace("{{run}}", &run).replace("{{doubt}}", doubt)
 }
 
-fn people(run: &Run, tested: &Tested, image: usize, label: usize) -> Option<u8> {
-    doubted(&run.config.dataset, tested.guesses.len(), image, label as u8)
-}
-
 pub fn class_table(run: &Run, tested: &Tested) -> String {
     let table_of = confusion(&tested.guesses, tested.evaluation.classes);
-    let ratio = |n: usize, all: usize| match all {
-        0 => "-".to_string(),
-        _ => percent_of(n, all),
-    };
+    let ratio = |n: usize, all: usize| if all == 0 { "-".into() } else { percent_of(n, all) };
     let mut rows = Vec::new();
-    for (class, row) in table_of.iter().enumerate() {
-        let (images, right) = (row.iter().sum::<usize>(), row[class]);
-        let answers: usize = table_of.iter().map(|r| r[class]).sum();
-        let others = row.iter().enumerate().filter(|(j, n)| *j != class && **n > 0);
+    for (class, counts) in class_counts(&table_of).into_iter().enumerate() {
+        let others = table_of[class].iter().enumerate().filter(|(j, n)| *j != class && **n > 0);
         // Of equally frequent ones the lowest class.
         let most = others.max_by_key(|(j, n)| (**n, std::cmp::Reverse(*j)));
         rows.push(vec![
             class.to_string(),
-            thousands(images),
-            thousands(images - right),
-            ratio(right, answers),
-            ratio(right, images),
+            thousands(counts.images),
+            thousands(counts.images - counts.right),
+            ratio(counts.right, counts.answers),
+            ratio(counts.right, counts.images),
             most.map_or("-".into(), |(j, n)| format!("{j} ({})", count(*n, "time", "times"))),
         ]);
     }
@@ -237,7 +227,7 @@ pub fn gallery_data(run: &Run, tested: &Tested, index: usize) -> Result<(serde_j
         .iter()
         .enumerate()
         .map(|(at, guess)| {
-            let people = people(run, tested, guess.image, guess.label);
+            let people = run.doubted(tested, guess);
             json!({"at": at, "image": guess.image, "label": guess.label, "top": guess.top, "people": people})
         })
         .collect();
