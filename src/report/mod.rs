@@ -11,7 +11,7 @@
 //!
 //! Sheets are of the first run that has a checkpoint. Equal runs give equal bytes: nothing here reads a clock.
 
-mod axis;
+pub mod axis;
 mod canvas;
 mod chart;
 mod confusion;
@@ -26,7 +26,7 @@ pub mod known;
 mod palette;
 pub mod run;
 mod sheet;
-mod text;
+pub mod text;
 
 pub use run::Run;
 
