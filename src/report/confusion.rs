@@ -21,11 +21,10 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
     let mut canvas = Canvas::new(width as usize, height as usize, LIGHT)?;
     let large = kind(28.0, true, LIGHT.ink);
     let small = kind(17.0, false, LIGHT.muted);
-    let right = tested.guesses.len() - tested.errors.len();
     let title = format!(
         "{}: {}, {} in {}",
         run.config.model,
-        percent_of(right, tested.guesses.len()),
+        tested.accuracy(),
         count(tested.errors.len(), "error", "errors"),
         thousands(tested.guesses.len())
     );

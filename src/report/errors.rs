@@ -45,7 +45,12 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Vec<Canvas>> {
 fn start(run: &Run, tested: &Tested, height: f32, shown: usize, page: Option<(usize, usize)>) -> Result<Canvas> {
     let errors = tested.errors.len();
     let all = thousands(tested.guesses.len());
-    let title = format!("{}, {} in {all}", sheet::accuracy(run, tested), count(errors, "error", "errors"));
+    let title = format!(
+        "{}: {} of the test images right, {} in {all}",
+        run.config.model,
+        tested.accuracy(),
+        count(errors, "error", "errors")
+    );
     let mut subtitle = sheet::origin(run, tested);
     if shown > 0 {
         subtitle += "; the surest wrong answer first";
@@ -129,14 +134,5 @@ fn draw_guess(canvas: &mut Canvas, (x, y): (f32, f32), run: &Run, tested: &Teste
 
 /// The name of page `index`'s file.
 pub fn file_name(index: usize) -> String {
-    match index {
-        0 => "errors.png".into(),
-        _ => format!("errors-{}.png", index + 1),
-    }
-}
-
-/// Whether a file is a page of an earlier report.
-pub fn is_page(name: &str) -> bool {
-    let number = name.strip_prefix("errors-").and_then(|n| n.strip_suffix(".png"));
-    number.is_some_and(|n| n.parse::<usize>().is_ok())
+    if index == 0 { "errors.png".into() } else { format!("errors-{}.png", index + 1) }
 }

@@ -84,12 +84,10 @@ fn name_apart(runs: &mut [Run]) {
     }
 }
 
+/// Removes the pages of errors that an earlier report had and this one has not.
 fn remove_old_pages(out: &Path, pages: usize) {
-    let kept: Vec<String> = (0..pages).map(errors::file_name).collect();
-    for entry in std::fs::read_dir(out).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if errors::is_page(&name) && !kept.contains(&name) {
-            let _ = std::fs::remove_file(entry.path());
-        }
+    let mut page = pages.max(1);
+    while std::fs::remove_file(out.join(errors::file_name(page))).is_ok() {
+        page += 1;
     }
 }

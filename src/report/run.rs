@@ -2,6 +2,7 @@
 
 use super::guesses::{self, Guess};
 use super::known::doubted;
+use super::text::percent_of;
 use crate::data::{self, Split};
 use crate::device::Device;
 use crate::error::{Error, Result};
@@ -40,6 +41,13 @@ pub struct Tested {
     pub activations: Vec<Activation>,
 }
 
+impl Tested {
+    /// The share of right answers, `99.64 %`.
+    pub fn accuracy(&self) -> String {
+        percent_of(self.guesses.len() - self.errors.len(), self.guesses.len())
+    }
+}
+
 impl Run {
     /// Reads a run folder and evaluates its best weights on the test images. `data` is the folder of the datasets,
     /// where it is not the usual one; `open` gives the device. A run without a checkpoint has its curves only.
@@ -66,10 +74,7 @@ impl Run {
             }
         };
         let epochs = metrics::read(&dir.join("metrics.jsonl"))?;
-        let mut best = checkpoint.as_ref().and_then(|c| c.meta.best);
-        if best.is_none() {
-            best = best_of(&epochs);
-        }
+        let best = checkpoint.as_ref().and_then(|c| c.meta.best).or_else(|| Best::among(&epochs));
         let tested = match &checkpoint {
             Some(c) => Some(test(c, path == Some(&dir.join(BEST)), data, open()?.as_mut())?),
             None => None,
@@ -88,23 +93,6 @@ impl Run {
     pub fn doubted(&self, tested: &Tested, guess: &Guess) -> Option<u8> {
         doubted(&self.config.dataset, tested.guesses.len(), guess.image, guess.label as u8)
     }
-}
-
-/// As the trainer chooses: by accuracy, then by loss, on the validation images where there are some.
-fn best_of(epochs: &[Epoch]) -> Option<Best> {
-    let figures = |e: &Epoch| match (e.val_accuracy, e.val_loss) {
-        (Some(accuracy), Some(loss)) => (accuracy, loss),
-        _ => (e.test_accuracy, e.test_loss),
-    };
-    let mut best: Option<Best> = None;
-    for e in epochs {
-        let (accuracy, loss) = figures(e);
-        if best.is_none_or(|b| (accuracy, -loss) > (b.accuracy, -b.loss)) {
-            let epoch = e.epoch;
-            best = Some(Best { epoch, accuracy, loss });
-        }
-    }
-    best
 }
 
 /// `config.json`: the configuration and the device's description.

@@ -3,7 +3,6 @@
 use super::canvas::{Align, Canvas, kind};
 use super::palette::LIGHT;
 use super::run::{Run, Tested};
-use super::text::percent_of;
 use crate::error::Result;
 
 pub const WIDTH: usize = 1440;
@@ -44,13 +43,6 @@ pub fn digit(canvas: &mut Canvas, (x, y): (f32, f32), tested: &Tested, index: us
     let (w, h) = ((scale * images.width) as f32, (scale * images.height) as f32);
     canvas.frame(x - 1.0, y - 1.0, w + 2.0, h + 2.0, LIGHT.grid);
     (w, h)
-}
-
-/// `vgg19: 99.64 %`.
-pub fn accuracy(run: &Run, tested: &Tested) -> String {
-    let right = tested.guesses.len() - tested.errors.len();
-    let share = percent_of(right, tested.guesses.len());
-    format!("{}: {share} of the test images right", run.config.model)
 }
 
 /// `epoch 8 of 10, recipe robust, mnist`.

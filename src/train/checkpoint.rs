@@ -8,6 +8,7 @@
 //! Files are written and read arena by arena: beside the device's own memory, writing needs one arena of host memory.
 
 use super::config::Config;
+use super::metrics::Epoch;
 use crate::data::atomic;
 use crate::error::{Error, Result};
 use crate::model::{ARENA_ALIGN, Parameter};
@@ -36,6 +37,24 @@ pub struct Best {
     pub epoch: u64,
     pub accuracy: f64,
     pub loss: f64,
+}
+
+impl Best {
+    /// An epoch as it is judged: on the validation images where there are some.
+    pub fn of(e: &Epoch) -> Best {
+        let (accuracy, loss) = e.val_accuracy.zip(e.val_loss).unwrap_or((e.test_accuracy, e.test_loss));
+        Best { epoch: e.epoch, accuracy, loss }
+    }
+
+    /// Whether it is better than another: by accuracy, then by loss.
+    pub fn beats(&self, other: &Best) -> bool {
+        (self.accuracy, -self.loss) > (other.accuracy, -other.loss)
+    }
+
+    /// The best of epochs in their order, the first of equally good ones.
+    pub fn among(epochs: &[Epoch]) -> Option<Best> {
+        epochs.iter().map(Best::of).reduce(|best, next| if next.beats(&best) { next } else { best })
+    }
 }
 
 /// What a checkpoint holds beside tensors.

@@ -44,7 +44,7 @@ fn on_a_hopper() {
     on("sm_90", "13", &["1"]);
 }
 
-/// That results do not depend on the order is seen from bits in `cuda_training`; here more orders meet the checks.
+/// That results do not depend on the order is seen from bits in `training`; here more orders meet the checks.
 #[test]
 #[ignore = "repeats the tests above in other orders of execution; scripts/test.sh --all runs it"]
 fn in_more_orders_of_execution() {

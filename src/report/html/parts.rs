@@ -21,15 +21,10 @@ pub fn names(runs: &[Run]) -> String {
 
 /// `vgg19 on mnist: 99.64 %`.
 pub fn title(runs: &[Run], tested: Option<(&Run, &Tested)>) -> String {
-    match tested {
-        Some((run, t)) => {
-            let right = t.guesses.len() - t.errors.len();
-            // A space that does not break: the sign stays with its number on a phone.
-            let share = percent_of(right, t.guesses.len()).replace(' ', "\u{a0}");
-            format!("{} on {}: {share}", escape(&run.config.model), escape(&run.config.dataset))
-        }
-        None => format!("{} on {}", escape(&runs[0].config.model), escape(&runs[0].config.dataset)),
-    }
+    let config = &tested.map_or(&runs[0], |(run, _)| run).config;
+    // A space that does not break: the sign stays with its number on a phone.
+    let share = tested.map(|(_, t)| format!(": {}", t.accuracy().replace(' ', "\u{a0}")));
+    format!("{} on {}{}", escape(&config.model), escape(&config.dataset), share.unwrap_or_default())
 }
 
 pub fn header(runs: &[Run], tested: Option<(&Run, &Tested)>) -> String {
@@ -47,7 +42,7 @@ pub fn header(runs: &[Run], tested: Option<(&Run, &Tested)>) -> String {
         None => format!("none over, {} steps", t.step),
     };
     let mut figures = vec![
-        ("Test accuracy", percent_of(all - wrong, all)),
+        ("Test accuracy", t.accuracy()),
         ("Errors", format!("{} in {}", thousands(wrong), thousands(all))),
         ("Test loss", format!("{:.4}", t.evaluation.loss)),
         ("Epoch", when),
@@ -103,13 +98,7 @@ pub fn runs_table(runs: &[Run]) -> Result<String> {
             ("Last test accuracy", of_epoch(last, &|e| percent(e.test_accuracy))),
             ("Epochs", format!("{} of {}", run.epochs.len(), run.config.recipe.epochs)),
             ("Time in all", of_epoch(last, &|e| duration(e.seconds))),
-            (
-                "Device",
-                match run.device.as_str() {
-                    "" => "-".to_string(),
-                    device => escape(device),
-                },
-            ),
+            ("Device", if run.device.is_empty() { "-".into() } else { escape(&run.device) }),
         ];
         if rows.is_empty() {
             rows.extend(column.iter().map(|(name, _)| vec![name.to_string()]));
@@ -126,17 +115,8 @@ pub fn runs_table(runs: &[Run]) -> Result<String> {
 
 /// Closes the section of the curves.
 pub fn epochs_table(runs: &[Run]) -> String {
-    let heads = [
-        "Run",
-        "Epoch",
-        "Training loss",
-        "Training accuracy",
-        "Test loss",
-        "Test accuracy",
-        "Learning rate",
-        "Time",
-        "Images/s",
-    ];
+    let heads = "Run|Epoch|Training loss|Training accuracy|Test loss|Test accuracy|Learning rate|Time|Images/s";
+    let heads: Vec<&str> = heads.split('|').collect();
     let mut rows = Vec::new();
     for run in runs {
         for e in &run.epochs {
@@ -169,15 +149,11 @@ pub fn gallery(tested: &[(&Run, &Tested)]) -> String {
         .enumerate()
         .map(|(i, (run, _))| format!("<option value=\"{i}\">{}</option>", escape(&run.label)))
         .collect();
-    let run = match tested.len() {
-        1 => String::new(),
-        _ => format!("<label>Run <select id=\"run\">{options}</select></label>\n"),
-    };
+    let run = format!("<label>Run <select id=\"run\">{options}</select></label>\n");
+    let run = if tested.len() > 1 { run } else { String::new() };
     let doubts = tested.iter().any(|(run, t)| t.errors.iter().any(|g| run.doubted(t, g).is_some()));
-    let doubt = match doubts {
-        true => "<li><i style=\"--c: var(--doubt)\"></i>a label known to be wrong</li>",
-        false => "",
-    };
+    let doubt = "<li><i style=\"--c: var(--doubt)\"></i>a label known to be wrong</li>";
+    let doubt = if doubts { doubt } else { "" };
     let page = include_str!("../page/gallery.html");
     page.replace("{{run}}", &run).replace("{{doubt}}", doubt)
 }
