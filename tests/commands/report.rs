@@ -183,7 +183,7 @@ fn a_network_without_errors_gets_a_page_that_says_so() {
     let dir = place.path();
     let run = read(dir, "run");
     let answers: Vec<u8> = run.tested.unwrap().guesses.iter().map(|g| g.answer() as u8).collect();
-    idx::write_labels(&dir.join("set/t10k-labels-idx1-ubyte"), &answers).unwrap();
+    std::fs::write(dir.join("set/t10k-labels-idx1-ubyte"), idx::encode_labels(&answers).unwrap()).unwrap();
     ok(&mut warp19_in(dir, "report run --data set --out out"));
     let (_, height, _) = picture(&dir.join("out/errors.png"));
     assert!(height < 400, "{height}");

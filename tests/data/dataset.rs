@@ -18,8 +18,8 @@ fn write_set(dir: &Path, prefix: &str, test_part: &str, separator: char) {
     for (part, count) in [("train", 3), (test_part, 2)] {
         let path = |kind: &str| dir.join(format!("{prefix}{part}-{kind}-ubyte"));
         let labels: Vec<u8> = (0..count as u8).collect();
-        idx::write_images(&path(&format!("images{separator}idx3")), &images(count)).unwrap();
-        idx::write_labels(&path(&format!("labels{separator}idx1")), &labels).unwrap();
+        std::fs::write(path(&format!("images{separator}idx3")), idx::encode_images(&images(count)).unwrap()).unwrap();
+        std::fs::write(path(&format!("labels{separator}idx1")), idx::encode_labels(&labels).unwrap()).unwrap();
     }
 }
 
@@ -92,7 +92,7 @@ fn what_is_missing_is_named() {
 fn counts_that_disagree_name_both_files() {
     let dir = tempfile::tempdir().unwrap();
     write_set(dir.path(), "", "t10k", '-');
-    idx::write_labels(&dir.path().join("train-labels-idx1-ubyte"), &[1, 2]).unwrap();
+    std::fs::write(dir.path().join("train-labels-idx1-ubyte"), idx::encode_labels(&[1, 2]).unwrap()).unwrap();
     let error = data::load(dir.path(), "mnist").unwrap_err();
     assert!(error.to_string().contains("3 images, but 2 labels"), "{error}");
     assert!(error.to_string().contains("train-images-idx3-ubyte"), "{error}");

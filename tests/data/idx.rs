@@ -32,7 +32,7 @@ fn the_layout_is_that_of_mnist() {
 fn files_are_read_raw_and_compressed_whatever_their_name() {
     let dir = tempfile::tempdir().unwrap();
     let raw = dir.path().join("images");
-    idx::write_images(&raw, &sample()).unwrap();
+    std::fs::write(&raw, idx::encode_images(&sample()).unwrap()).unwrap();
     assert_eq!(idx::read_images(&raw).unwrap(), sample());
 
     let packed = dir.path().join("no-suffix");
@@ -40,7 +40,7 @@ fn files_are_read_raw_and_compressed_whatever_their_name() {
     assert_eq!(idx::read_images(&packed).unwrap(), sample());
 
     let labels = dir.path().join("labels");
-    idx::write_labels(&labels, &[1, 2, 3]).unwrap();
+    std::fs::write(&labels, idx::encode_labels(&[1, 2, 3]).unwrap()).unwrap();
     assert_eq!(idx::read_labels(&labels).unwrap(), [1, 2, 3]);
 }
 
