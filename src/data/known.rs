@@ -47,9 +47,9 @@ pub const NAMES: [&str; 3] = ["mnist", "fashion-mnist", "kmnist"];
 
 /// Where to fetch the dataset `name` from; each has MNIST's shape, 60,000 training and 10,000 test images of 28x28.
 ///
-/// The checksums of MNIST are of the raw files. Those of Fashion-MNIST and KMNIST are of the .gz files on their authors'
-/// servers, as recorded by TensorFlow Datasets (`url_checksums/`). Their authors' own servers speak plain HTTP; the
-/// checksum is what makes that safe.
+/// The checksums of MNIST are of the raw files. Those of Fashion-MNIST and KMNIST are of the .gz files on their
+/// authors' servers, as recorded by TensorFlow Datasets (`url_checksums/`). These servers speak plain HTTP; the checksum
+/// is what makes that safe.
 ///
 /// # Errors
 /// An unknown name, with the known ones.

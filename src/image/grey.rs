@@ -39,12 +39,8 @@ pub fn read(path: &Path) -> Result<Grey> {
     let header = decoder.read_header_info().map_err(|e| damaged(&e))?;
     let (width, height) = (header.width, header.height);
     if u64::from(width) * u64::from(height) > MAX_MEGAPIXELS << 20 {
-        return Err(Error::file(
-            path,
-            format!(
-                "is {width}x{height} pixels; pictures of up to {MAX_MEGAPIXELS} million pixels are read, so make it smaller"
-            ),
-        ));
+        let most = format!("pictures of up to {MAX_MEGAPIXELS} million pixels are read, so make it smaller");
+        return Err(Error::file(path, format!("is {width}x{height} pixels; {most}")));
     }
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);

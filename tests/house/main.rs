@@ -7,7 +7,7 @@ mod source;
 use map::{Map, circles};
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 
 /// Longest line, in characters.
 const WIDTH: usize = 120;
@@ -54,8 +54,9 @@ const HOUSES: &[(&str, &str, &[&str])] = &[
     ),
 ];
 
-fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+/// The checkout that is read: this one, or the one that `HOUSE` names (`scripts/figures.py` looks at older ones).
+fn repository() -> PathBuf {
+    std::env::var_os("HOUSE").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
 }
 
 /// The Rust files of a folder and of those inside it, as paths from the repository's root.
