@@ -30,12 +30,7 @@ impl Images {
     /// Images `start..end` as a copy.
     fn range(&self, start: usize, end: usize) -> Images {
         let len = self.image_len();
-        Images {
-            count: end - start,
-            height: self.height,
-            width: self.width,
-            pixels: self.pixels[start * len..end * len].to_vec(),
-        }
+        Images { count: end - start, pixels: self.pixels[start * len..end * len].to_vec(), ..*self }
     }
 }
 

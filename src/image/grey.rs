@@ -22,6 +22,11 @@ pub struct Grey {
 }
 
 impl Grey {
+    /// The rows, from the top.
+    pub fn rows(&self) -> impl Iterator<Item = &[f32]> {
+        self.values.chunks_exact(self.width)
+    }
+
     /// The least and the greatest value.
     pub fn range(&self) -> (f32, f32) {
         let start = (f32::INFINITY, f32::NEG_INFINITY);
