@@ -20,10 +20,12 @@ use std::path::Path;
 /// Reads a PNG of any colour type and depth as a grey digit of `height x width` pixels, as the
 /// images of MNIST were made.
 ///
-/// A picture that already has this size and a dark background is taken as it is. Else: colours become luma, composed on
-/// the background where they are transparent; a light background (the median of the border) makes the picture inverted;
-/// the contrast is stretched to 0..255; the digit is cut out, scaled and placed so that its centre of mass lies in the
-/// frame's middle pixel (`height / 2`, `width / 2`), unless the digit would leave the frame.
+/// A picture that already has this size and a dark background is taken as it is. Else, in turn:
+/// - colours become luma, composed on the background where they are transparent;
+/// - a light background (the median of the border) makes the picture inverted;
+/// - the contrast is stretched to 0..255;
+/// - the digit is cut out, scaled and placed so that its centre of mass lies in the frame's middle pixel (`height / 2`,
+///   `width / 2`), unless the digit would leave the frame.
 ///
 /// # Errors
 /// [`Error::Io`]; [`Error::File`] for a damaged file, one that is too large, one without a digit to see;
