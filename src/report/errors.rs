@@ -11,7 +11,7 @@ use crate::error::Result;
 /// Most images on a page.
 const PAGE: usize = 100;
 /// Most pages; a network with more errors shows its surest ones.
-const PAGES: usize = 10;
+pub const PAGES: usize = 10;
 const ROW: f32 = 162.0;
 
 /// The pages, the surest error first. A network without errors gives one page that says so.

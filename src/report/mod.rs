@@ -86,8 +86,7 @@ fn name_apart(runs: &mut [Run]) {
 
 /// Removes the pages of errors that an earlier report had and this one has not.
 fn remove_old_pages(out: &Path, pages: usize) {
-    let mut page = pages.max(1);
-    while std::fs::remove_file(out.join(errors::file_name(page))).is_ok() {
-        page += 1;
+    for page in pages.max(1)..errors::PAGES {
+        let _ = std::fs::remove_file(out.join(errors::file_name(page)));
     }
 }

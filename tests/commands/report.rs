@@ -103,7 +103,7 @@ fn pictures_repeat_to_the_byte_and_old_pages_go() {
     let place = workplace("--limit 150");
     let dir = place.path();
     std::fs::create_dir(dir.join("b")).unwrap();
-    std::fs::write(dir.join("b/errors-99.png"), "an old page").unwrap();
+    std::fs::write(dir.join("b/errors-9.png"), "an old page").unwrap();
     std::fs::write(dir.join("b/errors-of-mine.png"), "another's file").unwrap();
     for (out, threads) in [("a", "1"), ("b", "3")] {
         let report = format!("report run --data set --out {out} --threads {threads}");
@@ -114,7 +114,7 @@ fn pictures_repeat_to_the_byte_and_old_pages_go() {
         assert!(bytes("a") == bytes("b"), "{file}");
         assert!(bytes("a") == bytes("run"), "{file}: at the end of training and later");
     }
-    assert!(!dir.join("b/errors-99.png").exists());
+    assert!(!dir.join("b/errors-9.png").exists());
     assert!(dir.join("b/errors-of-mine.png").exists());
 }
 
