@@ -113,6 +113,26 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// Switches the checks on that `text` names, the others off: `all`, `none` or some of `mem,init,race,sync`.
+    ///
+    /// # Errors
+    /// A word that is none of them.
+    pub fn set_checks(&mut self, text: &str) -> Result<(), String> {
+        let mut on = [false; 4];
+        for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+            match ["mem", "init", "race", "sync"].iter().position(|check| *check == word) {
+                Some(check) => on[check] = true,
+                None if word == "all" => on = [true; 4],
+                None if word == "none" => on = [false; 4],
+                None => return Err(format!("`{word}` is no check; use all, none, or some of mem,init,race,sync")),
+            }
+        }
+        [self.mem, self.init, self.race, self.sync] = on;
+        Ok(())
+    }
+}
+
 /// What ended a launch early; each maps to a CUDA error that sticks to the context.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {

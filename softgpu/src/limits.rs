@@ -21,7 +21,7 @@ impl Registers {
 
 impl KernelInfo {
     /// Most threads of a block of this kernel: the device's limit, the kernel's launch bounds, the register file.
-    pub fn max_threads(&self, profile: &Profile) -> u32 {
+    pub(crate) fn max_threads(&self, profile: &Profile) -> u32 {
         self.bound().unwrap_or(u32::MAX).min(profile.threads_by_registers(self.registers.count))
     }
 
@@ -35,7 +35,7 @@ impl KernelInfo {
     ///
     /// # Errors
     /// [`Fault::InvalidLaunch`], or [`Fault::OutOfResources`] for more threads than the registers suffice for.
-    pub fn accepts(&self, cfg: &LaunchConfig, profile: &Profile) -> Result<(), Fault> {
+    pub(crate) fn accepts(&self, cfg: &LaunchConfig, profile: &Profile) -> Result<(), Fault> {
         let device = profile.name;
         let invalid = |message: String| Err(Fault::InvalidLaunch(message));
         for (axis, letter) in ["x", "y", "z"].iter().enumerate() {
@@ -97,23 +97,5 @@ impl KernelInfo {
             ));
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn directives_bound_the_count() {
-        let profile = Profile::default();
-        let count = |alive, nreg, ntid, ncta| Registers::counted(alive, nreg, ntid, ncta, &profile).count;
-        assert_eq!(count(100, None, None, None), 100);
-        assert_eq!(count(300, None, None, None), 255);
-        assert_eq!(count(100, Some(32), None, None), 32);
-        assert_eq!(count(100, None, Some(1024), None), 64);
-        assert_eq!(count(100, None, Some(256), None), 100);
-        assert_eq!(count(100, None, Some(256), Some(4)), 64);
-        assert_eq!(count(0, None, None, None), 1);
     }
 }

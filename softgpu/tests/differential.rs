@@ -80,7 +80,8 @@ fn on_host(source: &str, words: &[u64], folder: &Path) -> Vec<u64> {
 
 /// Results of softgpu, in the same order.
 fn on_softgpu(source: &str, words: &[u64], compiler: &Path) -> Vec<u64> {
-    let compiler = Nvrtc::load(compiler).expect("NVRTC loads");
+    // SAFETY: NVRTC, as it was fetched.
+    let compiler = unsafe { Nvrtc::load(compiler) }.expect("NVRTC loads");
     let options = ["--gpu-architecture=compute_86", "--fmad=false", "--device-int128"].map(String::from);
     let source = Source { name: "programs.cu", text: source, headers: &[] };
     let ptx = compiler.compile(&source, &options).and_then(|p| p.ptx()).unwrap_or_else(|e| panic!("{e}"));

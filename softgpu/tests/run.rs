@@ -387,7 +387,8 @@ fn registers_are_those_of_the_compiler() {
     let wanted = format!("threads of {own} registers");
     assert!(code == 1 && message.contains(&wanted), "{message}");
 
-    let nvrtc = softgpu::nvrtc::Nvrtc::load(&fetched("13/nvidia/cu13/lib/libnvrtc.so.13")).unwrap();
+    // SAFETY: NVRTC, as it was fetched.
+    let nvrtc = unsafe { softgpu::nvrtc::Nvrtc::load(&fetched("13/nvidia/cu13/lib/libnvrtc.so.13")) }.unwrap();
     let source = softgpu::nvrtc::Source { name: "k.cu", text: source, headers: &[] };
     let options = ["--gpu-architecture=compute_86".to_string()];
     let compiled = nvrtc.compile(&source, &options).unwrap().ptx().unwrap();

@@ -19,10 +19,10 @@ entry!(cuInit, |flags: u32| {
     if flags != 0 {
         return refuse(INVALID_VALUE, format!("flags are {flags}, must be 0"));
     }
-    let config = Config::read(|name| std::env::var(name).ok());
-    if let Some(complaint) = config.complaints.first() {
-        return refuse(INVALID_VALUE, complaint.clone());
-    }
+    let config = match Config::read(|variable| std::env::var(variable).ok()) {
+        Ok(config) => config,
+        Err(message) => return refuse(INVALID_VALUE, message),
+    };
     let mut fresh = false;
     let driver = DRIVER.get_or_init(|| {
         fresh = true;

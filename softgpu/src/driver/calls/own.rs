@@ -1,6 +1,6 @@
 //! softgpu's own entry points, with which a test sets options and reads what was found.
 
-use crate::driver::abi::config::set_checks;
+use crate::driver::abi::config::is_on;
 use crate::driver::abi::*;
 use crate::driver::engine::report::{counters_json, findings_json};
 use crate::driver::objects::*;
@@ -13,25 +13,18 @@ entry!(softgpu_set, |name: Text, value: Text| {
     let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
     let mut state = lock()?;
     let mut config = state.driver.config.lock().unwrap_or_else(|p| p.into_inner());
-    let on = !value.is_empty() && value != "0";
     match &*name {
-        "check" => {
-            if let Err(message) = set_checks(&mut config.options, &value) {
+        "counters" => config.options.counters = is_on(&value),
+        "check" | "seed" | "abort" | "streams" => {
+            if let Err(message) = config.set(&format!("SOFTGPU_{}", name.to_uppercase()), &value) {
                 return refuse(INVALID_VALUE, message);
             }
         }
-        "seed" => match value.parse() {
-            Ok(seed) => {
-                config.options.seed = seed;
-                state.random = seed;
-                state.launches = 0;
-            }
-            Err(_) => return refuse(INVALID_VALUE, format!("seed {value} is no whole number")),
-        },
-        "abort" => config.options.abort_on_finding = on,
-        "counters" => config.options.counters = on,
-        "streams" if value == "late" || value == "eager" => config.eager = value == "eager",
         _ => return refuse(INVALID_VALUE, format!("no option {name}={value}")),
+    }
+    if name == "seed" {
+        state.random = config.options.seed;
+        state.launches = 0;
     }
     Ok(())
 });
