@@ -33,9 +33,9 @@ entry!(softgpu_set, |name: Text, value: Text| {
 //
 // `length` holds the room in `text` and then the bytes needed with the closing zero; with too little room
 // nothing is forgotten and the answer is `CUDA_ERROR_INVALID_VALUE`.
-entry!(softgpu_take, |what: Text, text: Room<u8>, length: Option<&mut usize>| {
+entry!(softgpu_take, |what: Text, text: Room<u8>, length: Option<&mut Count>| {
     let what = what.get("a null pointer")?.to_string_lossy();
-    let length = required(length, "a null pointer")?;
+    let length = length.or_refuse(INVALID_VALUE, "a null pointer")?;
     let mut state = lock()?;
     let found = match &*what {
         "findings" => findings_json(&state),
@@ -43,12 +43,11 @@ entry!(softgpu_take, |what: Text, text: Room<u8>, length: Option<&mut usize>| {
         "message" => last_message(),
         _ => return refuse(INVALID_VALUE, format!("nothing is called {what}")),
     };
-    let room = std::mem::replace(length, found.len() + 1);
-    if !text.is_given() || room < *length {
-        return refuse(INVALID_VALUE, "");
-    }
-    // SAFETY: the length that came with the text.
-    write_text(unsafe { text.of(room) }, &found);
+    let (room, needed) = (*length, found.len() + 1);
+    // SAFETY: the room is looked at by its length before.
+    unsafe { length.set(needed) };
+    valid(text.is_given() && room.get() >= needed, "")?;
+    write_text(text.of(room), &found);
     match &*what {
         "findings" => {
             state.findings.clear();

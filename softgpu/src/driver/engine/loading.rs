@@ -16,9 +16,7 @@ pub struct Image<'a>(*const c_void, PhantomData<&'a c_void>);
 impl Image<'_> {
     /// Its PTX text, or why it can't be run.
     pub fn text(self) -> Answer<String> {
-        if self.0.is_null() {
-            return refuse(INVALID_VALUE, "the image is a null pointer");
-        }
+        valid(!self.0.is_null(), "the image is a null pointer")?;
         // SAFETY: not null, so it has at least the zero that ends a text.
         let first = unsafe { *self.0.cast::<u8>() };
         let magic = match first {
@@ -98,14 +96,13 @@ impl Session {
             }
         }
         let data = Arc::new(ModuleData { module, versions: versions(ptx) });
-        let handle = self.handle(Kind::Module);
-        let mut functions = HashMap::new();
+        let module = LoadedModule { context, data: data.clone(), functions: HashMap::new() };
+        let handle = self.modules.add(module);
         for name in data.module.kernel_names() {
             let Some(info) = data.module.kernel(name) else {
                 continue;
             };
-            let function = self.handle(Kind::Function);
-            let entry = Function {
+            let function = Function {
                 module: handle,
                 context,
                 c_name: CString::new(name).unwrap_or_default(),
@@ -115,10 +112,9 @@ impl Session {
                 carveout: -1,
                 kept: Kept::default(),
             };
-            self.functions.insert(function, entry);
-            functions.insert(name.to_string(), function);
+            let function = self.functions.add(function);
+            self.modules.at(handle).functions.insert(name.to_string(), function);
         }
-        self.modules.insert(handle, LoadedModule { context, data, functions });
         Ok(handle)
     }
 
