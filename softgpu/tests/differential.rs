@@ -7,6 +7,8 @@
 
 mod common;
 mod generator;
+#[path = "common/random.rs"]
+mod random;
 
 use softgpu::nvrtc::{Nvrtc, Source};
 use softgpu::{LaunchConfig, Memory, Module, Options, Profile, launch};
@@ -26,7 +28,7 @@ const INPUTS: usize = 8;
 
 /// The same word file for both sides: edge values among random ones.
 fn inputs(seed: u64) -> Vec<u64> {
-    let mut random = generator::Random(seed ^ 0xfeed);
+    let mut random = random::Random(seed ^ 0xfeed);
     let edges = [
         0,
         1,
