@@ -5,7 +5,7 @@ use crate::profile::Profile;
 use std::path::{Path, PathBuf};
 
 /// Settings of the process, read once by `cuInit`.
-#[derive(Clone, Debug)]
+#[derive(Default)]
 pub struct Config {
     pub profile: Profile,
     /// Limit of device memory in bytes.
@@ -57,18 +57,8 @@ impl Config {
     /// # Errors
     /// One that can't be understood: `cuInit` refuses to go on then, so that a misspelt check is never silently off.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Config, String> {
-        let profile = Profile::default();
-        let mut config = Config {
-            memory: profile.memory_bytes,
-            profile,
-            options: Options::default(),
-            table: false,
-            findings_file: None,
-            counters_file: None,
-            eager: false,
-            idle_ms: 500,
-            ptxas: None,
-        };
+        let mut config = Config { idle_ms: 500, ..Config::default() };
+        config.memory = config.profile.memory_bytes;
         for (variable, _) in SETTINGS {
             if let Some(text) = get(variable) {
                 config.set(variable, &text)?;

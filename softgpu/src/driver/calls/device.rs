@@ -8,7 +8,7 @@ use crate::driver::objects::*;
 use crate::memory::Memory;
 use crate::profile::Profile;
 use std::ffi::{CStr, c_char, c_void};
-use std::sync::Mutex;
+use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 /// The driver version reported: the newest whose entry points and PTX (9.x) softgpu knows.
@@ -17,22 +17,20 @@ const VERSION: i32 = 13000;
 // Initialises the driver from the `SOFTGPU_*` variables.
 entry!(cuInit, |flags: u32| {
     valid(flags == 0, format_args!("flags are {flags}, must be 0"))?;
-    let config = match Config::read(|variable| std::env::var(variable).ok()) {
-        Ok(config) => config,
-        Err(message) => return refuse(INVALID_VALUE, message),
-    };
-    let mut fresh = false;
+    let config = Config::read(|variable| std::env::var(variable).ok());
+    let config = config.or_else(|message| refuse(INVALID_VALUE, message))?;
+    let (idle, mut fresh) = (config.idle_ms, false);
     let driver = DRIVER.get_or_init(|| {
         fresh = true;
         let memory = Memory::new(config.memory);
-        let mut state = State { random: config.options.seed, ..State::default() };
+        let mut state = State { random: config.options.seed, config, ..State::default() };
         let pool = state.pools.add(Pool { default: true, ..Pool::default() });
         (state.default_pool, state.current_pool) = (pool, pool);
-        Driver { config: Mutex::new(config.clone()), memory, state: Mutex::new(state), changed: Default::default() }
+        Driver { memory, state: Mutex::new(state), changed: Condvar::new() }
     });
     if fresh {
-        if config.idle_ms > 0 {
-            watch_idle(driver, Duration::from_millis(config.idle_ms));
+        if idle > 0 {
+            watch_idle(driver, Duration::from_millis(idle));
         }
         // SAFETY: a function without arguments.
         unsafe { libc::atexit(at_exit) };
@@ -45,7 +43,7 @@ entry!(cuDriverGetVersion, |version: Out<i32>| version.set(VERSION, "version"));
 
 /// The profile of a device.
 fn profile(device: i32) -> Answer<Profile> {
-    Ok(lock_device(device)?.driver.config().profile)
+    Ok(lock_device(device)?.config.profile.clone())
 }
 
 entry!(cuDeviceGet, |device: Out<i32>, ordinal: i32| {

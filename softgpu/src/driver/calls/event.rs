@@ -27,7 +27,7 @@ fn record(event: Handle, stream: Handle) -> Answer {
     let id = state.push(stream, Work::Record(event), vec![]);
     let entry = state.events.at(event);
     (entry.last, entry.time, entry.captured) = (Some(id), None, None);
-    if state.driver.config().eager {
+    if state.config.eager {
         state.complete(&[id]);
     }
     Ok(())

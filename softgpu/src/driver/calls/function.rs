@@ -30,7 +30,7 @@ entry!(cuFuncGetAttribute, |out: Out<i32>, attribute: i32, function: Handle| {
 });
 
 fn attribute_of(mut state: Session, function: Handle, attribute: i32) -> Answer<i32> {
-    let profile = state.driver.config().profile;
+    let profile = state.config.profile.clone();
     let f = state.function(function)?;
     Ok(match attribute {
         0 => f.info.max_threads(&profile) as i32,
@@ -42,7 +42,7 @@ fn attribute_of(mut state: Session, function: Handle, attribute: i32) -> Answer<
         8 => f.max_dynamic_shared as i32,
         9 => f.carveout,
         2 | 7 | 10..=15 => 0,
-        _ => return refuse(INVALID_VALUE, format!("{attribute} is no function attribute")),
+        _ => return refuse(INVALID_VALUE, format_args!("{attribute} is no function attribute")),
     })
 }
 
@@ -52,7 +52,7 @@ entry!(cuFuncSetAttribute, |function: Handle, attribute: i32, value: i32| {
 
 /// Settable are the dynamic shared memory (8) and the carveout preference (9).
 fn set_attribute(mut state: Session, function: Handle, attribute: i32, value: i32) -> Answer {
-    let most = state.driver.config().profile.shared_per_block_optin;
+    let most = state.config.profile.shared_per_block_optin;
     let entry = state.function(function)?;
     let (name, shared) = (&entry.info.name, entry.info.static_shared);
     match attribute {
@@ -65,7 +65,7 @@ fn set_attribute(mut state: Session, function: Handle, attribute: i32, value: i3
             entry.max_dynamic_shared = value as u32;
         }
         9 if (-1..=100).contains(&value) => entry.carveout = value,
-        _ => return refuse(INVALID_VALUE, format!("attribute {attribute} can't be set to {value}")),
+        _ => return refuse(INVALID_VALUE, format_args!("attribute {attribute} can't be set to {value}")),
     }
     Ok(())
 }

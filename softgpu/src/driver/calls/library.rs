@@ -49,7 +49,7 @@ fn kernel(state: &mut State, library: Handle, name: &str) -> Answer<Handle> {
     }
     let names = &state.libraries.known(library)?.names;
     if !names.iter().any(|n| n == name) {
-        return refuse(NOT_FOUND, format!("the library has no kernel `{name}`; it has {}", names.join(", ")));
+        return refuse(NOT_FOUND, format_args!("the library has no kernel `{name}`; it has {}", names.join(", ")));
     }
     let kernel = Kernel { library, name: name.to_string(), c_name: CString::new(name).unwrap_or_default() };
     Ok(state.kernels.add(kernel))

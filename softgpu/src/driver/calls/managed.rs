@@ -28,7 +28,7 @@ fn known_place(place: Location) -> Answer {
     match place {
         Location { kind: 1, id } => known_device(id),
         Location { kind: 2..=4, .. } => Ok(()),
-        Location { kind, .. } => refuse(INVALID_VALUE, format!("{kind} is no kind of location")),
+        Location { kind, .. } => refuse(INVALID_VALUE, format_args!("{kind} is no kind of location")),
     }
 }
 
@@ -55,7 +55,7 @@ fn advise(address: u64, bytes: usize, advice: i32, place: Location) -> Answer {
         // read mostly and its end, no preferred location: the place is not looked at
         1 | 2 | 4 => Ok(()),
         3 | 5 | 6 => known_place(place),
-        _ => refuse(INVALID_VALUE, format!("{advice} is no advice")),
+        _ => refuse(INVALID_VALUE, format_args!("{advice} is no advice")),
     }
 }
 

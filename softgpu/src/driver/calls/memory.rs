@@ -124,7 +124,7 @@ entry!(cuPointerGetAttribute, |out: Out<c_void>, attribute: i32, address: u64| {
         9 => Value::Int(0),
         12 => Value::Long(size),
         13 => Value::Int(1),
-        _ => return refuse(INVALID_VALUE, format!("attribute {attribute} does not apply to this pointer")),
+        _ => return refuse(INVALID_VALUE, format_args!("attribute {attribute} does not apply to this pointer")),
     };
     // SAFETY: the attribute has a value of that size, by the API.
     unsafe { out.set_value(value, "value") }

@@ -66,7 +66,7 @@ entry!(cuModuleGetFunction, |out: Out<Handle>, module: Handle, name: Text| {
         None => {
             let mut names: Vec<&str> = functions.keys().map(String::as_str).collect();
             names.sort_unstable();
-            refuse(NOT_FOUND, format!("the module has no kernel `{name}`; it has {}", names.join(", ")))
+            refuse(NOT_FOUND, format_args!("the module has no kernel `{name}`; it has {}", names.join(", ")))
         }
     }
 });

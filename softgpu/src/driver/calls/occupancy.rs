@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// What the questions are about: a kernel on the device.
 fn kernel(function: Handle) -> Answer<(Arc<KernelInfo>, Profile)> {
     let mut state = enter()?;
-    let profile = state.driver.config().profile;
+    let profile = state.config.profile.clone();
     Ok((state.function(function)?.info.clone(), profile))
 }
 

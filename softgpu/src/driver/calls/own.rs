@@ -12,18 +12,16 @@ entry!(softgpu_set, |name: Text, value: Text| {
     let (name, value) = (name.get("a null pointer")?, value.get("a null pointer")?);
     let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
     let mut state = lock()?;
-    let mut config = state.driver.config.lock().unwrap_or_else(|p| p.into_inner());
     match &*name {
-        "counters" => config.options.counters = is_on(&value),
+        "counters" => state.config.options.counters = is_on(&value),
         "check" | "seed" | "abort" | "streams" => {
-            if let Err(message) = config.set(&format!("SOFTGPU_{}", name.to_uppercase()), &value) {
-                return refuse(INVALID_VALUE, message);
-            }
+            let set = state.config.set(&format!("SOFTGPU_{}", name.to_uppercase()), &value);
+            set.or_else(|message| refuse(INVALID_VALUE, message))?;
         }
-        _ => return refuse(INVALID_VALUE, format!("no option {name}={value}")),
+        _ => return refuse(INVALID_VALUE, format_args!("no option {name}={value}")),
     }
     if name == "seed" {
-        state.random = config.options.seed;
+        state.random = state.config.options.seed;
         state.launches = 0;
     }
     Ok(())
@@ -41,7 +39,7 @@ entry!(softgpu_take, |what: Text, text: Room<u8>, length: Option<&mut Count>| {
         "findings" => findings_json(&state),
         "counters" => counters_json(&state),
         "message" => last_message(),
-        _ => return refuse(INVALID_VALUE, format!("nothing is called {what}")),
+        _ => return refuse(INVALID_VALUE, format_args!("nothing is called {what}")),
     };
     let (room, needed) = (*length, found.len() + 1);
     // SAFETY: the room is looked at by its length before.

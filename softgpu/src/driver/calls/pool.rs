@@ -57,7 +57,7 @@ entry!(cuMemPoolGetAttribute, |pool: Handle, attribute: i32, out: Out<c_void>| {
         4 => Value::Long(set.unwrap_or(0)),
         5 | 7 => Value::Long(entry.used),
         6 | 8 => Value::Long(entry.high),
-        _ => return refuse(INVALID_VALUE, format!("{attribute} is no pool attribute")),
+        _ => return refuse(INVALID_VALUE, format_args!("{attribute} is no pool attribute")),
     };
     // SAFETY: the attribute has a value of that size, by the API.
     unsafe { out.set_value(value, "value") }
@@ -74,7 +74,7 @@ entry!(cuMemPoolSetAttribute, |pool: Handle, attribute: i32, value: Array<u8>| {
             entry.high = entry.used;
             return Ok(());
         }
-        _ => return refuse(INVALID_VALUE, format!("{attribute} can't be set")),
+        _ => return refuse(INVALID_VALUE, format_args!("{attribute} can't be set")),
     };
     let mut number = [0; 8];
     // SAFETY: the attribute has a value of that size, by the API.

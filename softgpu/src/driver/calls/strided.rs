@@ -60,7 +60,7 @@ impl End3D {
             2 => Place::Device(device.number() as u64),
             4 => Place::unified(&driver.memory, device),
             3 => return refuse(NOT_SUPPORTED, "softgpu has no arrays"),
-            kind => return refuse(INVALID_VALUE, format!("{kind} is no memory type")),
+            kind => return refuse(INVALID_VALUE, format_args!("{kind} is no memory type")),
         })
     }
 }

@@ -112,7 +112,7 @@ impl Session {
             return Ok(None);
         }
         let id = self.push(stream, work, vec![]);
-        if self.driver.config().eager {
+        if self.config.eager {
             self.complete(&[id]);
         }
         Ok(Some(id))

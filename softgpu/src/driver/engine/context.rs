@@ -41,6 +41,6 @@ impl Session {
             self.primary = None;
             self.primary_count = 0;
         }
-        report::write_files(self.driver, self);
+        report::write_files(self);
     }
 }

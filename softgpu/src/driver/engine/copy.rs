@@ -173,7 +173,7 @@ fn check_range(memory: &Memory, address: u64, bytes: u64, what: &str) -> Answer 
     } else {
         "not a device address at all: a host pointer?".into()
     };
-    refuse(INVALID_VALUE, format!("the {what} of {bytes} bytes at {address:#x} is not device memory ({place})"))
+    refuse(INVALID_VALUE, format_args!("the {what} of {bytes} bytes at {address:#x} is not device memory ({place})"))
 }
 
 fn late(error: &MemoryError, what: &str) -> Refusal {

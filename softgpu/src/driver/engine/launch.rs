@@ -35,7 +35,7 @@ impl Session {
     ) -> Answer {
         let launch = self.prepare(function, shape, arguments)?;
         if cooperative {
-            let profile = self.driver.config().profile;
+            let profile = &self.config.profile;
             let threads: u32 = shape.block.iter().product();
             let shared = launch.info.static_shared + shape.shared;
             let resident = profile.occupancy(threads, launch.info.registers.count, shared).blocks * profile.sm_count;
@@ -49,14 +49,14 @@ impl Session {
 
     /// Checks a launch against the device's and the kernel's limits.
     pub fn prepare(&mut self, function: Handle, shape: Shape, params: Vec<u8>) -> Answer<Launch> {
-        let profile = self.driver.config().profile;
         let function = self.function_of(function)?;
+        let profile = &self.config.profile;
         let f = self.functions.known(function)?;
         let name = &f.info.name;
         let foreign = format_args!("kernel {name} belongs to a context that is not current");
         ensure(f.context == self.context, INVALID_HANDLE, foreign)?;
         let config = LaunchConfig { grid: shape.grid, block: shape.block, dynamic_shared: shape.shared, params };
-        if let Err(fault) = f.info.accepts(&config, &profile) {
+        if let Err(fault) = f.info.accepts(&config, profile) {
             return refuse(code_of(&fault), format_args!("kernel {name}: {fault}"));
         }
         // The opt-in is what only the driver knows.
@@ -72,8 +72,7 @@ impl Session {
     /// Runs a kernel and keeps what the checks found.
     pub fn launch(&mut self, launch: &Launch) -> Answer {
         self.launches += 1;
-        let config = self.driver.config();
-        let mut options = config.options;
+        let (profile, mut options) = (self.config.profile.clone(), self.config.options.clone());
         if options.seed != 0 {
             options.seed ^= self.launches << 32;
         }
@@ -81,8 +80,7 @@ impl Session {
         let report = self.unlocked(|| {
             let mut print = |text: &str| print!("{text}");
             let (module, memory) = (&launch.data.module, &driver.memory);
-            let report =
-                crate::engine::launch(module, kernel, &launch.config, memory, &config.profile, &options, &mut print);
+            let report = crate::engine::launch(module, kernel, &launch.config, memory, &profile, &options, &mut print);
             for finding in &report.findings {
                 log(&finding.message);
             }

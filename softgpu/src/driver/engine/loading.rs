@@ -80,13 +80,9 @@ impl Session {
     /// Loads a text into the current context.
     pub fn load_module(&mut self, ptx: &str) -> Answer<Handle> {
         self.not_while_capturing("loading a module")?;
-        let (context, memory, config) = (self.context, &self.driver.memory, self.driver.config());
-        let profile = config.profile;
-        let mut module = match Module::load(ptx, &profile, memory) {
-            Ok(module) => module,
-            Err(error) => return refuse(INVALID_PTX, error.to_string()),
-        };
-        if let Some(ptxas) = &config.ptxas {
+        let (context, memory, profile) = (self.context, &self.driver.memory, self.config.profile.clone());
+        let mut module = Module::load(ptx, &profile, memory).or_else(|error| refuse(INVALID_PTX, error))?;
+        if let Some(ptxas) = &self.config.ptxas {
             match crate::ptxas::assemble(ptxas, ptx, profile.sm) {
                 Ok(usage) => module.know_registers(&usage),
                 Err(message) => {
@@ -155,7 +151,7 @@ impl Session {
         let module = self.module_of(library)?;
         match self.modules[&module].functions.get(&name) {
             Some(function) => Ok(*function),
-            None => refuse(NOT_FOUND, format!("the library has no kernel `{name}`")),
+            None => refuse(NOT_FOUND, format_args!("the library has no kernel `{name}`")),
         }
     }
 

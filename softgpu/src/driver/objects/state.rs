@@ -19,7 +19,6 @@ use std::time::Instant;
 
 /// The process's driver, made by `cuInit`.
 pub struct Driver {
-    pub config: Mutex<Config>,
     pub memory: Memory,
     pub state: Mutex<State>,
     /// Signalled whenever an operation ends.
@@ -34,10 +33,6 @@ pub fn driver() -> Answer<&'static Driver> {
 }
 
 impl Driver {
-    pub fn config(&self) -> Config {
-        self.config.lock().unwrap_or_else(|p| p.into_inner()).clone()
-    }
-
     fn guard(&'static self) -> MutexGuard<'static, State> {
         self.state.lock().unwrap_or_else(|p| p.into_inner())
     }
@@ -51,6 +46,7 @@ impl Driver {
 /// All that the driver keeps.
 #[derive(Default)]
 pub struct State {
+    pub config: Config,
     pub last_op: OpId,
     pub contexts: Table<Context>,
     pub primary: Option<Handle>,
