@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// The variable that names it.
-pub const VARIABLE: &str = "SOFTGPU_PTXAS";
+pub(crate) const VARIABLE: &str = "SOFTGPU_PTXAS";
 
 /// A kernel's needs, by `ptxas`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
