@@ -34,7 +34,7 @@ pub struct Registers {
     /// Registers of 32 bits.
     pub count: u32,
     /// The count is ptxas's. Otherwise it is the number of 32-bit values alive at once in the PTX, which ptxas seldom
-    /// undercuts (by 3 at most in `kernels/`) and often exceeds (up to 2.6 times).
+    /// undercuts (by 3 at most, measured on the kernels of a training engine) and often exceeds (up to 2.6 times).
     pub known: bool,
 }
 
