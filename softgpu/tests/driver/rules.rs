@@ -406,11 +406,16 @@ fn capture_rules() {
 }
 
 #[test]
-fn memory_beyond_all_addresses_cannot_be_registered() {
+fn sizes_beyond_all_addresses() {
     let _turn = turn();
     let _context = context();
-    let mut byte = 0u8;
+    let (mut byte, mut address, mut pitch) = (0u8, 0, 0);
     // SAFETY: nothing is read or written.
     let code = unsafe { sys::cuMemHostRegister_v2((&raw mut byte).cast(), usize::MAX, 0) };
     assert_eq!(code, CUDA_ERROR_INVALID_VALUE);
+    for (width, height) in [(usize::MAX, 1), (512, usize::MAX)] {
+        // SAFETY: places for the results.
+        let code = unsafe { sys::cuMemAllocPitch_v2(&mut address, &mut pitch, width, height, 4) };
+        assert_eq!(code, CUDA_ERROR_OUT_OF_MEMORY);
+    }
 }

@@ -18,8 +18,8 @@ entry!(cuMemAllocPitch_v2, |out: Out<u64>, pitch: Out<usize>, width: usize, heig
     state.not_while_capturing("cuMemAllocPitch")?;
     let message = format_args!("an element of {element} bytes; 4, 8 or 16 are possible");
     valid(matches!(element, 4 | 8 | 16), message)?;
-    let row = width.next_multiple_of(512);
-    let bytes = row.checked_mul(height).or_refuse(OUT_OF_MEMORY, "more bytes than there are addresses")?;
+    let sizes = width.checked_next_multiple_of(512).and_then(|row| Some((row, row.checked_mul(height)?)));
+    let (row, bytes) = sizes.or_refuse(OUT_OF_MEMORY, "more bytes than there are addresses")?;
     pitch.set(row, "pitch")?;
     out.set(state.allocate(bytes, Origin::Plain)?, "address")
 });
