@@ -43,11 +43,14 @@ pub mod command;
 mod counters;
 mod driver;
 mod engine;
+#[allow(clippy::undocumented_unsafe_blocks)]
 mod isa;
 mod kernel;
 mod library;
 mod limits;
+#[allow(clippy::undocumented_unsafe_blocks)]
 mod load;
+#[allow(clippy::undocumented_unsafe_blocks)]
 mod machine;
 mod memory;
 #[doc(hidden)]
