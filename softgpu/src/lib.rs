@@ -63,10 +63,10 @@ mod shadow;
 mod watch;
 
 pub use check::{Finding, FindingKind, Source};
-pub use counters::{Counters, Executed, Occupancy, Traffic};
+pub use counters::{Counters, Executed, Traffic};
 pub use engine::launch::launch;
 pub use kernel::{Fault, KernelInfo, LaunchConfig, LaunchReport, LoadError, Options, ParamInfo, Registers};
 pub use library::{Library, LibraryError, library_path};
 pub use load::Module;
 pub use memory::{Allocation, Memory, MemoryError};
-pub use profile::Profile;
+pub use profile::{Occupancy, Profile};
