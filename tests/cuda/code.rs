@@ -12,7 +12,8 @@ use warp19::cuda::units::{TILES, Unit};
 
 fn load(major: &str) -> Nvrtc {
     let file = nvrtc(major).join(format!("libnvrtc.so.{major}"));
-    Nvrtc::load(&file).unwrap()
+    // SAFETY: NVRTC, as it was fetched.
+    unsafe { Nvrtc::load(&file) }.unwrap()
 }
 
 /// A unit as machine code, compiled once for all tests here.

@@ -49,7 +49,8 @@ const HOUSES: &[(&str, &str, &[&str])] = &[
             "machine",
             "shadow limits",
             "kernel",
-            "check counters memory numerics nvrtc ptx profile ptxas",
+            "check counters memory numerics nvrtc ptx ptxas",
+            "profile",
         ],
     ),
 ];

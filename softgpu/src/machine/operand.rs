@@ -49,12 +49,12 @@ impl Register {
 
     /// As an operand of either width that is read.
     pub fn read_any(self) -> AnySrc {
-        AnySrc(stored(self.number) | u32::from(self.wide) * WIDE)
+        AnySrc(stored(self.number) | (u32::from(self.wide) * WIDE))
     }
 
     /// As an operand of either width that is written.
     pub fn write_any(self) -> AnyDst {
-        AnyDst(stored(self.number) | u32::from(self.wide) * WIDE)
+        AnyDst(stored(self.number) | (u32::from(self.wide) * WIDE))
     }
 }
 

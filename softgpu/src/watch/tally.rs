@@ -1,12 +1,12 @@
 //! Counting what a profiler would count.
 
-use crate::counters::{Counters, Occupancy, Traffic};
+use crate::counters::{Counters, Traffic};
 use crate::kernel::{KernelInfo, LaunchConfig};
 use crate::machine::access::{Kind, SHARED};
 use crate::machine::cx::Cx;
 use crate::machine::program::{Class, Program};
 use crate::machine::row::lanes;
-use crate::profile::{Bound, Profile, WARP};
+use crate::profile::Profile;
 use crate::shadow::tally::Tally;
 use std::collections::HashMap;
 
@@ -173,26 +173,8 @@ pub fn counters(
         unique_global_bytes: touched.values().flatten().map(|w| u64::from(w.count_ones())).sum(),
         ..c
     };
-    c.occupancy = occupancy(&c, threads as u32, profile);
+    c.occupancy = profile.occupancy(threads as u32, c.registers, c.static_shared + c.dynamic_shared);
     c
-}
-
-/// Blocks and warps a multiprocessor can hold.
-fn occupancy(c: &Counters, threads: u32, profile: &Profile) -> Occupancy {
-    let shared = c.static_shared + c.dynamic_shared;
-    let found = profile.occupancy(threads, c.registers, shared);
-    Occupancy {
-        blocks_per_sm: found.blocks,
-        warps_per_sm: found.warps,
-        share: f64::from(found.warps * WARP) / f64::from(profile.max_threads_per_sm),
-        limited_by: match found.bound {
-            Bound::TooLarge => "nothing fits",
-            Bound::Blocks => "blocks",
-            Bound::Warps => "threads",
-            Bound::Registers => "registers",
-            Bound::Shared => "shared memory",
-        },
-    }
 }
 
 fn class_name(class: Class) -> &'static str {

@@ -79,7 +79,7 @@ impl<'a> Decoder<'a> {
     pub fn difference(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
         let ty = m.ty()?;
         let form =
-            integers!(ty, [U16, S16, U32, S32, U64, S64], |a, b, c| { (c as u64).wrapping_add(a.abs_diff(b) as u64) });
+            integers!(ty, [U16, S16, U32, S32, U64, S64], |a, b, c| { (c as u64).wrapping_add(a.abs_diff(b) as _) });
         self.operation(i, form, [ty; 4])
     }
 }
