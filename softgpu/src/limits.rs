@@ -99,21 +99,3 @@ impl KernelInfo {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn directives_bound_the_count() {
-        let profile = Profile::default();
-        let count = |alive, nreg, ntid, ncta| Registers::counted(alive, nreg, ntid, ncta, &profile).count;
-        assert_eq!(count(100, None, None, None), 100);
-        assert_eq!(count(300, None, None, None), 255);
-        assert_eq!(count(100, Some(32), None, None), 32);
-        assert_eq!(count(100, None, Some(1024), None), 64);
-        assert_eq!(count(100, None, Some(256), None), 100);
-        assert_eq!(count(100, None, Some(256), Some(4)), 64);
-        assert_eq!(count(0, None, None, None), 1);
-    }
-}

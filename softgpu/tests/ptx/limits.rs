@@ -94,6 +94,8 @@ fn launch_bounds_and_maxnreg_cap_registers() {
             assert!(kernel.launch([most + 1, 1, 1], 0).is_some(), "{directives}");
         }
     }
+    assert_eq!(Kernel::new(&profile, "", 300).registers().count, 255);
+    assert_eq!(Kernel::new(&profile, "", 0).registers().count, 1);
 }
 
 /// What ptxas says counts more than what was counted here.

@@ -1,7 +1,10 @@
-//! Placement, limits, initialisation and managed memory.
+//! Device memory: placement, limits, initialisation and managed memory.
 
-use super::table::{ALIGN, GUARD};
-use super::*;
+use softgpu::{Memory, MemoryError};
+
+/// Alignment of every allocation, and bytes between two that belong to nobody.
+const ALIGN: u64 = 512;
+const GUARD: u64 = 512;
 
 #[test]
 fn addresses_are_aligned_and_guarded() {
