@@ -139,7 +139,7 @@ pub fn counters(
             }
             c.warp_instructions += warps;
             c.thread_instructions += lanes;
-            let by = c.by_class.entry(class_name(info.class)).or_default();
+            let by = c.by_class.entry(info.class.name()).or_default();
             by.warps += warps;
             by.threads += lanes;
             match info.class {
@@ -175,24 +175,4 @@ pub fn counters(
     };
     c.occupancy = profile.occupancy(threads as u32, c.registers, c.static_shared + c.dynamic_shared);
     c
-}
-
-fn class_name(class: Class) -> &'static str {
-    match class {
-        Class::Integer => "integer",
-        Class::Float32 => "float32",
-        Class::Float64 => "float64",
-        Class::Half => "half",
-        Class::Tensor => "tensor",
-        Class::Convert => "convert",
-        Class::Compare => "compare",
-        Class::Move => "move",
-        Class::Special => "special",
-        Class::LoadStore => "load_store",
-        Class::Atomic => "atomic",
-        Class::Shuffle => "shuffle",
-        Class::Control => "control",
-        Class::Barrier => "barrier",
-        Class::Other => "other",
-    }
 }
