@@ -169,6 +169,35 @@ pub fn fill<T: Lane>(t: &mut [T; 32], mask: u32) {
     }
 }
 
+/// Each lane plus a number.
+#[inline(always)]
+pub fn plus<I: Isa>(_: I, a: &[u64; 32], b: u64) -> [u64; 32] {
+    #[cfg(target_arch = "x86_64")]
+    if I::LEVEL == 3 {
+        // SAFETY: such a host has the instructions.
+        return unsafe { plus_512(a, b) };
+    }
+    a.map(|v| v.wrapping_add(b))
+}
+
+// Without intrinsics LLVM adds lane by lane, and what reads the sums as vectors waits for 32 stores.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn plus_512(a: &[u64; 32], b: u64) -> [u64; 32] {
+    use std::arch::x86_64::*;
+    let mut t = [0u64; 32];
+    // SAFETY: the four quarters of the arrays.
+    unsafe {
+        for quarter in 0..4 {
+            let sum =
+                _mm512_add_epi64(_mm512_loadu_si512(a.as_ptr().add(8 * quarter).cast()), _mm512_set1_epi64(b as i64));
+            _mm512_storeu_si512(t.as_mut_ptr().add(8 * quarter).cast(), sum);
+        }
+    }
+    t
+}
+
 /// The bit mask of lanes that are not zero.
 #[inline(always)]
 pub fn mask_of<I: Isa>(_: I, t: &[u32; 32]) -> u32 {

@@ -13,10 +13,13 @@ use crate::watch::report::{self, Access, Spot};
 use crate::watch::{global, shared, tally};
 
 /// Looks at an access; gives the lanes that may do it.
+#[inline(always)]
 pub fn observe(cx: &mut Cx, access: Access, a: &mut [u64; 32], mask: u32, space: u8) -> u32 {
-    if space != GENERIC {
-        return look(cx, access, a, mask, space);
-    }
+    if space == GENERIC { generic(cx, access, a, mask) } else { look(cx, access, a, mask, space) }
+}
+
+/// Of generic addresses each space is looked at by itself.
+fn generic(cx: &mut Cx, access: Access, a: &mut [u64; 32], mask: u32) -> u32 {
     let (mut in_shared, mut in_params) = (0, 0);
     for l in 0..32 {
         in_shared |= u32::from(a[l].wrapping_sub(SHARED_WINDOW) < WINDOW) << l;

@@ -31,8 +31,13 @@ pub fn initialised(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) {
 #[inline(always)]
 pub fn unwritten(cx: &Cx, access: Access, mask: u32, written: impl Fn(usize, usize, usize) -> bool) -> u32 {
     let size = access.size as usize;
-    let mut missing = 0u32;
-    lanes(mask, |l| missing |= u32::from(!written(l, 0, size)) << l);
+    // sizes known to the compiler are compared at once
+    let missing = match size {
+        4 => lanes_without(mask, |l| written(l, 0, 4)),
+        8 => lanes_without(mask, |l| written(l, 0, 8)),
+        16 => lanes_without(mask, |l| written(l, 0, 16)),
+        _ => lanes_without(mask, |l| written(l, 0, size)),
+    };
     if missing == 0 {
         return 0;
     }
@@ -47,6 +52,13 @@ pub fn unwritten(cx: &Cx, access: Access, mask: u32, written: impl Fn(usize, usi
         kept |= u32::from(bad) << l;
     });
     kept
+}
+
+#[inline(always)]
+fn lanes_without(mask: u32, has: impl Fn(usize) -> bool) -> u32 {
+    let mut missing = 0u32;
+    lanes(mask, |l| missing |= u32::from(!has(l)) << l);
+    missing
 }
 
 /// initcheck and counters of local memory; addresses are inside.

@@ -35,7 +35,14 @@ fn initialised(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) {
         return;
     }
     let shadow = &cx.block_ref().shadow;
-    let written = |l: usize, from: usize, bytes: usize| all_set(&shadow.written[a[l] as usize + from..][..bytes]);
+    let bytes = &shadow.written[..];
+    let (fours, eights) = (bytes.as_chunks::<4>().0, bytes.as_chunks::<8>().0);
+    // accesses are aligned
+    let written = |l: usize, from: usize, count: usize| match (a[l] as usize + from, count) {
+        (at, 4) => fours.get(at / 4) == Some(&[1; 4]),
+        (at, 8) => eights.get(at / 8) == Some(&[1; 8]),
+        (at, _) => all_set(&bytes[at..][..count]),
+    };
     let missing = unwritten(cx, access, mask, written);
     if missing != 0 {
         // words that a copy is about to write are another mistake, and reported as that

@@ -17,14 +17,24 @@ pub struct Meeting {
 }
 
 pub fn read_words(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) -> Vec<Meeting> {
+    match access.size.div_ceil(4) as usize {
+        words @ 1 => read_so_many(cx, access, a, mask, words),
+        words => read_so_many(cx, access, a, mask, words),
+    }
+}
+
+// Compiled twice: most reads are of one word.
+#[inline(always)]
+fn read_so_many(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32, words: usize) -> Vec<Meeting> {
     let (block, warp) = cx.block_and_warp();
     let (warp, shadow) = (&block.warps[warp], &mut block.shadow);
     let (number, clock, first) = (warp.number, warp.clock, warp.first_thread);
     let floor = u64::from(shadow.floor) << CLOCK;
     let warp_floor = shadow.warp_floors[number as usize];
+    let (writes, reads, exact) = (&shadow.writes[..], &mut shadow.reads[..], shadow.exact);
     let strong = access.inst.head.order != Order::Weak;
     let stamp = u64::from(clock) << CLOCK | u64::from(number) << WARP;
-    let (size, words) = (access.size, access.size.div_ceil(4));
+    let size = access.size;
     let mut meetings = Vec::new();
     let mut l = 0;
     while l < 32 {
@@ -43,9 +53,9 @@ pub fn read_words(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) -> Vec<
         }
         let bytes = bytes_touched(u64::from(offset), size);
         let mine = stamp | bytes << BYTES | u64::from(group);
-        for w in 0..words {
-            let at = (offset / 4 + w) as usize;
-            let (write, read) = (shadow.writes[at], &mut shadow.reads[at]);
+        let at = (offset / 4) as usize;
+        let pairs = writes[at..][..words].iter().zip(&mut reads[at..][..words]);
+        for (at, (&write, read)) in (at..).zip(pairs) {
             if write >= floor {
                 let by = (write >> THREAD & 1023) as u32;
                 let pending = write & PENDING != 0;
@@ -56,16 +66,14 @@ pub fn read_words(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) -> Vec<
                 let others = group & !own;
                 let overlap = write >> BYTES & 15 & bytes != 0;
                 if others != 0 && overlap && !(strong && write & ATOMIC != 0) {
-                    lanes(others, |lane| {
-                        meetings.push(Meeting { lane, word: at as u32, old: write, written: true });
-                    });
+                    meet(&mut meetings, others, at as u32, write);
                 }
             }
             *read = if *read < floor {
                 mine
             } else {
                 let merged = merge(*read, mine, clock, number, warp_floor);
-                if shadow.exact && merged & MANY != 0 {
+                if exact && merged & MANY != 0 {
                     note_reader(&mut shadow.readers, at as u32, *read, number, clock);
                 }
                 merged
@@ -73,6 +81,12 @@ pub fn read_words(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) -> Vec<
         }
     }
     meetings
+}
+
+/// Lanes that read what another thread wrote.
+#[cold]
+fn meet(meetings: &mut Vec<Meeting>, group: u32, word: u32, old: u64) {
+    lanes(group, |lane| meetings.push(Meeting { lane, word, old, written: true }));
 }
 
 pub fn write_words(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) -> Vec<Meeting> {

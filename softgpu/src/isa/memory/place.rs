@@ -11,7 +11,7 @@ use crate::machine::inst::Inst;
 use crate::machine::op::Frame;
 use crate::machine::operand::{AnySrc, Width, operands};
 use crate::machine::place::Place;
-use crate::machine::row::{Isa, fill};
+use crate::machine::row::{Isa, fill, plus};
 
 /// An address: a register of 32 or 64 bits and an offset.
 #[derive(Clone, Copy)]
@@ -25,21 +25,10 @@ impl Address {
     /// The lanes' addresses; lanes outside the mask get that of the first lane inside.
     #[inline(always)]
     pub fn of<I: Isa>(self, cx: &Frame<I>, mask: u32) -> [u64; 32] {
-        let mut t = [0u64; 32];
-        match self.base.width() {
-            Width::Single(base) => {
-                let a = cx.read(base);
-                for l in 0..32 {
-                    t[l] = u64::from(a[l].wrapping_add(self.offset as u32));
-                }
-            }
-            Width::Double(base) => {
-                let a = cx.read(base);
-                for l in 0..32 {
-                    t[l] = a[l].wrapping_add(self.offset as u64);
-                }
-            }
-        }
+        let mut t = match self.base.width() {
+            Width::Single(base) => cx.read(base).map(|v| u64::from(v.wrapping_add(self.offset as u32))),
+            Width::Double(base) => plus(cx.host(), cx.read(base), self.offset as u64),
+        };
         fill(&mut t, mask);
         t
     }
