@@ -2,8 +2,9 @@
 
 use crate::cpu::CpuDevice;
 use crate::cuda::{CudaDevice, driver};
-use crate::device::Device;
+use crate::device::{Device, Precision};
 use crate::error::{Error, Result};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 /// The flags every computing command shares.
 #[derive(clap::Args)]
@@ -14,6 +15,14 @@ pub struct Backend {
     /// Threads of the CPU backend; default: one a processor.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
+}
+
+/// Help of a command's `--precision`.
+pub const PRECISIONS: &str = "f32, tf32, tf32x3, bf16 or f16";
+
+/// Reads a `--precision`.
+pub fn precision() -> impl clap::builder::TypedValueParser<Value = Precision> {
+    PossibleValuesParser::new(Precision::ALL.map(Precision::name)).try_map(|name| name.parse::<Precision>())
 }
 
 /// What a `--device` value names.

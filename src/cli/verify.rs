@@ -1,9 +1,10 @@
 //! `warp19 verify`: the conformance suite on the user's own device.
 
-use super::backend::{Backend, Opened};
+use super::backend::{self, Backend, Opened};
 use super::output;
 use crate::conformance::{self, Comparison, cases};
 use crate::cuda::timing::{self, Timing};
+use crate::device::Precision;
 use crate::error::{Error, Result};
 use std::fmt::Write;
 use std::time::Instant;
@@ -12,7 +13,9 @@ use std::time::Instant;
 pub struct Args {
     #[command(flatten)]
     backend: Backend,
-    /// Only these operations: conv, linear, pool, dropout, loss, adam, sgd, gather, memory.
+    #[arg(long, default_value_t, value_parser = backend::precision(), help = backend::PRECISIONS)]
+    precision: Precision,
+    /// Only these operations: conv, linear, pool, dropout, loss, adam, sgd, gather, cast, scaling, memory.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Every comparison, not the worst of each operation; with --json too.
@@ -28,17 +31,20 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let chosen: Vec<_> =
-        cases::all().into_iter().filter(|c| args.only.is_empty() || args.only.iter().any(|o| o == c.group())).collect();
+    let chosen: Vec<_> = cases::all(args.precision)
+        .into_iter()
+        .filter(|c| args.only.is_empty() || args.only.iter().any(|o| o == c.group()))
+        .collect();
     if chosen.is_empty() {
         return Err(Error::Invalid(format!("no cases of {}", args.only.join(", "))));
     }
     let mut opened = args.backend.open_kind()?;
     let device = opened.device();
+    device.supports(args.precision)?;
     eprintln!("{}: {} cases", device.describe(), chosen.len());
     let (start, mut results) = (Instant::now(), Vec::new());
     for case in &chosen {
-        results.extend(conformance::run(device, case)?);
+        results.extend(conformance::run(device, case, args.precision)?);
     }
     let seconds = start.elapsed().as_secs_f64();
     let description = device.describe();
@@ -46,7 +52,7 @@ pub fn run(args: &Args) -> Result<()> {
     let timings = match &mut opened {
         Opened::Cuda(d) => {
             let batch = args.timing.unwrap_or(if d.softgpu.is_some() { 0 } else { 64 });
-            if batch > 0 { timing::timings(d, batch)? } else { Vec::new() }
+            if batch > 0 { timing::timings(d, batch, args.precision)? } else { Vec::new() }
         }
         Opened::Cpu(_) => Vec::new(),
     };

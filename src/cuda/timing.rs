@@ -5,7 +5,7 @@ use super::driver::failed;
 use super::operations::product::{Gemm, Sizes};
 use crate::conformance::cases::sizes;
 use crate::conformance::{example, values};
-use crate::device::{DType, Device, upload_f32};
+use crate::device::{DType, Device, Precision, upload_f32};
 use crate::error::Result;
 use crate::ops::conv::ConvShape;
 use crate::ops::dropout::Dropout;
@@ -114,10 +114,10 @@ fn elapsed(start: &CudaEvent, end: &CudaEvent) -> std::result::Result<f32, Drive
 ///
 /// # Errors
 /// Too little memory; those of the driver.
-pub fn timings(d: &mut CudaDevice, batch: usize) -> Result<Vec<Timing>> {
+pub fn timings(d: &mut CudaDevice, batch: usize, precision: Precision) -> Result<Vec<Timing>> {
     let mut out = products(d, 64 * batch.clamp(1, 64))?;
     for kind in kinds(batch) {
-        let (operation, sizes) = (example(d, kind.clone())?, sizes(&kind));
+        let (operation, sizes) = (example(d, kind.clone(), precision)?, sizes(&kind));
         let is = operation.description();
         let name = if matches!(kind, Kind::Adam(_)) { "adam and average" } else { is.name };
         out.push(d.time((name, sizes), (is.flops, is.bytes), &mut |d| d.run(&operation))?);
