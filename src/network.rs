@@ -164,8 +164,8 @@ impl Network {
     }
 
     /// The plan that makes the copy of the weights that products read, from the parameters in `weights`; empty where
-    /// they read the parameters themselves. To be run before [`Network::forward`] wherever other code than the optimiser
-    /// has changed them, or another arena's parameters are wanted.
+    /// they read the parameters themselves. To be run before [`Network::forward`] wherever something other than the
+    /// optimiser has changed them, or another arena's parameters are wanted.
     ///
     /// # Errors
     /// As [`Network::forward`].

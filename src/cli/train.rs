@@ -183,7 +183,8 @@ fn introduce(c: &Config, device: &str, dir: &Path) -> Result<()> {
     let (model, dataset, images, seed) = (&c.model, &c.dataset, c.images, c.seed);
     let (recipe, batch, epochs, precision) = (&c.recipe.name, c.recipe.batch, c.recipe.epochs, c.precision);
     eprintln!(
-        "{model} on {dataset}: {images} images, recipe {recipe}, batch {batch}, {epochs} epochs, seed {seed}, {precision}; {device}"
+        "{model} on {dataset}: {images} images, recipe {recipe}, batch {batch}, {epochs} epochs, seed {seed}, \
+         {precision}; {device}"
     );
     eprintln!("run folder {}", dir.display());
     Ok(())

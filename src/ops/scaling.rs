@@ -1,7 +1,7 @@
 //! Dynamic scaling of gradients, for f16, whose smallest numbers are too large for them.
 //!
-//! The loss multiplies its gradient by a scale, so that every gradient that follows carries it; the optimiser divides it
-//! out again, in float32. The scale is a power of two, so that neither changes a significand. Where a gradient has
+//! The loss multiplies its gradient by a scale, so that every gradient that follows carries it; the optimiser divides
+//! it out again, in float32. The scale is a power of two, so that neither changes a significand. Where a gradient has
 //! overflowed, the step is left out and the scale halved; after [`GROWTH`] steps without an overflow it is doubled
 //! (Micikevicius et al., arXiv 1710.03740, section 3.2). All of it happens on the device, inside a recorded step.
 //!
