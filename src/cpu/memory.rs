@@ -39,9 +39,10 @@ pub enum Slice<'a> {
 }
 
 impl<'a> Slice<'a> {
-    /// The elements.
+    /// The elements; none of an operand that the operation does not have.
     pub fn read<T: Pod>(self) -> &'a [T] {
         match self {
+            Slice::Read([]) => &[],
             Slice::Read(bytes) => bytemuck::cast_slice(bytes),
             Slice::Write(bytes) => bytemuck::cast_slice(bytes),
         }

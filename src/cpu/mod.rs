@@ -8,9 +8,11 @@ mod linear;
 mod matrix;
 mod memory;
 mod operations;
+mod optimizer;
 mod parallel;
 mod pointwise;
 mod vector;
+mod wide;
 mod winograd;
 
 use crate::device::{DType, Device, Precision, StepState, View, run_plan};
@@ -56,8 +58,10 @@ impl Device for CpuDevice {
 
     fn supports(&self, precision: Precision) -> Result<()> {
         match precision {
-            Precision::F32 => Ok(()),
-            other => Err(Error::Device(format!("the CPU does not compute in {other}; leave --precision away"))),
+            Precision::F32 | Precision::Bf16 | Precision::F16 => Ok(()),
+            Precision::Tf32 | Precision::Tf32x3 => Err(Error::Device(format!(
+                "the CPU does not compute in {precision}, a format of tensor cores; choose --precision f32, bf16 or f16"
+            ))),
         }
     }
 
@@ -91,6 +95,7 @@ impl Device for CpuDevice {
     }
 
     fn run(&mut self, operation: &Operation) -> Result<()> {
+        self.supports(operation.precision())?;
         let slices = self.memory.slices(operation)?;
         let (state, workspace) = (self.state, &mut self.workspace);
         self.pool.install(|| operations::run(operation, state, slices, workspace))

@@ -2,10 +2,12 @@
 //! views that fit, indices and labels that exist.
 
 use super::conv::{self, Scratch};
+use super::element::{self, Element};
 use super::epilogue::Epilogue;
 use super::memory::Slice;
-use super::{linear, pointwise};
-use crate::device::{DType, StepState};
+use super::optimizer::{self, Followers};
+use super::{linear, pointwise, wide};
+use crate::device::{DType, Precision, StepState};
 use crate::error::{Error, Result};
 use crate::ops::batch::Gather;
 use crate::ops::conv::ConvShape;
@@ -14,6 +16,7 @@ use crate::ops::layer::{LayerShape, Pass};
 use crate::ops::linear::LinearShape;
 use crate::ops::loss::Loss;
 use crate::ops::operation::{Kind, Operation};
+use crate::ops::scaling::{INVERSE, SCALE};
 use half::{bf16, f16};
 
 /// Memory that operations reuse from call to call; grows at first use, then stays.
@@ -21,6 +24,7 @@ use half::{bf16, f16};
 pub struct Workspace {
     conv: Scratch,
     vector: Vec<f32>,
+    wide: Vec<f32>,
 }
 
 /// Runs an operation on rayon's threads.
@@ -30,35 +34,73 @@ pub fn run(
     slices: [Slice; OPERANDS],
     workspace: &mut Workspace,
 ) -> Result<()> {
+    match operation.precision().storage() {
+        DType::Bf16 => stored::<bf16>(operation, state, slices, workspace),
+        DType::F16 => stored::<f16>(operation, state, slices, workspace),
+        _ => stored::<f32>(operation, state, slices, workspace),
+    }
+}
+
+/// An operation in a precision that stores activations as `T`.
+fn stored<T: Element>(
+    operation: &Operation,
+    state: StepState,
+    slices: [Slice; OPERANDS],
+    workspace: &mut Workspace,
+) -> Result<()> {
+    let Workspace { conv, vector, wide } = workspace;
     match (operation.kind(), slices) {
-        (Kind::Gather(g), slices) => return gather(g, state, slices),
-        (Kind::Layer(l), slices) => match &l.shape {
-            LayerShape::Conv(s) => convolution(s, l.pass, slices, &mut workspace.conv),
-            LayerShape::Linear(s) => fully_connected(s, l.pass, slices, &mut workspace.vector),
-        },
         (Kind::Pool(p), [dy, argmax, dx, ..]) if p.backward => {
-            pointwise::pool_backward(&p.shape, dy.read(), argmax.read(), dx.write());
+            pointwise::pool_backward::<T>(&p.shape, dy.read(), argmax.read(), dx.write());
         }
-        (Kind::Pool(p), [x, y, argmax, ..]) => pointwise::pool_forward(&p.shape, x.read(), y.write(), argmax.write()),
-        (Kind::Dropout(d), [x, ..]) => pointwise::dropout(d, state.step, x.write()),
-        (Kind::Loss(l), slices) => return loss(l, slices, &mut workspace.vector),
-        (Kind::Softmax(s), [logits, p, ..]) => pointwise::softmax(s.classes, logits.read(), p.write()),
-        (Kind::Cast(_), [x, y, ..]) => match operation.precision().storage() {
-            DType::Bf16 => pointwise::cast::<bf16>(x.read(), y.write()),
-            DType::F16 => pointwise::cast::<f16>(x.read(), y.write()),
-            _ => pointwise::cast::<f32>(x.read(), y.write()),
-        },
+        (Kind::Pool(p), [x, y, argmax, ..]) => {
+            pointwise::pool_forward::<T>(&p.shape, x.read(), y.write(), argmax.write());
+        }
+        (Kind::Cast(_), [x, y, ..]) => element::narrow::<T>(x.read(), y.write()),
         (Kind::Scaling(_), [gradients, scaling, ..]) => pointwise::scaling(gradients.read(), scaling.write()),
-        (Kind::Adam(a), [g, w, m, v, ema, ..]) => {
-            let ema = a.average.then(|| ema.write());
-            pointwise::adam(&a.params, state, g.read(), [w.write(), m.write(), v.write()], ema);
+        (Kind::Adam(a), [g, w, m, v, more @ ..]) => {
+            let (followers, inverse) = followers::<T, _>(operation.precision(), a.average, more);
+            if inverse != 0.0 {
+                let arenas = [w.write(), m.write(), v.write()];
+                optimizer::adam(&a.params, state, (g.read(), inverse), arenas, followers);
+            }
         }
-        (Kind::Sgd(s), [g, w, u, ema, ..]) => {
-            let ema = s.average.then(|| ema.write());
-            pointwise::sgd(s, state, g.read(), [w.write(), u.write()], ema);
+        (Kind::Sgd(s), [g, w, u, more @ ..]) => {
+            let (followers, inverse) = followers::<T, _>(operation.precision(), s.average, more);
+            if inverse != 0.0 {
+                optimizer::sgd(s, state, (g.read(), inverse), [w.write(), u.write()], followers);
+            }
         }
+        (Kind::Softmax(s), [logits, p, ..]) => pointwise::softmax(s.classes, logits.read(), p.write()),
+        (Kind::Gather(g), slices) => wide::run::<T>(operation, slices, wide, |slices| gather(g, state, slices))?,
+        (Kind::Layer(l), slices) => wide::run::<T>(operation, slices, wide, |slices| {
+            match &l.shape {
+                LayerShape::Conv(s) => convolution(s, l.pass, slices, conv),
+                LayerShape::Linear(s) => fully_connected(s, l.pass, slices, vector),
+            }
+            Ok(())
+        })?,
+        (Kind::Dropout(d), slices) => wide::run::<T>(operation, slices, wide, |[x, ..]| {
+            pointwise::dropout(d, state.step, x.write());
+            Ok(())
+        })?,
+        (Kind::Loss(l), slices) => wide::run::<T>(operation, slices, wide, |slices| loss(l, slices, vector))?,
     }
     Ok(())
+}
+
+/// What follows the weights in an optimiser's step, and what its gradients are to be multiplied by; 0: nothing is to be
+/// done.
+fn followers<'a, T: Element, const N: usize>(
+    precision: Precision,
+    average: bool,
+    slices: [Slice<'a>; N],
+) -> (Followers<'a, T>, f32) {
+    let mut slices = slices.into_iter();
+    let mut next = |there: bool| if there { slices.next() } else { None };
+    let (average, copy) = (next(average).map(Slice::write), next(precision.is_half()).map(Slice::write));
+    let scaling: Option<&[f32]> = next(precision.scales_gradients()).map(Slice::read);
+    (Followers { average, copy }, scaling.map_or(1.0, |state| state[INVERSE]))
 }
 
 fn convolution(s: &ConvShape, pass: Pass, slices: [Slice; OPERANDS], scratch: &mut Scratch) {
@@ -112,7 +154,11 @@ fn gather(g: &Gather, state: StepState, [pixels, labels, indices, x, chosen, ..]
 }
 
 /// The loss: every label must be one of the classes. Without a place for the gradient it is written and forgotten.
-fn loss(l: &Loss, [logits, labels, stats, dlogits, ..]: [Slice; OPERANDS], unused: &mut Vec<f32>) -> Result<()> {
+fn loss(
+    l: &Loss,
+    [logits, labels, stats, dlogits, scaling, ..]: [Slice; OPERANDS],
+    unused: &mut Vec<f32>,
+) -> Result<()> {
     let (logits, labels): (&[f32], &[u8]) = (logits.read(), labels.read());
     if let Some(&bad) = labels.iter().find(|&&label| usize::from(label) >= l.classes) {
         return Err(Error::Invalid(format!(
@@ -126,6 +172,7 @@ fn loss(l: &Loss, [logits, labels, stats, dlogits, ..]: [Slice; OPERANDS], unuse
         unused.resize(unused.len().max(logits.len()), 0.0);
         &mut unused[..logits.len()]
     };
-    pointwise::loss(l.kind, l.classes, logits, labels, dlogits, stats.write());
+    let scale = scaling.read().get(SCALE).copied().unwrap_or(1.0);
+    pointwise::loss(l, scale, logits, labels, dlogits, stats.write());
     Ok(())
 }

@@ -1,18 +1,16 @@
-//! Everything that is bound by memory: pooling, dropout, the loss, the optimisers, and making batches.
+//! What is bound by memory: pooling, dropout, the loss, the gradients' scale, and making batches.
 
 use super::element::Element;
-use super::vector::{Isa, Job, Vector};
-use crate::device::StepState;
+use super::parallel::CHUNK;
 use crate::ops::batch::{Gather, bspline};
 use crate::ops::dropout::{Dropout, keep4};
-use crate::ops::loss::{CLIP, LossKind, argmax};
-use crate::ops::optimizer::{AdamParams, Sgd, adam_factors};
+use crate::ops::loss::{CLIP, Loss, LossKind, argmax};
 use crate::ops::pool::PoolShape;
 use crate::ops::scaling;
 use rayon::prelude::*;
 
 /// Max-pool; see [`crate::ops::pool`].
-pub fn pool_forward(s: &PoolShape, x: &[f32], y: &mut [f32], positions: &mut [u8]) {
+pub fn pool_forward<T: Element>(s: &PoolShape, x: &[T], y: &mut [T], positions: &mut [u8]) {
     let line = s.out_w() * s.c;
     let rows = y.par_chunks_mut(line).zip(positions.par_chunks_mut(line));
     rows.enumerate().for_each(|(row, (y, positions))| {
@@ -30,7 +28,7 @@ pub fn pool_forward(s: &PoolShape, x: &[f32], y: &mut [f32], positions: &mut [u8
                     continue;
                 }
                 for ((y, at), &x) in y.iter_mut().zip(positions.iter_mut()).zip(x) {
-                    let wins = x > *y || (x.is_nan() && !y.is_nan());
+                    let wins = x.beats(*y);
                     *y = if wins { x } else { *y };
                     *at = if wins { (2 * p + q) as u8 } else { *at };
                 }
@@ -40,7 +38,7 @@ pub fn pool_forward(s: &PoolShape, x: &[f32], y: &mut [f32], positions: &mut [u8
 }
 
 /// Gradient of max-pool.
-pub fn pool_backward(s: &PoolShape, dy: &[f32], positions: &[u8], dx: &mut [f32]) {
+pub fn pool_backward<T: Element>(s: &PoolShape, dy: &[T], positions: &[u8], dx: &mut [T]) {
     let line = s.w * s.c;
     dx.par_chunks_mut(line).enumerate().for_each(|(row, dx)| {
         let (n, i) = (row / s.h, row % s.h);
@@ -48,14 +46,11 @@ pub fn pool_backward(s: &PoolShape, dy: &[f32], positions: &[u8], dx: &mut [f32]
             let at = ((n * s.out_h() + i / 2) * s.out_w() + j / 2) * s.c;
             let here = (2 * (i % 2) + j % 2) as u8;
             for ((d, &dy), &p) in dx.iter_mut().zip(&dy[at..]).zip(&positions[at..]) {
-                *d = if p == here { dy } else { 0.0 };
+                *d = if p == here { dy } else { T::zeroed() };
             }
         }
     });
 }
-
-/// Elements in a piece of an elementwise pass: small enough to balance, large enough to hide the splitting.
-const CHUNK: usize = 1 << 15;
 
 /// Dropout in place; see [`crate::ops::dropout`].
 pub fn dropout(d: &Dropout, step: u64, x: &mut [f32]) {
@@ -70,18 +65,11 @@ pub fn dropout(d: &Dropout, step: u64, x: &mut [f32]) {
     });
 }
 
-/// `y = round(x)`; see [`crate::ops::cast`].
-pub fn cast<T: Element>(x: &[f32], y: &mut [T]) {
-    y.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(y, x)| {
-        for (y, &x) in y.iter_mut().zip(x) {
-            *y = T::narrow(x);
-        }
-    });
-}
-
 /// The scale of the gradients after a step; see [`crate::ops::scaling`].
 pub fn scaling(gradients: &[f32], state: &mut [f32]) {
-    let finite = gradients.par_chunks(CHUNK).all(|piece| piece.iter().all(|g| g.is_finite()));
+    // The largest exponent marks infinities and NaNs; a sum of flags lets the compiler make vectors of it.
+    let infinite = |g: &f32| u32::from(g.to_bits() & 0x7f80_0000 == 0x7f80_0000);
+    let finite = gradients.par_chunks(CHUNK).all(|piece| piece.iter().map(infinite).sum::<u32>() == 0);
     if let [a, b, c, d] = *state {
         state.copy_from_slice(&scaling::next([a, b, c, d], finite));
     }
@@ -109,9 +97,9 @@ pub fn softmax(classes: usize, logits: &[f32], probabilities: &mut [f32]) {
     }
 }
 
-/// Softmax cross-entropy; see [`crate::ops::loss`]. `scratch` takes the probabilities where no gradient is wanted.
-pub fn loss(kind: LossKind, classes: usize, logits: &[f32], labels: &[u8], dlogits: &mut [f32], stats: &mut [f64]) {
-    let n = labels.len() as f32;
+/// Softmax cross-entropy, the gradient times a scale; see [`crate::ops::loss`].
+pub fn loss(l: &Loss, scale: f32, logits: &[f32], labels: &[u8], dlogits: &mut [f32], stats: &mut [f64]) {
+    let (kind, classes, n) = (l.kind, l.classes, l.rows as f32);
     for (row, &label) in labels.iter().enumerate() {
         let label = usize::from(label);
         let z = &logits[row * classes..][..classes];
@@ -129,98 +117,13 @@ pub fn loss(kind: LossKind, classes: usize, logits: &[f32], labels: &[u8], dlogi
         stats[2] += 1.0;
         stats[3] += f64::from(u8::from(!finite));
         d[label] -= 1.0;
-        let scale = match kind {
-            LossKind::Mean => 1.0 / n,
-            LossKind::SummedClipped => f32::from(u8::from(!clipped)),
+        let factor = match kind {
+            LossKind::Mean => scale / n,
+            LossKind::SummedClipped if clipped => 0.0,
+            LossKind::SummedClipped => scale,
         };
-        d.iter_mut().for_each(|d| *d *= scale);
+        d.iter_mut().for_each(|d| *d *= factor);
     }
-}
-
-/// Elements of an optimiser chunk: the five arrays of one stay in the second-level cache for the average's pass.
-const OPTIMIZER_CHUNK: usize = 1 << 14;
-
-/// Chunks of the average, or as many `None`s.
-fn optional_chunks(view: Option<&mut [f32]>, chunks: usize) -> Vec<Option<&mut [f32]>> {
-    match view {
-        Some(view) => view.chunks_mut(OPTIMIZER_CHUNK).map(Some).collect(),
-        None => (0..chunks).map(|_| None).collect(),
-    }
-}
-
-/// The moving average: `e = decay e + (1 - decay) w`.
-#[inline(always)]
-fn average(decay: f32, ema: Option<&mut [f32]>, w: &[f32]) {
-    let rest = 1.0 - decay;
-    for (e, w) in ema.into_iter().flatten().zip(w) {
-        *e = decay * *e + rest * *w;
-    }
-}
-
-/// One Adam step on weights, first and second moment, and the moving average in the same pass; see
-/// [`crate::ops::optimizer`].
-pub fn adam(p: &AdamParams, state: StepState, g: &[f32], [w, m, v]: [&mut [f32]; 3], ema: Option<&mut [f32]>) {
-    let (rate, root_scale) = adam_factors(p, state.step, f64::from(state.lr));
-    let (rate, root_scale, isa) = (rate as f32, root_scale as f32, Isa::detect());
-    let ema_decay = state.ema_decay;
-    let ema = optional_chunks(ema, w.len().div_ceil(OPTIMIZER_CHUNK));
-    w.par_chunks_mut(OPTIMIZER_CHUNK)
-        .zip(g.par_chunks(OPTIMIZER_CHUNK))
-        .zip(m.par_chunks_mut(OPTIMIZER_CHUNK))
-        .zip(v.par_chunks_mut(OPTIMIZER_CHUNK))
-        .zip(ema)
-        .for_each(|((((w, g), m), v), ema)| {
-            isa.run(AdamChunk { p, rate, root_scale, ema_decay, w, g, m, v, ema });
-        });
-}
-
-/// A chunk of an Adam step.
-struct AdamChunk<'a> {
-    p: &'a AdamParams,
-    rate: f32,
-    root_scale: f32,
-    ema_decay: f32,
-    w: &'a mut [f32],
-    g: &'a [f32],
-    m: &'a mut [f32],
-    v: &'a mut [f32],
-    ema: Option<&'a mut [f32]>,
-}
-
-impl Job for AdamChunk<'_> {
-    /// The compiler makes the vectors.
-    #[inline(always)]
-    fn run<V: Vector>(self, _zero: V) {
-        let (b1, b2, epsilon) = (self.p.beta1, self.p.beta2, self.p.epsilon);
-        let (c1, c2) = (1.0 - b1, 1.0 - b2);
-        for (((w, &g), m), v) in self.w.iter_mut().zip(self.g).zip(self.m).zip(self.v) {
-            *m = b1 * *m + c1 * g;
-            *v = b2 * *v + c2 * (g * g);
-            *w -= self.rate * *m / (v.sqrt() * self.root_scale + epsilon);
-        }
-        average(self.ema_decay, self.ema, self.w);
-    }
-}
-
-/// One momentum SGD step on weights and velocity, and the moving average; see [`crate::ops::optimizer`].
-pub fn sgd(d: &Sgd, state: StepState, g: &[f32], [w, u]: [&mut [f32]; 2], ema: Option<&mut [f32]>) {
-    let ema = optional_chunks(ema, w.len().div_ceil(OPTIMIZER_CHUNK));
-    w.par_chunks_mut(OPTIMIZER_CHUNK)
-        .zip(g.par_chunks(OPTIMIZER_CHUNK))
-        .zip(u.par_chunks_mut(OPTIMIZER_CHUNK))
-        .zip(ema)
-        .enumerate()
-        .for_each(|(chunk, (((w, g), u), ema))| {
-            let start = chunk * OPTIMIZER_CHUNK;
-            for (i, ((w, &g), u)) in w.iter_mut().zip(g).zip(u).enumerate() {
-                let at = start + i;
-                let penalised = d.decayed.iter().any(|&(o, l)| (o..o + l).contains(&at));
-                let l2 = if penalised { d.params.l2 } else { 0.0 };
-                *u = d.params.momentum * *u + (g + l2 * *w);
-                *w -= state.lr * *u;
-            }
-            average(state.ema_decay, ema, w);
-        });
 }
 
 /// One batch; see [`crate::ops::batch`].

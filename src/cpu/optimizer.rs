@@ -1,0 +1,118 @@
+//! Optimiser steps: Adam, momentum SGD, and what follows the weights; see [`crate::ops::optimizer`].
+
+use super::element::Element;
+use super::vector::{Isa, Job, Vector};
+use crate::device::StepState;
+use crate::ops::optimizer::{AdamParams, Sgd, adam_factors};
+use rayon::prelude::*;
+
+/// Elements of a chunk: its arrays stay in the second-level cache for the average's pass.
+const CHUNK: usize = 1 << 14;
+
+/// What follows the weights at each step, as far as it is there: their moving average, and a copy of them as products
+/// read them.
+pub struct Followers<'a, T> {
+    pub average: Option<&'a mut [f32]>,
+    pub copy: Option<&'a mut [T]>,
+}
+
+impl<'a, T: Element> Followers<'a, T> {
+    /// Those of each chunk of `len` weights.
+    fn chunks(self, len: usize) -> Vec<Followers<'a, T>> {
+        let mut averages = self.average.map(|a| a.chunks_mut(CHUNK));
+        let mut copies = self.copy.map(|c| c.chunks_mut(CHUNK));
+        let next = |_| {
+            let (average, copy) =
+                (averages.as_mut().and_then(Iterator::next), copies.as_mut().and_then(Iterator::next));
+            Followers { average, copy }
+        };
+        (0..len.div_ceil(CHUNK)).map(next).collect()
+    }
+
+    /// Follows weights: `average = decay average + (1 - decay) w`, `copy = round(w)`.
+    #[inline(always)]
+    fn follow(self, decay: f32, w: &[f32]) {
+        let rest = 1.0 - decay;
+        for (average, w) in self.average.into_iter().flatten().zip(w) {
+            *average = decay * *average + rest * *w;
+        }
+        for (copy, &w) in self.copy.into_iter().flatten().zip(w) {
+            *copy = T::narrow(w);
+        }
+    }
+}
+
+/// One Adam step on weights, first and second moment, with gradients that are to be multiplied by `inverse`.
+pub fn adam<T: Element>(
+    p: &AdamParams,
+    state: StepState,
+    (g, inverse): (&[f32], f32),
+    [w, m, v]: [&mut [f32]; 3],
+    followers: Followers<T>,
+) {
+    let (rate, root_scale) = adam_factors(p, state.step, f64::from(state.lr));
+    let (rate, root_scale, decay, isa) = (rate as f32, root_scale as f32, state.ema_decay, Isa::detect());
+    let followers = followers.chunks(w.len());
+    w.par_chunks_mut(CHUNK)
+        .zip(g.par_chunks(CHUNK))
+        .zip(m.par_chunks_mut(CHUNK))
+        .zip(v.par_chunks_mut(CHUNK))
+        .zip(followers)
+        .for_each(|((((w, g), m), v), followers)| {
+            isa.run(AdamChunk { p, rate, root_scale, inverse, decay, w, g, m, v, followers });
+        });
+}
+
+/// A chunk of an Adam step.
+struct AdamChunk<'a, T> {
+    p: &'a AdamParams,
+    rate: f32,
+    root_scale: f32,
+    inverse: f32,
+    decay: f32,
+    w: &'a mut [f32],
+    g: &'a [f32],
+    m: &'a mut [f32],
+    v: &'a mut [f32],
+    followers: Followers<'a, T>,
+}
+
+impl<T: Element> Job for AdamChunk<'_, T> {
+    /// The compiler makes the vectors.
+    #[inline(always)]
+    fn run<V: Vector>(self, _zero: V) {
+        let (b1, b2, epsilon) = (self.p.beta1, self.p.beta2, self.p.epsilon);
+        let (c1, c2) = (1.0 - b1, 1.0 - b2);
+        for (((w, &g), m), v) in self.w.iter_mut().zip(self.g).zip(self.m).zip(self.v) {
+            let g = g * self.inverse;
+            *m = b1 * *m + c1 * g;
+            *v = b2 * *v + c2 * (g * g);
+            *w -= self.rate * *m / (v.sqrt() * self.root_scale + epsilon);
+        }
+        self.followers.follow(self.decay, self.w);
+    }
+}
+
+/// One momentum SGD step on weights and velocity, with gradients that are to be multiplied by `inverse`.
+pub fn sgd<T: Element>(
+    d: &Sgd,
+    state: StepState,
+    (g, inverse): (&[f32], f32),
+    [w, u]: [&mut [f32]; 2],
+    followers: Followers<T>,
+) {
+    let followers = followers.chunks(w.len());
+    w.par_chunks_mut(CHUNK).zip(g.par_chunks(CHUNK)).zip(u.par_chunks_mut(CHUNK)).zip(followers).enumerate().for_each(
+        |(chunk, (((w, g), u), followers))| {
+            let start = chunk * CHUNK;
+            for (i, ((w, &g), u)) in w.iter_mut().zip(g).zip(u).enumerate() {
+                let at = start + i;
+                let penalised = d.decayed.iter().any(|&(o, l)| (o..o + l).contains(&at));
+                let l2 = if penalised { d.params.l2 } else { 0.0 };
+                *u = d.params.momentum * *u + (g * inverse + l2 * *w);
+                *w -= state.lr * *u;
+            }
+            followers.follow(state.ema_decay, w);
+        },
+    );
+}
