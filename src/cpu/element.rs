@@ -5,12 +5,16 @@
 
 use super::parallel::CHUNK;
 use super::vector::{Isa, Job, Vector};
+use crate::device::DType;
 use bytemuck::Pod;
 use half::{bf16, f16};
 use rayon::prelude::*;
 
 /// A number in memory.
 pub trait Element: Pod + Send + Sync {
+    /// Which type it is.
+    const DTYPE: DType;
+
     /// As float32, which holds every number of the type.
     fn wide(self) -> f32;
 
@@ -22,6 +26,8 @@ pub trait Element: Pod + Send + Sync {
 }
 
 impl Element for f32 {
+    const DTYPE: DType = DType::F32;
+
     #[inline(always)]
     fn wide(self) -> f32 {
         self
@@ -48,6 +54,8 @@ fn order(bits: u16, infinity: u16) -> i16 {
 }
 
 impl Element for bf16 {
+    const DTYPE: DType = DType::Bf16;
+
     #[inline(always)]
     fn wide(self) -> f32 {
         f32::from_bits(u32::from(self.to_bits()) << 16)
@@ -70,6 +78,8 @@ impl Element for bf16 {
 }
 
 impl Element for f16 {
+    const DTYPE: DType = DType::F16;
+
     /// The bits moved into a float32's place are the number times 2^-112, exactly, also below f16's normal numbers.
     #[inline(always)]
     fn wide(self) -> f32 {

@@ -99,24 +99,24 @@ impl<'a> Matrix<'a> {
 
 /// A matrix to write, or a part of one that no other thread sees. Its rows are contiguous and start `row` elements
 /// apart.
-pub struct MatrixMut<'a> {
+pub struct MatrixMut<'a, T = f32> {
     /// For `'a`, this value alone may use the `columns` elements from `at + i row` on, for each `i < rows`.
-    at: *mut f32,
+    at: *mut T,
     rows: usize,
     columns: usize,
     /// At least `columns`, so that rows do not overlap.
     row: usize,
-    memory: PhantomData<&'a mut [f32]>,
+    memory: PhantomData<&'a mut [T]>,
 }
 
 // SAFETY: it stands for mutable slices (its rows), which may go to another thread.
-unsafe impl Send for MatrixMut<'_> {}
+unsafe impl<T: Send> Send for MatrixMut<'_, T> {}
 // SAFETY: by shared reference only its sizes can be read.
-unsafe impl Sync for MatrixMut<'_> {}
+unsafe impl<T: Sync> Sync for MatrixMut<'_, T> {}
 
-impl<'a> MatrixMut<'a> {
+impl<'a, T> MatrixMut<'a, T> {
     /// The matrix of rows that follow each other, each of `columns` elements.
-    pub fn new(data: &'a mut [f32], rows: usize, columns: usize) -> MatrixMut<'a> {
+    pub fn new(data: &'a mut [T], rows: usize, columns: usize) -> MatrixMut<'a, T> {
         MatrixMut::spaced(data, rows, columns, columns)
     }
 
@@ -124,7 +124,7 @@ impl<'a> MatrixMut<'a> {
     ///
     /// # Panics
     /// It does not fit into `data`, or rows overlap.
-    pub fn spaced(data: &'a mut [f32], rows: usize, columns: usize, row: usize) -> MatrixMut<'a> {
+    pub fn spaced(data: &'a mut [T], rows: usize, columns: usize, row: usize) -> MatrixMut<'a, T> {
         let fits = span((rows, columns), (row, 1)).is_some_and(|len| len <= data.len());
         assert!(fits && columns <= row, "a matrix of {rows}x{columns}, {row} apart, in {} elements", data.len());
         MatrixMut { at: data.as_mut_ptr(), rows, columns, row, memory: PhantomData }
@@ -134,7 +134,7 @@ impl<'a> MatrixMut<'a> {
     ///
     /// # Safety
     /// They are all there, and nothing else uses them for the lifetime chosen.
-    unsafe fn part<'b>(&self, (i, rows): (usize, usize), (j, columns): (usize, usize)) -> MatrixMut<'b> {
+    unsafe fn part<'b>(&self, (i, rows): (usize, usize), (j, columns): (usize, usize)) -> MatrixMut<'b, T> {
         // An empty part may start outside of the memory, where no pointer may be made to point by `add`.
         let at = self.at.wrapping_add(i * self.row + j);
         MatrixMut { at, rows, columns, row: self.row, memory: PhantomData }
@@ -150,7 +150,7 @@ impl<'a> MatrixMut<'a> {
     ///   |  3  |  4  | 5|
     ///   +-----+-----+--+
     /// ```
-    pub fn tiles(self, height: usize, width: usize) -> Vec<MatrixMut<'a>> {
+    pub fn tiles(self, height: usize, width: usize) -> Vec<MatrixMut<'a, T>> {
         let mut tiles = Vec::with_capacity(self.rows.div_ceil(height) * self.columns.div_ceil(width));
         for i in (0..self.rows).step_by(height) {
             for j in (0..self.columns).step_by(width) {
@@ -167,7 +167,7 @@ impl<'a> MatrixMut<'a> {
     /// # Panics
     /// They are not all there.
     #[inline]
-    pub fn block(&mut self, rows: Range<usize>, columns: Range<usize>) -> MatrixMut<'_> {
+    pub fn block(&mut self, rows: Range<usize>, columns: Range<usize>) -> MatrixMut<'_, T> {
         assert!(rows.start <= rows.end && rows.end <= self.rows, "rows {rows:?} of {}", self.rows);
         assert!(columns.start <= columns.end && columns.end <= self.columns, "columns {columns:?} of {}", self.columns);
         // SAFETY: checked to be there; the borrow of the whole lasts as long as that of the part.
@@ -190,7 +190,7 @@ impl<'a> MatrixMut<'a> {
     }
 
     /// The first element's place. Element `(i, j)` is writable `i stride + j` further on.
-    pub fn as_mut_ptr(&mut self) -> *mut f32 {
+    pub fn as_mut_ptr(&mut self) -> *mut T {
         self.at
     }
 
@@ -199,12 +199,14 @@ impl<'a> MatrixMut<'a> {
     /// # Panics
     /// There are fewer rows.
     #[inline(always)]
-    pub fn row(&mut self, i: usize) -> &mut [f32] {
+    pub fn row(&mut self, i: usize) -> &mut [T] {
         assert!(i < self.rows, "row {i} of {}", self.rows);
         // SAFETY: the row is there, and only this value may use it.
         unsafe { std::slice::from_raw_parts_mut(self.at.add(i * self.row), self.columns) }
     }
+}
 
+impl MatrixMut<'_> {
     /// `value` everywhere.
     pub fn fill(&mut self, value: f32) {
         for i in 0..self.rows {

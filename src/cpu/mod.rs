@@ -1,5 +1,8 @@
 //! The CPU backend: every operation of the contract on rayon's threads.
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod amx;
+mod buffer;
 mod conv;
 mod element;
 mod epilogue;

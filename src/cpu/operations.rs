@@ -1,6 +1,8 @@
 //! Each operation of [`crate::ops`] on its operands' memory: which function computes it, and what it asks for beyond
 //! views that fit, indices and labels that exist.
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+use super::amx::{self, Tiles};
 use super::conv::{self, Scratch};
 use super::element::{self, Element};
 use super::epilogue::Epilogue;
@@ -12,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::ops::batch::Gather;
 use crate::ops::conv::ConvShape;
 use crate::ops::description::OPERANDS;
-use crate::ops::layer::{LayerShape, Pass};
+use crate::ops::layer::{LayerPass, LayerShape, Pass};
 use crate::ops::linear::LinearShape;
 use crate::ops::loss::Loss;
 use crate::ops::operation::{Kind, Operation};
@@ -25,6 +27,8 @@ pub struct Workspace {
     conv: Scratch,
     vector: Vec<f32>,
     wide: Vec<f32>,
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    tiles: amx::Scratch,
 }
 
 /// Runs an operation on rayon's threads.
@@ -34,6 +38,14 @@ pub fn run(
     slices: [Slice; OPERANDS],
     workspace: &mut Workspace,
 ) -> Result<()> {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if let (Kind::Layer(l), Some(tiles)) = (operation.kind(), Tiles::find()) {
+        match operation.precision().storage() {
+            DType::Bf16 => return on_tiles::<bf16>(tiles, l, slices, &mut workspace.tiles),
+            DType::F16 => return on_tiles::<f16>(tiles, l, slices, &mut workspace.tiles),
+            _ => {}
+        }
+    }
     match operation.precision().storage() {
         DType::Bf16 => stored::<bf16>(operation, state, slices, workspace),
         DType::F16 => stored::<f16>(operation, state, slices, workspace),
@@ -48,7 +60,7 @@ fn stored<T: Element>(
     slices: [Slice; OPERANDS],
     workspace: &mut Workspace,
 ) -> Result<()> {
-    let Workspace { conv, vector, wide } = workspace;
+    let Workspace { conv, vector, wide, .. } = workspace;
     match (operation.kind(), slices) {
         (Kind::Pool(p), [dy, argmax, dx, ..]) if p.backward => {
             pointwise::pool_backward::<T>(&p.shape, dy.read(), argmax.read(), dx.write());
@@ -101,6 +113,35 @@ fn followers<'a, T: Element, const N: usize>(
     let (average, copy) = (next(average).map(Slice::write), next(precision.is_half()).map(Slice::write));
     let scaling: Option<&[f32]> = next(precision.scales_gradients()).map(Slice::read);
     (Followers { average, copy }, scaling.map_or(1.0, |state| state[INVERSE]))
+}
+
+/// A pass through a layer with weights, in 16 bits.
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+fn on_tiles<T: Element>(
+    tiles: Tiles,
+    l: &LayerPass,
+    slices: [Slice; OPERANDS],
+    scratch: &mut amx::Scratch,
+) -> Result<()> {
+    let s = &l.shape.as_conv();
+    match (l.pass, slices) {
+        (Pass::Forward { relu: true }, [x, w, b, y, ..]) => {
+            let end = Epilogue::Bias { bias: b.read(), relu: true };
+            amx::forward::<T, T>(tiles, s, (x.read(), w.read()), y.write(), end, scratch);
+        }
+        (Pass::Forward { relu: false }, [x, w, b, y, ..]) => {
+            let end = Epilogue::Bias { bias: b.read(), relu: false };
+            amx::forward::<T, f32>(tiles, s, (x.read(), w.read()), y.write(), end, scratch);
+        }
+        (Pass::BackwardData { masked }, [dy, w, dx, mask, ..]) => {
+            let end = if masked { Epilogue::Mask(mask.read()) } else { Epilogue::None };
+            amx::backward_data::<T>(tiles, s, (dy.read(), w.read()), dx.write(), end, scratch);
+        }
+        (Pass::BackwardWeight, [x, dy, dw, db, ..]) => {
+            amx::backward_weight::<T>(tiles, s, (x.read(), dy.read()), (dw.write(), db.write()), scratch);
+        }
+    }
+    Ok(())
 }
 
 fn convolution(s: &ConvShape, pass: Pass, slices: [Slice; OPERANDS], scratch: &mut Scratch) {

@@ -1,7 +1,7 @@
 //! Convolution, the way chosen by shape alone: patches for a few taps and channels, Winograd's algorithm for 3x3
 //! kernels of many, products over taps for the rest.
 
-mod axis;
+pub(super) mod axis;
 mod patches;
 mod taps;
 
