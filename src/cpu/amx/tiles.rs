@@ -209,3 +209,83 @@ impl Configured {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::philox::{Purpose, Stream};
+
+    /// Numbers of every size: a few bits of the exponent vary, or all of them.
+    fn numbers(seed: u64, len: usize, exponents: u16) -> Vec<bf16> {
+        let stream = Stream { seed, purpose: Purpose::Init, step: 0 };
+        let words = (0..len.div_ceil(4) as u32).flat_map(|i| stream.block(i, 0));
+        let number = |word: u32| {
+            let exponent = (word >> 8) as u16 & exponents;
+            let exponent = if exponents == 0xff { exponent.min(0xfe) } else { 120 + exponent };
+            bf16::from_bits((word as u16 & 0x7f) | exponent << 7 | (word >> 16) as u16 & 0x8000)
+        };
+        words.map(number).take(len).collect()
+    }
+
+    /// What the instructions are documented to do, for one element of C.
+    fn model(c: f32, a: impl Fn(usize) -> bf16, b: impl Fn(usize) -> bf16, k: usize) -> f32 {
+        let flush = |x: f32| if x.is_subnormal() { 0.0f32.copysign(x) } else { x };
+        let mut c = flush(c);
+        for step in (0..k).step_by(SIDE) {
+            let mut sums = [0.0f32; 2];
+            for i in step..step + SIDE {
+                let (a, b) = (flush(a(i).to_f32()), flush(b(i).to_f32()));
+                sums[i % 2] = flush(a.mul_add(b, sums[i % 2]));
+            }
+            c = flush(c + flush(sums[0] + sums[1]));
+        }
+        c
+    }
+
+    /// Every bit of a block: two pairs of three steps, on nothing and on a block that is there, with numbers of ordinary
+    /// size and of all sizes, where sums overflow and vanish.
+    #[test]
+    fn tiles_compute_as_documented() {
+        let Some(tiles) = Tiles::find() else {
+            eprintln!("no AMX here: nothing to compare");
+            return;
+        };
+        let (on, steps, row) = (tiles.configure(), 3, 5 * SIDE);
+        for (seed, exponents) in [(1, 7), (2, 15), (3, 0xff)] {
+            let (a, b) = (numbers(seed, 2 * SIDE * row, exponents), numbers(seed + 9, 2 * steps * STEP, exponents));
+            let start = numbers(seed + 20, SIDE * SIDE, exponents);
+            let pairs = [Pair { a: SIDE * row, b: 0 }, Pair { a: 7, b: steps * STEP }];
+            let factors = Factors { a: &a, row, step: SIDE + 3, b: &b, steps };
+            for accumulate in [false, true] {
+                let mut block = Block::ZERO;
+                for (c, start) in block.0.as_flattened_mut().iter_mut().zip(&start) {
+                    *c = start.to_f32();
+                }
+                on.multiply(&factors, &pairs, &mut block, accumulate);
+                for (i, j) in (0..SIDE * SIDE).map(|e| (e / SIDE, e % SIDE)) {
+                    let mut want = if accumulate { start[i * SIDE + j].to_f32() } else { 0.0 };
+                    for pair in pairs {
+                        let of_a = |k: usize| a[pair.a + i * row + k / SIDE * (SIDE + 3) + k % SIDE];
+                        let of_b = |k: usize| {
+                            let (step, k) = (k / SIDE, k % SIDE);
+                            b[pair.b + step * STEP + j / 16 * STEP / 2 + k / 2 * SIDE + 2 * (j % 16) + k % 2]
+                        };
+                        want = model(want, of_a, of_b, steps * SIDE);
+                    }
+                    let got = block.0[i][j];
+                    let same = got.to_bits() == want.to_bits() || got.is_nan() && want.is_nan();
+                    assert!(same, "{exponents:#x} {accumulate} {i},{j}: {got:e}, not {want:e}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "outside of their memory")]
+    fn factors_outside_of_their_memory_are_refused() {
+        let Some(tiles) = Tiles::find() else { panic!("no AMX here: outside of their memory nothing is read") };
+        let (a, b) = (vec![bf16::ONE; STEP], vec![bf16::ONE; STEP]);
+        let factors = Factors { a: &a, row: SIDE, step: SIDE, b: &b, steps: 1 };
+        tiles.configure().multiply(&factors, &[Pair { a: 1, b: 0 }], &mut Block::ZERO, false);
+    }
+}
