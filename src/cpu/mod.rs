@@ -3,11 +3,13 @@
 mod conv;
 mod epilogue;
 mod gemm;
+mod isa;
 mod linear;
 mod matrix;
 mod memory;
 mod operations;
 mod parallel;
+mod peak;
 mod pointwise;
 mod vector;
 mod winograd;
@@ -17,10 +19,12 @@ use crate::error::{Error, Result};
 use crate::ops::operation::{Operation, Planned};
 use memory::Memory;
 use operations::Workspace;
-use vector::Isa;
+
+pub use isa::Isa;
 
 /// The processor as a device.
 pub struct CpuDevice {
+    isa: Isa,
     memory: Memory,
     pool: rayon::ThreadPool,
     workspace: Workspace,
@@ -28,21 +32,36 @@ pub struct CpuDevice {
 }
 
 impl CpuDevice {
-    /// A device with that many threads, or one for each processor.
+    /// A device with that many threads, or one for each processor, and the instructions of [`Isa::chosen`].
+    ///
+    /// # Errors
+    /// The threads cannot be started; the instructions that are asked for are not there.
+    pub fn new(threads: Option<usize>) -> Result<CpuDevice> {
+        CpuDevice::with(Isa::chosen()?, threads)
+    }
+
+    /// A device with these instructions, and that many threads or one for each processor.
     ///
     /// # Errors
     /// The threads cannot be started.
-    pub fn new(threads: Option<usize>) -> Result<CpuDevice> {
+    pub fn with(isa: Isa, threads: Option<usize>) -> Result<CpuDevice> {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads.unwrap_or(0))
             .build()
             .map_err(|e| Error::Device(format!("cannot start the CPU's worker threads: {e}")))?;
         Ok(CpuDevice {
+            isa,
             memory: Memory::default(),
             pool,
             workspace: Workspace::default(),
             state: StepState { step: 0, lr: 0.0, ema_decay: 0.0 },
         })
+    }
+
+    /// Floating-point operations a second that all threads together can do at most, measured now.
+    pub fn peak_flops(&self) -> f64 {
+        let isa = self.isa;
+        self.pool.broadcast(|_| peak::flops(isa)).iter().sum()
     }
 }
 
@@ -50,7 +69,7 @@ impl Device for CpuDevice {
     fn describe(&self) -> String {
         let threads = self.pool.current_num_threads();
         let plural = if threads == 1 { "" } else { "s" };
-        format!("cpu ({}, {threads} thread{plural})", Isa::detect().name())
+        format!("cpu ({}, {threads} thread{plural})", self.isa.name())
     }
 
     fn alloc(&mut self, dtype: DType, len: usize) -> Result<View> {
@@ -84,8 +103,8 @@ impl Device for CpuDevice {
 
     fn run(&mut self, operation: &Operation) -> Result<()> {
         let slices = self.memory.slices(operation)?;
-        let (state, workspace) = (self.state, &mut self.workspace);
-        self.pool.install(|| operations::run(operation.kind(), state, slices, workspace))
+        let (isa, state, workspace) = (self.isa, self.state, &mut self.workspace);
+        self.pool.install(|| operations::run(isa, operation.kind(), state, slices, workspace))
     }
 
     fn record(&mut self, _name: &str, plan: &[Planned]) -> Result<()> {

@@ -3,6 +3,7 @@
 
 use super::conv::{self, Scratch};
 use super::epilogue::Epilogue;
+use super::isa::Isa;
 use super::memory::Slice;
 use super::{linear, pointwise};
 use crate::device::StepState;
@@ -23,12 +24,18 @@ pub struct Workspace {
 }
 
 /// Runs an operation on rayon's threads.
-pub fn run(kind: &Kind, state: StepState, slices: [Slice; OPERANDS], workspace: &mut Workspace) -> Result<()> {
+pub fn run(
+    isa: Isa,
+    kind: &Kind,
+    state: StepState,
+    slices: [Slice; OPERANDS],
+    workspace: &mut Workspace,
+) -> Result<()> {
     match (kind, slices) {
         (Kind::Gather(g), slices) => return gather(g, state, slices),
         (Kind::Layer(l), slices) => match &l.shape {
-            LayerShape::Conv(s) => convolution(s, l.pass, slices, &mut workspace.conv),
-            LayerShape::Linear(s) => fully_connected(s, l.pass, slices, &mut workspace.vector),
+            LayerShape::Conv(s) => convolution(isa, s, l.pass, slices, &mut workspace.conv),
+            LayerShape::Linear(s) => fully_connected(isa, s, l.pass, slices, &mut workspace.vector),
         },
         (Kind::Pool(p), [dy, argmax, dx, ..]) if p.backward => {
             pointwise::pool_backward(&p.shape, dy.read(), argmax.read(), dx.write());
@@ -39,7 +46,7 @@ pub fn run(kind: &Kind, state: StepState, slices: [Slice; OPERANDS], workspace: 
         (Kind::Softmax(s), [logits, p, ..]) => pointwise::softmax(s.classes, logits.read(), p.write()),
         (Kind::Adam(a), [g, w, m, v, ema]) => {
             let ema = a.average.then(|| ema.write());
-            pointwise::adam(&a.params, state, g.read(), [w.write(), m.write(), v.write()], ema);
+            pointwise::adam(isa, &a.params, state, g.read(), [w.write(), m.write(), v.write()], ema);
         }
         (Kind::Sgd(s), [g, w, u, ema, _]) => {
             let ema = s.average.then(|| ema.write());
@@ -49,33 +56,33 @@ pub fn run(kind: &Kind, state: StepState, slices: [Slice; OPERANDS], workspace: 
     Ok(())
 }
 
-fn convolution(s: &ConvShape, pass: Pass, slices: [Slice; OPERANDS], scratch: &mut Scratch) {
+fn convolution(isa: Isa, s: &ConvShape, pass: Pass, slices: [Slice; OPERANDS], scratch: &mut Scratch) {
     match (pass, slices) {
         (Pass::Forward { relu }, [x, w, b, y, _]) => {
             let end = Epilogue::Bias { bias: b.read(), relu };
-            conv::forward(s, x.read(), w.read(), y.write(), end, scratch);
+            conv::forward(isa, s, x.read(), w.read(), y.write(), end, scratch);
         }
         (Pass::BackwardData { masked }, [dy, w, dx, mask, _]) => {
             let end = if masked { Epilogue::Mask(mask.read()) } else { Epilogue::None };
-            conv::backward_data(s, dy.read(), w.read(), dx.write(), end, scratch);
+            conv::backward_data(isa, s, dy.read(), w.read(), dx.write(), end, scratch);
         }
         (Pass::BackwardWeight, [x, dy, dw, db, _]) => {
-            conv::backward_weight(s, x.read(), dy.read(), dw.write(), db.write(), scratch);
+            conv::backward_weight(isa, s, x.read(), dy.read(), dw.write(), db.write(), scratch);
         }
     }
 }
 
-fn fully_connected(s: &LinearShape, pass: Pass, slices: [Slice; OPERANDS], scratch: &mut Vec<f32>) {
+fn fully_connected(isa: Isa, s: &LinearShape, pass: Pass, slices: [Slice; OPERANDS], scratch: &mut Vec<f32>) {
     match (pass, slices) {
         (Pass::Forward { relu }, [x, w, b, y, _]) => {
-            linear::forward(s, x.read(), w.read(), b.read(), y.write(), relu);
+            linear::forward(isa, s, x.read(), w.read(), b.read(), y.write(), relu);
         }
         (Pass::BackwardData { masked }, [dy, w, dx, mask, _]) => {
             let mask = masked.then(|| mask.read());
-            linear::backward_data(s, dy.read(), w.read(), dx.write(), mask, scratch);
+            linear::backward_data(isa, s, dy.read(), w.read(), dx.write(), mask, scratch);
         }
         (Pass::BackwardWeight, [x, dy, dw, db, _]) => {
-            linear::backward_weight(s, x.read(), dy.read(), dw.write(), db.write(), scratch);
+            linear::backward_weight(isa, s, x.read(), dy.read(), dw.write(), db.write(), scratch);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Everything that is bound by memory: pooling, dropout, the loss, the optimisers, and making batches.
 
-use super::vector::{Isa, Job, Vector};
+use super::isa::Isa;
+use super::vector::{Job, Vector};
 use crate::device::StepState;
 use crate::ops::batch::{Gather, bspline};
 use crate::ops::dropout::{Dropout, keep4};
@@ -140,9 +141,16 @@ fn average(decay: f32, ema: Option<&mut [f32]>, w: &[f32]) {
 
 /// One Adam step on weights, first and second moment, and the moving average in the same pass; see
 /// [`crate::ops::optimizer`].
-pub fn adam(p: &AdamParams, state: StepState, g: &[f32], [w, m, v]: [&mut [f32]; 3], ema: Option<&mut [f32]>) {
+pub fn adam(
+    isa: Isa,
+    p: &AdamParams,
+    state: StepState,
+    g: &[f32],
+    [w, m, v]: [&mut [f32]; 3],
+    ema: Option<&mut [f32]>,
+) {
     let (rate, root_scale) = adam_factors(p, state.step, f64::from(state.lr));
-    let (rate, root_scale, isa) = (rate as f32, root_scale as f32, Isa::detect());
+    let (rate, root_scale) = (rate as f32, root_scale as f32);
     let ema_decay = state.ema_decay;
     let ema = optional_chunks(ema, w.len().div_ceil(OPTIMIZER_CHUNK));
     w.par_chunks_mut(OPTIMIZER_CHUNK)
@@ -169,6 +177,8 @@ struct AdamChunk<'a> {
 }
 
 impl Job for AdamChunk<'_> {
+    type Output = ();
+
     /// The compiler makes the vectors.
     #[inline(always)]
     fn run<V: Vector>(self, _zero: V) {
