@@ -1,11 +1,15 @@
-//! One whole training step of VGG19: forward, loss, backward, Adam; on random images.
+//! VGG19 on random images: whole training steps (forward, loss, backward, Adam), forward passes alone, and where the
+//! time of a step goes. `WARP19_ISA` chooses the instructions.
 //!
-//! `cargo bench --bench step` prints the median of a few steps at batch 64 and 128 in each precision of the CPU, which
-//! take turns. With `-- --serve BATCH [PRECISION]` it does one step for each line on standard input and prints the seconds
-//! it took, so that a script can alternate it with a peer; with `-- --operations BATCH [PRECISION]` it prints where the
-//! time of a step goes.
+//! - `cargo bench --bench step` prints the median of a few steps at batch 64 and 128 in each precision of the CPU, which
+//!   take turns;
+//! - `-- --layers BATCH [PRECISION]`: every operation of a step, its median time, and its share of the float32 peak, which
+//!   is measured by a loop of multiply-adds in the same run. Work is counted as `ops` counts it, taps in the padding
+//!   included: Winograd's algorithm makes fewer multiplications, and AMX more in a cycle, so that shares above 100 % are
+//!   possible;
+//! - `-- --serve step|forward BATCH [PRECISION]` does one for each line on standard input and prints the seconds it took,
+//!   so that a script can alternate it with a peer.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use std::time::Instant;
 use warp19::cpu::CpuDevice;
@@ -20,6 +24,8 @@ use warp19::ops::scaling::{START, STATE, Scaling};
 use warp19::train::init;
 use warp19::train::recipe::Init;
 
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
 struct Bench {
     device: CpuDevice,
     plan: Vec<Planned>,
@@ -27,17 +33,22 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(batch: usize, precision: Precision) -> warp19::Result<Bench> {
-        let mut device = CpuDevice::new(None)?;
+    /// A training step, or with `training` false a forward pass.
+    fn new(batch: usize, precision: Precision, training: bool) -> Result<Bench> {
+        let mut device = CpuDevice::new(threads()?)?;
         let mut model = zoo::build("vgg19", "28x28x1".parse()?, 10)?;
         model.set_dropout(&[0.5, 0.5]);
-        let network = Network::new(&mut device, &model, precision, batch, true)?;
+        let network = Network::new(&mut device, &model, precision, batch, training)?;
         upload_f32(&mut device, network.weights, &init::weights(&model, Init::He, 1))?;
         run_plan(&mut device, &network.prepare(network.weights)?)?;
         let pixels: Vec<f32> = (0..network.input.len).map(|i| (i % 251) as f32 / 251.0).collect();
         let wide = device.alloc(DType::F32, pixels.len())?;
         upload_f32(&mut device, wide, &pixels)?;
         device.run(&Operation::new(Kind::Cast(Cast { len: wide.len }), precision, &[wide, network.input])?)?;
+        if !training {
+            let plan = network.forward(network.weights, Mode::Eval)?;
+            return Ok(Bench { device, plan, step: 0 });
+        }
         let labels: Vec<u8> = (0..batch).map(|i| (i % 10) as u8).collect();
         device.upload(network.labels, &labels)?;
         let scaling = if precision.scales_gradients() { Some(device.alloc(DType::F32, STATE)?) } else { None };
@@ -71,87 +82,117 @@ impl Bench {
         Ok(Bench { device, plan, step: 0 })
     }
 
-    /// One step; the seconds it took.
-    fn step(&mut self) -> warp19::Result<f64> {
-        let start = Instant::now();
+    fn set_step(&mut self) -> Result<()> {
         self.device.set_step(StepState { step: self.step, lr: 3e-4, ema_decay: 0.0 })?;
-        run_plan(&mut self.device, &self.plan)?;
         self.step += 1;
+        Ok(())
+    }
+
+    /// One step, or one pass; the seconds it took.
+    fn step(&mut self) -> Result<f64> {
+        let start = Instant::now();
+        self.set_step()?;
+        run_plan(&mut self.device, &self.plan)?;
         Ok(start.elapsed().as_secs_f64())
     }
 
-    /// The median seconds of every operation in a few steps.
-    fn operations(&mut self) -> warp19::Result<Vec<f64>> {
-        let mut seconds = vec![Vec::new(); self.plan.len()];
-        self.step()?;
-        for _ in 0..7 {
-            for (planned, seconds) in self.plan.iter().zip(&mut seconds) {
-                let start = Instant::now();
-                self.device.run(&planned.operation)?;
-                seconds.push(start.elapsed().as_secs_f64());
-            }
+    /// The seconds of each operation of one step.
+    fn operations(&mut self) -> Result<Vec<f64>> {
+        self.set_step()?;
+        let mut seconds = Vec::new();
+        for planned in &self.plan {
+            let start = Instant::now();
+            self.device.run(&planned.operation)?;
+            seconds.push(start.elapsed().as_secs_f64());
         }
-        Ok(seconds.into_iter().map(median).collect())
+        Ok(seconds)
     }
 }
 
-fn median(mut seconds: Vec<f64>) -> f64 {
-    seconds.sort_by(f64::total_cmp);
-    seconds[seconds.len() / 2]
+/// The number in `WARP19_BENCH_THREADS`, for measuring how a step scales.
+fn threads() -> Result<Option<usize>> {
+    Ok(std::env::var("WARP19_BENCH_THREADS").ok().map(|t| t.parse()).transpose()?)
 }
 
-/// A table of a step's operations, and their sums by name.
-fn print_operations(bench: &mut Bench) -> warp19::Result<()> {
-    let (seconds, mut sums) = (bench.operations()?, BTreeMap::<_, f64>::new());
-    println!("{:>8} {:>8} {:>7}  operation", "ms", "GFLOP/s", "GB/s");
-    let mut line = |name: &str, layer: &str, s: f64, flops: u64, bytes: u64| {
-        println!("{:8.2} {:8.0} {:7.1}  {layer} {name}", 1e3 * s, flops as f64 / s / 1e9, bytes as f64 / s / 1e9);
-        *sums.entry(name.to_string()).or_default() += s;
-    };
-    for (planned, s) in bench.plan.iter().zip(&seconds) {
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Rounds that are measured.
+const ROUNDS: usize = 9;
+
+/// The table of a step's operations.
+fn layers(batch: usize, precision: Precision) -> Result<()> {
+    let mut bench = Bench::new(batch, precision, true)?;
+    bench.step()?;
+    let mut rounds = Vec::new();
+    let mut peaks = Vec::new();
+    for _ in 0..ROUNDS {
+        rounds.push(bench.operations()?);
+        peaks.push(bench.device.peak_flops());
+    }
+    let peak = median(peaks);
+    println!("{}, {precision}, batch {batch}: peak of float32 {:.0} GFLOP/s", bench.device.describe(), peak / 1e9);
+    println!("| phase | layer | operation | ms | GFLOP/s | of peak | GB/s |\n|---|---|---|---|---|---|---|");
+    let (mut total, mut work) = (0.0, 0.0);
+    for (i, planned) in bench.plan.iter().enumerate() {
+        let seconds = median(rounds.iter().map(|r| r[i]).collect());
         let is = planned.operation.description();
-        line(is.name, &planned.layer, *s, is.flops, is.bytes);
+        let (rate, bytes) = (is.flops as f64 / seconds, is.bytes as f64 / seconds / 1e9);
+        let share =
+            if is.flops > 0 { format!("{:.0} | {:.0} %", rate / 1e9, 100.0 * rate / peak) } else { " | ".into() };
+        let (phase, layer) = (planned.phase, &planned.layer);
+        println!("| {phase} | {layer} | {} | {:.2} | {share} | {bytes:.1} |", is.name, 1e3 * seconds);
+        total += seconds;
+        work += is.flops as f64;
     }
-    sums.insert("all".into(), seconds.iter().sum());
-    sums.iter().for_each(|(name, s)| println!("{:8.2} {:8} {:7}  {name}", 1e3 * s, "", ""));
+    println!("| all | | | {:.1} | {:.0} | {:.0} % | |", 1e3 * total, work / total / 1e9, 100.0 * work / total / peak);
     Ok(())
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let args: Vec<String> = std::env::args().collect();
-    let asked = |flag: &str| -> Result<Option<Bench>, Box<dyn std::error::Error>> {
-        let Some(at) = args.iter().position(|a| a == flag) else { return Ok(None) };
-        let batch = args.get(at + 1).ok_or("a batch size is missing")?;
-        let precision = args.get(at + 2).map_or(Ok(Precision::F32), |p| p.parse())?;
-        Ok(Some(Bench::new(batch.parse()?, precision)?))
-    };
-    if let Some(mut bench) = asked("--serve")? {
-        for line in std::io::stdin().lock().lines() {
-            line?;
-            println!("{}", bench.step()?);
-            std::io::stdout().flush()?;
-        }
-        return Ok(());
+fn serve(training: bool, batch: usize, precision: Precision) -> Result<()> {
+    let mut bench = Bench::new(batch, precision, training)?;
+    for line in std::io::stdin().lock().lines() {
+        line?;
+        println!("{}", bench.step()?);
+        std::io::stdout().flush()?;
     }
-    if let Some(mut bench) = asked("--operations")? {
-        print_operations(&mut bench)?;
-        return Ok(());
+    Ok(())
+}
+
+fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let usage = "usage: [--layers BATCH [PRECISION] | --serve step|forward BATCH [PRECISION]]";
+    match args[..] {
+        ["--layers", batch, ref p @ ..] => return layers(batch.parse()?, precision(p)?),
+        ["--serve", "step", batch, ref p @ ..] => return serve(true, batch.parse()?, precision(p)?),
+        ["--serve", "forward", batch, ref p @ ..] => return serve(false, batch.parse()?, precision(p)?),
+        [] => {}
+        _ => return Err(usage.into()),
     }
     for batch in [64, 128] {
-        let precisions = [Precision::F32, Precision::Bf16, Precision::F16];
-        let mut benches = precisions.iter().map(|&p| Bench::new(batch, p)).collect::<Result<Vec<_>, _>>()?;
-        let mut seconds = vec![Vec::new(); benches.len()];
+        let mut precisions = Vec::new();
+        for precision in [Precision::F32, Precision::Bf16, Precision::F16] {
+            precisions.push((precision, Bench::new(batch, precision, true)?, Vec::new()));
+        }
         for round in 0..8 {
-            for (bench, seconds) in benches.iter_mut().zip(&mut seconds) {
+            for (_, bench, seconds) in &mut precisions {
                 let s = bench.step()?;
                 if round > 0 {
                     seconds.push(s);
                 }
             }
         }
-        for (precision, seconds) in precisions.iter().zip(seconds) {
-            println!("vgg19 step/cpu/{precision}/{batch}: median {:.3} s", median(seconds));
+        for (precision, bench, seconds) in precisions {
+            println!("vgg19 step/{}/{precision}/{batch}: median {:.3} s", bench.device.describe(), median(seconds));
         }
     }
     Ok(())
+}
+
+/// The precision named last on the command line, if there is one.
+fn precision(rest: &[&str]) -> Result<Precision> {
+    Ok(rest.first().map_or(Ok(Precision::F32), |p| p.parse())?)
 }

@@ -3,8 +3,9 @@
 //! The conversions are written in integer arithmetic without branches, so that the compiler makes vectors of them for
 //! every instruction set, and so that each gives the same bits.
 
+use super::isa::Isa;
 use super::parallel::CHUNK;
-use super::vector::{Isa, Job, Vector};
+use super::vector::{Job, Vector};
 use crate::device::DType;
 use bytemuck::Pod;
 use half::{bf16, f16};
@@ -111,14 +112,12 @@ impl Element for f16 {
 }
 
 /// `to[i] = from[i]`, as float32.
-pub fn widen<T: Element>(from: &[T], to: &mut [f32]) {
-    let isa = Isa::detect();
+pub fn widen<T: Element>(isa: Isa, from: &[T], to: &mut [f32]) {
     to.par_chunks_mut(CHUNK).zip(from.par_chunks(CHUNK)).for_each(|(to, from)| isa.run(Widen { from, to }));
 }
 
 /// `to[i] = round(from[i])`.
-pub fn narrow<T: Element>(from: &[f32], to: &mut [T]) {
-    let isa = Isa::detect();
+pub fn narrow<T: Element>(isa: Isa, from: &[f32], to: &mut [T]) {
     to.par_chunks_mut(CHUNK).zip(from.par_chunks(CHUNK)).for_each(|(to, from)| isa.run(Narrow { from, to }));
 }
 
@@ -128,6 +127,8 @@ struct Widen<'a, T> {
 }
 
 impl<T: Element> Job for Widen<'_, T> {
+    type Output = ();
+
     #[inline(always)]
     fn run<V: Vector>(self, _zero: V) {
         for (to, from) in self.to.iter_mut().zip(self.from) {
@@ -142,6 +143,8 @@ struct Narrow<'a, T> {
 }
 
 impl<T: Element> Job for Narrow<'_, T> {
+    type Output = ();
+
     #[inline(always)]
     fn run<V: Vector>(self, _zero: V) {
         for (to, &from) in self.to.iter_mut().zip(self.from) {

@@ -1,8 +1,8 @@
-//! Matrix multiplication: one register-tiled inner kernel on matrices as they lie in memory, nothing packed.
+//! Matrix multiplication: one register-tiled inner kernel, with A read as it lies in memory and B packed into panels.
 //!
-//! `C[m,n] (+)= sum over k of A[m,k] B[k,n]`. The inner kernel keeps a tile of C in registers, 6 rows by a panel of up
-//! to 4 vectors: each step of k loads the vectors of B and broadcasts 6 numbers of A, with AVX-512 for 24 fused
-//! multiply-adds.
+//! `C[m,n] (+)= sum over k of A[m,k] B[k,n]`. The inner kernel keeps a tile of C in registers, 6 rows by a panel of
+//! [`Vector::ACROSS`] vectors: each step of k loads the vectors of B and broadcasts 6 numbers of A, with AVX-512 for 24
+//! fused multiply-adds, with AVX2 for 12.
 //!
 //! ```text
 //!                  B   | panel |
@@ -14,29 +14,32 @@
 //!    +-------+         +-------+
 //! ```
 //!
-//! Blocks of [`KC`] rows of B (32 KiB with AVX-512) stay in the first-level cache while the rows of A pass, and each
-//! block is summed from zero before it is added to C, which keeps the rounding error of a long sum half as large as
-//! adding its terms one by one. The order of every sum depends on the sizes alone, never on the number of threads.
+//! A panel holds its rows of B one behind the other, the last panel filled up with zeros: whatever B's rows are apart,
+//! [`KC`] of them lie in consecutive cache lines (8 KiB with AVX2, 32 KiB with AVX-512), which stay in the first-level
+//! cache while the rows of A pass.
+//!
+//! Each block of [`KC`] products is summed from zero before it is added to C, which keeps the rounding error of a long
+//! sum half as large as adding its terms one by one. The order of every sum depends on the sizes alone, never on the
+//! number of threads.
 
+use super::isa::Isa;
 use super::matrix::{Matrix, MatrixMut};
-use super::vector::{Isa, Job, Vector};
+use super::vector::{Job, Vector};
+use std::mem::MaybeUninit;
+use std::ops::Range;
 
 /// Rows of C in a register tile.
 const MR: usize = 6;
-/// Columns of C that a task takes: a whole number of register tiles of every processor.
-pub const PANEL: usize = 64;
 /// Steps of k in a block.
-const KC: usize = 128;
+pub const KC: usize = 128;
+/// Columns of the widest panel: what a task of many takes.
+pub const PANEL: usize = 64;
 
 /// `C (+)= A B`, on the calling thread.
 ///
 /// # Panics
 /// The sizes do not fit each other, or B's rows are not contiguous.
-pub fn gemm(a: Matrix, b: Matrix, c: &mut MatrixMut, accumulate: bool) {
-    gemm_with(Isa::detect(), a, b, c, accumulate);
-}
-
-fn gemm_with(isa: Isa, a: Matrix, b: Matrix, c: &mut MatrixMut, accumulate: bool) {
+pub fn gemm(isa: Isa, a: Matrix, b: Matrix, c: &mut MatrixMut, accumulate: bool) {
     let sizes = (a.rows(), a.columns(), b.columns());
     assert!(sizes == (c.rows(), b.rows(), c.columns()) && b.strides().1 == 1, "a product whose sizes do not fit");
     if a.columns() == 0 && !accumulate {
@@ -53,70 +56,123 @@ struct Product<'a, 'b> {
     accumulate: bool,
 }
 
+/// A block of a panel, on a boundary of cache lines.
+#[repr(align(64))]
+struct Packed([MaybeUninit<f32>; KC * PANEL]);
+
 impl Job for Product<'_, '_> {
+    type Output = ();
+
     #[inline(always)]
     fn run<V: Vector>(self, zero: V) {
         let Product { a, b, c, accumulate } = self;
-        let (m, n, k) = (a.rows(), b.columns(), a.columns());
-        for j in (0..n).step_by(V::PANEL) {
-            let columns = j..n.min(j + V::PANEL);
-            for p in (0..k).step_by(KC) {
-                let steps = p..k.min(p + KC);
-                let b = b.block(steps.clone(), columns.clone());
-                for i in (0..m).step_by(MR) {
-                    let rows = i..m.min(i + MR);
-                    let a = a.block(rows.clone(), steps.clone());
-                    let c = c.block(rows.clone(), columns.clone());
-                    let accumulate = accumulate || p > 0;
-                    match rows.len() {
-                        6 => tile::<V, 6>(zero, a, b, c, accumulate),
-                        5 => tile::<V, 5>(zero, a, b, c, accumulate),
-                        4 => tile::<V, 4>(zero, a, b, c, accumulate),
-                        3 => tile::<V, 3>(zero, a, b, c, accumulate),
-                        2 => tile::<V, 2>(zero, a, b, c, accumulate),
-                        _ => tile::<V, 1>(zero, a, b, c, accumulate),
-                    }
-                }
+        let mut packed = Packed([MaybeUninit::uninit(); KC * PANEL]);
+        for columns in pieces(b.columns(), V::PANEL) {
+            for steps in pieces(a.columns(), KC) {
+                let panel = pack(zero, b.block(steps.clone(), columns.clone()), &mut packed);
+                let a = a.block(0..a.rows(), steps.clone());
+                let mut c = c.block(0..a.rows(), columns.clone());
+                panel_product(zero, a, panel, &mut c, accumulate || steps.start > 0);
             }
         }
     }
 }
 
-/// Chooses the number of vectors, so that narrow matrices (a class count of 10) do not pay for a full panel.
+/// `0..len` in pieces of that size, the last one smaller.
+fn pieces(len: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..len).step_by(size).map(move |from| from..len.min(from + size))
+}
+
+/// Copies at most [`KC`] rows of at most a panel's columns, with zeros behind them.
 #[inline(always)]
-fn tile<V: Vector, const R: usize>(zero: V, a: Matrix, b: Matrix, c: MatrixMut, accumulate: bool) {
-    match b.columns().div_ceil(V::LANES) {
-        4 if V::PANEL >= 4 * V::LANES => kernel::<V, R, 4>(zero, a, b, c, accumulate),
-        3 if V::PANEL >= 3 * V::LANES => kernel::<V, R, 3>(zero, a, b, c, accumulate),
-        2 => kernel::<V, R, 2>(zero, a, b, c, accumulate),
-        _ => kernel::<V, R, 1>(zero, a, b, c, accumulate),
+fn pack<'p, V: Vector>(zero: V, b: Matrix, to: &'p mut Packed) -> &'p [f32] {
+    let (rows, columns, full) = (b.rows(), b.columns(), b.columns() == V::PANEL);
+    assert!(rows <= KC && columns <= V::PANEL && V::PANEL <= PANEL && b.strides().1 == 1);
+    let to = to.0.as_mut_ptr().cast::<f32>();
+    for i in 0..rows {
+        for v in 0..V::ACROSS {
+            let lanes = columns.saturating_sub(v * V::LANES).min(V::LANES);
+            // SAFETY: row i of B has `lanes` elements from vector v on, and the block has a panel's for each row.
+            unsafe {
+                let from = b.as_ptr().wrapping_add(i * b.strides().0 + v * V::LANES);
+                let x = if full { zero.read(from) } else { zero.read_first(from, lanes) };
+                x.write(to.add(i * V::PANEL + v * V::LANES));
+            }
+        }
+    }
+    // SAFETY: just written.
+    unsafe { std::slice::from_raw_parts(to, rows * V::PANEL) }
+}
+
+/// `C (+)= A B` for a panel's columns of B, packed.
+///
+/// # Panics
+/// The sizes do not fit each other.
+#[inline(always)]
+fn panel_product<V: Vector>(zero: V, a: Matrix, panel: &[f32], c: &mut MatrixMut, accumulate: bool) {
+    assert!(a.columns() * V::PANEL <= panel.len() && a.rows() == c.rows() && c.columns() <= V::PANEL);
+    let tiles = a.rows().div_ceil(MR);
+    let mut i = 0;
+    for tile in 0..tiles {
+        // As many rows in each, as far as that goes: a tile of few rows would wait for its own sums.
+        let rows = (a.rows() - i).div_ceil(tiles - tile);
+        let a = a.block(i..i + rows, 0..a.columns());
+        let c = c.block(i..i + rows, 0..c.columns());
+        match rows {
+            6 => wide::<V, 6>(zero, a, panel, c, accumulate),
+            5 => wide::<V, 5>(zero, a, panel, c, accumulate),
+            4 => wide::<V, 4>(zero, a, panel, c, accumulate),
+            3 => wide::<V, 3>(zero, a, panel, c, accumulate),
+            2 => wide::<V, 2>(zero, a, panel, c, accumulate),
+            _ => wide::<V, 1>(zero, a, panel, c, accumulate),
+        }
+        i += rows;
     }
 }
 
-/// The tile of `R` rows and `N` vectors, the last of which may be cut short.
+/// Chooses the number of vectors, so that narrow matrices (a class count of 10) do not pay for a full panel, and the way
+/// through A: along contiguous rows, or along contiguous columns.
 #[inline(always)]
-fn kernel<V: Vector, const R: usize, const N: usize>(
+fn wide<V: Vector, const R: usize>(zero: V, a: Matrix, panel: &[f32], c: MatrixMut, accumulate: bool) {
+    let turned = a.strides().1 != 1;
+    match (c.columns().div_ceil(V::LANES), turned) {
+        (4, false) if V::ACROSS >= 4 => kernel::<V, R, 4, false>(zero, a, panel, c, accumulate),
+        (4, true) if V::ACROSS >= 4 => kernel::<V, R, 4, true>(zero, a, panel, c, accumulate),
+        (3, false) if V::ACROSS >= 3 => kernel::<V, R, 3, false>(zero, a, panel, c, accumulate),
+        (3, true) if V::ACROSS >= 3 => kernel::<V, R, 3, true>(zero, a, panel, c, accumulate),
+        (2, false) => kernel::<V, R, 2, false>(zero, a, panel, c, accumulate),
+        (2, true) => kernel::<V, R, 2, true>(zero, a, panel, c, accumulate),
+        (_, false) => kernel::<V, R, 1, false>(zero, a, panel, c, accumulate),
+        (_, true) => kernel::<V, R, 1, true>(zero, a, panel, c, accumulate),
+    }
+}
+
+/// The tile of `R` rows and `N` vectors, the last of which may be cut short in C. `TURNED`: A's rows are contiguous
+/// neither; its columns are.
+#[inline(always)]
+fn kernel<V: Vector, const R: usize, const N: usize, const TURNED: bool>(
     zero: V,
     a: Matrix,
-    b: Matrix,
+    panel: &[f32],
     mut c: MatrixMut,
     accumulate: bool,
 ) {
-    let columns = c.columns();
-    assert!(a.rows() == R && c.rows() == R && a.columns() == b.rows() && b.columns() == columns);
-    assert!(columns > (N - 1) * V::LANES && columns <= N * V::LANES && b.strides().1 == 1);
-    let lanes = |v: usize| if v + 1 == N { columns - (N - 1) * V::LANES } else { V::LANES };
+    let (columns, steps, (row, step)) = (c.columns(), a.columns(), a.strides());
+    assert!(a.rows() == R && c.rows() == R && steps * V::PANEL <= panel.len() && N <= V::ACROSS);
+    assert!(columns > (N - 1) * V::LANES && columns <= N * V::LANES && (if TURNED { row } else { step }) == 1);
+    let (row, step) = if TURNED { (1, step) } else { (row, 1) };
     let mut sums = [[zero; N]; R];
-    let ((row, step), b_row, c_row) = (a.strides(), b.strides().0, c.stride());
-    let (mut a_at, mut b_at, c_at) = (a.as_ptr(), b.as_ptr(), c.as_mut_ptr());
-    // SAFETY: A is of R rows, B of as many rows as A has columns, C of R rows, and B and C of N vectors, the last one
-    // of `lanes(N - 1)` numbers: all just checked. So every place read is an element of A, B or C, and every place
+    let (mut a_at, mut b_at) = (a.as_ptr(), panel.as_ptr());
+    let (c_row, c_at) = (c.stride(), c.as_mut_ptr());
+    let (full, last) = (columns / V::LANES, columns % V::LANES);
+    // SAFETY: A is of R rows and as many columns as the panel has rows, C of R rows and N vectors, the last one of
+    // `last` numbers: all just checked. So every place read is an element of A, of the panel or of C, and every place
     // written one of C.
     unsafe {
-        for _ in 0..a.columns() {
+        for _ in 0..steps {
             let mut line = [zero; N];
             for (v, x) in line.iter_mut().enumerate() {
-                *x = zero.read(b_at.add(v * V::LANES), lanes(v));
+                *x = zero.read(b_at.add(v * V::LANES));
             }
             for (r, sums) in sums.iter_mut().enumerate() {
                 let factor = zero.splat(*a_at.add(r * row));
@@ -126,13 +182,24 @@ fn kernel<V: Vector, const R: usize, const N: usize>(
             }
             // The last step may leave the memory; what it gives is not used.
             a_at = a_at.wrapping_add(step);
-            b_at = b_at.wrapping_add(b_row);
+            b_at = b_at.wrapping_add(V::PANEL);
+        }
+        // Loops of one simple line: what the compiler does not unroll whole would keep the sums in memory.
+        for (r, sums) in sums.iter_mut().enumerate() {
+            for (v, sum) in sums.iter_mut().enumerate().take(if accumulate { full } else { 0 }) {
+                *sum = sum.plus(zero.read(c_at.add(r * c_row + v * V::LANES)));
+            }
         }
         for (r, sums) in sums.iter().enumerate() {
-            for (v, &sum) in sums.iter().enumerate() {
-                let at = c_at.add(r * c_row + v * V::LANES);
-                let sum = if accumulate { sum.plus(zero.read(at, lanes(v))) } else { sum };
-                sum.write(at, lanes(v));
+            for (v, sum) in sums.iter().enumerate().take(full) {
+                sum.write(c_at.add(r * c_row + v * V::LANES));
+            }
+        }
+        if full < N {
+            for (r, sums) in sums.iter().enumerate() {
+                let at = c_at.add(r * c_row + full * V::LANES);
+                let sum = if accumulate { sums[N - 1].plus(zero.read_first(at, last)) } else { sums[N - 1] };
+                sum.write_first(at, last);
             }
         }
     }
@@ -169,7 +236,7 @@ mod tests {
             let mut c = if accumulate { start.clone() } else { vec![f32::NAN; m * n] };
             let a_matrix = if transposed { Matrix::new(&a, k, m).transposed() } else { Matrix::new(&a, m, k) };
             let mut c_matrix = MatrixMut::new(&mut c, m, n);
-            gemm_with(isa, a_matrix, Matrix::new(&b, k, n), &mut c_matrix, accumulate);
+            gemm(isa, a_matrix, Matrix::new(&b, k, n), &mut c_matrix, accumulate);
             for i in 0..m {
                 for j in 0..n {
                     let mut sum = if accumulate { f64::from(start[i * n + j]) } else { 0.0 };

@@ -2,18 +2,19 @@
 
 use super::epilogue::Epilogue;
 use super::gemm::{PANEL, gemm};
+use super::isa::Isa;
 use super::matrix::{Matrix, MatrixMut};
 use super::parallel::{for_each, room};
 use crate::ops::linear::LinearShape;
 use rayon::prelude::*;
 
 /// `y = x w`, then bias and ReLU.
-pub fn forward(s: &LinearShape, x: &[f32], w: &[f32], bias: &[f32], y: &mut [f32], relu: bool) {
+pub fn forward(isa: Isa, s: &LinearShape, x: &[f32], w: &[f32], bias: &[f32], y: &mut [f32], relu: bool) {
     let (x, w) = (Matrix::new(x, s.n, s.inputs), Matrix::new(w, s.inputs, s.outputs));
     let end = Epilogue::Bias { bias, relu };
     for_each(MatrixMut::new(y, s.n, s.outputs).tiles(s.n, PANEL), |task, mut y| {
         let o = task * PANEL;
-        gemm(x, w.block(0..s.inputs, o..o + y.columns()), &mut y, false);
+        gemm(isa, x, w.block(0..s.inputs, o..o + y.columns()), &mut y, false);
         for n in 0..s.n {
             end.apply(y.row(n), n * s.outputs, o);
         }
@@ -22,6 +23,7 @@ pub fn forward(s: &LinearShape, x: &[f32], w: &[f32], bias: &[f32], y: &mut [f32
 
 /// `dx = dy w^T`, computed as `dx^T = w dy^T` so that the weights are read in order.
 pub fn backward_data(
+    isa: Isa,
     s: &LinearShape,
     dy: &[f32],
     w: &[f32],
@@ -42,7 +44,7 @@ pub fn backward_data(
     for_each(dx_t.par_chunks_mut(ROWS * s.n).zip(tiles), |task, (turned, mut dx)| {
         let (i0, rows) = (task * ROWS, dx.columns());
         let w = w.block(i0..i0 + rows, 0..s.outputs);
-        gemm(w, dy_t, &mut MatrixMut::new(turned, rows, s.n), false);
+        gemm(isa, w, dy_t, &mut MatrixMut::new(turned, rows, s.n), false);
         for n in 0..s.n {
             for (i, dx) in dx.row(n).iter_mut().enumerate() {
                 let pass = mask.is_none_or(|m| m[n * s.inputs + i0 + i] > 0.0);
@@ -53,14 +55,22 @@ pub fn backward_data(
 }
 
 /// `dw = x^T dy` and the bias gradient.
-pub fn backward_weight(s: &LinearShape, x: &[f32], dy: &[f32], dw: &mut [f32], db: &mut [f32], scratch: &mut Vec<f32>) {
+pub fn backward_weight(
+    isa: Isa,
+    s: &LinearShape,
+    x: &[f32],
+    dy: &[f32],
+    dw: &mut [f32],
+    db: &mut [f32],
+    scratch: &mut Vec<f32>,
+) {
     /// Inputs of a task.
     const ROWS: usize = 96;
     column_sums(dy, s.outputs, db, scratch);
     let (x_t, dy) = (Matrix::new(x, s.n, s.inputs).transposed(), Matrix::new(dy, s.n, s.outputs));
     for_each(MatrixMut::new(dw, s.inputs, s.outputs).tiles(ROWS, s.outputs), |task, mut dw| {
         let i0 = task * ROWS;
-        gemm(x_t.block(i0..i0 + dw.rows(), 0..s.n), dy, &mut dw, false);
+        gemm(isa, x_t.block(i0..i0 + dw.rows(), 0..s.n), dy, &mut dw, false);
     });
 }
 

@@ -91,7 +91,7 @@ impl<'a> Matrix<'a> {
         let mut tile = [[zero; N]; N];
         for (i, v) in tile.iter_mut().flatten().enumerate() {
             // SAFETY: row i has a vector's elements from `column` on, as was just checked.
-            *v = unsafe { zero.read(self.as_ptr().add(i * self.row + column), V::LANES) };
+            *v = unsafe { zero.read(self.as_ptr().add(i * self.row + column)) };
         }
         tile
     }
@@ -224,7 +224,7 @@ impl MatrixMut<'_> {
         for (i, v) in tile.iter().flatten().enumerate() {
             // SAFETY: row i has a vector's elements from `column` on, as was just checked, and only this value may use
             // it.
-            unsafe { v.write(self.at.add(i * self.row + column), V::LANES) };
+            unsafe { v.write(self.at.add(i * self.row + column)) };
         }
     }
 }

@@ -1,18 +1,20 @@
 //! The CPU backend: every operation of the contract on rayon's threads.
 
-#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#[cfg_attr(not(all(target_arch = "x86_64", target_os = "linux")), path = "amx/absent.rs")]
 mod amx;
 mod buffer;
 mod conv;
 mod element;
 mod epilogue;
 mod gemm;
+mod isa;
 mod linear;
 mod matrix;
 mod memory;
 mod operations;
 mod optimizer;
 mod parallel;
+mod peak;
 mod pointwise;
 mod vector;
 mod wide;
@@ -23,10 +25,12 @@ use crate::error::{Error, Result};
 use crate::ops::operation::{Operation, Planned};
 use memory::Memory;
 use operations::Workspace;
-use vector::Isa;
+
+pub use isa::Isa;
 
 /// The processor as a device.
 pub struct CpuDevice {
+    isa: Isa,
     memory: Memory,
     pool: rayon::ThreadPool,
     workspace: Workspace,
@@ -34,21 +38,36 @@ pub struct CpuDevice {
 }
 
 impl CpuDevice {
-    /// A device with that many threads, or one for each processor.
+    /// A device with that many threads, or one for each processor, and the instructions of [`Isa::chosen`].
+    ///
+    /// # Errors
+    /// The threads cannot be started; the instructions that are asked for are not there.
+    pub fn new(threads: Option<usize>) -> Result<CpuDevice> {
+        CpuDevice::with(Isa::chosen()?, threads)
+    }
+
+    /// A device with these instructions, and that many threads or one for each processor.
     ///
     /// # Errors
     /// The threads cannot be started.
-    pub fn new(threads: Option<usize>) -> Result<CpuDevice> {
+    pub fn with(isa: Isa, threads: Option<usize>) -> Result<CpuDevice> {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads.unwrap_or(0))
             .build()
             .map_err(|e| Error::Device(format!("cannot start the CPU's worker threads: {e}")))?;
         Ok(CpuDevice {
+            isa,
             memory: Memory::default(),
             pool,
             workspace: Workspace::default(),
             state: StepState { step: 0, lr: 0.0, ema_decay: 0.0 },
         })
+    }
+
+    /// Floating-point operations a second that all threads together can do at most, measured now.
+    pub fn peak_flops(&self) -> f64 {
+        let isa = self.isa;
+        self.pool.broadcast(|_| peak::flops(isa)).iter().sum()
     }
 }
 
@@ -56,7 +75,7 @@ impl Device for CpuDevice {
     fn describe(&self) -> String {
         let threads = self.pool.current_num_threads();
         let plural = if threads == 1 { "" } else { "s" };
-        format!("cpu ({}, {threads} thread{plural})", Isa::detect().name())
+        format!("cpu ({}, {threads} thread{plural})", self.isa.name())
     }
 
     fn supports(&self, precision: Precision) -> Result<()> {
@@ -100,8 +119,8 @@ impl Device for CpuDevice {
     fn run(&mut self, operation: &Operation) -> Result<()> {
         self.supports(operation.precision())?;
         let slices = self.memory.slices(operation)?;
-        let (state, workspace) = (self.state, &mut self.workspace);
-        self.pool.install(|| operations::run(operation, state, slices, workspace))
+        let (isa, state, workspace) = (self.isa, self.state, &mut self.workspace);
+        self.pool.install(|| operations::run(isa, operation, state, slices, workspace))
     }
 
     fn record(&mut self, _name: &str, plan: &[Planned]) -> Result<()> {

@@ -1,11 +1,11 @@
 //! Each operation of [`crate::ops`] on its operands' memory: which function computes it, and what it asks for beyond
 //! views that fit, indices and labels that exist.
 
-#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-use super::amx::{self, Tiles};
+use super::amx;
 use super::conv::{self, Scratch};
 use super::element::{self, Element};
 use super::epilogue::Epilogue;
+use super::isa::Isa;
 use super::memory::Slice;
 use super::optimizer::{self, Followers};
 use super::{linear, pointwise, wide};
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::ops::batch::Gather;
 use crate::ops::conv::ConvShape;
 use crate::ops::description::OPERANDS;
-use crate::ops::layer::{LayerPass, LayerShape, Pass};
+use crate::ops::layer::{LayerShape, Pass};
 use crate::ops::linear::LinearShape;
 use crate::ops::loss::Loss;
 use crate::ops::operation::{Kind, Operation};
@@ -27,40 +27,34 @@ pub struct Workspace {
     conv: Scratch,
     vector: Vec<f32>,
     wide: Vec<f32>,
-    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     tiles: amx::Scratch,
 }
 
 /// Runs an operation on rayon's threads.
 pub fn run(
+    isa: Isa,
     operation: &Operation,
     state: StepState,
     slices: [Slice; OPERANDS],
     workspace: &mut Workspace,
 ) -> Result<()> {
-    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    if let (Kind::Layer(l), Some(tiles)) = (operation.kind(), Tiles::find()) {
-        match operation.precision().storage() {
-            DType::Bf16 => return on_tiles::<bf16>(tiles, l, slices, &mut workspace.tiles),
-            DType::F16 => return on_tiles::<f16>(tiles, l, slices, &mut workspace.tiles),
-            _ => {}
-        }
-    }
     match operation.precision().storage() {
-        DType::Bf16 => stored::<bf16>(operation, state, slices, workspace),
-        DType::F16 => stored::<f16>(operation, state, slices, workspace),
-        _ => stored::<f32>(operation, state, slices, workspace),
+        DType::Bf16 => stored::<bf16>(isa, operation, state, slices, workspace),
+        DType::F16 => stored::<f16>(isa, operation, state, slices, workspace),
+        _ => stored::<f32>(isa, operation, state, slices, workspace),
     }
 }
 
 /// An operation in a precision that stores activations as `T`.
 fn stored<T: Element>(
+    isa: Isa,
     operation: &Operation,
     state: StepState,
     slices: [Slice; OPERANDS],
     workspace: &mut Workspace,
 ) -> Result<()> {
-    let Workspace { conv, vector, wide, .. } = workspace;
+    let Workspace { conv, vector, wide, tiles: scratch } = workspace;
+    let is_half = operation.precision().is_half();
     match (operation.kind(), slices) {
         (Kind::Pool(p), [dy, argmax, dx, ..]) if p.backward => {
             pointwise::pool_backward::<T>(&p.shape, dy.read(), argmax.read(), dx.write());
@@ -68,35 +62,38 @@ fn stored<T: Element>(
         (Kind::Pool(p), [x, y, argmax, ..]) => {
             pointwise::pool_forward::<T>(&p.shape, x.read(), y.write(), argmax.write());
         }
-        (Kind::Cast(_), [x, y, ..]) => element::narrow::<T>(x.read(), y.write()),
+        (Kind::Cast(_), [x, y, ..]) => element::narrow::<T>(isa, x.read(), y.write()),
         (Kind::Scaling(_), [gradients, scaling, ..]) => pointwise::scaling(gradients.read(), scaling.write()),
         (Kind::Adam(a), [g, w, m, v, more @ ..]) => {
             let (followers, inverse) = followers::<T, _>(operation.precision(), a.average, more);
             if inverse != 0.0 {
                 let arenas = [w.write(), m.write(), v.write()];
-                optimizer::adam(&a.params, state, (g.read(), inverse), arenas, followers);
+                optimizer::adam(isa, &a.params, state, (g.read(), inverse), arenas, followers);
             }
         }
         (Kind::Sgd(s), [g, w, u, more @ ..]) => {
             let (followers, inverse) = followers::<T, _>(operation.precision(), s.average, more);
             if inverse != 0.0 {
-                optimizer::sgd(s, state, (g.read(), inverse), [w.write(), u.write()], followers);
+                optimizer::sgd(isa, s, state, (g.read(), inverse), [w.write(), u.write()], followers);
             }
         }
         (Kind::Softmax(s), [logits, p, ..]) => pointwise::softmax(s.classes, logits.read(), p.write()),
-        (Kind::Gather(g), slices) => wide::run::<T>(operation, slices, wide, |slices| gather(g, state, slices))?,
-        (Kind::Layer(l), slices) => wide::run::<T>(operation, slices, wide, |slices| {
-            match &l.shape {
-                LayerShape::Conv(s) => convolution(s, l.pass, slices, conv),
-                LayerShape::Linear(s) => fully_connected(s, l.pass, slices, vector),
-            }
-            Ok(())
-        })?,
-        (Kind::Dropout(d), slices) => wide::run::<T>(operation, slices, wide, |[x, ..]| {
+        (Kind::Gather(g), slices) => wide::run::<T>(isa, operation, slices, wide, |slices| gather(g, state, slices))?,
+        (Kind::Layer(l), slices) => match isa.tiles().filter(|_| is_half) {
+            Some(tiles) => amx::run::<T>(tiles, l, slices, scratch),
+            None => wide::run::<T>(isa, operation, slices, wide, |slices| {
+                match &l.shape {
+                    LayerShape::Conv(s) => convolution(isa, s, l.pass, slices, conv),
+                    LayerShape::Linear(s) => fully_connected(isa, s, l.pass, slices, vector),
+                }
+                Ok(())
+            })?,
+        },
+        (Kind::Dropout(d), slices) => wide::run::<T>(isa, operation, slices, wide, |[x, ..]| {
             pointwise::dropout(d, state.step, x.write());
             Ok(())
         })?,
-        (Kind::Loss(l), slices) => wide::run::<T>(operation, slices, wide, |slices| loss(l, slices, vector))?,
+        (Kind::Loss(l), slices) => wide::run::<T>(isa, operation, slices, wide, |slices| loss(l, slices, vector))?,
     }
     Ok(())
 }
@@ -115,62 +112,33 @@ fn followers<'a, T: Element, const N: usize>(
     (Followers { average, copy }, scaling.map_or(1.0, |state| state[INVERSE]))
 }
 
-/// A pass through a layer with weights, in 16 bits.
-#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-fn on_tiles<T: Element>(
-    tiles: Tiles,
-    l: &LayerPass,
-    slices: [Slice; OPERANDS],
-    scratch: &mut amx::Scratch,
-) -> Result<()> {
-    let s = &l.shape.as_conv();
-    match (l.pass, slices) {
-        (Pass::Forward { relu: true }, [x, w, b, y, ..]) => {
-            let end = Epilogue::Bias { bias: b.read(), relu: true };
-            amx::forward::<T, T>(tiles, s, (x.read(), w.read()), y.write(), end, scratch);
-        }
-        (Pass::Forward { relu: false }, [x, w, b, y, ..]) => {
-            let end = Epilogue::Bias { bias: b.read(), relu: false };
-            amx::forward::<T, f32>(tiles, s, (x.read(), w.read()), y.write(), end, scratch);
-        }
-        (Pass::BackwardData { masked }, [dy, w, dx, mask, ..]) => {
-            let end = if masked { Epilogue::Mask(mask.read()) } else { Epilogue::None };
-            amx::backward_data::<T>(tiles, s, (dy.read(), w.read()), dx.write(), end, scratch);
-        }
-        (Pass::BackwardWeight, [x, dy, dw, db, ..]) => {
-            amx::backward_weight::<T>(tiles, s, (x.read(), dy.read()), (dw.write(), db.write()), scratch);
-        }
-    }
-    Ok(())
-}
-
-fn convolution(s: &ConvShape, pass: Pass, slices: [Slice; OPERANDS], scratch: &mut Scratch) {
+fn convolution(isa: Isa, s: &ConvShape, pass: Pass, slices: [Slice; OPERANDS], scratch: &mut Scratch) {
     match (pass, slices) {
         (Pass::Forward { relu }, [x, w, b, y, ..]) => {
             let end = Epilogue::Bias { bias: b.read(), relu };
-            conv::forward(s, x.read(), w.read(), y.write(), end, scratch);
+            conv::forward(isa, s, x.read(), w.read(), y.write(), end, scratch);
         }
         (Pass::BackwardData { masked }, [dy, w, dx, mask, ..]) => {
             let end = if masked { Epilogue::Mask(mask.read()) } else { Epilogue::None };
-            conv::backward_data(s, dy.read(), w.read(), dx.write(), end, scratch);
+            conv::backward_data(isa, s, dy.read(), w.read(), dx.write(), end, scratch);
         }
         (Pass::BackwardWeight, [x, dy, dw, db, ..]) => {
-            conv::backward_weight(s, x.read(), dy.read(), dw.write(), db.write(), scratch);
+            conv::backward_weight(isa, s, x.read(), dy.read(), dw.write(), db.write(), scratch);
         }
     }
 }
 
-fn fully_connected(s: &LinearShape, pass: Pass, slices: [Slice; OPERANDS], scratch: &mut Vec<f32>) {
+fn fully_connected(isa: Isa, s: &LinearShape, pass: Pass, slices: [Slice; OPERANDS], scratch: &mut Vec<f32>) {
     match (pass, slices) {
         (Pass::Forward { relu }, [x, w, b, y, ..]) => {
-            linear::forward(s, x.read(), w.read(), b.read(), y.write(), relu);
+            linear::forward(isa, s, x.read(), w.read(), b.read(), y.write(), relu);
         }
         (Pass::BackwardData { masked }, [dy, w, dx, mask, ..]) => {
             let mask = masked.then(|| mask.read());
-            linear::backward_data(s, dy.read(), w.read(), dx.write(), mask, scratch);
+            linear::backward_data(isa, s, dy.read(), w.read(), dx.write(), mask, scratch);
         }
         (Pass::BackwardWeight, [x, dy, dw, db, ..]) => {
-            linear::backward_weight(s, x.read(), dy.read(), dw.write(), db.write(), scratch);
+            linear::backward_weight(isa, s, x.read(), dy.read(), dw.write(), db.write(), scratch);
         }
     }
 }

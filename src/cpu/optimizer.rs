@@ -1,7 +1,8 @@
 //! Optimiser steps: Adam, momentum SGD, and what follows the weights; see [`crate::ops::optimizer`].
 
 use super::element::Element;
-use super::vector::{Isa, Job, Vector};
+use super::isa::Isa;
+use super::vector::{Job, Vector};
 use crate::device::StepState;
 use crate::ops::optimizer::{AdamParams, Sgd, adam_factors};
 use rayon::prelude::*;
@@ -33,17 +34,22 @@ impl<'a, T: Element> Followers<'a, T> {
     #[inline(always)]
     fn follow(self, decay: f32, w: &[f32]) {
         let rest = 1.0 - decay;
-        for (average, w) in self.average.into_iter().flatten().zip(w) {
-            *average = decay * *average + rest * *w;
+        if let Some(average) = self.average {
+            for (average, w) in average.iter_mut().zip(w) {
+                *average = decay * *average + rest * *w;
+            }
         }
-        for (copy, &w) in self.copy.into_iter().flatten().zip(w) {
-            *copy = T::narrow(w);
+        if let Some(copy) = self.copy {
+            for (copy, &w) in copy.iter_mut().zip(w) {
+                *copy = T::narrow(w);
+            }
         }
     }
 }
 
 /// One Adam step on weights, first and second moment, with gradients that are to be multiplied by `inverse`.
 pub fn adam<T: Element>(
+    isa: Isa,
     p: &AdamParams,
     state: StepState,
     (g, inverse): (&[f32], f32),
@@ -51,7 +57,7 @@ pub fn adam<T: Element>(
     followers: Followers<T>,
 ) {
     let (rate, root_scale) = adam_factors(p, state.step, f64::from(state.lr));
-    let (rate, root_scale, decay, isa) = (rate as f32, root_scale as f32, state.ema_decay, Isa::detect());
+    let (rate, root_scale, decay) = (rate as f32, root_scale as f32, state.ema_decay);
     let followers = followers.chunks(w.len());
     w.par_chunks_mut(CHUNK)
         .zip(g.par_chunks(CHUNK))
@@ -78,6 +84,8 @@ struct AdamChunk<'a, T> {
 }
 
 impl<T: Element> Job for AdamChunk<'_, T> {
+    type Output = ();
+
     /// The compiler makes the vectors.
     #[inline(always)]
     fn run<V: Vector>(self, _zero: V) {
@@ -95,6 +103,7 @@ impl<T: Element> Job for AdamChunk<'_, T> {
 
 /// One momentum SGD step on weights and velocity, with gradients that are to be multiplied by `inverse`.
 pub fn sgd<T: Element>(
+    isa: Isa,
     d: &Sgd,
     state: StepState,
     (g, inverse): (&[f32], f32),
@@ -104,15 +113,38 @@ pub fn sgd<T: Element>(
     let followers = followers.chunks(w.len());
     w.par_chunks_mut(CHUNK).zip(g.par_chunks(CHUNK)).zip(u.par_chunks_mut(CHUNK)).zip(followers).enumerate().for_each(
         |(chunk, (((w, g), u), followers))| {
-            let start = chunk * CHUNK;
-            for (i, ((w, &g), u)) in w.iter_mut().zip(g).zip(u).enumerate() {
-                let at = start + i;
-                let penalised = d.decayed.iter().any(|&(o, l)| (o..o + l).contains(&at));
-                let l2 = if penalised { d.params.l2 } else { 0.0 };
-                *u = d.params.momentum * *u + (g * inverse + l2 * *w);
-                *w -= state.lr * *u;
-            }
-            followers.follow(state.ema_decay, w);
+            let (lr, decay, first) = (state.lr, state.ema_decay, chunk * CHUNK);
+            isa.run(SgdChunk { d, lr, inverse, decay, first, w, g, u, followers });
         },
     );
+}
+
+/// A chunk of a momentum SGD step.
+struct SgdChunk<'a, T> {
+    d: &'a Sgd,
+    lr: f32,
+    inverse: f32,
+    decay: f32,
+    /// Place of the chunk in the arena.
+    first: usize,
+    w: &'a mut [f32],
+    g: &'a [f32],
+    u: &'a mut [f32],
+    followers: Followers<'a, T>,
+}
+
+impl<T: Element> Job for SgdChunk<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self, _zero: V) {
+        for (i, ((w, &g), u)) in self.w.iter_mut().zip(self.g).zip(self.u).enumerate() {
+            let at = self.first + i;
+            let penalised = self.d.decayed.iter().any(|&(o, l)| (o..o + l).contains(&at));
+            let l2 = if penalised { self.d.params.l2 } else { 0.0 };
+            *u = self.d.params.momentum * *u + (g * self.inverse + l2 * *w);
+            *w -= self.lr * *u;
+        }
+        self.followers.follow(self.decay, self.w);
+    }
 }

@@ -2,6 +2,7 @@
 //! stored is the same as if the operation had read and written 16 bits itself.
 
 use super::element::{Element, narrow, widen};
+use super::isa::Isa;
 use super::memory::Slice;
 use super::parallel::room;
 use crate::device::DType;
@@ -14,6 +15,7 @@ use crate::ops::operation::Operation;
 /// # Errors
 /// Those of `body`.
 pub fn run<T: Element>(
+    isa: Isa,
     operation: &Operation,
     slices: [Slice; OPERANDS],
     buffer: &mut Vec<f32>,
@@ -36,11 +38,11 @@ pub fn run<T: Element>(
         let (wide, others) = rest.split_at_mut(operand.len);
         rest = others;
         match slice {
-            Slice::Read(bytes) => widen::<T>(bytemuck::cast_slice(bytes), wide),
+            Slice::Read(bytes) => widen::<T>(isa, bytemuck::cast_slice(bytes), wide),
             Slice::Write(bytes) => {
                 let values: &mut [T] = bytemuck::cast_slice_mut(bytes);
                 if operand.access == Access::Update {
-                    widen(values, wide);
+                    widen(isa, values, wide);
                 }
                 results.push((values, from));
             }
@@ -50,7 +52,7 @@ pub fn run<T: Element>(
     }
     body(given)?;
     for (values, from) in results {
-        narrow(&buffer[from..from + values.len()], values);
+        narrow(isa, &buffer[from..from + values.len()], values);
     }
     Ok(())
 }

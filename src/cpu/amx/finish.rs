@@ -49,14 +49,13 @@ pub fn finish<T: Element, Y: Element>(
 const PIECES: usize = 32;
 
 /// Sums of the columns of `m` in float32, in a fixed order.
-pub fn column_sums<T: Element>(tiles: Tiles, m: &[T], sums: &mut [f32], room: &mut Room) {
+pub fn column_sums<T: Element>(_right: Tiles, m: &[T], sums: &mut [f32], room: &mut Room) {
     let columns = sums.len();
     let rows = m.len() / columns;
     let partial: &mut [f32] = room.of(PIECES * columns);
     for_each(partial.par_chunks_mut(columns), |piece, sums| {
         let rows = &m[rows * piece / PIECES * columns..rows * (piece + 1) / PIECES * columns];
-        let _ = tiles;
-        // SAFETY: `tiles` proves the instructions.
+        // SAFETY: `_right` proves the instructions.
         unsafe { add_rows(rows, sums) };
     });
     sums.fill(0.0);

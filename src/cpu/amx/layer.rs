@@ -92,7 +92,7 @@ fn patched<'a, T: Element>(s: &ConvShape, x: &'a [T], room: &'a mut Room) -> (Co
 fn each_part<T: Element>(tiles: Tiles, len: usize, room: &mut Room, pack: impl Fn(Part, &mut [bf16])) -> &[bf16] {
     let packed = room.of(len * parts::<T>());
     for (number, to) in packed.chunks_exact_mut(len).enumerate() {
-        pack(Part { tiles, number }, to);
+        pack(Part::new(tiles, number), to);
     }
     packed
 }

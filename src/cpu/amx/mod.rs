@@ -9,7 +9,36 @@ mod numbers;
 mod pack;
 mod patches;
 mod runs;
-mod tiles;
+pub mod tiles;
 
-pub use layer::{Scratch, backward_data, backward_weight, forward};
-pub use tiles::Tiles;
+use super::element::Element;
+use super::epilogue::Epilogue;
+use super::memory::Slice;
+use crate::ops::description::OPERANDS;
+use crate::ops::layer::{LayerPass, Pass};
+pub use layer::Scratch;
+use layer::{backward_data, backward_weight, forward};
+use tiles::Tiles;
+
+/// A pass through a layer with weights whose activations are of 16 bits.
+pub fn run<T: Element>(tiles: Tiles, l: &LayerPass, slices: [Slice; OPERANDS], scratch: &mut Scratch) {
+    let s = &l.shape.as_conv();
+    match (l.pass, slices) {
+        (Pass::Forward { relu: true }, [x, w, b, y, ..]) => {
+            let end = Epilogue::Bias { bias: b.read(), relu: true };
+            forward::<T, T>(tiles, s, (x.read(), w.read()), y.write(), end, scratch);
+        }
+        // Logits are float32.
+        (Pass::Forward { relu: false }, [x, w, b, y, ..]) => {
+            let end = Epilogue::Bias { bias: b.read(), relu: false };
+            forward::<T, f32>(tiles, s, (x.read(), w.read()), y.write(), end, scratch);
+        }
+        (Pass::BackwardData { masked }, [dy, w, dx, mask, ..]) => {
+            let end = if masked { Epilogue::Mask(mask.read()) } else { Epilogue::None };
+            backward_data::<T>(tiles, s, (dy.read(), w.read()), dx.write(), end, scratch);
+        }
+        (Pass::BackwardWeight, [x, dy, dw, db, ..]) => {
+            backward_weight::<T>(tiles, s, (x.read(), dy.read()), (dw.write(), db.write()), scratch);
+        }
+    }
+}

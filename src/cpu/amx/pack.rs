@@ -46,11 +46,16 @@ impl<'a, T> Rows<'a, T> {
     }
 }
 
-/// Which part of the numbers is packed, with what gives the right to.
+/// Which part of the numbers is packed. The value proves the instructions that pack it: it is made from the right to
+/// them.
 #[derive(Clone, Copy)]
-pub struct Part {
-    pub tiles: Tiles,
-    pub number: usize,
+pub struct Part(usize);
+
+impl Part {
+    /// A part by its number.
+    pub fn new(_right: Tiles, number: usize) -> Part {
+        Part(number)
+    }
 }
 
 /// Pixels of `x` line by line: `to[line][pixel][channel]`, `stride` channels each.
@@ -68,8 +73,8 @@ pub fn lines<T: Element>(part: Part, runs: &Runs, x: &[T], stride: usize, to: &m
                 let columns = SIDE.min(c - from);
                 let of =
                     Rows { data: x, first: run.first * c + from, distance: run.distance * c, rows: run.count, columns };
-                // SAFETY: `part.tiles` proves the instructions.
-                unsafe { copy(&of, part.number, &mut to[from..], stride) };
+                // SAFETY: `part` proves the instructions.
+                unsafe { copy(&of, part.0, &mut to[from..], stride) };
             }
         }
     });
@@ -97,8 +102,8 @@ pub fn turned_lines<T: Element>(part: Part, runs: &Runs, x: &[T], to: &mut [bf16
                 let columns = SIDE.min(c - from);
                 let of =
                     Rows { data: x, first: run.first * c + from, distance: run.distance * c, rows: run.count, columns };
-                // SAFETY: `part.tiles` proves the instructions.
-                unsafe { turn(&of, part.number, &mut to[border + j * step..], row) };
+                // SAFETY: `part` proves the instructions.
+                unsafe { turn(&of, part.0, &mut to[border + j * step..], row) };
             }
         }
     });
@@ -119,8 +124,8 @@ pub fn panels<'a, T: Element>(
 ) {
     for_each(MatrixMut::new(to, panels, steps * STEP).tiles(panels, STEP), |step, mut to| {
         for panel in 0..panels {
-            // SAFETY: `part.tiles` proves the instructions.
-            unsafe { interleave(&rows(step, panel), part.number, to.row(panel)) };
+            // SAFETY: `part` proves the instructions.
+            unsafe { interleave(&rows(step, panel), part.0, to.row(panel)) };
         }
     });
 }
@@ -134,8 +139,8 @@ pub fn turned_panels<'a, T: Element>(
 ) {
     for_each(MatrixMut::new(to, panels, steps * STEP).tiles(panels, STEP), |step, mut to| {
         for panel in 0..panels {
-            // SAFETY: `part.tiles` proves the instructions.
-            unsafe { turn_pairs(&columns(step, panel), part.number, to.row(panel)) };
+            // SAFETY: `part` proves the instructions.
+            unsafe { turn_pairs(&columns(step, panel), part.0, to.row(panel)) };
         }
     });
 }

@@ -286,6 +286,7 @@ mod tests {
         let Some(tiles) = Tiles::find() else { panic!("no AMX here: outside of their memory nothing is read") };
         let (a, b) = (vec![bf16::ONE; STEP], vec![bf16::ONE; STEP]);
         let factors = Factors { a: &a, row: SIDE, step: SIDE, b: &b, steps: 1 };
-        tiles.configure().multiply(&factors, &[Pair { a: 1, b: 0 }], &mut Block::ZERO, false);
+        let mut block = Block::ZERO;
+        tiles.configure().multiply(&factors, &[Pair { a: 1, b: 0 }], &mut block, false);
     }
 }

@@ -6,6 +6,7 @@ mod patches;
 mod taps;
 
 use super::epilogue::Epilogue;
+use super::isa::Isa;
 use super::linear::column_sums;
 use super::parallel::{for_each, room};
 use super::winograd;
@@ -22,25 +23,33 @@ pub struct Scratch {
 }
 
 /// `y = conv(x, w)` with an epilogue.
-pub fn forward(s: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32], end: Epilogue, scratch: &mut Scratch) {
+pub fn forward(isa: Isa, s: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32], end: Epilogue, scratch: &mut Scratch) {
     if patches::applies(s) {
-        patches::forward(s, x, w, y, end);
+        patches::forward(isa, s, x, w, y, end);
     } else if winograd::applies(s) {
-        winograd::forward(s, x, w, y, end, &mut scratch.winograd);
+        winograd::forward(isa, s, x, w, y, end, &mut scratch.winograd);
     } else if taps::by_rows(s) {
-        taps::forward_rows(s, x, w, y, end);
+        taps::forward_rows(isa, s, x, w, y, end);
     } else {
-        taps::forward_positions(s, x, w, y, end, &mut scratch.a);
+        taps::forward_positions(isa, s, x, w, y, end, &mut scratch.a);
     }
 }
 
 /// `dx` from `dy`: a forward pass from K to C channels with the flipped, transposed kernel.
-pub fn backward_data(s: &ConvShape, dy: &[f32], w: &[f32], dx: &mut [f32], end: Epilogue, scratch: &mut Scratch) {
+pub fn backward_data(
+    isa: Isa,
+    s: &ConvShape,
+    dy: &[f32],
+    w: &[f32],
+    dx: &mut [f32],
+    end: Epilogue,
+    scratch: &mut Scratch,
+) {
     let mut buffer = std::mem::take(&mut scratch.w);
     let flipped = room(&mut buffer, s.w_len());
     flip(s, w, flipped);
     let turned = ConvShape { c: s.k, k: s.c, ..*s };
-    forward(&turned, dy, flipped, dx, end, scratch);
+    forward(isa, &turned, dy, flipped, dx, end, scratch);
     scratch.w = buffer;
 }
 
@@ -64,13 +73,21 @@ fn flip(s: &ConvShape, w: &[f32], out: &mut [f32]) {
 }
 
 /// `dw` and `db` from the layer's input and output gradient.
-pub fn backward_weight(s: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32], db: &mut [f32], scratch: &mut Scratch) {
+pub fn backward_weight(
+    isa: Isa,
+    s: &ConvShape,
+    x: &[f32],
+    dy: &[f32],
+    dw: &mut [f32],
+    db: &mut [f32],
+    scratch: &mut Scratch,
+) {
     column_sums(dy, s.k, db, &mut scratch.w);
     if patches::applies(s) {
-        patches::backward_weight(s, x, dy, dw, &mut scratch.a);
+        patches::backward_weight(isa, s, x, dy, dw, &mut scratch.a);
     } else if winograd::applies(s) {
-        winograd::backward_weight(s, x, dy, dw, &mut scratch.winograd);
+        winograd::backward_weight(isa, s, x, dy, dw, &mut scratch.winograd);
     } else {
-        taps::backward_weight(s, x, dy, dw, (&mut scratch.a, &mut scratch.b));
+        taps::backward_weight(isa, s, x, dy, dw, (&mut scratch.a, &mut scratch.b));
     }
 }

@@ -4,6 +4,7 @@
 use super::axis;
 use crate::cpu::epilogue::Epilogue;
 use crate::cpu::gemm::gemm;
+use crate::cpu::isa::Isa;
 use crate::cpu::linear::add_parts;
 use crate::cpu::matrix::{Matrix, MatrixMut};
 use crate::cpu::parallel::{for_each, room};
@@ -25,10 +26,10 @@ pub(super) fn applies(s: &ConvShape) -> bool {
 }
 
 /// `y = conv(x, w)` with an epilogue.
-pub(super) fn forward(s: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32], end: Epilogue) {
+pub(super) fn forward(isa: Isa, s: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32], end: Epilogue) {
     let w = Matrix::new(w, depth(s), s.k);
     for_each(y.par_chunks_mut(s.w * s.k), |row, y| {
-        with_patches(s, x, row, |patches| gemm(patches, w, &mut MatrixMut::new(y, s.w, s.k), false));
+        with_patches(s, x, row, |patches| gemm(isa, patches, w, &mut MatrixMut::new(y, s.w, s.k), false));
         for (j, pixel) in y.chunks_exact_mut(s.k).enumerate() {
             end.apply(pixel, (row * s.w + j) * s.k, 0);
         }
@@ -40,7 +41,7 @@ pub(super) fn forward(s: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32], end: E
 const PARTS: usize = 16;
 
 /// `dw` from the layer's input and output gradient.
-pub(super) fn backward_weight(s: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32], partial: &mut Vec<f32>) {
+pub(super) fn backward_weight(isa: Isa, s: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32], partial: &mut Vec<f32>) {
     let dy = Matrix::new(dy, s.n * s.h * s.w, s.k);
     let partial = room(partial, PARTS * dw.len());
     for_each(partial.par_chunks_mut(dw.len()), |part, sum| {
@@ -48,7 +49,7 @@ pub(super) fn backward_weight(s: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f3
         let mut sum = MatrixMut::new(sum, depth(s), s.k);
         for row in s.n * part / PARTS * s.h..s.n * (part + 1) / PARTS * s.h {
             let dy = dy.block(row * s.w..(row + 1) * s.w, 0..s.k);
-            with_patches(s, x, row, |patches| gemm(patches.transposed(), dy, &mut sum, true));
+            with_patches(s, x, row, |patches| gemm(isa, patches.transposed(), dy, &mut sum, true));
         }
     });
     add_parts(partial, dw);

@@ -12,6 +12,7 @@
 use super::axis;
 use crate::cpu::epilogue::Epilogue;
 use crate::cpu::gemm::{PANEL, gemm};
+use crate::cpu::isa::Isa;
 use crate::cpu::matrix::{Matrix, MatrixMut};
 use crate::cpu::parallel::{for_each, room};
 use crate::ops::conv::ConvShape;
@@ -29,7 +30,7 @@ fn tap<'a>(s: &ConvShape, w: &'a [f32], (u, v): (usize, usize), k0: usize, colum
 }
 
 /// `y = conv(x, w)` with an epilogue, row by row.
-pub(super) fn forward_rows(s: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32], end: Epilogue) {
+pub(super) fn forward_rows(isa: Isa, s: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32], end: Epilogue) {
     let (c, k, pad) = (s.c, s.k, s.pad());
     let x = Matrix::new(x, s.n * s.h * s.w, c);
     for_each(y.par_chunks_mut(s.w * k), |row, y| {
@@ -46,7 +47,13 @@ pub(super) fn forward_rows(s: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32], e
                     let (from, to, xj) = axis::alive(v, pad, s.w);
                     let first = (n * s.h + xi) * s.w + xj;
                     let pixels = x.block(first..first + to - from, 0..c);
-                    gemm(pixels, tap(s, w, (u, v), k0, columns), &mut sums.block(from..to, k0..k0 + columns), true);
+                    gemm(
+                        isa,
+                        pixels,
+                        tap(s, w, (u, v), k0, columns),
+                        &mut sums.block(from..to, k0..k0 + columns),
+                        true,
+                    );
                 }
             }
         }
@@ -58,6 +65,7 @@ pub(super) fn forward_rows(s: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32], e
 
 /// `y = conv(x, w)` with an epilogue, position by position.
 pub(super) fn forward_positions(
+    isa: Isa,
     s: &ConvShape,
     x: &[f32],
     w: &[f32],
@@ -86,7 +94,7 @@ pub(super) fn forward_positions(
                     continue;
                 };
                 let from = (xi * s.w + xj) * n;
-                gemm(moved.block(from..from + n, 0..c), tap(s, w, (u, v), k0, columns), &mut y, !first);
+                gemm(isa, moved.block(from..from + n, 0..c), tap(s, w, (u, v), k0, columns), &mut y, !first);
                 first = false;
             }
         }
@@ -109,6 +117,7 @@ fn to_positions<'a>(n: usize, positions: usize, c: usize, x: &[f32], buffer: &'a
 
 /// `dw` from the layer's input and output gradient.
 pub(super) fn backward_weight(
+    isa: Isa,
     s: &ConvShape,
     x: &[f32],
     dy: &[f32],
@@ -144,7 +153,7 @@ pub(super) fn backward_weight(
                 let from_dy = ((n * s.h + i) * s.w + j0) * group;
                 let x = x_t.block(channels.clone(), from_x..from_x + seen);
                 let dy = dy.block(from_dy..from_dy + seen, outputs.clone());
-                gemm(x, dy, &mut dw, !first);
+                gemm(isa, x, dy, &mut dw, !first);
                 first = false;
             }
         }

@@ -20,6 +20,7 @@ mod tiles;
 
 use super::epilogue::Epilogue;
 use super::gemm::gemm;
+use super::isa::Isa;
 use super::matrix::{Matrix, MatrixMut};
 use super::parallel::{for_each, room};
 use crate::ops::conv::ConvShape;
@@ -78,51 +79,51 @@ impl<'a> Elements<'a> {
 }
 
 /// `y = conv(x, w)` with an epilogue.
-pub fn forward(s: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32], end: Epilogue, buffers: &mut Buffers) {
+pub fn forward(isa: Isa, s: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32], end: Epilogue, buffers: &mut Buffers) {
     let plan = Plan::new(s);
     let mut to_x = Elements::new(&mut buffers.x, plan.x_distance);
     let to_y = Elements::new(&mut buffers.y, plan.y_distance);
     let mut to_w = Elements::new(&mut buffers.w, plan.w_distance);
     let from = Matrix::new(w, 9, s.c * s.k);
     let weights = Columns { from, line: WeightLine, columns: GROUP * s.k };
-    run(to_w.parts(s.c * s.k, GROUP * s.k), &weights);
+    run(isa, to_w.parts(s.c * s.k, GROUP * s.k), &weights);
     for (chunk, y) in y.chunks_mut(plan.images * s.h * s.w * s.k).enumerate() {
         let first = chunk * plan.images;
         let tiles = plan.images.min(s.n - first) * plan.rows * plan.columns;
-        run(to_x.parts(tiles * plan.x_stride, plan.columns * plan.x_stride), &input(&plan, x, first));
+        run(isa, to_x.parts(tiles * plan.x_stride, plan.columns * plan.x_stride), &input(&plan, x, first));
         for_each(to_y.data.par_chunks_mut(plan.y_distance), |f, products| {
             let a = to_x.element(f, (tiles, s.c, plan.x_stride));
             let b = to_w.element(f, (s.c, s.k, s.k));
-            gemm(a, b, &mut MatrixMut::spaced(products, tiles, s.k, plan.y_stride), false);
+            gemm(isa, a, b, &mut MatrixMut::spaced(products, tiles, s.k, plan.y_stride), false);
         });
         let products = Matrix::spaced(to_y.data, F, tiles * plan.y_stride, plan.y_distance);
         let images = y.chunks_exact_mut(s.h * s.w * s.k);
         let rows = images.flat_map(|image| MatrixMut::new(image, s.h, s.w * s.k).tiles(M, s.w * s.k)).collect();
-        run(rows, &Output { plan: &plan, products, first, end });
+        run(isa, rows, &Output { plan: &plan, products, first, end });
     }
 }
 
 /// `dw` from the layer's input and output gradient.
-pub fn backward_weight(s: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32], buffers: &mut Buffers) {
+pub fn backward_weight(isa: Isa, s: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32], buffers: &mut Buffers) {
     let plan = Plan::new(s);
     let mut to_x = Elements::new(&mut buffers.x, plan.x_distance);
     let mut to_y = Elements::new(&mut buffers.y, plan.y_distance);
     let sums = Elements::new(&mut buffers.w, plan.w_distance);
     for first in (0..s.n).step_by(plan.images) {
         let tiles = plan.images.min(s.n - first) * plan.rows * plan.columns;
-        run(to_x.parts(tiles * plan.x_stride, plan.columns * plan.x_stride), &input(&plan, x, first));
+        run(isa, to_x.parts(tiles * plan.x_stride, plan.columns * plan.x_stride), &input(&plan, x, first));
         let (map, channels, stride) = (dy, s.k, plan.y_stride);
         let gradient = FromMap { plan: &plan, map, channels, border: 0, first, stride, line: GradientLine };
-        run(to_y.parts(tiles * stride, plan.columns * stride), &gradient);
+        run(isa, to_y.parts(tiles * stride, plan.columns * stride), &gradient);
         for_each(sums.data.par_chunks_mut(plan.w_distance), |f, sums| {
             let a = to_x.element(f, (tiles, s.c, plan.x_stride)).transposed();
             let b = to_y.element(f, (tiles, s.k, plan.y_stride));
-            gemm(a, b, &mut MatrixMut::new(sums, s.c, s.k), first > 0);
+            gemm(isa, a, b, &mut MatrixMut::new(sums, s.c, s.k), first > 0);
         });
     }
     let from = Matrix::spaced(sums.data, F, s.c * s.k, plan.w_distance);
     let weights = Columns { from, line: WeightGradientLine, columns: GROUP * s.k };
-    run(MatrixMut::new(dw, 9, s.c * s.k).tiles(9, GROUP * s.k), &weights);
+    run(isa, MatrixMut::new(dw, 9, s.c * s.k).tiles(9, GROUP * s.k), &weights);
 }
 
 /// The transform of the input, whose tiles overlap by a pixel on each side.

@@ -7,9 +7,10 @@ use super::lines::{Line, OutputLine, both};
 use super::plan::Plan;
 use super::{M, T};
 use crate::cpu::epilogue::Epilogue;
+use crate::cpu::isa::Isa;
 use crate::cpu::matrix::{Matrix, MatrixMut};
 use crate::cpu::parallel::for_each;
-use crate::cpu::vector::{Isa, Job, Vector};
+use crate::cpu::vector::{Job, Vector};
 
 /// A transformation of many tiles, cut into tasks.
 pub(super) trait Transform: Sync {
@@ -20,8 +21,7 @@ pub(super) trait Transform: Sync {
 
 /// Runs a transformation, each task writing one of `parts`, with the processor's vectors. Without fused multiply-adds,
 /// so that every processor rounds alike.
-pub(super) fn run(parts: Vec<MatrixMut>, transform: &impl Transform) {
-    let isa = Isa::detect();
+pub(super) fn run(isa: Isa, parts: Vec<MatrixMut>, transform: &impl Transform) {
     for_each(parts, |task, out| isa.run(Part { transform, task, out }));
 }
 
@@ -33,6 +33,8 @@ struct Part<'a, J> {
 }
 
 impl<J: Transform> Job for Part<'_, J> {
+    type Output = ();
+
     #[inline(always)]
     fn run<V: Vector>(mut self, zero: V) {
         self.transform.part(zero, self.task, &mut self.out);

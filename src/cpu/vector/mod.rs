@@ -1,0 +1,86 @@
+//! Vectors of float32: a computation is written once over [`Vector`] and runs on the widest vectors of the processor.
+//!
+//! A vector in hand proves that the processor has its instructions. The fields are private, and the first vector of
+//! each kind is made by [`super::isa::Isa::run`], which has asked the processor; all others come from that one.
+
+#[cfg(target_arch = "aarch64")]
+pub mod neon;
+pub mod plain;
+#[cfg(target_arch = "x86_64")]
+pub mod x86;
+
+/// A few lanes of float32. Everything is always inlined: the instructions exist only inside functions compiled for
+/// them.
+pub trait Vector: Copy {
+    /// Numbers in a vector.
+    const LANES: usize;
+    /// Vectors side by side in a register tile of a product, beside 6 rows of them (see [`crate::cpu::gemm`]): what
+    /// the registers of the processor hold.
+    const ACROSS: usize;
+    /// Columns of a register tile.
+    const PANEL: usize = Self::ACROSS * Self::LANES;
+
+    /// The vector from `at` on.
+    ///
+    /// # Safety
+    /// `at` is readable for [`Vector::LANES`] numbers.
+    unsafe fn read(self, at: *const f32) -> Self;
+
+    /// The first `lanes` numbers from `at` on, then zeros.
+    ///
+    /// # Safety
+    /// `at` is readable for `lanes` numbers, at most [`Vector::LANES`].
+    unsafe fn read_first(self, at: *const f32, lanes: usize) -> Self;
+
+    /// Writes the vector from `at` on.
+    ///
+    /// # Safety
+    /// `at` is writable for [`Vector::LANES`] numbers.
+    unsafe fn write(self, at: *mut f32);
+
+    /// Writes the first `lanes` numbers from `at` on.
+    ///
+    /// # Safety
+    /// `at` is writable for `lanes` numbers, at most [`Vector::LANES`].
+    unsafe fn write_first(self, at: *mut f32, lanes: usize);
+
+    /// `x` in every lane.
+    fn splat(self, x: f32) -> Self;
+    /// `self + o`.
+    fn plus(self, o: Self) -> Self;
+    /// `self - o`.
+    fn minus(self, o: Self) -> Self;
+    /// Every lane times `s`.
+    fn times(self, s: f32) -> Self;
+    /// `self + a b`, rounded once where the processor can.
+    fn plus_product(self, a: Self, b: Self) -> Self;
+    /// `max(x, 0)`; a NaN stays.
+    fn relu(self) -> Self;
+    /// The lanes where `mask` is positive, zero elsewhere.
+    fn where_positive(self, mask: Self) -> Self;
+
+    /// The first numbers of a slice.
+    #[inline(always)]
+    fn load(self, from: &[f32]) -> Self {
+        let from = &from[..Self::LANES];
+        // SAFETY: the slice has a vector's numbers.
+        unsafe { self.read(from.as_ptr()) }
+    }
+
+    /// Writes the first numbers of a slice.
+    #[inline(always)]
+    fn store(self, to: &mut [f32]) {
+        let to = &mut to[..Self::LANES];
+        // SAFETY: the slice has a vector's numbers.
+        unsafe { self.write(to.as_mut_ptr()) }
+    }
+}
+
+/// A computation over vectors of any kind.
+pub trait Job {
+    /// What it gives.
+    type Output;
+    /// Runs it with vectors such as `zero`. To be `#[inline(always)]`, so that it is compiled for the instructions of
+    /// its caller.
+    fn run<V: Vector>(self, zero: V) -> Self::Output;
+}
