@@ -36,7 +36,12 @@ impl Isa {
         #[cfg(target_arch = "x86_64")]
         {
             all.extend(Tiles::find().map(|tiles| Isa(Kind::Amx(tiles))));
-            if is_x86_feature_detected!("avx512f") {
+            // Those of every processor with AVX-512 since 2017: also for bytes, for 16 bits and for shorter vectors.
+            let avx512 = is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512vl");
+            if avx512 {
                 all.push(Isa(Kind::Avx512));
             }
             if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {

@@ -57,10 +57,10 @@ fn stored<T: Element>(
     let is_half = operation.precision().is_half();
     match (operation.kind(), slices) {
         (Kind::Pool(p), [dy, argmax, dx, ..]) if p.backward => {
-            pointwise::pool_backward::<T>(&p.shape, dy.read(), argmax.read(), dx.write());
+            pointwise::pool_backward::<T>(isa, &p.shape, dy.read(), argmax.read(), dx.write());
         }
         (Kind::Pool(p), [x, y, argmax, ..]) => {
-            pointwise::pool_forward::<T>(&p.shape, x.read(), y.write(), argmax.write());
+            pointwise::pool_forward::<T>(isa, &p.shape, x.read(), y.write(), argmax.write());
         }
         (Kind::Cast(_), [x, y, ..]) => element::narrow::<T>(isa, x.read(), y.write()),
         (Kind::Scaling(_), [gradients, scaling, ..]) => pointwise::scaling(gradients.read(), scaling.write()),
@@ -89,10 +89,7 @@ fn stored<T: Element>(
                 Ok(())
             })?,
         },
-        (Kind::Dropout(d), slices) => wide::run::<T>(isa, operation, slices, wide, |[x, ..]| {
-            pointwise::dropout(d, state.step, x.write());
-            Ok(())
-        })?,
+        (Kind::Dropout(d), [x, ..]) => pointwise::dropout::<T>(isa, d, state.step, x.write()),
         (Kind::Loss(l), slices) => wide::run::<T>(isa, operation, slices, wide, |slices| loss(l, slices, vector))?,
     }
     Ok(())

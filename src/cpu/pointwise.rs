@@ -1,27 +1,46 @@
 //! What is bound by memory: pooling, dropout, the loss, the gradients' scale, and making batches.
 
 use super::element::Element;
+use super::isa::Isa;
 use super::parallel::CHUNK;
+use super::vector::{Job, Vector};
 use crate::ops::batch::{Gather, bspline};
-use crate::ops::dropout::{Dropout, keep4};
+use crate::ops::dropout::Dropout;
 use crate::ops::loss::{CLIP, Loss, LossKind, argmax};
+use crate::ops::philox::uniform;
 use crate::ops::pool::PoolShape;
 use crate::ops::scaling;
 use rayon::prelude::*;
 
 /// Max-pool; see [`crate::ops::pool`].
-pub fn pool_forward<T: Element>(s: &PoolShape, x: &[T], y: &mut [T], positions: &mut [u8]) {
+pub fn pool_forward<T: Element>(isa: Isa, s: &PoolShape, x: &[T], y: &mut [T], positions: &mut [u8]) {
     let line = s.out_w() * s.c;
     let rows = y.par_chunks_mut(line).zip(positions.par_chunks_mut(line));
-    rows.enumerate().for_each(|(row, (y, positions))| {
-        let (n, i) = (row / s.out_h(), row % s.out_h());
-        for j in 0..s.out_w() {
-            let (y, positions) = (&mut y[j * s.c..][..s.c], &mut positions[j * s.c..][..s.c]);
+    rows.enumerate().for_each(|(row, (y, positions))| isa.run(PoolRow { s, row, x, y, positions }));
+}
+
+/// An output row of max-pool, counted over all images.
+struct PoolRow<'a, T> {
+    s: &'a PoolShape,
+    row: usize,
+    x: &'a [T],
+    y: &'a mut [T],
+    positions: &'a mut [u8],
+}
+
+impl<T: Element> Job for PoolRow<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self, _zero: V) {
+        let (s, n, i) = (self.s, self.row / self.s.out_h(), self.row % self.s.out_h());
+        let pixels = self.y.chunks_exact_mut(s.c).zip(self.positions.chunks_exact_mut(s.c));
+        for (j, (y, positions)) in pixels.enumerate() {
             for (p, q) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
                 if 2 * i + p >= s.h || 2 * j + q >= s.w {
                     continue;
                 }
-                let x = &x[((n * s.h + 2 * i + p) * s.w + 2 * j + q) * s.c..][..s.c];
+                let x = &self.x[((n * s.h + 2 * i + p) * s.w + 2 * j + q) * s.c..][..s.c];
                 if (p, q) == (0, 0) {
                     y.copy_from_slice(x);
                     positions.fill(0);
@@ -34,35 +53,73 @@ pub fn pool_forward<T: Element>(s: &PoolShape, x: &[T], y: &mut [T], positions: 
                 }
             }
         }
-    });
+    }
 }
 
 /// Gradient of max-pool.
-pub fn pool_backward<T: Element>(s: &PoolShape, dy: &[T], positions: &[u8], dx: &mut [T]) {
-    let line = s.w * s.c;
-    dx.par_chunks_mut(line).enumerate().for_each(|(row, dx)| {
-        let (n, i) = (row / s.h, row % s.h);
-        for (j, dx) in dx.chunks_exact_mut(s.c).enumerate() {
+pub fn pool_backward<T: Element>(isa: Isa, s: &PoolShape, dy: &[T], positions: &[u8], dx: &mut [T]) {
+    let rows = dx.par_chunks_mut(s.w * s.c);
+    rows.enumerate().for_each(|(row, dx)| isa.run(PoolGradientRow { s, row, dy, positions, dx }));
+}
+
+/// A row of the gradient of max-pool's input, counted over all images.
+struct PoolGradientRow<'a, T> {
+    s: &'a PoolShape,
+    row: usize,
+    dy: &'a [T],
+    positions: &'a [u8],
+    dx: &'a mut [T],
+}
+
+impl<T: Element> Job for PoolGradientRow<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self, _zero: V) {
+        let (s, n, i) = (self.s, self.row / self.s.h, self.row % self.s.h);
+        for (j, dx) in self.dx.chunks_exact_mut(s.c).enumerate() {
             let at = ((n * s.out_h() + i / 2) * s.out_w() + j / 2) * s.c;
             let here = (2 * (i % 2) + j % 2) as u8;
-            for ((d, &dy), &p) in dx.iter_mut().zip(&dy[at..]).zip(&positions[at..]) {
+            for ((d, &dy), &p) in dx.iter_mut().zip(&self.dy[at..]).zip(&self.positions[at..]) {
                 *d = if p == here { dy } else { T::zeroed() };
             }
         }
-    });
+    }
 }
 
 /// Dropout in place; see [`crate::ops::dropout`].
-pub fn dropout(d: &Dropout, step: u64, x: &mut [f32]) {
-    let scale = 1.0 / (1.0 - d.p);
-    x.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, x)| {
-        for (i, group) in x.chunks_mut(4).enumerate() {
-            let keep = keep4(d, step, (chunk * CHUNK / 4 + i) as u32);
-            for (v, keep) in group.iter_mut().zip(keep) {
-                *v = if keep { *v * scale } else { 0.0 };
+pub fn dropout<T: Element>(isa: Isa, d: &Dropout, step: u64, x: &mut [T]) {
+    let chunks = x.par_chunks_mut(CHUNK).enumerate();
+    chunks.for_each(|(chunk, x)| isa.run(DropoutChunk { d, step, first: (chunk * CHUNK / 4) as u32, x }));
+}
+
+/// Elements whose random numbers begin at a block.
+struct DropoutChunk<'a, T> {
+    d: &'a Dropout,
+    step: u64,
+    first: u32,
+    x: &'a mut [T],
+}
+
+impl<T: Element> Job for DropoutChunk<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self, _zero: V) {
+        /// Blocks of random numbers that are drawn side by side.
+        const BLOCKS: usize = 32;
+        let (stream, scale) = (self.d.stream(self.step), 1.0 / (1.0 - self.d.p));
+        for (i, x) in self.x.chunks_mut(4 * BLOCKS).enumerate() {
+            let words = stream.blocks::<BLOCKS>(self.first + (i * BLOCKS) as u32, self.d.layer);
+            let mut kept = [false; 4 * BLOCKS];
+            for (e, kept) in kept.iter_mut().enumerate() {
+                *kept = uniform(words[e % 4][e / 4]) >= self.d.p;
+            }
+            for (v, kept) in x.iter_mut().zip(kept) {
+                *v = if kept { T::narrow(v.wide() * scale) } else { T::zeroed() };
             }
         }
-    });
+    }
 }
 
 /// The scale of the gradients after a step; see [`crate::ops::scaling`].

@@ -2,19 +2,19 @@
 //!
 //! - A, rows of numbers along the inner dimension: [`lines`] copies pixels, their channels being the inner dimension;
 //!   [`turned_lines`] exchanges pixels and channels, for the gradient of the weights.
-//! - B, panels of 32 columns, step by step of 32 numbers along the inner dimension: [`panels`] interleaves pairs of rows,
-//!   for weights and for the output gradient; [`turned_panels`] takes B's columns as rows, for weights backward, where a
-//!   pair of numbers lies together already.
+//! - B, panels of 32 columns, step by step of 32 numbers along the inner dimension: [`interleave`] makes a step of pairs
+//!   of rows, [`turn_pairs`] of columns that lie as rows, where a pair of numbers lies together already. [`panels`]
+//!   packs the output gradient.
 //!
 //! ```text
-//!   rows 2p      a0 a1 a2 ...                                      rows     a0 a1 b0 b1 ...
-//!   and 2p + 1   b0 b1 b2 ...     panels: a0 b0 a1 b1 a2 b2 ...             c0 c1 d0 d1 ...
-//!                                 turned panels of the rows on the right:   a0 a1 c0 c1 ...  and  b0 b1 d0 d1 ...
+//!   rows 2p      a0 a1 a2 ...                                      columns  a0 a1 b0 b1 ...
+//!   and 2p + 1   b0 b1 b2 ...     interleaved: a0 b0 a1 b1 a2 ...  as rows  c0 c1 d0 d1 ...
+//!                                            their pairs turned:   a0 a1 c0 c1 ...  and  b0 b1 d0 d1 ...
 //! ```
 
-use super::numbers::{load_part, transpose};
+use super::numbers::{load_part, parts, transpose};
 use super::runs::Runs;
-use super::tiles::{SIDE, STEP, Tiles};
+use super::tiles::{Pair, SIDE, STEP, Tiles};
 use crate::cpu::element::Element;
 use crate::cpu::matrix::MatrixMut;
 use crate::cpu::parallel::for_each;
@@ -56,6 +56,19 @@ impl Part {
     pub fn new(_right: Tiles, number: usize) -> Part {
         Part(number)
     }
+}
+
+/// Packs each part of numbers of type `T`, `len` of each.
+pub fn each_part<T: Element>(tiles: Tiles, len: usize, to: &mut [bf16], pack: impl Fn(Part, &mut [bf16])) {
+    for (number, to) in to.chunks_exact_mut(len).enumerate() {
+        pack(Part::new(tiles, number), to);
+    }
+}
+
+/// All pairs of parts of a pair of factors, whose first parts begin there; the next ones are so many numbers further on.
+pub fn pairs_of_parts<T: Element>(at: Pair, (a, b): (usize, usize)) -> impl Iterator<Item = Pair> {
+    let parts = parts::<T>();
+    (0..parts * parts).map(move |i| Pair { a: at.a + i / parts * a, b: at.b + i % parts * b })
 }
 
 /// Pixels of `x` line by line: `to[line][pixel][channel]`, `stride` channels each.
@@ -115,34 +128,29 @@ pub fn turned_layout(runs: &Runs) -> (usize, usize) {
     if runs.images() { (SIDE, STEP) } else { (runs.width(), SIDE) }
 }
 
-/// `to[panel][step]`, pairs of rows interleaved; `rows(step, panel)` are 32 rows of B and 32 of its columns.
-pub fn panels<'a, T: Element>(
-    part: Part,
-    (panels, steps): (usize, usize),
-    rows: impl Fn(usize, usize) -> Rows<'a, T> + Sync,
-    to: &mut [bf16],
-) {
-    for_each(MatrixMut::new(to, panels, steps * STEP).tiles(panels, STEP), |step, mut to| {
+/// A gradient of `k` channels run by run, `to[panel][run]`: the inner dimension are the pixels of the run.
+pub fn panels<T: Element>(part: Part, runs: &Runs, (dy, k): (&[T], usize), to: &mut [bf16]) {
+    let (panels, steps) = (k.div_ceil(SIDE), runs.lines() * runs.across());
+    for_each(MatrixMut::new(to, panels, steps * STEP).tiles(panels, STEP), |number, mut to| {
+        let run = runs.run(number / runs.across(), number % runs.across());
         for panel in 0..panels {
-            // SAFETY: `part` proves the instructions.
-            unsafe { interleave(&rows(step, panel), part.0, to.row(panel)) };
+            let (first, columns) = (run.first * k + panel * SIDE, SIDE.min(k - panel * SIDE));
+            let rows = Rows { data: dy, first, distance: run.distance * k, rows: run.count, columns };
+            interleave(part, &rows, to.row(panel));
         }
     });
 }
 
-/// `to[panel][step]`; `columns(step, panel)` are 32 columns of B, each with 32 numbers along the inner dimension.
-pub fn turned_panels<'a, T: Element>(
-    part: Part,
-    (panels, steps): (usize, usize),
-    columns: impl Fn(usize, usize) -> Rows<'a, T> + Sync,
-    to: &mut [bf16],
-) {
-    for_each(MatrixMut::new(to, panels, steps * STEP).tiles(panels, STEP), |step, mut to| {
-        for panel in 0..panels {
-            // SAFETY: `part` proves the instructions.
-            unsafe { turn_pairs(&columns(step, panel), part.0, to.row(panel)) };
-        }
-    });
+/// A step of B from 32 rows of it and 32 of its columns.
+pub fn interleave<T: Element>(part: Part, rows: &Rows<T>, to: &mut [bf16]) {
+    // SAFETY: `part` proves the instructions.
+    unsafe { interleave_rows(rows, part.0, to) }
+}
+
+/// A step of B from 32 of its columns, as rows, each with 32 numbers along the inner dimension.
+pub fn turn_pairs<T: Element>(part: Part, columns: &Rows<T>, to: &mut [bf16]) {
+    // SAFETY: `part` proves the instructions.
+    unsafe { turn_columns(columns, part.0, to) }
 }
 
 /// Writes 32 numbers.
@@ -178,7 +186,7 @@ fn pairs<T: Element>(from: &Rows<T>, part: usize, right: usize) -> [__m512i; TIL
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-fn interleave<T: Element>(from: &Rows<T>, part: usize, to: &mut [bf16]) {
+fn interleave_rows<T: Element>(from: &Rows<T>, part: usize, to: &mut [bf16]) {
     for (right, to) in to.chunks_exact_mut(STEP / 2).enumerate() {
         for (v, to) in pairs(from, part, right).into_iter().zip(to.chunks_exact_mut(SIDE)) {
             store32(v, to);
@@ -196,7 +204,7 @@ fn turn<T: Element>(from: &Rows<T>, part: usize, to: &mut [bf16], stride: usize)
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-fn turn_pairs<T: Element>(from: &Rows<T>, part: usize, to: &mut [bf16]) {
+fn turn_columns<T: Element>(from: &Rows<T>, part: usize, to: &mut [bf16]) {
     for (right, to) in to.chunks_exact_mut(STEP / 2).enumerate() {
         let mut rows = [_mm512_setzero_si512(); TILE];
         for (i, row) in rows.iter_mut().enumerate() {

@@ -68,6 +68,7 @@ fn processor_has_tiles() -> bool {
     const TILE: u32 = 1 << 24;
     let vectors = is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
         && is_x86_feature_detected!("avx512vl")
         && is_x86_feature_detected!("avx512bf16");
     // A processor with AVX-512 has leaf 7.

@@ -98,7 +98,7 @@ impl F32x8 {
 }
 
 /// Runs a job compiled for AVX-512.
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 pub fn avx512<J: Job>(job: J) -> J::Output {
     job.run(F32x16(_mm512_setzero_ps()))
 }
