@@ -2,7 +2,7 @@
 
 use super::numbers::{load16, store16};
 use super::runs::Run;
-use super::tiles::{Block, Tiles};
+use super::tiles::{Block, SIDE, Tiles};
 use crate::cpu::buffer::Room;
 use crate::cpu::element::Element;
 use crate::cpu::epilogue::Epilogue;
@@ -42,6 +42,46 @@ pub fn finish<T: Element, Y: Element>(
             };
             store16(v, to);
         }
+    }
+}
+
+/// Writes past the caches, for results that are not read soon: memory then need not be read before it is written. What
+/// was written is there for other threads when the value is dropped.
+pub struct PastCaches(());
+
+impl PastCaches {
+    /// A writer.
+    pub fn new(_right: Tiles) -> PastCaches {
+        PastCaches(())
+    }
+
+    /// The first numbers of a row, as many as the slice has. A row that is cut short, or does not start on a boundary of
+    /// 64 bytes, is written as usual.
+    pub fn write(&mut self, from: &[f32; SIDE], to: &mut [f32]) {
+        if to.len() == SIDE && to.as_ptr().addr().is_multiple_of(64) {
+            // SAFETY: AVX-512 is there, because the value is made from the right to use it; both are of 32 numbers, and
+            // the boundary was just checked.
+            unsafe { stream(from, to) }
+        } else {
+            to.copy_from_slice(&from[..to.len()]);
+        }
+    }
+}
+
+impl Drop for PastCaches {
+    fn drop(&mut self) {
+        // SAFETY: every processor that has AVX-512 has it.
+        unsafe { _mm_sfence() }
+    }
+}
+
+/// # Safety
+/// `to` has as many numbers as `from`, on a boundary of 64 bytes.
+#[target_feature(enable = "avx512f")]
+unsafe fn stream(from: &[f32; SIDE], to: &mut [f32]) {
+    for (from, to) in from.chunks_exact(LANES).zip(to.chunks_exact_mut(LANES)) {
+        // SAFETY: 16 numbers each, on a boundary of 64 bytes.
+        unsafe { _mm512_stream_ps(to.as_mut_ptr(), _mm512_loadu_ps(from.as_ptr())) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The gradient of the weights: tap by tap, a sum over runs of products `pixels [C, 32] x gradients [32, K]`. The order
 //! of every sum follows from the sizes.
 
-use super::finish::column_sums;
+use super::finish::{PastCaches, column_sums};
 use super::numbers::parts;
 use super::pack::{self, each_part, pairs_of_parts};
 use super::patches::patched;
@@ -25,7 +25,7 @@ pub struct Scratch {
 }
 
 /// Runs that a task goes through for all taps before the next, so that their pixels and gradients are in its caches.
-const RUNS: usize = 16;
+const RUNS: usize = 8;
 /// Tasks that a gradient is cut into at least: by its rows, then its columns, then the pixels of the sum.
 const TASKS: usize = 32;
 
@@ -57,6 +57,7 @@ pub fn backward_weight<T: Element>(
         let (piece, at) = (task / (rows * columns), task % (rows * columns));
         let (row_number, first_panel) = (at / columns, at % columns * group);
         let (on, mut blocks, mut pairs) = (tiles.configure(), vec![Block::ZERO; taps], Vec::new());
+        let mut written = PastCaches::new(tiles);
         let mine: Vec<usize> = (lines * piece / pieces..lines * (piece + 1) / pieces).collect();
         for panel in 0..group.min(panels - first_panel) {
             for (number, some) in mine.chunks(RUNS.div_ceil(runs.across())).enumerate() {
@@ -79,7 +80,11 @@ pub fn backward_weight<T: Element>(
                 let mut dw = dw.block(0..rows, from..dw.columns().min(from + SIDE));
                 for (i, row) in block.0[..rows].iter().enumerate() {
                     let to = dw.row(i);
-                    to.copy_from_slice(&row[..to.len()]);
+                    if pieces == 1 {
+                        written.write(row, to);
+                    } else {
+                        to.copy_from_slice(&row[..to.len()]);
+                    }
                 }
             }
         }

@@ -6,7 +6,7 @@
 
 use super::finish::finish;
 use super::numbers::parts;
-use super::pack::{self, Part, each_part, pairs_of_parts};
+use super::pack::{self, each_part, pairs_of_parts};
 use super::patches::patched;
 use super::runs::Runs;
 use super::tiles::{Block, Factors, Pair, SIDE, STEP, Tiles};
@@ -69,7 +69,7 @@ fn sums<T: Element, Y: Element>(
 ) {
     let s = &weights.convolution();
     let (runs, per_tap, panels) = (Runs::new(s), s.c.div_ceil(SIDE), s.k.div_ceil(SIDE));
-    let (stride, panel_len) = (per_tap * SIDE, s.kernel * s.kernel * per_tap * STEP);
+    let (stride, panel_len) = (per_tap * SIDE, weights.panel_len());
     let x_len = runs.lines() * runs.width() * stride;
     let packed: &mut [_] = room.of(parts::<T>() * x_len);
     each_part::<T>(tiles, x_len, packed, |part, to| pack::lines(part, &runs, x, stride, to));
@@ -95,10 +95,7 @@ fn sums<T: Element, Y: Element>(
             let mut blocks = vec![Block::ZERO; group.min(panels - first_panel)];
             let b_len = blocks.len() * panel_len;
             let b: &mut [_] = room.of(parts::<T>() * b_len);
-            for (number, panel) in b.chunks_exact_mut(panel_len).enumerate() {
-                let (part, panel_number) = (number / blocks.len(), first_panel + number % blocks.len());
-                weights.pack(Part::new(tiles, part), panel_number, panel);
-            }
+            each_part::<T>(tiles, b_len, b, |part, to| weights.pack(part, first_panel, to));
             let (on, mut pairs) = (tiles.configure(), Vec::new());
             for (i, y) in outputs.iter_mut().enumerate() {
                 let (line, j) = (first_line + i / runs.across(), i % runs.across());

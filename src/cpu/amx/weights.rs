@@ -31,20 +31,30 @@ impl<'a, T: Element> Weights<'a, T> {
         if self.backward { ConvShape { c: k, k: c, ..*self.s } } else { *self.s }
     }
 
-    /// Writes a panel: for each tap, and in it for each 32 of the inner dimension, 32 columns.
-    pub fn pack(&self, part: Part, panel: usize, to: &mut [bf16]) {
+    /// Numbers of a packed panel.
+    pub fn panel_len(&self) -> usize {
+        let of = self.convolution();
+        of.kernel * of.kernel * of.c.div_ceil(SIDE) * STEP
+    }
+
+    /// Writes panels from number `first` on, step by step all of them, because they lie side by side in memory: for each
+    /// tap, and in it for each 32 of the inner dimension, 32 columns.
+    pub fn pack(&self, part: Part, first: usize, to: &mut [bf16]) {
         let (ConvShape { c, k, kernel, .. }, of) = (*self.s, self.convolution());
-        let (per_tap, column) = (of.c.div_ceil(SIDE), panel * SIDE);
-        let columns = SIDE.min(of.k - column);
-        for (step, to) in to.chunks_exact_mut(STEP).enumerate() {
+        let (per_tap, panel_len) = (of.c.div_ceil(SIDE), self.panel_len());
+        for step in 0..panel_len / STEP {
             let (tap, inner) = (step / per_tap, step % per_tap * SIDE);
             let depth = SIDE.min(of.c - inner);
-            if self.backward {
-                let first = ((kernel * kernel - 1 - tap) * c + column) * k + inner;
-                turn_pairs(part, &Rows { data: self.w, first, distance: k, rows: columns, columns: depth }, to);
-            } else {
-                let first = (tap * c + inner) * k + column;
-                interleave(part, &Rows { data: self.w, first, distance: k, rows: depth, columns }, to);
+            for (panel, to) in to.chunks_exact_mut(panel_len).enumerate() {
+                let (column, to) = ((first + panel) * SIDE, &mut to[step * STEP..][..STEP]);
+                let columns = SIDE.min(of.k - column);
+                if self.backward {
+                    let first = ((kernel * kernel - 1 - tap) * c + column) * k + inner;
+                    turn_pairs(part, &Rows { data: self.w, first, distance: k, rows: columns, columns: depth }, to);
+                } else {
+                    let first = (tap * c + inner) * k + column;
+                    interleave(part, &Rows { data: self.w, first, distance: k, rows: depth, columns }, to);
+                }
             }
         }
     }
