@@ -30,6 +30,8 @@ use std::ops::Range;
 
 /// Rows of C in a register tile.
 const MR: usize = 6;
+/// Steps of k that the inner kernel makes without asking whether there are more.
+const UNROLL: usize = 4;
 /// Steps of k in a block.
 pub const KC: usize = 128;
 /// Columns of the widest panel: what a task of many takes.
@@ -46,6 +48,77 @@ pub fn gemm(isa: Isa, a: Matrix, b: Matrix, c: &mut MatrixMut, accumulate: bool)
         c.fill(0.0);
     }
     isa.run(Product { a, b, c, accumulate });
+}
+
+/// Several products `C (+)= A B` of one size, whose matrices lie at equal distances.
+pub struct Batch<'a> {
+    pub count: usize,
+    /// Rows of A and C, columns of C, and the inner dimension.
+    pub size: (usize, usize, usize),
+    /// A's elements, the distance from matrix to matrix, and those of its rows and columns, one of which is 1.
+    pub a: (&'a [f32], usize, (usize, usize)),
+    /// B's elements in panels and the distance from matrix to matrix: the first [`Isa::panel`] columns, all rows one
+    /// behind the other, then the next columns; the last panel has as many columns as the others.
+    pub b: (&'a [f32], usize),
+    /// Rows of a panel, of which a product takes the first.
+    pub panel_rows: usize,
+    /// C's elements, the distance from matrix to matrix, and that of rows.
+    pub c: (&'a mut [f32], usize, usize),
+    pub accumulate: bool,
+}
+
+impl Job for Batch<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self, zero: V) {
+        let (m, n, k) = self.size;
+        let (c, c_distance, c_row) = self.c;
+        let groups = m.div_ceil(MR) * n.div_ceil(V::PANEL) * k.div_ceil(UNROLL);
+        for f in 0..self.count {
+            let a = Matrix::strided(&self.a.0[f * self.a.1..], m, k, self.a.2);
+            let b = &self.b.0[f * self.b.1..];
+            let mut c = MatrixMut::spaced(&mut c[f * c_distance..], m, n, c_row);
+            let mut ahead = Ahead::none(a.as_ptr());
+            if f + 1 < self.count {
+                ahead = Ahead {
+                    at: [a.as_ptr().wrapping_add(self.a.1), b.as_ptr().wrapping_add(self.b.1)],
+                    step: [m * k / groups, k * n.next_multiple_of(V::PANEL) / groups],
+                };
+            }
+            for columns in pieces(n, V::PANEL) {
+                let panel = &b[columns.start * self.panel_rows..];
+                for steps in pieces(k, KC) {
+                    let a = a.block(0..m, steps.clone());
+                    let mut c = c.block(0..m, columns.clone());
+                    let panel = &panel[steps.start * V::PANEL..];
+                    panel_product(zero, a, panel, &mut c, self.accumulate || steps.start > 0, &mut ahead);
+                }
+            }
+        }
+    }
+}
+
+/// Memory that is asked for while a product runs, because the next one needs it: two places, and how far they move in
+/// each group of [`UNROLL`] steps.
+struct Ahead {
+    at: [*const f32; 2],
+    step: [usize; 2],
+}
+
+impl Ahead {
+    /// Nothing but what is there.
+    fn none(at: *const f32) -> Ahead {
+        Ahead { at: [at; 2], step: [0; 2] }
+    }
+
+    #[inline(always)]
+    fn ask<V: Vector>(&mut self, zero: V) {
+        for (at, step) in self.at.iter_mut().zip(self.step) {
+            zero.prefetch(*at);
+            *at = at.wrapping_add(step);
+        }
+    }
 }
 
 /// A product, for vectors of any kind.
@@ -72,7 +145,8 @@ impl Job for Product<'_, '_> {
                 let panel = pack(zero, b.block(steps.clone(), columns.clone()), &mut packed);
                 let a = a.block(0..a.rows(), steps.clone());
                 let mut c = c.block(0..a.rows(), columns.clone());
-                panel_product(zero, a, panel, &mut c, accumulate || steps.start > 0);
+                let mut ahead = Ahead::none(a.as_ptr());
+                panel_product(zero, a, panel, &mut c, accumulate || steps.start > 0, &mut ahead);
             }
         }
     }
@@ -109,7 +183,7 @@ fn pack<'p, V: Vector>(zero: V, b: Matrix, to: &'p mut Packed) -> &'p [f32] {
 /// # Panics
 /// The sizes do not fit each other.
 #[inline(always)]
-fn panel_product<V: Vector>(zero: V, a: Matrix, panel: &[f32], c: &mut MatrixMut, accumulate: bool) {
+fn panel_product<V: Vector>(zero: V, a: Matrix, panel: &[f32], c: &mut MatrixMut, accumulate: bool, ahead: &mut Ahead) {
     assert!(a.columns() * V::PANEL <= panel.len() && a.rows() == c.rows() && c.columns() <= V::PANEL);
     let tiles = a.rows().div_ceil(MR);
     let mut i = 0;
@@ -119,12 +193,12 @@ fn panel_product<V: Vector>(zero: V, a: Matrix, panel: &[f32], c: &mut MatrixMut
         let a = a.block(i..i + rows, 0..a.columns());
         let c = c.block(i..i + rows, 0..c.columns());
         match rows {
-            6 => wide::<V, 6>(zero, a, panel, c, accumulate),
-            5 => wide::<V, 5>(zero, a, panel, c, accumulate),
-            4 => wide::<V, 4>(zero, a, panel, c, accumulate),
-            3 => wide::<V, 3>(zero, a, panel, c, accumulate),
-            2 => wide::<V, 2>(zero, a, panel, c, accumulate),
-            _ => wide::<V, 1>(zero, a, panel, c, accumulate),
+            6 => wide::<V, 6>(zero, a, panel, c, accumulate, ahead),
+            5 => wide::<V, 5>(zero, a, panel, c, accumulate, ahead),
+            4 => wide::<V, 4>(zero, a, panel, c, accumulate, ahead),
+            3 => wide::<V, 3>(zero, a, panel, c, accumulate, ahead),
+            2 => wide::<V, 2>(zero, a, panel, c, accumulate, ahead),
+            _ => wide::<V, 1>(zero, a, panel, c, accumulate, ahead),
         }
         i += rows;
     }
@@ -133,22 +207,29 @@ fn panel_product<V: Vector>(zero: V, a: Matrix, panel: &[f32], c: &mut MatrixMut
 /// Chooses the number of vectors, so that narrow matrices (a class count of 10) do not pay for a full panel, and the way
 /// through A: along contiguous rows, or along contiguous columns.
 #[inline(always)]
-fn wide<V: Vector, const R: usize>(zero: V, a: Matrix, panel: &[f32], c: MatrixMut, accumulate: bool) {
+fn wide<V: Vector, const R: usize>(
+    zero: V,
+    a: Matrix,
+    panel: &[f32],
+    c: MatrixMut,
+    accumulate: bool,
+    ahead: &mut Ahead,
+) {
     let turned = a.strides().1 != 1;
     match (c.columns().div_ceil(V::LANES), turned) {
-        (4, false) if V::ACROSS >= 4 => kernel::<V, R, 4, false>(zero, a, panel, c, accumulate),
-        (4, true) if V::ACROSS >= 4 => kernel::<V, R, 4, true>(zero, a, panel, c, accumulate),
-        (3, false) if V::ACROSS >= 3 => kernel::<V, R, 3, false>(zero, a, panel, c, accumulate),
-        (3, true) if V::ACROSS >= 3 => kernel::<V, R, 3, true>(zero, a, panel, c, accumulate),
-        (2, false) => kernel::<V, R, 2, false>(zero, a, panel, c, accumulate),
-        (2, true) => kernel::<V, R, 2, true>(zero, a, panel, c, accumulate),
-        (_, false) => kernel::<V, R, 1, false>(zero, a, panel, c, accumulate),
-        (_, true) => kernel::<V, R, 1, true>(zero, a, panel, c, accumulate),
+        (4, false) if V::ACROSS >= 4 => kernel::<V, R, 4, false>(zero, a, panel, c, accumulate, ahead),
+        (4, true) if V::ACROSS >= 4 => kernel::<V, R, 4, true>(zero, a, panel, c, accumulate, ahead),
+        (3, false) if V::ACROSS >= 3 => kernel::<V, R, 3, false>(zero, a, panel, c, accumulate, ahead),
+        (3, true) if V::ACROSS >= 3 => kernel::<V, R, 3, true>(zero, a, panel, c, accumulate, ahead),
+        (2, false) => kernel::<V, R, 2, false>(zero, a, panel, c, accumulate, ahead),
+        (2, true) => kernel::<V, R, 2, true>(zero, a, panel, c, accumulate, ahead),
+        (_, false) => kernel::<V, R, 1, false>(zero, a, panel, c, accumulate, ahead),
+        (_, true) => kernel::<V, R, 1, true>(zero, a, panel, c, accumulate, ahead),
     }
 }
 
-/// The tile of `R` rows and `N` vectors, the last of which may be cut short in C. `TURNED`: A's rows are contiguous
-/// neither; its columns are.
+/// The tile of `R` rows and `N` vectors, the last of which may be cut short in C. `TURNED`: A's columns are contiguous,
+/// else its rows.
 #[inline(always)]
 fn kernel<V: Vector, const R: usize, const N: usize, const TURNED: bool>(
     zero: V,
@@ -156,33 +237,32 @@ fn kernel<V: Vector, const R: usize, const N: usize, const TURNED: bool>(
     panel: &[f32],
     mut c: MatrixMut,
     accumulate: bool,
+    ahead: &mut Ahead,
 ) {
     let (columns, steps, (row, step)) = (c.columns(), a.columns(), a.strides());
     assert!(a.rows() == R && c.rows() == R && steps * V::PANEL <= panel.len() && N <= V::ACROSS);
     assert!(columns > (N - 1) * V::LANES && columns <= N * V::LANES && (if TURNED { row } else { step }) == 1);
     let (row, step) = if TURNED { (1, step) } else { (row, 1) };
     let mut sums = [[zero; N]; R];
-    let (mut a_at, mut b_at) = (a.as_ptr(), panel.as_ptr());
+    // Where the rows of A begin: none leaves the memory, because A has R rows.
+    let rows: [*const f32; R] = std::array::from_fn(|r| a.as_ptr().wrapping_add(r * row));
+    let b_at = panel.as_ptr();
     let (c_row, c_at) = (c.stride(), c.as_mut_ptr());
     let (full, last) = (columns / V::LANES, columns % V::LANES);
     // SAFETY: A is of R rows and as many columns as the panel has rows, C of R rows and N vectors, the last one of
-    // `last` numbers: all just checked. So every place read is an element of A, of the panel or of C, and every place
-    // written one of C.
+    // `last` numbers if that is not 0: all just checked. So every place read is an element of A, of the panel or of C,
+    // and every place written one of C.
     unsafe {
-        for _ in 0..steps {
-            let mut line = [zero; N];
-            for (v, x) in line.iter_mut().enumerate() {
-                *x = zero.read(b_at.add(v * V::LANES));
+        let mut p = 0;
+        while p + UNROLL <= steps {
+            ahead.ask(zero);
+            for q in p..p + UNROLL {
+                sums = one_step(zero, sums, &rows, q * step, b_at.add(q * V::PANEL));
             }
-            for (r, sums) in sums.iter_mut().enumerate() {
-                let factor = zero.splat(*a_at.add(r * row));
-                for (sum, x) in sums.iter_mut().zip(line) {
-                    *sum = sum.plus_product(factor, x);
-                }
-            }
-            // The last step may leave the memory; what it gives is not used.
-            a_at = a_at.wrapping_add(step);
-            b_at = b_at.wrapping_add(V::PANEL);
+            p += UNROLL;
+        }
+        for q in p..steps {
+            sums = one_step(zero, sums, &rows, q * step, b_at.add(q * V::PANEL));
         }
         // Loops of one simple line: what the compiler does not unroll whole would keep the sums in memory.
         for (r, sums) in sums.iter_mut().enumerate() {
@@ -203,6 +283,34 @@ fn kernel<V: Vector, const R: usize, const N: usize, const TURNED: bool>(
             }
         }
     }
+}
+
+/// Adds one step of k: the number `from` further on in each row of A, times the vectors at `b`.
+///
+/// # Safety
+/// They are readable.
+#[inline(always)]
+unsafe fn one_step<V: Vector, const R: usize, const N: usize>(
+    zero: V,
+    mut sums: [[V; N]; R],
+    rows: &[*const f32; R],
+    from: usize,
+    b: *const f32,
+) -> [[V; N]; R] {
+    // SAFETY: as the caller says.
+    unsafe {
+        let mut line = [zero; N];
+        for (v, x) in line.iter_mut().enumerate() {
+            *x = zero.read(b.add(v * V::LANES));
+        }
+        for (sums, row) in sums.iter_mut().zip(rows) {
+            let factor = zero.splat(*row.add(from));
+            for (sum, x) in sums.iter_mut().zip(line) {
+                *sum = sum.plus_product(factor, x);
+            }
+        }
+    }
+    sums
 }
 
 #[cfg(test)]

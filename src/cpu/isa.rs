@@ -4,7 +4,7 @@
 use super::vector::neon;
 #[cfg(target_arch = "x86_64")]
 use super::vector::x86;
-use super::vector::{Job, plain};
+use super::vector::{Job, Vector, plain};
 use crate::error::{Error, Result};
 
 /// The variable that chooses one.
@@ -81,6 +81,18 @@ impl Isa {
             Kind::Neon => "neon",
             Kind::Plain => "plain",
         }
+    }
+
+    /// Columns of a register tile of products with these instructions.
+    pub fn panel(self) -> usize {
+        struct Panel;
+        impl Job for Panel {
+            type Output = usize;
+            fn run<V: Vector>(self, _zero: V) -> usize {
+                V::PANEL
+            }
+        }
+        self.run(Panel)
     }
 
     /// Runs a job compiled for these instructions.

@@ -1,5 +1,6 @@
 //! The CPU backend: every operation of the contract on rayon's threads.
 
+mod buffer;
 mod conv;
 mod epilogue;
 mod gemm;

@@ -5,6 +5,7 @@ mod axis;
 mod patches;
 mod taps;
 
+use super::buffer::Room;
 use super::epilogue::Epilogue;
 use super::isa::Isa;
 use super::linear::column_sums;
@@ -19,7 +20,7 @@ pub struct Scratch {
     a: Vec<f32>,
     b: Vec<f32>,
     w: Vec<f32>,
-    winograd: winograd::Buffers,
+    winograd: Room,
 }
 
 /// `y = conv(x, w)` with an epilogue.

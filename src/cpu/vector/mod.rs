@@ -54,10 +54,19 @@ pub trait Vector: Copy {
     fn times(self, s: f32) -> Self;
     /// `self + a b`, rounded once where the processor can.
     fn plus_product(self, a: Self, b: Self) -> Self;
+    /// `self + s a`, likewise.
+    #[inline(always)]
+    fn plus_times(self, a: Self, s: f32) -> Self {
+        self.plus_product(a, self.splat(s))
+    }
     /// `max(x, 0)`; a NaN stays.
     fn relu(self) -> Self;
     /// The lanes where `mask` is positive, zero elsewhere.
     fn where_positive(self, mask: Self) -> Self;
+
+    /// Asks for the cache line at `at`, which is used soon.
+    #[inline(always)]
+    fn prefetch(self, _at: *const f32) {}
 
     /// The first numbers of a slice.
     #[inline(always)]

@@ -55,6 +55,12 @@ impl Vector for F32x16 {
         fn where_positive(self, mask: Self) =
             _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(mask.0, _mm512_setzero_ps()), self.0);
     }
+
+    #[inline(always)]
+    fn prefetch(self, at: *const f32) {
+        // SAFETY: a hint, which may name any place.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+    }
 }
 
 /// The mask of the first `lanes` lanes, at most 16.
@@ -85,6 +91,12 @@ impl Vector for F32x8 {
         fn relu(self) = _mm256_max_ps(_mm256_setzero_ps(), self.0);
         fn where_positive(self, mask: Self) =
             _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(mask.0, _mm256_setzero_ps()), self.0);
+    }
+
+    #[inline(always)]
+    fn prefetch(self, at: *const f32) {
+        // SAFETY: a hint, which may name any place.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
     }
 }
 
