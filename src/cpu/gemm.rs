@@ -42,12 +42,59 @@ pub const PANEL: usize = 64;
 /// # Panics
 /// The sizes do not fit each other, or B's rows are not contiguous.
 pub fn gemm(isa: Isa, a: Matrix, b: Matrix, c: &mut MatrixMut, accumulate: bool) {
-    let sizes = (a.rows(), a.columns(), b.columns());
-    assert!(sizes == (c.rows(), b.rows(), c.columns()) && b.strides().1 == 1, "a product whose sizes do not fit");
-    if a.columns() == 0 && !accumulate {
+    let (m, n, k) = (a.rows(), b.columns(), a.columns());
+    assert!((m, k, n) == (c.rows(), b.rows(), c.columns()) && b.strides().1 == 1, "a product whose sizes do not fit");
+    if k == 0 && !accumulate {
         c.fill(0.0);
     }
-    isa.run(Product { a, b, c, accumulate });
+    let mut packed = Packed([MaybeUninit::uninit(); KC * PANEL]);
+    for columns in pieces(n, isa.panel()) {
+        for steps in pieces(k, KC) {
+            let panel = isa.run(Pack { b: b.block(steps.clone(), columns.clone()), to: &mut packed });
+            let (a, c) = (a.block(0..m, steps.clone()), c.block(0..m, columns.clone()));
+            let mut ahead = Ahead::none(a.as_ptr());
+            isa.run(PanelProduct { a, panel, c, accumulate: accumulate || steps.start > 0, ahead: &mut ahead });
+        }
+    }
+}
+
+/// `0..len` in pieces of that size, the last one smaller.
+fn pieces(len: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..len).step_by(size).map(move |from| from..len.min(from + size))
+}
+
+/// A block of a panel, on a boundary of cache lines.
+#[repr(align(64))]
+struct Packed([MaybeUninit<f32>; KC * PANEL]);
+
+/// Copies at most [`KC`] rows of at most a panel's columns, with zeros behind them.
+struct Pack<'a, 'p> {
+    b: Matrix<'a>,
+    to: &'p mut Packed,
+}
+
+impl<'p> Job for Pack<'_, 'p> {
+    type Output = &'p [f32];
+
+    #[inline(always)]
+    fn run<V: Vector>(self, zero: V) -> &'p [f32] {
+        let (b, rows, columns) = (self.b, self.b.rows(), self.b.columns());
+        assert!(rows <= KC && columns <= V::PANEL && V::PANEL <= PANEL && b.strides().1 == 1);
+        let to = self.to.0.as_mut_ptr().cast::<f32>();
+        for i in 0..rows {
+            for v in 0..V::ACROSS {
+                let lanes = columns.saturating_sub(v * V::LANES).min(V::LANES);
+                // SAFETY: row i of B has `lanes` elements from vector v on, and the block has a panel's for each row.
+                unsafe {
+                    let from = b.as_ptr().wrapping_add(i * b.strides().0 + v * V::LANES);
+                    let x = if columns == V::PANEL { zero.read(from) } else { zero.read_first(from, lanes) };
+                    x.write(to.add(i * V::PANEL + v * V::LANES));
+                }
+            }
+        }
+        // SAFETY: just written.
+        unsafe { std::slice::from_raw_parts(to, rows * V::PANEL) }
+    }
 }
 
 /// Several products `C (+)= A B` of one size, whose matrices lie at equal distances.
@@ -67,14 +114,15 @@ pub struct Batch<'a> {
     pub accumulate: bool,
 }
 
-impl Job for Batch<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<V: Vector>(self, zero: V) {
+impl Batch<'_> {
+    /// Computes them, on the calling thread; while one runs, the matrices of the next are brought near.
+    ///
+    /// # Panics
+    /// The sizes do not fit each other.
+    pub fn run(self, isa: Isa) {
         let (m, n, k) = self.size;
         let (c, c_distance, c_row) = self.c;
-        let groups = m.div_ceil(MR) * n.div_ceil(V::PANEL) * k.div_ceil(UNROLL);
+        let groups = m.div_ceil(MR) * n.div_ceil(isa.panel()) * k.div_ceil(UNROLL);
         for f in 0..self.count {
             let a = Matrix::strided(&self.a.0[f * self.a.1..], m, k, self.a.2);
             let b = &self.b.0[f * self.b.1..];
@@ -83,16 +131,16 @@ impl Job for Batch<'_> {
             if f + 1 < self.count {
                 ahead = Ahead {
                     at: [a.as_ptr().wrapping_add(self.a.1), b.as_ptr().wrapping_add(self.b.1)],
-                    step: [m * k / groups, k * n.next_multiple_of(V::PANEL) / groups],
+                    step: [m * k / groups, k * n.next_multiple_of(isa.panel()) / groups],
                 };
             }
-            for columns in pieces(n, V::PANEL) {
+            for columns in pieces(n, isa.panel()) {
                 let panel = &b[columns.start * self.panel_rows..];
                 for steps in pieces(k, KC) {
-                    let a = a.block(0..m, steps.clone());
-                    let mut c = c.block(0..m, columns.clone());
-                    let panel = &panel[steps.start * V::PANEL..];
-                    panel_product(zero, a, panel, &mut c, self.accumulate || steps.start > 0, &mut ahead);
+                    let (a, c) = (a.block(0..m, steps.clone()), c.block(0..m, columns.clone()));
+                    let panel = &panel[steps.start * isa.panel()..];
+                    let accumulate = self.accumulate || steps.start > 0;
+                    isa.run(PanelProduct { a, panel, c, accumulate, ahead: &mut ahead });
                 }
             }
         }
@@ -121,86 +169,39 @@ impl Ahead {
     }
 }
 
-/// A product, for vectors of any kind.
-struct Product<'a, 'b> {
+/// `C (+)= A B` for a panel's columns of B, packed, of which the first `A.columns()` rows count.
+struct PanelProduct<'a> {
     a: Matrix<'a>,
-    b: Matrix<'a>,
-    c: &'a mut MatrixMut<'b>,
+    panel: &'a [f32],
+    c: MatrixMut<'a>,
     accumulate: bool,
+    ahead: &'a mut Ahead,
 }
 
-/// A block of a panel, on a boundary of cache lines.
-#[repr(align(64))]
-struct Packed([MaybeUninit<f32>; KC * PANEL]);
-
-impl Job for Product<'_, '_> {
+impl Job for PanelProduct<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<V: Vector>(self, zero: V) {
-        let Product { a, b, c, accumulate } = self;
-        let mut packed = Packed([MaybeUninit::uninit(); KC * PANEL]);
-        for columns in pieces(b.columns(), V::PANEL) {
-            for steps in pieces(a.columns(), KC) {
-                let panel = pack(zero, b.block(steps.clone(), columns.clone()), &mut packed);
-                let a = a.block(0..a.rows(), steps.clone());
-                let mut c = c.block(0..a.rows(), columns.clone());
-                let mut ahead = Ahead::none(a.as_ptr());
-                panel_product(zero, a, panel, &mut c, accumulate || steps.start > 0, &mut ahead);
+        let PanelProduct { a, panel, mut c, accumulate, ahead } = self;
+        assert!(a.columns() * V::PANEL <= panel.len() && a.rows() == c.rows() && c.columns() <= V::PANEL);
+        let tiles = a.rows().div_ceil(MR);
+        let mut i = 0;
+        for tile in 0..tiles {
+            // As many rows in each, as far as that goes: a tile of few rows would wait for its own sums.
+            let rows = (a.rows() - i).div_ceil(tiles - tile);
+            let a = a.block(i..i + rows, 0..a.columns());
+            let c = c.block(i..i + rows, 0..c.columns());
+            match rows {
+                6 => wide::<V, 6>(zero, a, panel, c, accumulate, ahead),
+                5 => wide::<V, 5>(zero, a, panel, c, accumulate, ahead),
+                4 => wide::<V, 4>(zero, a, panel, c, accumulate, ahead),
+                3 => wide::<V, 3>(zero, a, panel, c, accumulate, ahead),
+                2 => wide::<V, 2>(zero, a, panel, c, accumulate, ahead),
+                _ => wide::<V, 1>(zero, a, panel, c, accumulate, ahead),
             }
+            i += rows;
         }
-    }
-}
-
-/// `0..len` in pieces of that size, the last one smaller.
-fn pieces(len: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..len).step_by(size).map(move |from| from..len.min(from + size))
-}
-
-/// Copies at most [`KC`] rows of at most a panel's columns, with zeros behind them.
-#[inline(always)]
-fn pack<'p, V: Vector>(zero: V, b: Matrix, to: &'p mut Packed) -> &'p [f32] {
-    let (rows, columns, full) = (b.rows(), b.columns(), b.columns() == V::PANEL);
-    assert!(rows <= KC && columns <= V::PANEL && V::PANEL <= PANEL && b.strides().1 == 1);
-    let to = to.0.as_mut_ptr().cast::<f32>();
-    for i in 0..rows {
-        for v in 0..V::ACROSS {
-            let lanes = columns.saturating_sub(v * V::LANES).min(V::LANES);
-            // SAFETY: row i of B has `lanes` elements from vector v on, and the block has a panel's for each row.
-            unsafe {
-                let from = b.as_ptr().wrapping_add(i * b.strides().0 + v * V::LANES);
-                let x = if full { zero.read(from) } else { zero.read_first(from, lanes) };
-                x.write(to.add(i * V::PANEL + v * V::LANES));
-            }
-        }
-    }
-    // SAFETY: just written.
-    unsafe { std::slice::from_raw_parts(to, rows * V::PANEL) }
-}
-
-/// `C (+)= A B` for a panel's columns of B, packed.
-///
-/// # Panics
-/// The sizes do not fit each other.
-#[inline(always)]
-fn panel_product<V: Vector>(zero: V, a: Matrix, panel: &[f32], c: &mut MatrixMut, accumulate: bool, ahead: &mut Ahead) {
-    assert!(a.columns() * V::PANEL <= panel.len() && a.rows() == c.rows() && c.columns() <= V::PANEL);
-    let tiles = a.rows().div_ceil(MR);
-    let mut i = 0;
-    for tile in 0..tiles {
-        // As many rows in each, as far as that goes: a tile of few rows would wait for its own sums.
-        let rows = (a.rows() - i).div_ceil(tiles - tile);
-        let a = a.block(i..i + rows, 0..a.columns());
-        let c = c.block(i..i + rows, 0..c.columns());
-        match rows {
-            6 => wide::<V, 6>(zero, a, panel, c, accumulate, ahead),
-            5 => wide::<V, 5>(zero, a, panel, c, accumulate, ahead),
-            4 => wide::<V, 4>(zero, a, panel, c, accumulate, ahead),
-            3 => wide::<V, 3>(zero, a, panel, c, accumulate, ahead),
-            2 => wide::<V, 2>(zero, a, panel, c, accumulate, ahead),
-            _ => wide::<V, 1>(zero, a, panel, c, accumulate, ahead),
-        }
-        i += rows;
     }
 }
 

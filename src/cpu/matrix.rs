@@ -91,6 +91,17 @@ impl<'a> Matrix<'a> {
         self.data.as_ptr()
     }
 
+    /// The vector of row `i` that starts at `column`.
+    ///
+    /// # Panics
+    /// It is not all there.
+    #[inline(always)]
+    pub fn vector<V: Vector>(&self, zero: V, i: usize, column: usize) -> V {
+        assert!(self.column == 1 && i < self.rows && column < self.columns && V::LANES <= self.columns - column);
+        // SAFETY: row i has a vector's elements from `column` on, as was just checked.
+        unsafe { zero.read(self.as_ptr().add(i * self.row + column)) }
+    }
+
     /// Checks that a vector can be read at `column` of each of the first `rows` rows, and gives the place and the
     /// distance of the rows.
     ///
@@ -217,21 +228,6 @@ impl<'a> MatrixMut<'a> {
             self.row(i).fill(value);
         }
     }
-
-    /// Writes vectors to the rows from `row` on, at `column`.
-    ///
-    /// # Panics
-    /// They are not all there.
-    #[inline(always)]
-    pub fn put_column<V: Vector, const N: usize>(&mut self, row: usize, column: usize, vectors: [V; N]) {
-        assert!(row + N <= self.rows && column < self.columns && V::LANES <= self.columns - column);
-        let at = self.at.wrapping_add(row * self.row + column);
-        for (i, v) in vectors.into_iter().enumerate() {
-            // SAFETY: row + i has a vector's elements from `column` on, as was just checked, and only this value may
-            // use it.
-            unsafe { v.write(at.add(i * self.row)) };
-        }
-    }
 }
 
 /// Memory that several tasks write at once, each of them places of its own.
@@ -250,6 +246,22 @@ impl<'a> Shared<'a> {
     /// All of a slice.
     pub fn new(data: &'a mut [f32]) -> Shared<'a> {
         Shared { at: data.as_mut_ptr(), len: data.len(), memory: PhantomData }
+    }
+
+    /// Writes vectors that lie `distance` apart.
+    ///
+    /// # Panics
+    /// They are not all there.
+    ///
+    /// # Safety
+    /// Nobody else uses these elements meanwhile.
+    #[inline(always)]
+    pub unsafe fn put<V: Vector, const N: usize>(&self, at: usize, distance: usize, vectors: [V; N]) {
+        assert!(at + (N - 1) * distance + V::LANES <= self.len, "{N} vectors, {distance} apart, at {at}");
+        for (i, v) in vectors.into_iter().enumerate() {
+            // SAFETY: inside the slice that it was made of, and the caller's alone.
+            unsafe { v.write(self.at.add(at + i * distance)) };
+        }
     }
 
     /// Some of the elements.

@@ -46,6 +46,9 @@ pub fn backward_data(
     end: Epilogue,
     scratch: &mut Scratch,
 ) {
+    if !patches::applies(&ConvShape { c: s.k, k: s.c, ..*s }) && winograd::applies(s) {
+        return winograd::backward_data(isa, s, dy, w, dx, end, &mut scratch.winograd);
+    }
     let mut buffer = std::mem::take(&mut scratch.w);
     let flipped = room(&mut buffer, s.w_len());
     flip(s, w, flipped);

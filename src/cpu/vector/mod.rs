@@ -64,6 +64,9 @@ pub trait Vector: Copy {
     /// The lanes where `mask` is positive, zero elsewhere.
     fn where_positive(self, mask: Self) -> Self;
 
+    /// The first halves lane by lane in turn, then the second halves: `(s0, o0, s1, o1, ..)`.
+    fn zip(self, o: Self) -> (Self, Self);
+
     /// Asks for the cache line at `at`, which is used soon.
     #[inline(always)]
     fn prefetch(self, _at: *const f32) {}
@@ -85,6 +88,24 @@ pub trait Vector: Copy {
     }
 }
 
+/// Lanes of the widest vectors.
+pub const WIDEST: usize = 16;
+
+/// Exchanges rows and lanes of the first `LANES` rows: each round of zips moves one bit of a row's number into the
+/// lane's.
+#[inline(always)]
+pub fn transpose<V: Vector>(mut rows: [V; WIDEST]) -> [V; WIDEST] {
+    let half = V::LANES / 2;
+    for _ in 0..V::LANES.ilog2() {
+        let mut next = rows;
+        for i in 0..half {
+            (next[2 * i], next[2 * i + 1]) = rows[i].zip(rows[half + i]);
+        }
+        rows = next;
+    }
+    rows
+}
+
 /// A computation over vectors of any kind.
 pub trait Job {
     /// What it gives.
@@ -92,4 +113,39 @@ pub trait Job {
     /// Runs it with vectors such as `zero`. To be `#[inline(always)]`, so that it is compiled for the instructions of
     /// its caller.
     fn run<V: Vector>(self, zero: V) -> Self::Output;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::isa::Isa;
+
+    /// Element `(i, j)` of a square of vectors is `100 i + j`.
+    struct Transpose;
+
+    impl Job for Transpose {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<V: Vector>(self, zero: V) {
+            let mut rows = [zero; WIDEST];
+            for (i, row) in rows.iter_mut().enumerate().take(V::LANES) {
+                let numbers: Vec<f32> = (0..V::LANES).map(|j| (100 * i + j) as f32).collect();
+                *row = zero.load(&numbers);
+            }
+            for (i, row) in transpose(rows).into_iter().enumerate().take(V::LANES) {
+                let mut got = [0.0; WIDEST];
+                row.store(&mut got);
+                let want: Vec<f32> = (0..V::LANES).map(|j| (100 * j + i) as f32).collect();
+                assert_eq!(got[..V::LANES], want);
+            }
+        }
+    }
+
+    #[test]
+    fn rows_become_lanes() {
+        for isa in Isa::all() {
+            isa.run(Transpose);
+        }
+    }
 }

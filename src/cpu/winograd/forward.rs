@@ -1,205 +1,169 @@
 //! The forward pass, and with turned weights the gradient of the input.
+//!
+//! Two ways through, which give the same numbers up to the order of sums:
+//! - **by tiles**, where there are many: the weights are transformed once for all; a task takes a few tiles, transforms
+//!   their input, and goes through all output channels, block by block;
+//! - **by channels**, where weights outweigh tiles: the input is transformed once for all; a task takes a block of
+//!   output channels for many tiles, transforms their weights, and goes through all input channels, block by block.
 
 use super::lines::InputLine;
-use super::plan::{Grid, Spectrum, piece, pieces};
-use super::tiles::{Map, MapMut, Part, from_weights};
-use super::{BLOCK, F, env};
+use super::plan::{BLOCK, F, Grid, Part, Place, Spectrum, block, piece, pieces};
+use super::ready::{self, Ready};
+use super::tiles::{Map, MapMut};
+use super::weights::Weights;
 use crate::cpu::buffer::{Room, with_scratch};
 use crate::cpu::epilogue::Epilogue;
 use crate::cpu::gemm::Batch;
 use crate::cpu::isa::Isa;
-use crate::cpu::matrix::MatrixMut;
+use crate::cpu::matrix::Shared;
 use crate::cpu::parallel::for_each;
 use crate::cpu::vector::{Job, Vector};
 use crate::ops::conv::ConvShape;
 use std::ops::Range;
 
-/// Input channels whose weights a task transforms.
-const GROUP: usize = 8;
-
-/// Where a task has transformed weights from.
-#[derive(Clone, Copy)]
-enum Weights<'a> {
-    /// All of them, transformed before.
-    Ready(&'a [f32], Spectrum),
-    /// It transforms those it needs.
-    Plain(&'a [f32]),
-}
+/// Up to this many tiles the way is by channels.
+const FEW: usize = 128;
+/// Tiles whose input a task transforms, by channels.
+const TILES: usize = 64;
+/// Input channels whose weights a task transforms at a time, by channels.
+const INPUTS: usize = 32;
 
 /// `y = conv(x, w)` with an epilogue.
 pub fn forward(isa: Isa, s: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32], end: Epilogue, room: &mut Room) {
+    convolve(isa, s, x, Weights::Straight(w), y, end, room);
+}
+
+/// `dx` from `dy`: a forward pass from K to C channels with turned weights.
+pub fn backward_data(isa: Isa, s: &ConvShape, dy: &[f32], w: &[f32], dx: &mut [f32], end: Epilogue, room: &mut Room) {
+    let turned = ConvShape { c: s.k, k: s.c, ..*s };
+    convolve(isa, &turned, dy, Weights::Turned(w), dx, end, room);
+}
+
+fn env(name: &str, default: usize) -> usize {
+    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
+}
+
+fn convolve(isa: Isa, s: &ConvShape, x: &[f32], weights: Weights, y: &mut [f32], end: Epilogue, room: &mut Room) {
     let tiles = Grid::new(s).len();
-    let most = env("W_T", 32);
-    let all = Spectrum::new(s.c, s.k, isa.panel());
-    let weights = if pieces(tiles, most) > env("W_READY", 2) {
-        let ready = room.numbers(all.len());
-        let columns = GROUP * isa.panel();
-        let parts =
-            MatrixMut::spaced(ready, F, s.c * s.k.next_multiple_of(isa.panel()), all.distance).tiles(F, columns);
-        for_each(parts, |task, out| isa.run(WeightsPart { isa, s, w, task, out }));
-        Weights::Ready(ready, all)
-    } else {
-        Weights::Plain(w)
-    };
     let (x, y) = (Map::new(s, s.c, x), MapMut::new(s, s.k, y));
-    let whole = env("W_S", 1) == 1;
-    let blocks = if whole { 1 } else { pieces(s.k, BLOCK) };
-    for_each(0..pieces(tiles, most) * blocks, |_, task| {
-        let tiles = piece(tiles, most, task / blocks);
-        let part = Part { tiles, channels: if whole { 0..s.k } else { block(s.k, task % blocks) } };
-        if whole {
-            let x_len = Spectrum::new(part.tiles.len(), s.c, s.c).len();
-            let y_len = Spectrum::new(part.tiles.len(), BLOCK, BLOCK).len();
-            with_scratch(x_len + y_len, |scratch| isa.run(Whole { isa, s, x, weights, y: &y, end, part, scratch }));
-            return;
-        }
-        let sizes = Sizes::new(isa, &part, env("W_CB", BLOCK));
-        with_scratch(sizes.len(), |scratch| isa.run(Task { isa, s, x, weights, y: &y, end, part, scratch }));
-    });
-}
-
-/// Block number `i` of channels.
-fn block(channels: usize, i: usize) -> Range<usize> {
-    i * BLOCK..channels.min((i + 1) * BLOCK)
-}
-
-/// The weights of a panel's output channels and [`GROUP`] input channels, transformed.
-struct WeightsPart<'a> {
-    isa: Isa,
-    s: &'a ConvShape,
-    w: &'a [f32],
-    task: usize,
-    out: MatrixMut<'a>,
-}
-
-impl Job for WeightsPart<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<V: Vector>(mut self, zero: V) {
-        let groups = self.s.c / GROUP;
-        let (panel, c) = (self.task / groups, self.task % groups * GROUP);
-        let k = panel * V::PANEL..self.s.k.min((panel + 1) * V::PANEL);
-        let to = Spectrum::new(GROUP, V::PANEL, self.isa.panel());
-        from_weights(zero, self.s, self.w, (c..c + GROUP, k), to, &mut self.out);
-    }
-}
-
-/// Some tiles and output channels, from map to map.
-struct Task<'a> {
-    isa: Isa,
-    s: &'a ConvShape,
-    x: Map<'a>,
-    weights: Weights<'a>,
-    y: &'a MapMut<'a>,
-    end: Epilogue<'a>,
-    part: Part,
-    scratch: &'a mut [f32],
-}
-
-/// What a task keeps: products, transformed input and weights.
-struct Sizes {
-    y: Spectrum,
-    x: Spectrum,
-    w: Spectrum,
-}
-
-impl Sizes {
-    fn new(isa: Isa, part: &Part, inputs: usize) -> Sizes {
-        let (tiles, outputs) = (part.tiles.len(), part.channels.len());
-        Sizes {
-            y: Spectrum::new(tiles, outputs, outputs),
-            x: Spectrum::new(tiles, inputs, inputs),
-            w: Spectrum::new(inputs, outputs, isa.panel()),
-        }
-    }
-    fn len(&self) -> usize {
-        self.y.len() + self.x.len() + self.w.len()
-    }
-}
-
-impl Job for Task<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<V: Vector>(self, zero: V) {
-        let Task { isa, s, x, weights, y, end, part, scratch } = self;
-        let (tiles, outputs) = (part.tiles.len(), part.channels.len());
-        let cb = env("W_CB", BLOCK);
-        let sizes = Sizes::new(isa, &part, cb);
-        let products = sizes.y;
-        let (to_y, rest) = scratch.split_at_mut(products.len());
-        let (to_x, to_w) = rest.split_at_mut(sizes.x.len());
-        for start in (0..s.c).step_by(cb) {
-            let inputs = start..s.c.min(start + cb);
-            let c = inputs.len();
-            let xs = Spectrum::new(tiles, c, c);
-            let of = Part { tiles: part.tiles.clone(), channels: inputs.clone() };
-            x.transform(zero, (&InputLine, 1), of, xs, to_x);
-            let ws = Spectrum::new(c, outputs, V::PANEL);
-            if let Weights::Plain(w) = weights {
-                let mut to_w = MatrixMut::spaced(to_w, F, ws.distance, ws.distance);
-                from_weights(zero, s, w, (inputs, part.channels.clone()), ws, &mut to_w);
-            }
-            let (b, panel_rows) = match weights {
-                Weights::Ready(data, all) => ((&data[all.at(start, part.channels.start)..], all.distance), s.c),
-                Weights::Plain(_) => ((&*to_w, ws.distance), c),
-            };
-            isa.run(Batch {
-                count: F,
-                size: (tiles, outputs, c),
-                a: (to_x, xs.distance, (c, 1)),
-                b,
-                panel_rows,
-                c: (to_y, products.distance, outputs),
-                accumulate: start > 0,
+    if tiles <= FEW || s.c > 256 {
+        let lie = Spectrum::new(tiles, s.c, BLOCK);
+        let x = ready::map(isa, x, (InputLine, 1), 0..tiles, lie, room.numbers(lie.len()));
+        let most = env("W_DT", TILES);
+        let (parts, blocks) = (pieces(tiles, most), pieces(s.k, BLOCK));
+        for_each(0..parts * blocks, |_, task| {
+            let part = Part { tiles: piece(&(0..tiles), parts, task % parts), channels: block(s.k, task / parts) };
+            let (n, k) = (part.tiles.len(), part.channels.len());
+            let (products, ws) = (Spectrum::new(n, k, k), Spectrum::new(INPUTS, k, isa.panel()));
+            with_scratch(products.len() + ws.len(), |scratch| {
+                let (to_y, to_w) = scratch.split_at_mut(products.len());
+                isa.run(ByChannels { isa, s, x, weights, y: &y, end, part, products, to_y, to_w });
             });
-        }
-        // SAFETY: no other task has the same tiles and channels.
-        unsafe { y.put(zero, part, products, to_y, &end) };
+        });
+    } else {
+        let lie = Spectrum::new(s.c, s.k, isa.panel());
+        let weights = ready::weights(isa, s, weights, lie, room.numbers(lie.len()));
+        let parts = pieces(tiles, env("W_T", 48));
+        for_each(0..parts, |_, task| {
+            let tiles = piece(&(0..tiles), parts, task);
+            let (n, k) = (tiles.len(), s.k.min(BLOCK));
+            let (xs, products) = (Spectrum::new(n, s.c, s.c), Spectrum::new(n, k, k));
+            with_scratch(xs.len() + products.len(), |scratch| {
+                let (to_x, to_y) = scratch.split_at_mut(xs.len());
+                isa.run(ByTiles { isa, s, x, weights, y: &y, end, tiles, xs, to_x, to_y });
+            });
+        });
     }
 }
 
-struct Whole<'a> {
+/// A few tiles, from map to map.
+struct ByTiles<'a> {
     isa: Isa,
     s: &'a ConvShape,
     x: Map<'a>,
-    weights: Weights<'a>,
+    weights: Ready<'a>,
     y: &'a MapMut<'a>,
     end: Epilogue<'a>,
-    part: Part,
-    scratch: &'a mut [f32],
+    tiles: Range<usize>,
+    xs: Spectrum,
+    to_x: &'a mut [f32],
+    to_y: &'a mut [f32],
 }
 
-impl Job for Whole<'_> {
+impl Job for ByTiles<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<V: Vector>(self, zero: V) {
-        let Whole { isa, s, x, weights, y, end, part, scratch } = self;
-        let tiles = part.tiles.len();
-        let xs = Spectrum::new(tiles, s.c, s.c);
-        let (to_x, to_y) = scratch.split_at_mut(xs.len());
-        for start in (0..s.c).step_by(BLOCK) {
-            let channels = start..s.c.min(start + BLOCK);
-            x.transform(zero, (&InputLine, 1), Part { tiles: part.tiles.clone(), channels }, xs, to_x);
+        let ByTiles { isa, s, x, weights, y, end, tiles, xs, to_x, to_y } = self;
+        let part = |channels| Part { tiles: tiles.clone(), channels };
+        let memory = Shared::new(to_x);
+        for i in 0..pieces(s.c, BLOCK) {
+            let channels = block(s.c, i);
+            let to = Place { channel: channels.start, ..Place::first(&memory, xs) };
+            // SAFETY: the task's own memory.
+            unsafe { x.transform(zero, (&InputLine, 1), part(channels), to) };
         }
-        for start in (0..s.k).step_by(BLOCK) {
-            let channels = start..s.k.min(start + BLOCK);
-            let k = channels.len();
-            let ys = Spectrum::new(tiles, k, k);
-            let Weights::Ready(data, all) = weights else { panic!() };
-            isa.run(Batch {
+        for i in 0..pieces(s.k, BLOCK) {
+            let outputs = block(s.k, i);
+            let (n, k) = (tiles.len(), outputs.len());
+            let products = Spectrum::new(n, k, k);
+            Batch {
                 count: F,
-                size: (tiles, k, s.c),
+                size: (n, k, s.c),
                 a: (to_x, xs.distance, (s.c, 1)),
-                b: (&data[all.at(0, start)..], all.distance),
+                b: (&weights.data[weights.lie.at(0, outputs.start)..], weights.lie.distance),
                 panel_rows: s.c,
-                c: (to_y, ys.distance, k),
+                c: (to_y, products.distance, k),
                 accumulate: false,
-            });
-            // SAFETY: no other task has the same tiles and channels.
-            unsafe { y.put(zero, Part { tiles: part.tiles.clone(), channels }, ys, to_y, &end) };
+            }
+            .run(isa);
+            // SAFETY: no other task has these tiles.
+            unsafe { y.put(zero, part(outputs), products, to_y, &end) };
         }
+    }
+}
+
+/// A block of output channels for some tiles, from transformed input to map.
+struct ByChannels<'a> {
+    isa: Isa,
+    s: &'a ConvShape,
+    x: Ready<'a>,
+    weights: Weights<'a>,
+    y: &'a MapMut<'a>,
+    end: Epilogue<'a>,
+    part: Part,
+    products: Spectrum,
+    to_y: &'a mut [f32],
+    to_w: &'a mut [f32],
+}
+
+impl Job for ByChannels<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self, zero: V) {
+        let ByChannels { isa, s, x, weights, y, end, part, products, to_y, to_w } = self;
+        let (n, k) = (part.tiles.len(), part.channels.len());
+        for start in (0..s.c).step_by(INPUTS) {
+            let inputs = start..s.c.min(start + INPUTS);
+            let c = inputs.len();
+            let ws = Spectrum::new(c, k, V::PANEL);
+            let memory = Shared::new(to_w);
+            // SAFETY: the task's own memory.
+            unsafe { weights.transform(zero, s, (inputs, part.channels.clone()), Place::first(&memory, ws)) };
+            Batch {
+                count: F,
+                size: (n, k, c),
+                a: (&x.data[x.lie.at(part.tiles.start, start)..], x.lie.distance, (BLOCK, 1)),
+                b: (to_w, ws.distance),
+                panel_rows: c,
+                c: (to_y, products.distance, k),
+                accumulate: start > 0,
+            }
+            .run(isa);
+        }
+        // SAFETY: no other task has these tiles and channels.
+        unsafe { y.put(zero, part, products, to_y, &end) };
     }
 }

@@ -7,8 +7,12 @@
 // Indexed loops over fixed arrays unroll and stay in registers; iterator chains here did not.
 #![allow(clippy::needless_range_loop)]
 
-use super::{M, T};
 use crate::cpu::vector::Vector;
+
+/// Output pixels of a tile along an axis.
+pub(super) const M: usize = 4;
+/// Input pixels of a tile along an axis.
+pub(super) const T: usize = 6;
 
 /// The two pairs of points.
 const A: f32 = 0.75;
@@ -108,7 +112,7 @@ impl Line<T, 3> for WeightGradientLine {
 pub(super) fn columns<V: Vector, const I: usize, const O: usize>(
     transform: &impl Line<I, O>,
     zero: V,
-    tile: &impl Tile<I>,
+    tile: &impl Tile<I, V>,
 ) -> [[V; I]; O] {
     let mut half = [[zero; I]; O];
     for j in 0..I {
@@ -125,7 +129,7 @@ pub(super) fn columns<V: Vector, const I: usize, const O: usize>(
 }
 
 /// Where the vectors of a tile of `I x I` come from.
-pub(super) trait Tile<const I: usize> {
+pub(super) trait Tile<const I: usize, V> {
     /// The vector of line i and column j, both below I.
-    fn read<V: Vector>(&self, zero: V, i: usize, j: usize) -> V;
+    fn read(&self, zero: V, i: usize, j: usize) -> V;
 }

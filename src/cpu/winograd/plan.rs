@@ -1,9 +1,22 @@
-//! How the maps of one convolution are cut into tiles, and where transformed tiles lie.
+//! How the maps of one convolution are cut into tiles and channels, and where what is transformed lies.
 
-use super::{F, L, M};
-use crate::cpu::matrix::Matrix;
+use super::lines::{M, T};
+use crate::cpu::matrix::Shared;
+use crate::cpu::vector::Vector;
 use crate::ops::conv::ConvShape;
 use std::ops::Range;
+
+/// Elements of a transformed tile.
+pub(super) const F: usize = T * T;
+/// Channels are whole numbers of the widest vectors.
+const L: usize = 16;
+/// Channels of a block: those that a task multiplies at a time.
+pub(super) const BLOCK: usize = 64;
+
+/// Whether a convolution is computed this way: the channels fill vectors, and the map is worth a tile.
+pub fn applies(s: &ConvShape) -> bool {
+    s.kernel == 3 && s.c.is_multiple_of(L) && s.k.is_multiple_of(L) && s.h >= 3 && s.w >= 3
+}
 
 /// The tiles of all maps: those of an image row by row, image after image.
 #[derive(Clone, Copy)]
@@ -31,18 +44,25 @@ impl Grid {
     }
 }
 
+/// Some tiles and some channels.
+#[derive(Clone)]
+pub(super) struct Part {
+    pub(super) tiles: Range<usize>,
+    pub(super) channels: Range<usize>,
+}
+
 /// Where the 36 elements of transformed tiles lie (or of weights, with an input channel in place of a tile): each
 /// element is a matrix of tiles by channels, its channels in groups, one group behind the other.
 ///
 /// ```text
-///   element 0                      element 1
-///   | tiles x width | tiles x width | ...
+///   element 0                        element 1
+///   | tiles x width | tiles x width |  | ...
 ///     group 0         group 1
 /// ```
 #[derive(Clone, Copy)]
 pub(super) struct Spectrum {
     /// Tiles.
-    rows: usize,
+    pub(super) rows: usize,
     /// Channels of a group.
     width: usize,
     /// From element to element: an odd number of cache lines, so that the 36 fall into 36 different sets of the cache.
@@ -56,39 +76,59 @@ impl Spectrum {
         Spectrum { rows, width, distance: (len.div_ceil(L) | 1) * L }
     }
 
-    pub(super) fn covers(&self, channels: usize) -> bool {
-        self.width >= channels
-    }
-
     /// Numbers it takes.
     pub(super) fn len(&self) -> usize {
         F * self.distance
     }
 
-    /// A channel of a tile inside of each element.
+    /// The place of a tile's channel in each element.
     #[inline(always)]
     pub(super) fn at(&self, row: usize, channel: usize) -> usize {
         (channel / self.width * self.rows + row) * self.width + channel % self.width
     }
+}
 
-    /// The numbers of one element.
-    pub(super) fn element<'a>(&self, data: &'a [f32], f: usize) -> &'a [f32] {
-        &data[f * self.distance..][..self.distance]
+/// Where some tiles and channels of transformed ones go: the first of them to tile `row` and channel `channel`.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) memory: &'a Shared<'a>,
+    pub(super) lie: Spectrum,
+    pub(super) row: usize,
+    pub(super) channel: usize,
+}
+
+impl<'a> Place<'a> {
+    /// The beginning of memory.
+    pub(super) fn first(memory: &'a Shared<'a>, lie: Spectrum) -> Place<'a> {
+        Place { memory, lie, row: 0, channel: 0 }
     }
 
-    /// One element as the matrix of tiles and of the first group's channels.
-    pub(super) fn matrix<'a>(&self, data: &'a [f32], f: usize) -> Matrix<'a> {
-        Matrix::new(self.element(data, f), self.rows, self.width)
+    /// Writes line `i` of a transformed tile, a vector of channels from `channel` on.
+    ///
+    /// # Safety
+    /// Nobody else uses these numbers meanwhile.
+    ///
+    /// # Panics
+    /// They are not all there.
+    #[inline(always)]
+    pub(super) unsafe fn put<V: Vector>(&self, i: usize, (row, channel): (usize, usize), line: [V; T]) {
+        let at = i * T * self.lie.distance + self.lie.at(self.row + row, self.channel + channel);
+        // SAFETY: as the caller says.
+        unsafe { self.memory.put(at, self.lie.distance, line) };
     }
 }
 
-/// `0..len` in pieces of nearly one size, at most `size`: the piece number `i` of [`pieces`].
-pub(super) fn piece(len: usize, size: usize, i: usize) -> Range<usize> {
-    let count = pieces(len, size);
-    len * i / count..len * (i + 1) / count
-}
-
-/// In how many pieces [`piece`] cuts.
+/// Number of pieces of at most `size` that `len` is cut into.
 pub(super) fn pieces(len: usize, size: usize) -> usize {
     len.div_ceil(size)
+}
+
+/// Piece number `i` of `count` nearly equal ones of a range.
+pub(super) fn piece(range: &Range<usize>, count: usize, i: usize) -> Range<usize> {
+    range.start + range.len() * i / count..range.start + range.len() * (i + 1) / count
+}
+
+/// Block number `i` of channels.
+pub(super) fn block(channels: usize, i: usize) -> Range<usize> {
+    i * BLOCK..channels.min((i + 1) * BLOCK)
 }
