@@ -16,7 +16,8 @@
 //!
 //! A panel holds its rows of B one behind the other, the last panel filled up with zeros: whatever B's rows are apart,
 //! [`KC`] of them lie in consecutive cache lines (8 KiB with AVX2, 32 KiB with AVX-512), which stay in the first-level
-//! cache while the rows of A pass.
+//! cache while the rows of A pass. What the next product needs is brought near meanwhile ([`Ahead`]): the walks here
+//! jump too often for the processor to guess them.
 //!
 //! Each block of [`KC`] products is summed from zero before it is added to C, which keeps the rounding error of a long
 //! sum half as large as adding its terms one by one. The order of every sum depends on the sizes alone, never on the
@@ -24,6 +25,7 @@
 
 use super::isa::Isa;
 use super::matrix::{Matrix, MatrixMut};
+use super::turn::turn;
 use super::vector::{Job, Vector};
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -34,10 +36,10 @@ const MR: usize = 6;
 const UNROLL: usize = 4;
 /// Steps of k in a block.
 pub const KC: usize = 128;
-/// Columns of the widest panel: what a task of many takes.
-pub const PANEL: usize = 64;
+/// Columns that are packed at a time, and that a task of many takes: a whole number of panels of every processor.
+pub const COLUMNS: usize = 64;
 
-/// `C (+)= A B`, on the calling thread.
+/// `C (+)= A B`, on the calling thread; B is packed on the way.
 ///
 /// # Panics
 /// The sizes do not fit each other, or B's rows are not contiguous.
@@ -47,124 +49,192 @@ pub fn gemm(isa: Isa, a: Matrix, b: Matrix, c: &mut MatrixMut, accumulate: bool)
     if k == 0 && !accumulate {
         c.fill(0.0);
     }
-    let mut packed = Packed([MaybeUninit::uninit(); KC * PANEL]);
-    for columns in pieces(n, isa.panel()) {
+    let mut buffer = Buffer([MaybeUninit::uninit(); KC * COLUMNS]);
+    for columns in pieces(n, COLUMNS) {
         for steps in pieces(k, KC) {
-            let panel = isa.run(Pack { b: b.block(steps.clone(), columns.clone()), to: &mut packed });
-            let (a, c) = (a.block(0..m, steps.clone()), c.block(0..m, columns.clone()));
-            let mut ahead = Ahead::none(a.as_ptr());
-            isa.run(PanelProduct { a, panel, c, accumulate: accumulate || steps.start > 0, ahead: &mut ahead });
+            let here = b.block(steps.clone(), columns.clone());
+            let panels = Panels { data: buffer.pack(isa, here), rows: steps.len() };
+            let next = b.block(steps.end..k.min(steps.end + KC), columns.clone());
+            let mut c = c.block(0..m, columns.clone());
+            let a = a.block(0..m, steps.clone());
+            product(isa, a, panels, &mut c, Put::adding(accumulate || steps.start > 0), [Some(next), None]);
         }
     }
 }
 
 /// `0..len` in pieces of that size, the last one smaller.
-fn pieces(len: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
+pub fn pieces(len: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
     (0..len).step_by(size).map(move |from| from..len.min(from + size))
 }
 
-/// A block of a panel, on a boundary of cache lines.
+/// Room for a packed block, on a boundary of cache lines.
 #[repr(align(64))]
-struct Packed([MaybeUninit<f32>; KC * PANEL]);
+struct Buffer([MaybeUninit<f32>; KC * COLUMNS]);
 
-/// Copies at most [`KC`] rows of at most a panel's columns, with zeros behind them.
-struct Pack<'a, 'p> {
-    b: Matrix<'a>,
-    to: &'p mut Packed,
+impl Buffer {
+    fn pack(&mut self, isa: Isa, b: Matrix) -> &[f32] {
+        let len = packed_len(isa, b.rows(), b.columns());
+        let to = self.0[..len].as_mut_ptr().cast::<f32>();
+        // SAFETY: room for `len` numbers, which the job writes all; they are read after that only.
+        unsafe {
+            isa.run(Pack { b, to, len });
+            std::slice::from_raw_parts(to, len)
+        }
+    }
 }
 
-impl<'p> Job for Pack<'_, 'p> {
-    type Output = &'p [f32];
+/// Packs a matrix whose rows are contiguous into memory of [`packed_len`] numbers, with zeros behind its columns.
+///
+/// # Panics
+/// The memory has another size.
+pub fn pack(isa: Isa, b: Matrix, to: &mut [f32]) {
+    isa.run(Pack { b, to: to.as_mut_ptr(), len: to.len() });
+}
+
+/// Numbers of a packed matrix.
+pub fn packed_len(isa: Isa, rows: usize, columns: usize) -> usize {
+    rows * columns.next_multiple_of(isa.panel())
+}
+
+/// B in panels: the rows of its first [`Isa::panel`] columns one behind the other, then those of the next columns; the
+/// last panel has as many columns as the others.
+#[derive(Clone, Copy)]
+pub struct Panels<'a> {
+    pub data: &'a [f32],
+    /// Rows of a panel, of which a product takes the first.
+    pub rows: usize,
+}
+
+impl<'a> Panels<'a> {
+    /// The rows from `row` on.
+    pub fn from(self, isa: Isa, row: usize) -> Panels<'a> {
+        Panels { data: &self.data[row * isa.panel()..], ..self }
+    }
+
+    /// The memory of the first rows of some columns, a panel a row.
+    pub fn block(self, isa: Isa, rows: usize, columns: usize) -> Matrix<'a> {
+        Matrix::spaced(self.data, columns.div_ceil(isa.panel()), rows * isa.panel(), self.rows * isa.panel())
+    }
+}
+
+/// As [`pack`] for the matrix with rows and columns exchanged; zeros behind the columns are not written.
+///
+/// # Panics
+/// As there.
+pub fn pack_turned(isa: Isa, b: Matrix, to: &mut [f32]) {
+    let (rows, columns, width) = (b.columns(), b.rows(), isa.panel());
+    assert!(to.len() == packed_len(isa, rows, columns), "no room for a packed matrix");
+    for (columns, panel) in pieces(columns, width).zip(to.chunks_exact_mut(rows * width)) {
+        let mut panel = MatrixMut::spaced(panel, rows, columns.len(), width);
+        turn(isa, b.block(columns, 0..rows), &mut panel, None);
+    }
+}
+
+/// Packing, into memory for `len` numbers that this job alone uses.
+struct Pack<'a> {
+    b: Matrix<'a>,
+    to: *mut f32,
+    len: usize,
+}
+
+impl Job for Pack<'_> {
+    type Output = ();
 
     #[inline(always)]
-    fn run<V: Vector>(self, zero: V) -> &'p [f32] {
-        let (b, rows, columns) = (self.b, self.b.rows(), self.b.columns());
-        assert!(rows <= KC && columns <= V::PANEL && V::PANEL <= PANEL && b.strides().1 == 1);
-        let to = self.to.0.as_mut_ptr().cast::<f32>();
+    fn run<V: Vector>(self, zero: V) {
+        let Pack { b, to, len } = self;
+        let (rows, columns, panels) = (b.rows(), b.columns(), b.columns().div_ceil(V::PANEL));
+        assert!(len == rows * panels * V::PANEL && b.strides().1 == 1, "no room for a packed matrix");
         for i in 0..rows {
-            for v in 0..V::ACROSS {
+            for v in 0..panels * V::ACROSS {
                 let lanes = columns.saturating_sub(v * V::LANES).min(V::LANES);
-                // SAFETY: row i of B has `lanes` elements from vector v on, and the block has a panel's for each row.
+                // SAFETY: row i of B has `lanes` elements from vector v on; a panel has a vector's numbers for each row
+                // and each of its vectors, and nobody else uses it.
                 unsafe {
                     let from = b.as_ptr().wrapping_add(i * b.strides().0 + v * V::LANES);
-                    let x = if columns == V::PANEL { zero.read(from) } else { zero.read_first(from, lanes) };
-                    x.write(to.add(i * V::PANEL + v * V::LANES));
-                }
-            }
-        }
-        // SAFETY: just written.
-        unsafe { std::slice::from_raw_parts(to, rows * V::PANEL) }
-    }
-}
-
-/// Several products `C (+)= A B` of one size, whose matrices lie at equal distances.
-pub struct Batch<'a> {
-    pub count: usize,
-    /// Rows of A and C, columns of C, and the inner dimension.
-    pub size: (usize, usize, usize),
-    /// A's elements, the distance from matrix to matrix, and those of its rows and columns, one of which is 1.
-    pub a: (&'a [f32], usize, (usize, usize)),
-    /// B's elements in panels and the distance from matrix to matrix: the first [`Isa::panel`] columns, all rows one
-    /// behind the other, then the next columns; the last panel has as many columns as the others.
-    pub b: (&'a [f32], usize),
-    /// Rows of a panel, of which a product takes the first.
-    pub panel_rows: usize,
-    /// C's elements, the distance from matrix to matrix, and that of rows.
-    pub c: (&'a mut [f32], usize, usize),
-    pub accumulate: bool,
-}
-
-impl Batch<'_> {
-    /// Computes them, on the calling thread; while one runs, the matrices of the next are brought near.
-    ///
-    /// # Panics
-    /// The sizes do not fit each other.
-    pub fn run(self, isa: Isa) {
-        let (m, n, k) = self.size;
-        let (c, c_distance, c_row) = self.c;
-        let groups = m.div_ceil(MR) * n.div_ceil(isa.panel()) * k.div_ceil(UNROLL);
-        for f in 0..self.count {
-            let a = Matrix::strided(&self.a.0[f * self.a.1..], m, k, self.a.2);
-            let b = &self.b.0[f * self.b.1..];
-            let mut c = MatrixMut::spaced(&mut c[f * c_distance..], m, n, c_row);
-            let mut ahead = Ahead::none(a.as_ptr());
-            if f + 1 < self.count {
-                ahead = Ahead {
-                    at: [a.as_ptr().wrapping_add(self.a.1), b.as_ptr().wrapping_add(self.b.1)],
-                    step: [m * k / groups, k * n.next_multiple_of(isa.panel()) / groups],
-                };
-            }
-            for columns in pieces(n, isa.panel()) {
-                let panel = &b[columns.start * self.panel_rows..];
-                for steps in pieces(k, KC) {
-                    let (a, c) = (a.block(0..m, steps.clone()), c.block(0..m, columns.clone()));
-                    let panel = &panel[steps.start * isa.panel()..];
-                    let accumulate = self.accumulate || steps.start > 0;
-                    isa.run(PanelProduct { a, panel, c, accumulate, ahead: &mut ahead });
+                    let x = if lanes == V::LANES { zero.read(from) } else { zero.read_first(from, lanes) };
+                    x.write(to.add((v / V::ACROSS * rows + i) * V::PANEL + v % V::ACROSS * V::LANES));
                 }
             }
         }
     }
 }
 
-/// Memory that is asked for while a product runs, because the next one needs it: two places, and how far they move in
-/// each group of [`UNROLL`] steps.
+/// How a product's results are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    /// Over what is there.
+    Over,
+    /// Added to what is there.
+    Add,
+    /// Over what is there and past the caches, which pays for what is not read soon.
+    Past,
+}
+
+impl Put {
+    /// [`Put::Add`] or [`Put::Over`].
+    pub fn adding(accumulate: bool) -> Put {
+        if accumulate { Put::Add } else { Put::Over }
+    }
+}
+
+/// `C (+)= A B` with B in panels, on the calling thread; meanwhile the matrices `next` are brought near.
+///
+/// # Panics
+/// The sizes do not fit each other.
+pub fn product(isa: Isa, a: Matrix, b: Panels, c: &mut MatrixMut, put: Put, next: [Option<Matrix>; 2]) {
+    let (m, n, k) = (a.rows(), c.columns(), a.columns());
+    let groups = m.div_ceil(MR) * n.div_ceil(isa.panel()) * (k / UNROLL);
+    let mut ahead = next.map(|matrix| Ahead::new(matrix, groups));
+    for steps in pieces(k, KC) {
+        for columns in pieces(n, isa.panel()) {
+            let panel = &b.data[columns.start * b.rows + steps.start * isa.panel()..];
+            let (a, c) = (a.block(0..m, steps.clone()), c.block(0..m, columns));
+            let put = if steps.start > 0 { Put::Add } else { put };
+            isa.run(PanelProduct { a, panel, c, put, ahead: &mut ahead });
+        }
+    }
+}
+
+/// Memory that is asked for while a product runs.
 struct Ahead {
-    at: [*const f32; 2],
-    step: [usize; 2],
+    at: *const f32,
+    /// Numbers of a row, and those up to the next line to ask for.
+    width: usize,
+    column: usize,
+    step: usize,
+    /// From row to row.
+    row: usize,
+    rows: usize,
 }
 
 impl Ahead {
-    /// Nothing but what is there.
-    fn none(at: *const f32) -> Ahead {
-        Ahead { at: [at; 2], step: [0; 2] }
+    /// A matrix, as a product asks `groups` times.
+    fn new(matrix: Option<Matrix>, groups: usize) -> Ahead {
+        const LINE: usize = 16;
+        let Some(m) = matrix.filter(|m| m.rows() > 0 && groups > 0) else {
+            return Ahead { at: std::ptr::null(), width: 0, column: 0, step: 0, row: 0, rows: 0 };
+        };
+        let (rows, width, row) = match m.strides() {
+            (row, 1) => (m.rows(), m.columns(), row),
+            (_, column) => (m.columns(), m.rows(), column),
+        };
+        // Rows without gaps are one.
+        let (rows, width) = if row == width { (1, rows * width) } else { (rows, width) };
+        let lines = rows * width.div_ceil(LINE);
+        Ahead { at: m.as_ptr(), width, column: 0, step: LINE * lines.div_ceil(groups), row, rows }
     }
 
+    /// Asks for one more line.
     #[inline(always)]
     fn ask<V: Vector>(&mut self, zero: V) {
-        for (at, step) in self.at.iter_mut().zip(self.step) {
-            zero.prefetch(*at);
-            *at = at.wrapping_add(step);
+        if self.rows > 0 {
+            zero.prefetch(self.at.wrapping_add(self.column));
+            self.column += self.step;
+            if self.column >= self.width {
+                (self.column, self.rows) = (0, self.rows - 1);
+                self.at = self.at.wrapping_add(self.row);
+            }
         }
     }
 }
@@ -174,8 +244,8 @@ struct PanelProduct<'a> {
     a: Matrix<'a>,
     panel: &'a [f32],
     c: MatrixMut<'a>,
-    accumulate: bool,
-    ahead: &'a mut Ahead,
+    put: Put,
+    ahead: &'a mut [Ahead; 2],
 }
 
 impl Job for PanelProduct<'_> {
@@ -183,7 +253,7 @@ impl Job for PanelProduct<'_> {
 
     #[inline(always)]
     fn run<V: Vector>(self, zero: V) {
-        let PanelProduct { a, panel, mut c, accumulate, ahead } = self;
+        let PanelProduct { a, panel, mut c, put, ahead } = self;
         assert!(a.columns() * V::PANEL <= panel.len() && a.rows() == c.rows() && c.columns() <= V::PANEL);
         let tiles = a.rows().div_ceil(MR);
         let mut i = 0;
@@ -193,12 +263,12 @@ impl Job for PanelProduct<'_> {
             let a = a.block(i..i + rows, 0..a.columns());
             let c = c.block(i..i + rows, 0..c.columns());
             match rows {
-                6 => wide::<V, 6>(zero, a, panel, c, accumulate, ahead),
-                5 => wide::<V, 5>(zero, a, panel, c, accumulate, ahead),
-                4 => wide::<V, 4>(zero, a, panel, c, accumulate, ahead),
-                3 => wide::<V, 3>(zero, a, panel, c, accumulate, ahead),
-                2 => wide::<V, 2>(zero, a, panel, c, accumulate, ahead),
-                _ => wide::<V, 1>(zero, a, panel, c, accumulate, ahead),
+                6 => wide::<V, 6>(zero, a, panel, c, put, ahead),
+                5 => wide::<V, 5>(zero, a, panel, c, put, ahead),
+                4 => wide::<V, 4>(zero, a, panel, c, put, ahead),
+                3 => wide::<V, 3>(zero, a, panel, c, put, ahead),
+                2 => wide::<V, 2>(zero, a, panel, c, put, ahead),
+                _ => wide::<V, 1>(zero, a, panel, c, put, ahead),
             }
             i += rows;
         }
@@ -208,24 +278,17 @@ impl Job for PanelProduct<'_> {
 /// Chooses the number of vectors, so that narrow matrices (a class count of 10) do not pay for a full panel, and the way
 /// through A: along contiguous rows, or along contiguous columns.
 #[inline(always)]
-fn wide<V: Vector, const R: usize>(
-    zero: V,
-    a: Matrix,
-    panel: &[f32],
-    c: MatrixMut,
-    accumulate: bool,
-    ahead: &mut Ahead,
-) {
+fn wide<V: Vector, const R: usize>(zero: V, a: Matrix, panel: &[f32], c: MatrixMut, put: Put, ahead: &mut [Ahead; 2]) {
     let turned = a.strides().1 != 1;
     match (c.columns().div_ceil(V::LANES), turned) {
-        (4, false) if V::ACROSS >= 4 => kernel::<V, R, 4, false>(zero, a, panel, c, accumulate, ahead),
-        (4, true) if V::ACROSS >= 4 => kernel::<V, R, 4, true>(zero, a, panel, c, accumulate, ahead),
-        (3, false) if V::ACROSS >= 3 => kernel::<V, R, 3, false>(zero, a, panel, c, accumulate, ahead),
-        (3, true) if V::ACROSS >= 3 => kernel::<V, R, 3, true>(zero, a, panel, c, accumulate, ahead),
-        (2, false) => kernel::<V, R, 2, false>(zero, a, panel, c, accumulate, ahead),
-        (2, true) => kernel::<V, R, 2, true>(zero, a, panel, c, accumulate, ahead),
-        (_, false) => kernel::<V, R, 1, false>(zero, a, panel, c, accumulate, ahead),
-        (_, true) => kernel::<V, R, 1, true>(zero, a, panel, c, accumulate, ahead),
+        (4, false) if V::ACROSS >= 4 => kernel::<V, R, 4, false>(zero, a, panel, c, put, ahead),
+        (4, true) if V::ACROSS >= 4 => kernel::<V, R, 4, true>(zero, a, panel, c, put, ahead),
+        (3, false) if V::ACROSS >= 3 => kernel::<V, R, 3, false>(zero, a, panel, c, put, ahead),
+        (3, true) if V::ACROSS >= 3 => kernel::<V, R, 3, true>(zero, a, panel, c, put, ahead),
+        (2, false) => kernel::<V, R, 2, false>(zero, a, panel, c, put, ahead),
+        (2, true) => kernel::<V, R, 2, true>(zero, a, panel, c, put, ahead),
+        (_, false) => kernel::<V, R, 1, false>(zero, a, panel, c, put, ahead),
+        (_, true) => kernel::<V, R, 1, true>(zero, a, panel, c, put, ahead),
     }
 }
 
@@ -237,8 +300,8 @@ fn kernel<V: Vector, const R: usize, const N: usize, const TURNED: bool>(
     a: Matrix,
     panel: &[f32],
     mut c: MatrixMut,
-    accumulate: bool,
-    ahead: &mut Ahead,
+    put: Put,
+    ahead: &mut [Ahead; 2],
 ) {
     let (columns, steps, (row, step)) = (c.columns(), a.columns(), a.strides());
     assert!(a.rows() == R && c.rows() == R && steps * V::PANEL <= panel.len() && N <= V::ACROSS);
@@ -256,7 +319,7 @@ fn kernel<V: Vector, const R: usize, const N: usize, const TURNED: bool>(
     unsafe {
         let mut p = 0;
         while p + UNROLL <= steps {
-            ahead.ask(zero);
+            ahead.iter_mut().for_each(|a| a.ask(zero));
             for q in p..p + UNROLL {
                 sums = one_step(zero, sums, &rows, q * step, b_at.add(q * V::PANEL));
             }
@@ -266,20 +329,31 @@ fn kernel<V: Vector, const R: usize, const N: usize, const TURNED: bool>(
             sums = one_step(zero, sums, &rows, q * step, b_at.add(q * V::PANEL));
         }
         // Loops of one simple line: what the compiler does not unroll whole would keep the sums in memory.
-        for (r, sums) in sums.iter_mut().enumerate() {
-            for (v, sum) in sums.iter_mut().enumerate().take(if accumulate { full } else { 0 }) {
-                *sum = sum.plus(zero.read(c_at.add(r * c_row + v * V::LANES)));
+        let at = |r: usize, v: usize| c_at.wrapping_add(r * c_row + v * V::LANES);
+        if put == Put::Add {
+            for (r, sums) in sums.iter_mut().enumerate() {
+                for (v, sum) in sums.iter_mut().enumerate().take(full) {
+                    *sum = sum.plus(zero.read(at(r, v)));
+                }
             }
         }
-        for (r, sums) in sums.iter().enumerate() {
-            for (v, sum) in sums.iter().enumerate().take(full) {
-                sum.write(c_at.add(r * c_row + v * V::LANES));
+        if put == Put::Past {
+            for (r, sums) in sums.iter().enumerate() {
+                for (v, sum) in sums.iter().enumerate().take(full) {
+                    sum.write_past(at(r, v));
+                }
+            }
+        } else {
+            for (r, sums) in sums.iter().enumerate() {
+                for (v, sum) in sums.iter().enumerate().take(full) {
+                    sum.write(at(r, v));
+                }
             }
         }
         if full < N {
             for (r, sums) in sums.iter().enumerate() {
-                let at = c_at.add(r * c_row + full * V::LANES);
-                let sum = if accumulate { sums[N - 1].plus(zero.read_first(at, last)) } else { sums[N - 1] };
+                let (sum, at) = (sums[N - 1], at(r, full));
+                let sum = if put == Put::Add { sum.plus(zero.read_first(at, last)) } else { sum };
                 sum.write_first(at, last);
             }
         }

@@ -101,6 +101,18 @@ impl Isa {
         self.run(Panel)
     }
 
+    /// Waits for what this thread wrote past the caches, so that others may read it.
+    pub fn settle(self) {
+        struct Settle;
+        impl Job for Settle {
+            type Output = ();
+            fn run<V: Vector>(self, zero: V) {
+                zero.settle();
+            }
+        }
+        self.run(Settle);
+    }
+
     /// Runs a job compiled for these instructions.
     #[inline(always)]
     pub fn run<J: Job>(self, job: J) -> J::Output {

@@ -91,6 +91,16 @@ impl<'a> Matrix<'a> {
         self.data.as_ptr()
     }
 
+    /// The elements of row `i` of a matrix whose rows are contiguous.
+    ///
+    /// # Panics
+    /// There are fewer rows, or they are not contiguous.
+    #[inline(always)]
+    pub fn row(&self, i: usize) -> &'a [f32] {
+        assert!(i < self.rows && self.column == 1, "row {i} of {}", self.rows);
+        &self.data[i * self.row..][..self.columns]
+    }
+
     /// The vector of row `i` that starts at `column`.
     ///
     /// # Panics
@@ -246,6 +256,19 @@ impl<'a> Shared<'a> {
     /// All of a slice.
     pub fn new(data: &'a mut [f32]) -> Shared<'a> {
         Shared { at: data.as_mut_ptr(), len: data.len(), memory: PhantomData }
+    }
+
+    /// Some of the elements as a matrix, whose rows start `row` apart.
+    ///
+    /// # Panics
+    /// They are not all there, or rows overlap.
+    ///
+    /// # Safety
+    /// Nobody else uses them as long as the matrix lives.
+    pub unsafe fn matrix(&self, at: usize, (rows, columns): (usize, usize), row: usize) -> MatrixMut<'_> {
+        let fits = span((rows, columns), (row, 1)).is_some_and(|len| at <= self.len && len <= self.len - at);
+        assert!(fits && columns <= row, "a matrix of {rows}x{columns}, {row} apart, at {at} of {} elements", self.len);
+        MatrixMut { at: self.at.wrapping_add(at), rows, columns, row, memory: PhantomData }
     }
 
     /// Writes vectors that lie `distance` apart.

@@ -12,7 +12,9 @@ mod operations;
 mod parallel;
 mod peak;
 mod pointwise;
+mod turn;
 mod vector;
+mod weights;
 mod winograd;
 
 use crate::device::{DType, Device, StepState, View, run_plan};

@@ -1,10 +1,12 @@
 //! Each operation of [`crate::ops`] on its operands' memory: which function computes it, and what it asks for beyond
 //! views that fit, indices and labels that exist.
 
-use super::conv::{self, Scratch};
+use super::buffer::Room;
+use super::conv;
 use super::epilogue::Epilogue;
 use super::isa::Isa;
 use super::memory::Slice;
+use super::weights::Weights;
 use super::{linear, pointwise};
 use crate::device::StepState;
 use crate::error::{Error, Result};
@@ -19,7 +21,7 @@ use crate::ops::operation::Kind;
 /// Memory that operations reuse from call to call; grows at first use, then stays.
 #[derive(Default)]
 pub struct Workspace {
-    conv: Scratch,
+    room: Room,
     vector: Vec<f32>,
 }
 
@@ -34,8 +36,8 @@ pub fn run(
     match (kind, slices) {
         (Kind::Gather(g), slices) => return gather(g, state, slices),
         (Kind::Layer(l), slices) => match &l.shape {
-            LayerShape::Conv(s) => convolution(isa, s, l.pass, slices, &mut workspace.conv),
-            LayerShape::Linear(s) => fully_connected(isa, s, l.pass, slices, &mut workspace.vector),
+            LayerShape::Conv(s) => convolution(isa, s, l.pass, slices, &mut workspace.room),
+            LayerShape::Linear(s) => fully_connected(isa, s, l.pass, slices, &mut workspace.room),
         },
         (Kind::Pool(p), [dy, argmax, dx, ..]) if p.backward => {
             pointwise::pool_backward(&p.shape, dy.read(), argmax.read(), dx.write());
@@ -56,33 +58,33 @@ pub fn run(
     Ok(())
 }
 
-fn convolution(isa: Isa, s: &ConvShape, pass: Pass, slices: [Slice; OPERANDS], scratch: &mut Scratch) {
+fn convolution(isa: Isa, s: &ConvShape, pass: Pass, slices: [Slice; OPERANDS], room: &mut Room) {
     match (pass, slices) {
         (Pass::Forward { relu }, [x, w, b, y, _]) => {
             let end = Epilogue::Bias { bias: b.read(), relu };
-            conv::forward(isa, s, x.read(), w.read(), y.write(), end, scratch);
+            conv::forward(isa, s, x.read(), Weights::Straight(w.read()), y.write(), end, room);
         }
         (Pass::BackwardData { masked }, [dy, w, dx, mask, _]) => {
             let end = if masked { Epilogue::Mask(mask.read()) } else { Epilogue::None };
-            conv::backward_data(isa, s, dy.read(), w.read(), dx.write(), end, scratch);
+            conv::backward_data(isa, s, dy.read(), w.read(), dx.write(), end, room);
         }
         (Pass::BackwardWeight, [x, dy, dw, db, _]) => {
-            conv::backward_weight(isa, s, x.read(), dy.read(), dw.write(), db.write(), scratch);
+            conv::backward_weight(isa, s, x.read(), dy.read(), (dw.write(), db.write()), room);
         }
     }
 }
 
-fn fully_connected(isa: Isa, s: &LinearShape, pass: Pass, slices: [Slice; OPERANDS], scratch: &mut Vec<f32>) {
+fn fully_connected(isa: Isa, s: &LinearShape, pass: Pass, slices: [Slice; OPERANDS], room: &mut Room) {
     match (pass, slices) {
         (Pass::Forward { relu }, [x, w, b, y, _]) => {
-            linear::forward(isa, s, x.read(), w.read(), b.read(), y.write(), relu);
+            linear::forward(isa, s, x.read(), (w.read(), b.read()), y.write(), relu, room);
         }
         (Pass::BackwardData { masked }, [dy, w, dx, mask, _]) => {
             let mask = masked.then(|| mask.read());
-            linear::backward_data(isa, s, dy.read(), w.read(), dx.write(), mask, scratch);
+            linear::backward_data(isa, s, dy.read(), w.read(), dx.write(), mask, room);
         }
         (Pass::BackwardWeight, [x, dy, dw, db, _]) => {
-            linear::backward_weight(isa, s, x.read(), dy.read(), dw.write(), db.write(), scratch);
+            linear::backward_weight(isa, s, x.read(), dy.read(), dw.write(), db.write(), room);
         }
     }
 }

@@ -38,6 +38,21 @@ pub trait Vector: Copy {
     /// `at` is writable for [`Vector::LANES`] numbers.
     unsafe fn write(self, at: *mut f32);
 
+    /// Writes the vector from `at` on past the caches, if `at` is on a boundary of vectors. Before another thread may
+    /// read it, [`Vector::settle`] must be called.
+    ///
+    /// # Safety
+    /// As [`Vector::write`].
+    #[inline(always)]
+    unsafe fn write_past(self, at: *mut f32) {
+        // SAFETY: as the caller says.
+        unsafe { self.write(at) };
+    }
+
+    /// Waits for what [`Vector::write_past`] wrote.
+    #[inline(always)]
+    fn settle(self) {}
+
     /// Writes the first `lanes` numbers from `at` on.
     ///
     /// # Safety
@@ -77,6 +92,26 @@ pub trait Vector: Copy {
         let from = &from[..Self::LANES];
         // SAFETY: the slice has a vector's numbers.
         unsafe { self.read(from.as_ptr()) }
+    }
+
+    /// A slice of at most a vector's numbers, then zeros.
+    #[inline(always)]
+    fn load_first(self, from: &[f32]) -> Self {
+        let lanes = from.len();
+        assert!(lanes <= Self::LANES);
+        // SAFETY: the slice has the numbers.
+        unsafe { if lanes == Self::LANES { self.read(from.as_ptr()) } else { self.read_first(from.as_ptr(), lanes) } }
+    }
+
+    /// Writes a slice of at most a vector's numbers.
+    #[inline(always)]
+    fn store_first(self, to: &mut [f32]) {
+        let lanes = to.len();
+        assert!(lanes <= Self::LANES);
+        // SAFETY: the slice has the numbers.
+        unsafe {
+            if lanes == Self::LANES { self.write(to.as_mut_ptr()) } else { self.write_first(to.as_mut_ptr(), lanes) }
+        }
     }
 
     /// Writes the first numbers of a slice.

@@ -57,6 +57,23 @@ impl Vector for F32x16 {
     }
 
     #[inline(always)]
+    unsafe fn write_past(self, at: *mut f32) {
+        // SAFETY: `self` proves the instructions; `at` is writable for all lanes, and the stream needs its boundary.
+        unsafe {
+            match at.addr() % size_of::<Self>() {
+                0 => _mm512_stream_ps(at, self.0),
+                _ => _mm512_storeu_ps(at, self.0),
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn settle(self) {
+        // SAFETY: every processor of this kind has it, and it touches no memory.
+        unsafe { _mm_sfence() };
+    }
+
+    #[inline(always)]
     fn zip(self, o: Self) -> (Self, Self) {
         // SAFETY: `self` proves the instructions, and they touch no memory.
         unsafe {
@@ -101,6 +118,23 @@ impl Vector for F32x8 {
         fn relu(self) = _mm256_max_ps(_mm256_setzero_ps(), self.0);
         fn where_positive(self, mask: Self) =
             _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(mask.0, _mm256_setzero_ps()), self.0);
+    }
+
+    #[inline(always)]
+    unsafe fn write_past(self, at: *mut f32) {
+        // SAFETY: `self` proves the instructions; `at` is writable for all lanes, and the stream needs its boundary.
+        unsafe {
+            match at.addr() % size_of::<Self>() {
+                0 => _mm256_stream_ps(at, self.0),
+                _ => _mm256_storeu_ps(at, self.0),
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn settle(self) {
+        // SAFETY: every processor of this kind has it, and it touches no memory.
+        unsafe { _mm_sfence() };
     }
 
     #[inline(always)]

@@ -7,17 +7,17 @@
 //!   output channels for many tiles, transforms their weights, and goes through all input channels, block by block.
 
 use super::lines::InputLine;
-use super::plan::{BLOCK, F, Grid, Part, Place, Spectrum, block, piece, pieces};
+use super::plan::{BLOCK, Grid, Part, Place, Products, Spectrum, block, piece, pieces};
 use super::ready::{self, Ready};
 use super::tiles::{Map, MapMut};
-use super::weights::Weights;
+use super::weights::transform;
 use crate::cpu::buffer::{Room, with_scratch};
 use crate::cpu::epilogue::Epilogue;
-use crate::cpu::gemm::Batch;
 use crate::cpu::isa::Isa;
 use crate::cpu::matrix::Shared;
 use crate::cpu::parallel::for_each;
 use crate::cpu::vector::{Job, Vector};
+use crate::cpu::weights::Weights;
 use crate::ops::conv::ConvShape;
 use std::ops::Range;
 
@@ -28,22 +28,12 @@ const TILES: usize = 64;
 /// Input channels whose weights a task transforms at a time, by channels.
 const INPUTS: usize = 32;
 
-/// `y = conv(x, w)` with an epilogue.
-pub fn forward(isa: Isa, s: &ConvShape, x: &[f32], w: &[f32], y: &mut [f32], end: Epilogue, room: &mut Room) {
-    convolve(isa, s, x, Weights::Straight(w), y, end, room);
-}
-
-/// `dx` from `dy`: a forward pass from K to C channels with turned weights.
-pub fn backward_data(isa: Isa, s: &ConvShape, dy: &[f32], w: &[f32], dx: &mut [f32], end: Epilogue, room: &mut Room) {
-    let turned = ConvShape { c: s.k, k: s.c, ..*s };
-    convolve(isa, &turned, dy, Weights::Turned(w), dx, end, room);
-}
-
 fn env(name: &str, default: usize) -> usize {
     std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
 }
 
-fn convolve(isa: Isa, s: &ConvShape, x: &[f32], weights: Weights, y: &mut [f32], end: Epilogue, room: &mut Room) {
+/// `y = conv(x, w)` with an epilogue.
+pub fn forward(isa: Isa, s: &ConvShape, x: &[f32], weights: Weights, y: &mut [f32], end: Epilogue, room: &mut Room) {
     let tiles = Grid::new(s).len();
     let (x, y) = (Map::new(s, s.c, x), MapMut::new(s, s.k, y));
     if tiles <= FEW || s.c > 256 {
@@ -108,13 +98,11 @@ impl Job for ByTiles<'_> {
             let outputs = block(s.k, i);
             let (n, k) = (tiles.len(), outputs.len());
             let products = Spectrum::new(n, k, k);
-            Batch {
-                count: F,
+            Products {
                 size: (n, k, s.c),
-                a: (to_x, xs.distance, (s.c, 1)),
-                b: (&weights.data[weights.lie.at(0, outputs.start)..], weights.lie.distance),
-                panel_rows: s.c,
-                c: (to_y, products.distance, k),
+                a: (to_x, xs, (s.c, 1)),
+                b: (&weights.data[weights.lie.at(0, outputs.start)..], weights.lie),
+                c: (to_y, products),
                 accumulate: false,
             }
             .run(isa);
@@ -151,14 +139,12 @@ impl Job for ByChannels<'_> {
             let ws = Spectrum::new(c, k, V::PANEL);
             let memory = Shared::new(to_w);
             // SAFETY: the task's own memory.
-            unsafe { weights.transform(zero, s, (inputs, part.channels.clone()), Place::first(&memory, ws)) };
-            Batch {
-                count: F,
+            unsafe { transform(zero, s, weights, (inputs, part.channels.clone()), Place::first(&memory, ws)) };
+            Products {
                 size: (n, k, c),
-                a: (&x.data[x.lie.at(part.tiles.start, start)..], x.lie.distance, (BLOCK, 1)),
-                b: (to_w, ws.distance),
-                panel_rows: c,
-                c: (to_y, products.distance, k),
+                a: (&x.data[x.lie.at(part.tiles.start, start)..], x.lie, (BLOCK, 1)),
+                b: (to_w, ws),
+                c: (to_y, products),
                 accumulate: start > 0,
             }
             .run(isa);

@@ -7,12 +7,11 @@
 //! there is one block, so that no other task would use them.
 
 use super::lines::{GradientLine, InputLine};
-use super::plan::{BLOCK, F, Grid, Part, Place, Spectrum, block, piece, pieces};
+use super::plan::{BLOCK, F, Grid, Part, Place, Products, Spectrum, block, piece, pieces};
 use super::ready::{self, Ready};
 use super::tiles::Map;
 use super::weights::put_gradient;
 use crate::cpu::buffer::{Room, with_scratch};
-use crate::cpu::gemm::Batch;
 use crate::cpu::isa::Isa;
 use crate::cpu::linear::add_parts;
 use crate::cpu::matrix::Shared;
@@ -121,13 +120,11 @@ impl Job for Task<'_> {
         let (c, k, sums) = (inputs.len(), outputs.len(), sizes.sums);
         let (to_sums, rest) = scratch.split_at_mut(sums.len());
         match source {
-            Source::Ready(x, dy, first) => Batch {
-                count: F,
+            Source::Ready(x, dy, first) => Products {
                 size: (c, k, tiles.len()),
-                a: (&x.data[x.lie.at(tiles.start - first, inputs.start)..], x.lie.distance, (1, BLOCK)),
-                b: (&dy.data[dy.lie.at(tiles.start - first, outputs.start)..], dy.lie.distance),
-                panel_rows: dy.lie.rows,
-                c: (to_sums, sums.distance, k),
+                a: (&x.data[x.lie.at(tiles.start - first, inputs.start)..], x.lie, (1, BLOCK)),
+                b: (&dy.data[dy.lie.at(tiles.start - first, outputs.start)..], dy.lie),
+                c: (to_sums, sums),
                 accumulate: false,
             }
             .run(isa),
@@ -145,13 +142,11 @@ impl Job for Task<'_> {
                         x.transform(zero, (&InputLine, 1), part(&inputs), Place::first(&memory_x, xs));
                         dy.transform(zero, (&GradientLine, 0), part(&outputs), Place::first(&memory_dy, dys));
                     }
-                    Batch {
-                        count: F,
+                    Products {
                         size: (c, k, n),
-                        a: (to_x, xs.distance, (1, c)),
-                        b: (to_dy, dys.distance),
-                        panel_rows: n,
-                        c: (to_sums, sums.distance, k),
+                        a: (to_x, xs, (1, c)),
+                        b: (to_dy, dys),
+                        c: (to_sums, sums),
                         accumulate: i > 0,
                     }
                     .run(isa);

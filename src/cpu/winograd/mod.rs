@@ -26,6 +26,6 @@ mod ready;
 mod tiles;
 mod weights;
 
-pub use forward::{backward_data, forward};
+pub use forward::forward;
 pub use gradient::backward_weight;
 pub use plan::applies;

@@ -1,7 +1,9 @@
 //! How the maps of one convolution are cut into tiles and channels, and where what is transformed lies.
 
 use super::lines::{M, T};
-use crate::cpu::matrix::Shared;
+use crate::cpu::gemm::{Panels, Put, product};
+use crate::cpu::isa::Isa;
+use crate::cpu::matrix::{Matrix, MatrixMut, Shared};
 use crate::cpu::vector::Vector;
 use crate::ops::conv::ConvShape;
 use std::ops::Range;
@@ -85,6 +87,32 @@ impl Spectrum {
     #[inline(always)]
     pub(super) fn at(&self, row: usize, channel: usize) -> usize {
         (channel / self.width * self.rows + row) * self.width + channel % self.width
+    }
+}
+
+/// The 36 products `C (+)= A B` of transformed tiles, each of `size`: rows, columns and inner dimension.
+pub(super) struct Products<'a> {
+    pub(super) size: (usize, usize, usize),
+    /// A's numbers from the first product's on, how they lie, and the strides of A.
+    pub(super) a: (&'a [f32], Spectrum, (usize, usize)),
+    /// B's, likewise, in panels.
+    pub(super) b: (&'a [f32], Spectrum),
+    /// C's.
+    pub(super) c: (&'a mut [f32], Spectrum),
+    pub(super) accumulate: bool,
+}
+
+impl Products<'_> {
+    /// Computes them, on the calling thread; while one runs, the matrices of the next are brought near.
+    pub(super) fn run(self, isa: Isa) {
+        let Products { size: (m, n, k), a: (a, a_lie, strides), b: (b, b_lie), c: (c, c_lie), accumulate } = self;
+        let a = |f: usize| Matrix::strided(&a[f * a_lie.distance..], m, k, strides);
+        let b = |f: usize| Panels { data: &b[f * b_lie.distance..], rows: b_lie.rows };
+        for f in 0..F {
+            let next = (f + 1 < F).then(|| [Some(a(f + 1)), Some(b(f + 1).block(isa, k, n))]).unwrap_or_default();
+            let mut c = MatrixMut::new(&mut c[f * c_lie.distance..], m, n);
+            product(isa, a(f), b(f), &mut c, Put::adding(accumulate), next);
+        }
     }
 }
 

@@ -3,11 +3,12 @@
 use super::lines::{Line, T};
 use super::plan::{BLOCK, Part, Place, Spectrum, block, piece, pieces};
 use super::tiles::Map;
-use super::weights::Weights;
+use super::weights::transform;
 use crate::cpu::isa::Isa;
 use crate::cpu::matrix::Shared;
 use crate::cpu::parallel::for_each;
 use crate::cpu::vector::{Job, Vector};
+use crate::cpu::weights::Weights;
 use crate::ops::conv::ConvShape;
 use std::ops::Range;
 
@@ -94,6 +95,6 @@ impl Job for WeightsPart<'_> {
     #[inline(always)]
     fn run<V: Vector>(self, zero: V) {
         // SAFETY: no other task has these channels.
-        unsafe { self.weights.transform(zero, self.s, (self.inputs, self.outputs), self.to) };
+        unsafe { transform(zero, self.s, self.weights, (self.inputs, self.outputs), self.to) };
     }
 }

@@ -5,58 +5,47 @@ use super::plan::{F, Place, Spectrum};
 use super::tiles::Rows;
 use crate::cpu::matrix::{Matrix, Shared};
 use crate::cpu::vector::{Vector, WIDEST, transpose};
+use crate::cpu::weights::Weights;
 use crate::ops::conv::ConvShape;
 use std::ops::Range;
 
 /// Taps of a kernel.
 const TAPS: usize = 9;
 
-/// The weights of a convolution.
-#[derive(Clone, Copy)]
-pub(super) enum Weights<'a> {
-    /// `[3, 3, c, k]`.
-    Straight(&'a [f32]),
-    /// Those of the convolution whose gradient this one computes, `[3, 3, k, c]`: taps in reverse order, input and
-    /// output channels exchanged.
-    Turned(&'a [f32]),
-}
-
-impl Weights<'_> {
-    /// Transformed weights of some input and output channels: `out[f][c][k] = (G g G^T)[f]`.
-    ///
-    /// # Safety
-    /// Nobody else uses these channels of the result meanwhile.
-    ///
-    /// # Panics
-    /// Weights of another size, or no room for them.
-    #[inline(always)]
-    pub(super) unsafe fn transform<V: Vector>(
-        &self,
-        zero: V,
-        s: &ConvShape,
-        (inputs, outputs): (Range<usize>, Range<usize>),
-        to: Place,
-    ) {
-        match *self {
-            Weights::Straight(w) => {
-                let w = Matrix::new(w, TAPS, s.c * s.k);
-                for (row, c) in inputs.enumerate() {
-                    for k in outputs.clone().step_by(V::LANES) {
-                        let g = Rows::<3>::new::<V>(w, c * s.k + k);
-                        // SAFETY: as the caller says.
-                        unsafe { put(zero, &g, to, (row, k - outputs.start)) };
-                    }
+/// Transformed weights of some input and output channels: `out[f][c][k] = (G g G^T)[f]`.
+///
+/// # Safety
+/// Nobody else uses these channels of the result meanwhile.
+///
+/// # Panics
+/// Weights of another size, or no room for them.
+#[inline(always)]
+pub(super) unsafe fn transform<V: Vector>(
+    zero: V,
+    s: &ConvShape,
+    w: Weights,
+    (inputs, outputs): (Range<usize>, Range<usize>),
+    to: Place,
+) {
+    match w {
+        Weights::Straight(w) => {
+            let w = Matrix::new(w, TAPS, s.c * s.k);
+            for (row, c) in inputs.enumerate() {
+                for k in outputs.clone().step_by(V::LANES) {
+                    let g = Rows::<3>::new::<V>(w, c * s.k + k);
+                    // SAFETY: as the caller says.
+                    unsafe { put(zero, &g, to, (row, k - outputs.start)) };
                 }
             }
-            Weights::Turned(w) => {
-                let w = Matrix::new(w, TAPS * s.k, s.c);
-                for c in inputs.clone().step_by(V::LANES) {
-                    for k in outputs.clone().step_by(V::LANES) {
-                        let g = turned(zero, w, s.k, (c, k));
-                        for i in 0..V::LANES {
-                            // SAFETY: as the caller says.
-                            unsafe { put(zero, &Lane { taps: &g, i }, to, (c - inputs.start + i, k - outputs.start)) };
-                        }
+        }
+        Weights::Turned(w) => {
+            let w = Matrix::new(w, TAPS * s.k, s.c);
+            for c in inputs.clone().step_by(V::LANES) {
+                for k in outputs.clone().step_by(V::LANES) {
+                    let g = turned(zero, w, s.k, (c, k));
+                    for i in 0..V::LANES {
+                        // SAFETY: as the caller says.
+                        unsafe { put(zero, &Lane { taps: &g, i }, to, (c - inputs.start + i, k - outputs.start)) };
                     }
                 }
             }
