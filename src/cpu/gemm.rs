@@ -16,7 +16,7 @@
 //!
 //! A panel holds its rows of B one behind the other, the last panel filled up with zeros: whatever B's rows are apart,
 //! [`KC`] of them lie in consecutive cache lines (8 KiB with AVX2, 32 KiB with AVX-512), which stay in the first-level
-//! cache while the rows of A pass. What the next product needs is brought near meanwhile ([`Ahead`]): the walks here
+//! cache while the rows of A pass. What the next product needs is brought near meanwhile ([`Errands`]): the walks here
 //! jump too often for the processor to guess them.
 //!
 //! Each block of [`KC`] products is summed from zero before it is added to C, which keeps the rounding error of a long
@@ -27,6 +27,7 @@ use super::isa::Isa;
 use super::matrix::{Matrix, MatrixMut};
 use super::turn::turn;
 use super::vector::{Job, Vector};
+use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
@@ -52,12 +53,10 @@ pub fn gemm(isa: Isa, a: Matrix, b: Matrix, c: &mut MatrixMut, accumulate: bool)
     let mut buffer = Buffer([MaybeUninit::uninit(); KC * COLUMNS]);
     for columns in pieces(n, COLUMNS) {
         for steps in pieces(k, KC) {
-            let here = b.block(steps.clone(), columns.clone());
-            let panels = Panels { data: buffer.pack(isa, here), rows: steps.len() };
-            let next = b.block(steps.end..k.min(steps.end + KC), columns.clone());
+            let panels = Panels { data: buffer.pack(isa, b.block(steps.clone(), columns.clone())), rows: steps.len() };
             let mut c = c.block(0..m, columns.clone());
-            let a = a.block(0..m, steps.clone());
-            product(isa, a, panels, &mut c, Put::adding(accumulate || steps.start > 0), [Some(next), None]);
+            let put = Put::adding(accumulate || steps.start > 0);
+            product(isa, a.block(0..m, steps), panels, &mut c, put, Errands::default());
         }
     }
 }
@@ -75,11 +74,9 @@ impl Buffer {
     fn pack(&mut self, isa: Isa, b: Matrix) -> &[f32] {
         let len = packed_len(isa, b.rows(), b.columns());
         let to = self.0[..len].as_mut_ptr().cast::<f32>();
-        // SAFETY: room for `len` numbers, which the job writes all; they are read after that only.
-        unsafe {
-            isa.run(Pack { b, to, len });
-            std::slice::from_raw_parts(to, len)
-        }
+        isa.run(Finish(&mut Packing { b, to, len, row: 0, column: 0, each: 0, memory: PhantomData }));
+        // SAFETY: room for `len` numbers, all of which were just written.
+        unsafe { std::slice::from_raw_parts(to, len) }
     }
 }
 
@@ -88,7 +85,7 @@ impl Buffer {
 /// # Panics
 /// The memory has another size.
 pub fn pack(isa: Isa, b: Matrix, to: &mut [f32]) {
-    isa.run(Pack { b, to: to.as_mut_ptr(), len: to.len() });
+    isa.run(Finish(&mut Packing::new(isa, b, to)));
 }
 
 /// Numbers of a packed matrix.
@@ -130,34 +127,76 @@ pub fn pack_turned(isa: Isa, b: Matrix, to: &mut [f32]) {
     }
 }
 
-/// Packing, into memory for `len` numbers that this job alone uses.
-struct Pack<'a> {
+/// The packing of a matrix, a vector at a time: a product does it on the way, as an errand.
+pub struct Packing<'a> {
     b: Matrix<'a>,
+    /// Writable for `len` numbers, which nobody else uses.
     to: *mut f32,
     len: usize,
+    /// The next vector.
+    row: usize,
+    column: usize,
+    /// Vectors to pack at a time.
+    each: usize,
+    memory: PhantomData<&'a mut [f32]>,
 }
 
-impl Job for Pack<'_> {
+impl<'a> Packing<'a> {
+    /// As [`pack`], but nothing is done yet.
+    ///
+    /// # Panics
+    /// The memory has another size, or rows are not contiguous.
+    pub fn new(isa: Isa, b: Matrix<'a>, to: &'a mut [f32]) -> Packing<'a> {
+        let len = packed_len(isa, b.rows(), b.columns());
+        assert!(to.len() == len && b.strides().1 == 1, "no room for a packed matrix");
+        Packing { b, to: to.as_mut_ptr(), len, row: 0, column: 0, each: 0, memory: PhantomData }
+    }
+
+    /// Packs one vector, if there is one left, and asks for one some rows further on.
+    #[inline(always)]
+    fn step<V: Vector>(&mut self, zero: V) -> bool {
+        /// Rows from a vector to the one asked for. Few: rows far apart compete for a few sets of the caches.
+        const AHEAD: usize = 12;
+        let (b, i, j) = (&self.b, self.row, self.column);
+        if i >= b.rows() {
+            return false;
+        }
+        let lanes = b.columns().saturating_sub(j).min(V::LANES);
+        let at = (j / V::PANEL * b.rows() + i) * V::PANEL + j % V::PANEL;
+        debug_assert!(at + V::LANES <= self.len);
+        let from = b.as_ptr().wrapping_add(i * b.strides().0 + j);
+        zero.prefetch(from.wrapping_add(AHEAD * b.strides().0));
+        // SAFETY: row i of B has `lanes` elements from column j on; the memory has a panel's for each row and each
+        // panel of columns.
+        unsafe {
+            let x = if lanes == V::LANES { zero.read(from) } else { zero.read_first(from, lanes) };
+            x.write(self.to.add(at));
+        }
+        self.column += V::LANES;
+        if self.column >= b.columns().next_multiple_of(V::PANEL) {
+            (self.column, self.row) = (0, i + 1);
+        }
+        true
+    }
+}
+
+/// Packs what is left.
+struct Finish<'a, 'b>(&'a mut Packing<'b>);
+
+impl Job for Finish<'_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn run<V: Vector>(self, zero: V) {
-        let Pack { b, to, len } = self;
-        let (rows, columns, panels) = (b.rows(), b.columns(), b.columns().div_ceil(V::PANEL));
-        assert!(len == rows * panels * V::PANEL && b.strides().1 == 1, "no room for a packed matrix");
-        for i in 0..rows {
-            for v in 0..panels * V::ACROSS {
-                let lanes = columns.saturating_sub(v * V::LANES).min(V::LANES);
-                // SAFETY: row i of B has `lanes` elements from vector v on; a panel has a vector's numbers for each row
-                // and each of its vectors, and nobody else uses it.
-                unsafe {
-                    let from = b.as_ptr().wrapping_add(i * b.strides().0 + v * V::LANES);
-                    let x = if lanes == V::LANES { zero.read(from) } else { zero.read_first(from, lanes) };
-                    x.write(to.add((v / V::ACROSS * rows + i) * V::PANEL + v % V::ACROSS * V::LANES));
-                }
-            }
-        }
+        while self.0.step(zero) {}
     }
+}
+
+/// What a product does on the way, for those that follow: bring matrices near, and pack one.
+#[derive(Default)]
+pub struct Errands<'a> {
+    pub near: [Option<Matrix<'a>>; 2],
+    pub pack: Option<Packing<'a>>,
 }
 
 /// How a product's results are written.
@@ -178,26 +217,52 @@ impl Put {
     }
 }
 
-/// `C (+)= A B` with B in panels, on the calling thread; meanwhile the matrices `next` are brought near.
+/// `C (+)= A B` with B in panels, on the calling thread, and some errands.
 ///
 /// # Panics
 /// The sizes do not fit each other.
-pub fn product(isa: Isa, a: Matrix, b: Panels, c: &mut MatrixMut, put: Put, next: [Option<Matrix>; 2]) {
+pub fn product(isa: Isa, a: Matrix, b: Panels, c: &mut MatrixMut, put: Put, errands: Errands) {
     let (m, n, k) = (a.rows(), c.columns(), a.columns());
     let groups = m.div_ceil(MR) * n.div_ceil(isa.panel()) * (k / UNROLL);
-    let mut ahead = next.map(|matrix| Ahead::new(matrix, groups));
+    let mut pack = errands.pack;
+    if let Some(pack) = &mut pack {
+        pack.each = (pack.len / isa.lanes()).div_ceil(groups.max(1));
+    }
+    let mut on_the_way = OnTheWay { near: errands.near.map(|matrix| Near::new(matrix, groups)), pack: pack.as_mut() };
     for steps in pieces(k, KC) {
         for columns in pieces(n, isa.panel()) {
             let panel = &b.data[columns.start * b.rows + steps.start * isa.panel()..];
             let (a, c) = (a.block(0..m, steps.clone()), c.block(0..m, columns));
             let put = if steps.start > 0 { Put::Add } else { put };
-            isa.run(PanelProduct { a, panel, c, put, ahead: &mut ahead });
+            isa.run(PanelProduct { a, panel, c, put, errands: &mut on_the_way });
+        }
+    }
+    if let Some(pack) = &mut pack {
+        isa.run(Finish(pack));
+    }
+}
+
+/// Errands under way.
+struct OnTheWay<'a, 'b> {
+    near: [Near; 2],
+    pack: Option<&'a mut Packing<'b>>,
+}
+
+impl OnTheWay<'_, '_> {
+    /// A little of each.
+    #[inline(always)]
+    fn go<V: Vector>(&mut self, zero: V) {
+        self.near.iter_mut().for_each(|near| near.ask(zero));
+        if let Some(pack) = &mut self.pack {
+            for _ in 0..pack.each {
+                pack.step(zero);
+            }
         }
     }
 }
 
 /// Memory that is asked for while a product runs.
-struct Ahead {
+struct Near {
     at: *const f32,
     /// Numbers of a row, and those up to the next line to ask for.
     width: usize,
@@ -208,12 +273,12 @@ struct Ahead {
     rows: usize,
 }
 
-impl Ahead {
+impl Near {
     /// A matrix, as a product asks `groups` times.
-    fn new(matrix: Option<Matrix>, groups: usize) -> Ahead {
+    fn new(matrix: Option<Matrix>, groups: usize) -> Near {
         const LINE: usize = 16;
-        let Some(m) = matrix.filter(|m| m.rows() > 0 && groups > 0) else {
-            return Ahead { at: std::ptr::null(), width: 0, column: 0, step: 0, row: 0, rows: 0 };
+        let Some(m) = matrix.filter(|m| m.rows() > 0 && m.columns() > 0 && groups > 0) else {
+            return Near { at: std::ptr::null(), width: 0, column: 0, step: 0, row: 0, rows: 0 };
         };
         let (rows, width, row) = match m.strides() {
             (row, 1) => (m.rows(), m.columns(), row),
@@ -222,7 +287,7 @@ impl Ahead {
         // Rows without gaps are one.
         let (rows, width) = if row == width { (1, rows * width) } else { (rows, width) };
         let lines = rows * width.div_ceil(LINE);
-        Ahead { at: m.as_ptr(), width, column: 0, step: LINE * lines.div_ceil(groups), row, rows }
+        Near { at: m.as_ptr(), width, column: 0, step: LINE * lines.div_ceil(groups), row, rows }
     }
 
     /// Asks for one more line.
@@ -240,20 +305,20 @@ impl Ahead {
 }
 
 /// `C (+)= A B` for a panel's columns of B, packed, of which the first `A.columns()` rows count.
-struct PanelProduct<'a> {
+struct PanelProduct<'a, 'e, 'p> {
     a: Matrix<'a>,
     panel: &'a [f32],
     c: MatrixMut<'a>,
     put: Put,
-    ahead: &'a mut [Ahead; 2],
+    errands: &'a mut OnTheWay<'e, 'p>,
 }
 
-impl Job for PanelProduct<'_> {
+impl Job for PanelProduct<'_, '_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn run<V: Vector>(self, zero: V) {
-        let PanelProduct { a, panel, mut c, put, ahead } = self;
+        let PanelProduct { a, panel, mut c, put, errands } = self;
         assert!(a.columns() * V::PANEL <= panel.len() && a.rows() == c.rows() && c.columns() <= V::PANEL);
         let tiles = a.rows().div_ceil(MR);
         let mut i = 0;
@@ -263,12 +328,12 @@ impl Job for PanelProduct<'_> {
             let a = a.block(i..i + rows, 0..a.columns());
             let c = c.block(i..i + rows, 0..c.columns());
             match rows {
-                6 => wide::<V, 6>(zero, a, panel, c, put, ahead),
-                5 => wide::<V, 5>(zero, a, panel, c, put, ahead),
-                4 => wide::<V, 4>(zero, a, panel, c, put, ahead),
-                3 => wide::<V, 3>(zero, a, panel, c, put, ahead),
-                2 => wide::<V, 2>(zero, a, panel, c, put, ahead),
-                _ => wide::<V, 1>(zero, a, panel, c, put, ahead),
+                6 => wide::<V, 6>(zero, a, panel, c, put, errands),
+                5 => wide::<V, 5>(zero, a, panel, c, put, errands),
+                4 => wide::<V, 4>(zero, a, panel, c, put, errands),
+                3 => wide::<V, 3>(zero, a, panel, c, put, errands),
+                2 => wide::<V, 2>(zero, a, panel, c, put, errands),
+                _ => wide::<V, 1>(zero, a, panel, c, put, errands),
             }
             i += rows;
         }
@@ -278,17 +343,17 @@ impl Job for PanelProduct<'_> {
 /// Chooses the number of vectors, so that narrow matrices (a class count of 10) do not pay for a full panel, and the way
 /// through A: along contiguous rows, or along contiguous columns.
 #[inline(always)]
-fn wide<V: Vector, const R: usize>(zero: V, a: Matrix, panel: &[f32], c: MatrixMut, put: Put, ahead: &mut [Ahead; 2]) {
+fn wide<V: Vector, const R: usize>(zero: V, a: Matrix, panel: &[f32], c: MatrixMut, put: Put, errands: &mut OnTheWay) {
     let turned = a.strides().1 != 1;
     match (c.columns().div_ceil(V::LANES), turned) {
-        (4, false) if V::ACROSS >= 4 => kernel::<V, R, 4, false>(zero, a, panel, c, put, ahead),
-        (4, true) if V::ACROSS >= 4 => kernel::<V, R, 4, true>(zero, a, panel, c, put, ahead),
-        (3, false) if V::ACROSS >= 3 => kernel::<V, R, 3, false>(zero, a, panel, c, put, ahead),
-        (3, true) if V::ACROSS >= 3 => kernel::<V, R, 3, true>(zero, a, panel, c, put, ahead),
-        (2, false) => kernel::<V, R, 2, false>(zero, a, panel, c, put, ahead),
-        (2, true) => kernel::<V, R, 2, true>(zero, a, panel, c, put, ahead),
-        (_, false) => kernel::<V, R, 1, false>(zero, a, panel, c, put, ahead),
-        (_, true) => kernel::<V, R, 1, true>(zero, a, panel, c, put, ahead),
+        (4, false) if V::ACROSS >= 4 => kernel::<V, R, 4, false>(zero, a, panel, c, put, errands),
+        (4, true) if V::ACROSS >= 4 => kernel::<V, R, 4, true>(zero, a, panel, c, put, errands),
+        (3, false) if V::ACROSS >= 3 => kernel::<V, R, 3, false>(zero, a, panel, c, put, errands),
+        (3, true) if V::ACROSS >= 3 => kernel::<V, R, 3, true>(zero, a, panel, c, put, errands),
+        (2, false) => kernel::<V, R, 2, false>(zero, a, panel, c, put, errands),
+        (2, true) => kernel::<V, R, 2, true>(zero, a, panel, c, put, errands),
+        (_, false) => kernel::<V, R, 1, false>(zero, a, panel, c, put, errands),
+        (_, true) => kernel::<V, R, 1, true>(zero, a, panel, c, put, errands),
     }
 }
 
@@ -301,7 +366,7 @@ fn kernel<V: Vector, const R: usize, const N: usize, const TURNED: bool>(
     panel: &[f32],
     mut c: MatrixMut,
     put: Put,
-    ahead: &mut [Ahead; 2],
+    errands: &mut OnTheWay,
 ) {
     let (columns, steps, (row, step)) = (c.columns(), a.columns(), a.strides());
     assert!(a.rows() == R && c.rows() == R && steps * V::PANEL <= panel.len() && N <= V::ACROSS);
@@ -319,7 +384,7 @@ fn kernel<V: Vector, const R: usize, const N: usize, const TURNED: bool>(
     unsafe {
         let mut p = 0;
         while p + UNROLL <= steps {
-            ahead.iter_mut().for_each(|a| a.ask(zero));
+            errands.go(zero);
             for q in p..p + UNROLL {
                 sums = one_step(zero, sums, &rows, q * step, b_at.add(q * V::PANEL));
             }

@@ -101,6 +101,18 @@ impl Isa {
         self.run(Panel)
     }
 
+    /// Numbers of a vector of these instructions.
+    pub fn lanes(self) -> usize {
+        struct Lanes;
+        impl Job for Lanes {
+            type Output = usize;
+            fn run<V: Vector>(self, _zero: V) -> usize {
+                V::LANES
+            }
+        }
+        self.run(Lanes)
+    }
+
     /// Waits for what this thread wrote past the caches, so that others may read it.
     pub fn settle(self) {
         struct Settle;

@@ -6,7 +6,7 @@
 
 use super::buffer::{Room, with_scratch};
 use super::epilogue::Epilogue;
-use super::gemm::{COLUMNS, KC, Panels, Put, gemm, pack, pack_turned, packed_len, pieces, product};
+use super::gemm::{COLUMNS, Errands, KC, Packing, Panels, Put, pack, pack_turned, packed_len, pieces, product};
 use super::isa::Isa;
 use super::matrix::{Matrix, MatrixMut};
 use super::parallel::for_each;
@@ -31,21 +31,30 @@ pub fn forward(
     for_each(blocks.par_chunks_mut(s.n * KC), |i, block| copy(x.block(0..s.n, kc(s.inputs, i)), block));
     let blocks = &*blocks;
     for_each(MatrixMut::new(y, s.n, s.outputs).tiles(s.n, COLUMNS), |task, mut y| {
-        let o = task * COLUMNS;
-        let w = w.block(0..s.inputs, o..o + y.columns());
-        for (i, steps) in pieces(s.inputs, KC).enumerate() {
-            let x = Matrix::new(&blocks[i * s.n * KC..], s.n, steps.len());
-            gemm(isa, x, w.block(steps, 0..y.columns()), &mut y, i > 0);
-        }
+        let outputs = task * COLUMNS..task * COLUMNS + y.columns();
+        with_scratch(2 * packed_len(isa, KC, COLUMNS), |scratch| {
+            let block = |i| w.block(kc(s.inputs, i), outputs.clone());
+            let (mut here, mut there) = scratch.split_at_mut(packed_len(isa, KC, COLUMNS));
+            let len = |i| packed_len(isa, kc(s.inputs, i).len(), outputs.len());
+            pack(isa, block(0), &mut here[..len(0)]);
+            for (i, steps) in pieces(s.inputs, KC).enumerate() {
+                let a = Matrix::new(&blocks[i * s.n * KC..], s.n, steps.len());
+                let b = Panels { data: here, rows: steps.len() };
+                let next = Packing::new(isa, block(i + 1), &mut there[..len(i + 1)]);
+                let errands = Errands { pack: Some(next), ..Errands::default() };
+                product(isa, a, b, &mut y, Put::adding(i > 0), errands);
+                std::mem::swap(&mut here, &mut there);
+            }
+        });
         for n in 0..s.n {
-            end.apply(y.row(n), n * s.outputs, o);
+            end.apply(y.row(n), n * s.outputs, outputs.start);
         }
     });
 }
 
-/// Block number i of [`KC`] of a length.
+/// Block number i of [`KC`] of a length, empty behind its end.
 fn kc(len: usize, i: usize) -> std::ops::Range<usize> {
-    i * KC..len.min((i + 1) * KC)
+    len.min(i * KC)..len.min((i + 1) * KC)
 }
 
 /// Copies a matrix of contiguous rows, one row behind the other.
@@ -83,10 +92,16 @@ pub fn backward_data(
                 let block = &mut block[..rows.len() * steps.len()];
                 copy(w.block(rows.clone(), steps.clone()), block);
                 let (b, k) = (panels.from(isa, steps.start), steps.len());
-                let next = kc(s.outputs, steps.start / KC + 1);
-                let next = (next.start < next.end).then(|| w.block(rows.clone(), next));
+                let next = w.block(rows.clone(), kc(s.outputs, steps.start / KC + 1));
                 let a = Matrix::new(block, rows.len(), k);
-                product(isa, a, b, &mut sums, Put::adding(steps.start > 0), [next, None]);
+                product(
+                    isa,
+                    a,
+                    b,
+                    &mut sums,
+                    Put::adding(steps.start > 0),
+                    Errands { near: [Some(next), None], pack: None },
+                );
             }
             let mask = mask.map(|m| m.block(0..s.n, rows.clone()));
             turn(isa, Matrix::new(turned, rows.len(), s.n), &mut dx, mask);
@@ -123,7 +138,7 @@ pub fn backward_weight(
                 let behind = &b.data[b.data.len().min(s.n * COLUMNS)..];
                 let next = Matrix::new(behind, 1, behind.len().min(s.n * COLUMNS));
                 let mut dw = dw.block(0..rows.len(), columns);
-                product(isa, x_t, b, &mut dw, Put::Past, [Some(next), None]);
+                product(isa, x_t, b, &mut dw, Put::Past, Errands { near: [Some(next), None], pack: None });
             }
         });
         isa.settle();

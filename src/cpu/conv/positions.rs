@@ -6,7 +6,7 @@
 use super::axis;
 use crate::cpu::buffer::{Room, with_scratch};
 use crate::cpu::epilogue::Epilogue;
-use crate::cpu::gemm::{COLUMNS, KC, Panels, Put, pack, pack_turned, packed_len, pieces, product};
+use crate::cpu::gemm::{COLUMNS, Errands, KC, Packing, Panels, Put, pack, pack_turned, packed_len, pieces, product};
 use crate::cpu::isa::Isa;
 use crate::cpu::matrix::{Matrix, Shared};
 use crate::cpu::parallel::for_each;
@@ -61,22 +61,37 @@ pub(super) fn forward(isa: Isa, s: &ConvShape, x: &[f32], w: Weights, y: &mut [f
         // SAFETY: no other task has these output channels.
         let sums = |p| unsafe { y.matrix(p * s.k + outputs.start, (n, outputs.len()), positions * s.k) };
         (0..positions).for_each(|p| sums(p).fill(0.0));
-        with_scratch(packed_len(isa, KC, COLUMNS), |scratch| {
-            let alive = |&tap: &usize| pairs(s, tap).next().is_some();
-            let blocks = (0..taps).filter(alive).flat_map(|tap| pieces(s.c, KC).map(move |steps| (tap, steps)));
-            let mut blocks =
-                blocks.map(|(tap, steps)| (tap, steps.clone(), block(s, w, tap, steps, outputs.clone()))).peekable();
-            while let Some((tap, steps, here)) = blocks.next() {
-                let packed = &mut scratch[..packed_len(isa, steps.len(), outputs.len())];
-                match w {
-                    Weights::Straight(_) => pack(isa, here, packed),
-                    Weights::Turned(_) => pack_turned(isa, here, packed),
+        let alive = |&tap: &usize| pairs(s, tap).next().is_some();
+        let blocks = (0..taps).filter(alive).flat_map(|tap| pieces(s.c, KC).map(move |steps| (tap, steps)));
+        let mut blocks = blocks.peekable();
+        let weights = |(tap, steps): &(usize, Range<usize>)| block(s, w, *tap, steps.clone(), outputs.clone());
+        let len = |steps: &Range<usize>| packed_len(isa, steps.len(), outputs.len());
+        with_scratch(2 * packed_len(isa, KC, COLUMNS), |scratch| {
+            let (mut here, mut there) = scratch.split_at_mut(packed_len(isa, KC, COLUMNS));
+            if let (Weights::Straight(_), Some(first)) = (w, blocks.peek()) {
+                pack(isa, weights(first), &mut here[..len(&first.1)]);
+            }
+            while let Some((tap, steps)) = blocks.next() {
+                // Turned weights lie in long pieces, which need no more than to be near.
+                let (mut near, mut packing) = (None, None);
+                match (w, blocks.peek()) {
+                    (Weights::Straight(_), Some(next)) => {
+                        packing = Some(Packing::new(isa, weights(next), &mut there[..len(&next.1)]));
+                    }
+                    (Weights::Turned(_), next) => {
+                        pack_turned(isa, weights(&(tap, steps.clone())), &mut here[..len(&steps)]);
+                        near = next.map(weights);
+                    }
+                    _ => {}
                 }
-                let b = Panels { data: packed, rows: steps.len() };
-                let mut next = blocks.peek().map(|(_, _, next)| *next);
                 for (p, from) in pairs(s, tap) {
                     let a = Matrix::new(&moved[(from * s.c + steps.start) * n..], n, steps.len());
-                    product(isa, a, b, &mut sums(p), Put::Add, [next.take(), None]);
+                    let b = Panels { data: here, rows: steps.len() };
+                    let errands = Errands { near: [near.take(), None], pack: packing.take() };
+                    product(isa, a, b, &mut sums(p), Put::Add, errands);
+                }
+                if let Weights::Straight(_) = w {
+                    std::mem::swap(&mut here, &mut there);
                 }
             }
         });
@@ -108,7 +123,7 @@ pub(super) fn backward_weight(isa: Isa, s: &ConvShape, x: &[f32], dy: &[f32], dw
         for (p, from) in pairs(s, tap) {
             let a = Matrix::new(&x[(from * s.c + i) * n..], n, c).transposed();
             let b = Panels { data: &dy[p * dy_len + o * n..], rows: n };
-            product(isa, a, b, &mut sums, put, [None, None]);
+            product(isa, a, b, &mut sums, put, Errands::default());
             put = Put::Add;
         }
         if put == Put::Over {

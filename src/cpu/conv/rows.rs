@@ -4,7 +4,7 @@
 use super::axis;
 use crate::cpu::buffer::Room;
 use crate::cpu::epilogue::Epilogue;
-use crate::cpu::gemm::{COLUMNS, Panels, Put, gemm, pack, pack_turned, packed_len, product};
+use crate::cpu::gemm::{COLUMNS, Errands, Panels, Put, gemm, pack, pack_turned, packed_len, product};
 use crate::cpu::isa::Isa;
 use crate::cpu::matrix::{Matrix, MatrixMut};
 use crate::cpu::parallel::for_each;
@@ -35,7 +35,7 @@ pub(super) fn forward(isa: Isa, s: &ConvShape, x: &[f32], w: Weights, y: &mut [f
                 let first = (n * s.h + xi) * s.w + xj;
                 let pixels = x.block(first..first + to - from, 0..c);
                 let tap = Panels { data: &packed[(u * s.kernel + v) * len..], rows: c };
-                product(isa, pixels, tap, &mut sums.block(from..to, 0..k), Put::Add, [None, None]);
+                product(isa, pixels, tap, &mut sums.block(from..to, 0..k), Put::Add, Errands::default());
             }
         }
         for (j, pixel) in y.chunks_exact_mut(k).enumerate() {

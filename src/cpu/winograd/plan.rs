@@ -1,7 +1,7 @@
 //! How the maps of one convolution are cut into tiles and channels, and where what is transformed lies.
 
 use super::lines::{M, T};
-use crate::cpu::gemm::{Panels, Put, product};
+use crate::cpu::gemm::{Errands, Panels, Put, product};
 use crate::cpu::isa::Isa;
 use crate::cpu::matrix::{Matrix, MatrixMut, Shared};
 use crate::cpu::vector::Vector;
@@ -109,9 +109,9 @@ impl Products<'_> {
         let a = |f: usize| Matrix::strided(&a[f * a_lie.distance..], m, k, strides);
         let b = |f: usize| Panels { data: &b[f * b_lie.distance..], rows: b_lie.rows };
         for f in 0..F {
-            let next = (f + 1 < F).then(|| [Some(a(f + 1)), Some(b(f + 1).block(isa, k, n))]).unwrap_or_default();
+            let near = (f + 1 < F).then(|| [Some(a(f + 1)), Some(b(f + 1).block(isa, k, n))]).unwrap_or_default();
             let mut c = MatrixMut::new(&mut c[f * c_lie.distance..], m, n);
-            product(isa, a(f), b(f), &mut c, Put::adding(accumulate), next);
+            product(isa, a(f), b(f), &mut c, Put::adding(accumulate), Errands { near, pack: None });
         }
     }
 }
