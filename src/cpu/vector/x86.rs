@@ -86,7 +86,7 @@ impl Vector for F32x16 {
     #[inline(always)]
     fn prefetch(self, at: *const f32) {
         // SAFETY: a hint, which may name any place.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
     }
 }
 
@@ -150,7 +150,7 @@ impl Vector for F32x8 {
     #[inline(always)]
     fn prefetch(self, at: *const f32) {
         // SAFETY: a hint, which may name any place.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
     }
 }
 
