@@ -21,26 +21,22 @@ use crate::cpu::weights::Weights;
 use crate::ops::conv::ConvShape;
 use std::ops::Range;
 
-/// Up to this many tiles the way is by channels.
+/// Up to this many tiles, or from that many input channels on, the way is by channels.
 const FEW: usize = 128;
-/// Tiles whose input a task transforms, by channels.
-const TILES: usize = 64;
+const MANY: usize = 512;
+/// Tiles of a task, by tiles and by channels.
+const TILES: [usize; 2] = [48, 64];
 /// Input channels whose weights a task transforms at a time, by channels.
 const INPUTS: usize = 32;
-
-fn env(name: &str, default: usize) -> usize {
-    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
-}
 
 /// `y = conv(x, w)` with an epilogue.
 pub fn forward(isa: Isa, s: &ConvShape, x: &[f32], weights: Weights, y: &mut [f32], end: Epilogue, room: &mut Room) {
     let tiles = Grid::new(s).len();
     let (x, y) = (Map::new(s, s.c, x), MapMut::new(s, s.k, y));
-    if tiles <= FEW || s.c > 256 {
+    if tiles <= FEW || s.c >= MANY {
         let lie = Spectrum::new(tiles, s.c, BLOCK);
         let x = ready::map(isa, x, (InputLine, 1), 0..tiles, lie, room.numbers(lie.len()));
-        let most = env("W_DT", TILES);
-        let (parts, blocks) = (pieces(tiles, most), pieces(s.k, BLOCK));
+        let (parts, blocks) = (pieces(tiles, TILES[1]), pieces(s.k, BLOCK));
         for_each(0..parts * blocks, |_, task| {
             let part = Part { tiles: piece(&(0..tiles), parts, task % parts), channels: block(s.k, task / parts) };
             let (n, k) = (part.tiles.len(), part.channels.len());
@@ -53,7 +49,7 @@ pub fn forward(isa: Isa, s: &ConvShape, x: &[f32], weights: Weights, y: &mut [f3
     } else {
         let lie = Spectrum::new(s.c, s.k, isa.panel());
         let weights = ready::weights(isa, s, weights, lie, room.numbers(lie.len()));
-        let parts = pieces(tiles, env("W_T", 48));
+        let parts = pieces(tiles, TILES[0]);
         for_each(0..parts, |_, task| {
             let tiles = piece(&(0..tiles), parts, task);
             let (n, k) = (tiles.len(), s.k.min(BLOCK));

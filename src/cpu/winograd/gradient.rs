@@ -27,17 +27,13 @@ const TILES: usize = 32;
 /// Numbers of transformed tiles that are kept for all tasks at a time: what the last cache holds.
 const CHUNK: usize = 4 << 20;
 
-fn env(name: &str, default: usize) -> usize {
-    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
-}
-
 /// `dw` from the layer's input and output gradient.
 pub fn backward_weight(isa: Isa, s: &ConvShape, x: &[f32], dy: &[f32], dw: &mut [f32], room: &mut Room) {
     let (x, dy) = (Map::new(s, s.c, x), Map::new(s, s.k, dy));
     let (tiles, blocks, len) = (Grid::new(s).len(), (pieces(s.c, BLOCK), pieces(s.k, BLOCK)), dw.len());
-    let alone = blocks.0 * blocks.1 <= env("W_OWN", 1);
-    let chunks = if alone { 1 } else { pieces(tiles * F * (s.c + s.k), env("W_CHUNK", CHUNK)).min(tiles) };
-    let parts = env("W_TASKS", TASKS).div_ceil(blocks.0 * blocks.1).min(pieces(tiles / chunks, TILES));
+    let alone = blocks == (1, 1);
+    let chunks = if alone { 1 } else { pieces(tiles * F * (s.c + s.k), CHUNK).min(tiles) };
+    let parts = TASKS.div_ceil(blocks.0 * blocks.1).min(pieces(tiles / chunks, TILES));
     let most = tiles.div_ceil(chunks);
     let lie = |tiles| (Spectrum::new(tiles, s.c, BLOCK), Spectrum::new(tiles, s.k, isa.panel()));
     let (x_len, dy_len) = if alone { (0, 0) } else { (lie(most).0.len(), lie(most).1.len()) };
@@ -88,7 +84,7 @@ struct Sizes {
 
 impl Sizes {
     fn new(isa: Isa, inputs: &Range<usize>, outputs: &Range<usize>) -> Sizes {
-        let (c, k, t) = (inputs.len(), outputs.len(), env("W_GT", TILES));
+        let (c, k, t) = (inputs.len(), outputs.len(), TILES);
         Sizes { x: Spectrum::new(t, c, c), dy: Spectrum::new(t, k, isa.panel()), sums: Spectrum::new(c, k, k) }
     }
 
@@ -130,7 +126,7 @@ impl Job for Task<'_> {
             .run(isa),
             Source::Maps(x, dy) => {
                 let (to_x, to_dy) = rest.split_at_mut(sizes.x.len());
-                let count = pieces(tiles.len(), env("W_GT", TILES));
+                let count = pieces(tiles.len(), TILES);
                 for i in 0..count {
                     let here = piece(&tiles, count, i);
                     let n = here.len();
