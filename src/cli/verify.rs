@@ -2,8 +2,8 @@
 
 use super::backend::{self, Backend, Opened};
 use super::output;
+use super::timing::{self, Timing};
 use crate::conformance::{self, Comparison, cases};
-use crate::cuda::timing::{self, Timing};
 use crate::device::Precision;
 use crate::error::{Error, Result};
 use std::fmt::Write;

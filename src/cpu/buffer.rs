@@ -1,36 +1,29 @@
-//! Allocations of the CPU backend.
+//! Memory for numbers: aligned for vectors, in huge pages where it is large.
 
 use bytemuck::Pod;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::cell::RefCell;
 
-/// One allocation, initialised and owned. Large ones start on a 2 MiB boundary and ask for huge pages, which strided
-/// walks over weights need: with 4 KiB pages they miss the address-translation cache at every row.
+/// One allocation, initialised and owned. Large ones start on a 2 MiB boundary and ask for huge pages, which the
+/// strided walks over weights need: with 4 KiB pages they miss the address-translation cache at every row.
 pub struct Buffer {
     at: *mut u8,
     layout: Layout,
 }
 
-// SAFETY: the allocation is owned, and lent out as its borrow allows.
+// SAFETY: the allocation is owned.
 unsafe impl Send for Buffer {}
-
-impl Drop for Buffer {
-    fn drop(&mut self) {
-        // SAFETY: made by `alloc_zeroed` with this layout.
-        unsafe { dealloc(self.at, self.layout) }
-    }
-}
+// SAFETY: by shared reference only its place and size can be read.
+unsafe impl Sync for Buffer {}
 
 const HUGE_PAGE: usize = 2 << 20;
-
-/// The layout of so many bytes, if they can be one allocation.
-fn layout(bytes: usize) -> Option<Layout> {
-    Layout::from_size_align(bytes.max(1), if bytes >= HUGE_PAGE { HUGE_PAGE } else { 64 }).ok()
-}
+const LINE: usize = 64;
 
 impl Buffer {
-    /// So many zeros; nothing where there is not as much memory.
-    pub fn new(bytes: usize) -> Option<Buffer> {
-        let layout = layout(bytes)?;
+    /// Zeroed memory of that many bytes, at least one; none where there is not so much.
+    pub fn zeroed(bytes: usize) -> Option<Buffer> {
+        let align = if bytes >= HUGE_PAGE { HUGE_PAGE } else { LINE };
+        let layout = Layout::from_size_align(bytes.max(1), align).ok()?;
         // SAFETY: the layout is not empty.
         let at = unsafe { alloc_zeroed(layout) };
         if at.is_null() {
@@ -44,36 +37,57 @@ impl Buffer {
         Some(Buffer { at, layout })
     }
 
-    /// Its first byte; as many as [`Buffer::size`] are readable and writable as far as borrows of it allow.
-    pub fn at(&self) -> *mut u8 {
+    /// Where it begins.
+    pub fn address(&self) -> *mut u8 {
         self.at
     }
 
-    /// Its bytes.
-    pub fn size(&self) -> usize {
+    /// Bytes of it.
+    pub fn len(&self) -> usize {
         self.layout.size()
     }
 }
 
-/// Memory that is kept from call to call, on a boundary of 64 bytes; it grows where it is too small.
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        // SAFETY: made by `alloc_zeroed` with this layout.
+        unsafe { dealloc(self.at, self.layout) }
+    }
+}
+
+/// Memory kept from use to use; it grows where it is too small.
 #[derive(Default)]
 pub struct Room(Option<Buffer>);
 
 impl Room {
-    /// The first `len` numbers; they hold whatever was there.
+    /// Room for no number yet.
+    pub const fn new() -> Room {
+        Room(None)
+    }
+
+    /// `len` numbers, whatever was left in them.
     pub fn of<T: Pod>(&mut self, len: usize) -> &mut [T] {
         let bytes = len * size_of::<T>();
-        if self.0.as_ref().is_none_or(|buffer| buffer.size() < bytes) {
+        if self.0.as_ref().is_none_or(|buffer| buffer.len() < bytes) {
             // The old one is given back first.
             self.0 = None;
-            let new = Buffer::new(bytes);
-            self.0 =
-                Some(new.unwrap_or_else(|| handle_alloc_error(Layout::array::<T>(len).unwrap_or(Layout::new::<T>()))));
+            let layout = Layout::array::<T>(len).unwrap_or(Layout::new::<T>());
+            self.0 = Some(Buffer::zeroed(bytes).unwrap_or_else(|| handle_alloc_error(layout)));
         }
         match &self.0 {
             // SAFETY: as many initialised bytes, borrowed with the room; the boundary suits every type of number.
-            Some(buffer) => unsafe { std::slice::from_raw_parts_mut(buffer.at().cast(), len) },
+            Some(buffer) => unsafe { std::slice::from_raw_parts_mut(buffer.address().cast(), len) },
             None => &mut [],
         }
     }
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Room> = const { RefCell::new(Room::new()) };
+}
+
+/// Runs `body` with `len` numbers of the thread's own memory, whatever was left in them. Not to be called inside of
+/// itself.
+pub fn with_scratch<R>(len: usize, body: impl FnOnce(&mut [f32]) -> R) -> R {
+    SCRATCH.with_borrow_mut(|room| body(room.of(len)))
 }

@@ -5,7 +5,7 @@ use super::amx::tiles::Tiles;
 use super::vector::neon;
 #[cfg(target_arch = "x86_64")]
 use super::vector::x86;
-use super::vector::{Job, plain};
+use super::vector::{Job, Vector, plain};
 use crate::error::{Error, Result};
 
 /// The variable that chooses one.
@@ -35,16 +35,17 @@ impl Isa {
         let mut all = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
-            all.extend(Tiles::find().map(|tiles| Isa(Kind::Amx(tiles))));
-            // Those of every processor with AVX-512 since 2017: also for bytes, for 16 bits and for shorter vectors.
+            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            all.extend(Tiles::find().filter(|_| avx2).map(|tiles| Isa(Kind::Amx(tiles))));
+            // What every processor with AVX-512 has but the first accelerators.
             let avx512 = is_x86_feature_detected!("avx512f")
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512dq")
                 && is_x86_feature_detected!("avx512vl");
-            if avx512 {
+            if avx512 && avx2 {
                 all.push(Isa(Kind::Avx512));
             }
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            if avx2 {
                 all.push(Isa(Kind::Avx2));
             }
         }
@@ -102,6 +103,42 @@ impl Isa {
             Kind::Amx(tiles) => Some(tiles),
             _ => None,
         }
+    }
+
+    /// Columns of a register tile of products with these instructions.
+    pub fn panel(self) -> usize {
+        struct Panel;
+        impl Job for Panel {
+            type Output = usize;
+            fn run<V: Vector>(self, _zero: V) -> usize {
+                V::PANEL
+            }
+        }
+        self.run(Panel)
+    }
+
+    /// Numbers of a vector of these instructions.
+    pub fn lanes(self) -> usize {
+        struct Lanes;
+        impl Job for Lanes {
+            type Output = usize;
+            fn run<V: Vector>(self, _zero: V) -> usize {
+                V::LANES
+            }
+        }
+        self.run(Lanes)
+    }
+
+    /// Waits for what this thread wrote past the caches, so that others may read it.
+    pub fn settle(self) {
+        struct Settle;
+        impl Job for Settle {
+            type Output = ();
+            fn run<V: Vector>(self, zero: V) {
+                zero.settle();
+            }
+        }
+        self.run(Settle);
     }
 
     /// Runs a job compiled for these instructions.

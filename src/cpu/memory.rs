@@ -50,7 +50,7 @@ impl Memory {
             ))
         };
         let bytes = len.max(1).checked_mul(dtype.size()).ok_or_else(too_large)?;
-        self.buffers.push(Buffer::new(bytes).ok_or_else(too_large)?);
+        self.buffers.push(Buffer::zeroed(bytes).ok_or_else(too_large)?);
         Ok(View { buffer: self.buffers.len() - 1, dtype, offset: 0, len })
     }
 
@@ -58,11 +58,11 @@ impl Memory {
     fn address(&self, v: View) -> Result<*mut u8> {
         let missing = || Error::Device(format!("no memory behind {v:?}"));
         let buffer = self.buffers.get(v.buffer).ok_or_else(missing)?;
-        if v.bytes().end > buffer.size() {
+        if v.bytes().end > buffer.len() {
             return Err(missing());
         }
         // SAFETY: inside the allocation.
-        Ok(unsafe { buffer.at().add(v.bytes().start) })
+        Ok(unsafe { buffer.address().add(v.bytes().start) })
     }
 
     /// Copies host bytes into a view.

@@ -16,7 +16,9 @@ mod optimizer;
 mod parallel;
 mod peak;
 mod pointwise;
+mod turn;
 mod vector;
+mod weights;
 mod wide;
 mod winograd;
 

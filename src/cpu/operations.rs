@@ -2,12 +2,14 @@
 //! views that fit, indices and labels that exist.
 
 use super::amx;
-use super::conv::{self, Scratch};
+use super::buffer::Room;
+use super::conv;
 use super::element::{self, Element};
 use super::epilogue::Epilogue;
 use super::isa::Isa;
 use super::memory::Slice;
 use super::optimizer::{self, Followers};
+use super::weights::Weights;
 use super::{linear, pointwise, wide};
 use crate::device::{DType, Precision, StepState};
 use crate::error::{Error, Result};
@@ -24,9 +26,9 @@ use half::{bf16, f16};
 /// Memory that operations reuse from call to call; grows at first use, then stays.
 #[derive(Default)]
 pub struct Workspace {
-    conv: Scratch,
+    room: Room,
     vector: Vec<f32>,
-    wide: Vec<f32>,
+    wide: Room,
     tiles: amx::Scratch,
 }
 
@@ -53,7 +55,7 @@ fn stored<T: Element>(
     slices: [Slice; OPERANDS],
     workspace: &mut Workspace,
 ) -> Result<()> {
-    let Workspace { conv, vector, wide, tiles: scratch } = workspace;
+    let Workspace { room, vector, wide, tiles: scratch } = workspace;
     let is_half = operation.precision().is_half();
     match (operation.kind(), slices) {
         (Kind::Pool(p), [dy, argmax, dx, ..]) if p.backward => {
@@ -83,8 +85,8 @@ fn stored<T: Element>(
             Some(tiles) => amx::run::<T>(tiles, l, slices, scratch),
             None => wide::run::<T>(isa, operation, slices, wide, |slices| {
                 match &l.shape {
-                    LayerShape::Conv(s) => convolution(isa, s, l.pass, slices, conv),
-                    LayerShape::Linear(s) => fully_connected(isa, s, l.pass, slices, vector),
+                    LayerShape::Conv(s) => convolution(isa, s, l.pass, slices, room),
+                    LayerShape::Linear(s) => fully_connected(isa, s, l.pass, slices, room),
                 }
                 Ok(())
             })?,
@@ -109,33 +111,33 @@ fn followers<'a, T: Element, const N: usize>(
     (Followers { average, copy }, scaling.map_or(1.0, |state| state[INVERSE]))
 }
 
-fn convolution(isa: Isa, s: &ConvShape, pass: Pass, slices: [Slice; OPERANDS], scratch: &mut Scratch) {
+fn convolution(isa: Isa, s: &ConvShape, pass: Pass, slices: [Slice; OPERANDS], room: &mut Room) {
     match (pass, slices) {
         (Pass::Forward { relu }, [x, w, b, y, ..]) => {
             let end = Epilogue::Bias { bias: b.read(), relu };
-            conv::forward(isa, s, x.read(), w.read(), y.write(), end, scratch);
+            conv::forward(isa, s, x.read(), Weights::Straight(w.read()), y.write(), end, room);
         }
         (Pass::BackwardData { masked }, [dy, w, dx, mask, ..]) => {
             let end = if masked { Epilogue::Mask(mask.read()) } else { Epilogue::None };
-            conv::backward_data(isa, s, dy.read(), w.read(), dx.write(), end, scratch);
+            conv::backward_data(isa, s, dy.read(), w.read(), dx.write(), end, room);
         }
         (Pass::BackwardWeight, [x, dy, dw, db, ..]) => {
-            conv::backward_weight(isa, s, x.read(), dy.read(), dw.write(), db.write(), scratch);
+            conv::backward_weight(isa, s, x.read(), dy.read(), (dw.write(), db.write()), room);
         }
     }
 }
 
-fn fully_connected(isa: Isa, s: &LinearShape, pass: Pass, slices: [Slice; OPERANDS], scratch: &mut Vec<f32>) {
+fn fully_connected(isa: Isa, s: &LinearShape, pass: Pass, slices: [Slice; OPERANDS], room: &mut Room) {
     match (pass, slices) {
         (Pass::Forward { relu }, [x, w, b, y, ..]) => {
-            linear::forward(isa, s, x.read(), w.read(), b.read(), y.write(), relu);
+            linear::forward(isa, s, x.read(), (w.read(), b.read()), y.write(), relu, room);
         }
         (Pass::BackwardData { masked }, [dy, w, dx, mask, ..]) => {
             let mask = masked.then(|| mask.read());
-            linear::backward_data(isa, s, dy.read(), w.read(), dx.write(), mask, scratch);
+            linear::backward_data(isa, s, dy.read(), w.read(), dx.write(), mask, room);
         }
         (Pass::BackwardWeight, [x, dy, dw, db, ..]) => {
-            linear::backward_weight(isa, s, x.read(), dy.read(), dw.write(), db.write(), scratch);
+            linear::backward_weight(isa, s, x.read(), dy.read(), dw.write(), db.write(), room);
         }
     }
 }

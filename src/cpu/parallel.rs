@@ -12,11 +12,3 @@ where
 {
     tasks.into_par_iter().with_max_len(1).enumerate().for_each(|(number, task)| body(number, task));
 }
-
-/// The first `len` elements of memory that is kept from call to call; it grows where it is too small.
-pub fn room(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
-    if buffer.len() < len {
-        buffer.resize(len, 0.0);
-    }
-    &mut buffer[..len]
-}

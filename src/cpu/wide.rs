@@ -1,10 +1,10 @@
 //! Operations on operands of 16 bits by code for float32: operands are widened before, results rounded after. What is
 //! stored is the same as if the operation had read and written 16 bits itself.
 
+use super::buffer::Room;
 use super::element::{Element, narrow, widen};
 use super::isa::Isa;
 use super::memory::Slice;
-use super::parallel::room;
 use crate::device::DType;
 use crate::error::Result;
 use crate::ops::description::{Access, OPERANDS};
@@ -18,7 +18,7 @@ pub fn run<T: Element>(
     isa: Isa,
     operation: &Operation,
     slices: [Slice; OPERANDS],
-    buffer: &mut Vec<f32>,
+    buffer: &mut Room,
     body: impl FnOnce([Slice; OPERANDS]) -> Result<()>,
 ) -> Result<()> {
     let storage = operation.precision().storage();
@@ -27,7 +27,7 @@ pub fn run<T: Element>(
     }
     let operands = &operation.description().operands;
     let len = operands.iter().filter(|o| o.dtype == storage).map(|o| o.len).sum();
-    let mut rest = room(buffer, len);
+    let mut rest = buffer.of::<f32>(len);
     let (mut given, mut results) = ([const { Slice::Read(&[]) }; OPERANDS], Vec::new());
     let mut from = 0;
     for ((given, slice), operand) in given.iter_mut().zip(slices).zip(operands) {
@@ -52,7 +52,7 @@ pub fn run<T: Element>(
     }
     body(given)?;
     for (values, from) in results {
-        narrow(isa, &buffer[from..from + values.len()], values);
+        narrow(isa, &buffer.of(len)[from..from + values.len()], values);
     }
     Ok(())
 }

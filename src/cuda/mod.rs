@@ -20,7 +20,7 @@ pub mod plan;
 pub mod report;
 pub mod sass;
 pub mod source;
-pub mod timing;
+mod timing;
 pub mod units;
 
 pub use device::CudaDevice;

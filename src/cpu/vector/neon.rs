@@ -78,6 +78,11 @@ impl Vector for F32x4 {
         let positive = vcgtq_f32(mask.0, vdupq_n_f32(0.0));
         F32x4(vreinterpretq_f32_u32(vandq_u32(positive, vreinterpretq_u32_f32(self.0))))
     }
+
+    #[inline(always)]
+    fn zip(self, o: F32x4) -> (F32x4, F32x4) {
+        (F32x4(vzip1q_f32(self.0, o.0)), F32x4(vzip2q_f32(self.0, o.0)))
+    }
 }
 
 /// Runs a job.

@@ -80,6 +80,12 @@ impl Vector for F32x4 {
     fn where_positive(self, mask: F32x4) -> F32x4 {
         self.with(mask, |v, m| if m > 0.0 { v } else { 0.0 })
     }
+
+    #[inline(always)]
+    fn zip(self, o: F32x4) -> (F32x4, F32x4) {
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, o.0);
+        (F32x4([a, e, b, f]), F32x4([c, g, d, h]))
+    }
 }
 
 /// Runs a job compiled for any processor of this kind.

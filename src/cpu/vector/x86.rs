@@ -55,6 +55,39 @@ impl Vector for F32x16 {
         fn where_positive(self, mask: Self) =
             _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(mask.0, _mm512_setzero_ps()), self.0);
     }
+
+    #[inline(always)]
+    unsafe fn write_past(self, at: *mut f32) {
+        // SAFETY: `self` proves the instructions; `at` is writable for all lanes, and the stream needs its boundary.
+        unsafe {
+            match at.addr() % size_of::<Self>() {
+                0 => _mm512_stream_ps(at, self.0),
+                _ => _mm512_storeu_ps(at, self.0),
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn settle(self) {
+        // SAFETY: every processor of this kind has it, and it touches no memory.
+        unsafe { _mm_sfence() };
+    }
+
+    #[inline(always)]
+    fn zip(self, o: Self) -> (Self, Self) {
+        // SAFETY: `self` proves the instructions, and they touch no memory.
+        unsafe {
+            let first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            let second = _mm512_add_epi32(first, _mm512_set1_epi32(8));
+            (Self(_mm512_permutex2var_ps(self.0, first, o.0)), Self(_mm512_permutex2var_ps(self.0, second, o.0)))
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch(self, at: *const f32) {
+        // SAFETY: a hint, which may name any place.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
+    }
 }
 
 /// The mask of the first `lanes` lanes, at most 16.
@@ -86,6 +119,39 @@ impl Vector for F32x8 {
         fn where_positive(self, mask: Self) =
             _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(mask.0, _mm256_setzero_ps()), self.0);
     }
+
+    #[inline(always)]
+    unsafe fn write_past(self, at: *mut f32) {
+        // SAFETY: `self` proves the instructions; `at` is writable for all lanes, and the stream needs its boundary.
+        unsafe {
+            match at.addr() % size_of::<Self>() {
+                0 => _mm256_stream_ps(at, self.0),
+                _ => _mm256_storeu_ps(at, self.0),
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn settle(self) {
+        // SAFETY: every processor of this kind has it, and it touches no memory.
+        unsafe { _mm_sfence() };
+    }
+
+    #[inline(always)]
+    fn zip(self, o: Self) -> (Self, Self) {
+        // SAFETY: `self` proves the instructions, and they touch no memory.
+        unsafe {
+            // Each holds a quarter of either result.
+            let (low, high) = (_mm256_unpacklo_ps(self.0, o.0), _mm256_unpackhi_ps(self.0, o.0));
+            (Self(_mm256_permute2f128_ps::<0x20>(low, high)), Self(_mm256_permute2f128_ps::<0x31>(low, high)))
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch(self, at: *const f32) {
+        // SAFETY: a hint, which may name any place.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
+    }
 }
 
 impl F32x8 {
@@ -98,7 +164,7 @@ impl F32x8 {
 }
 
 /// Runs a job compiled for AVX-512.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 pub fn avx512<J: Job>(job: J) -> J::Output {
     job.run(F32x16(_mm512_setzero_ps()))
 }
