@@ -27,13 +27,13 @@ pub fn precision() -> impl clap::builder::TypedValueParser<Value = Precision> {
 
 /// What a `--device` value names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Choice {
+pub enum Choice {
     Auto,
     Cpu,
     Cuda(driver::Which),
 }
 
-fn parse(name: &str) -> Result<Choice> {
+pub fn parse(name: &str) -> Result<Choice> {
     let unknown = || Error::Invalid(format!("unknown device '{name}'; known are auto, cpu, cuda, cuda:N and softgpu"));
     Ok(match name {
         "auto" => Choice::Auto,
@@ -67,17 +67,31 @@ impl Opened {
     /// # Errors
     /// Those of softgpu, and findings that are no JSON.
     pub fn softgpu_findings(&self) -> Result<Option<serde_json::Value>> {
-        let Opened::Cuda(device) = self else {
-            return Ok(None);
-        };
-        let Some(library) = device.softgpu else {
-            return Ok(None);
-        };
-        let text = library.take_findings().map_err(|e| Error::Device(e.to_string()))?;
-        let value = serde_json::from_str(&text)
-            .map_err(|e| Error::Device(format!("softgpu's findings cannot be read: {e}")))?;
-        Ok(Some(value))
+        match self {
+            Opened::Cuda(device) => findings(device),
+            Opened::Cpu(_) => Ok(None),
+        }
     }
+}
+
+/// As [`Opened::softgpu_findings`].
+///
+/// # Errors
+/// As there.
+pub fn findings(device: &CudaDevice) -> Result<Option<serde_json::Value>> {
+    let Some(library) = device.softgpu else {
+        return Ok(None);
+    };
+    let text = library.take_findings().map_err(|e| Error::Device(e.to_string()))?;
+    let value =
+        serde_json::from_str(&text).map_err(|e| Error::Device(format!("softgpu's findings cannot be read: {e}")))?;
+    Ok(Some(value))
+}
+
+/// How many findings there are, those left out of the list included.
+pub fn count_findings(findings: &serde_json::Value) -> usize {
+    let listed = findings["findings"].as_array().map_or(0, Vec::len);
+    listed + findings["beyond"].as_u64().unwrap_or(0) as usize
 }
 
 impl Backend {

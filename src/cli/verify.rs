@@ -1,6 +1,6 @@
 //! `warp19 verify`: the conformance suite on the user's own device.
 
-use super::backend::{self, Backend, Opened};
+use super::backend::{self, Backend, Opened, count_findings};
 use super::output;
 use crate::conformance::{self, Comparison, cases};
 use crate::cuda::timing::{self, Timing};
@@ -67,10 +67,10 @@ pub fn run(args: &Args) -> Result<()> {
         output::print(&format!("{} comparisons, {failed} failed, {seconds:.1} s\n", results.len()))?;
         output::print(&timing_table(&timings))?;
         if let Some(findings) = &findings {
-            output::print(&format!("softgpu: {} finding(s)\n", count(findings)))?;
+            output::print(&format!("softgpu: {} finding(s)\n", count_findings(findings)))?;
         }
     }
-    let found = findings.as_ref().map_or(0, count);
+    let found = findings.as_ref().map_or(0, count_findings);
     if failed > 0 || found > 0 {
         let detail = results
             .iter()
@@ -82,11 +82,6 @@ pub fn run(args: &Args) -> Result<()> {
         )));
     }
     Ok(())
-}
-
-fn count(findings: &serde_json::Value) -> usize {
-    let listed = findings["findings"].as_array().map_or(0, Vec::len);
-    listed + findings["beyond"].as_u64().unwrap_or(0) as usize
 }
 
 /// Times and shares of the device's peaks, which its reported clocks give.

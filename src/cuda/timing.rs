@@ -64,7 +64,7 @@ impl CudaDevice {
         Ok(f64::from(milliseconds) / 1e3)
     }
 
-    fn time(
+    pub(super) fn time(
         &mut self,
         (operation, shape): (&str, String),
         (flops, bytes): (u64, u64),
