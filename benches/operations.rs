@@ -14,7 +14,7 @@ use warp19::conformance::{example, values};
 use warp19::cpu::CpuDevice;
 use warp19::cuda::operations::product::{Gemm, Sizes};
 use warp19::cuda::{CudaDevice, driver};
-use warp19::device::{DType, Device, StepState, upload_f32};
+use warp19::device::{DType, Device, Precision, StepState, upload_f32};
 use warp19::ops::batch::{Augment, Gather};
 use warp19::ops::conv::ConvShape;
 use warp19::ops::dropout::Dropout;
@@ -67,7 +67,7 @@ impl Backend {
 
     /// Measures an operation on memory of its own.
     fn measure(&mut self, c: &mut Criterion, group: &str, shape: &str, kind: Kind) {
-        let operation = example(self.device(), kind).expect("memory");
+        let operation = example(self.device(), kind, Precision::F32).expect("memory");
         let mut group = c.benchmark_group(group);
         let work = match operation.description().flops {
             0 => Throughput::Bytes(operation.description().bytes),

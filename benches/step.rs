@@ -39,6 +39,8 @@ impl Bench {
             moment1: device.alloc(DType::F32, len)?,
             moment2: Some(device.alloc(DType::F32, len)?),
             ema: None,
+            copy: None,
+            scaling: None,
         };
         let stats = device.alloc(DType::F64, 4)?;
         let loss = Kind::Loss(Loss { kind: LossKind::Mean, rows: batch, classes: 10, gradient: true });

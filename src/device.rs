@@ -8,6 +8,7 @@
 
 use crate::error::Result;
 use crate::ops::operation::{Operation, Planned};
+use half::{bf16, f16};
 
 pub use crate::ops::description::StepState;
 pub use crate::ops::view::{DType, Precision, View};
@@ -17,6 +18,9 @@ pub use crate::ops::view::{DType, Precision, View};
 pub trait Device {
     /// A short description for logs and the run's configuration, such as `cpu (AVX-512, 2 threads)`.
     fn describe(&self) -> String;
+
+    /// An error if it cannot compute in a precision: why, and what to do.
+    fn supports(&self, precision: Precision) -> Result<()>;
 
     /// Uninitialised memory of `len` elements.
     fn alloc(&mut self, dtype: DType, len: usize) -> Result<View>;
@@ -89,4 +93,18 @@ pub fn download_f32(device: &mut dyn Device, src: View) -> Result<Vec<f32>> {
     let mut out = vec![0.0f32; src.len];
     device.download(src, bytemuck::cast_slice_mut(&mut out))?;
     Ok(out)
+}
+
+/// Copies a view of float32 or 16-bit numbers to the host.
+///
+/// # Errors
+/// Those of the device.
+pub fn download_numbers(device: &mut dyn Device, src: View) -> Result<Vec<f32>> {
+    let mut bits = vec![0u16; if src.dtype.size() == 2 { src.len } else { 0 }];
+    match src.dtype {
+        DType::Bf16 | DType::F16 => device.download(src, bytemuck::cast_slice_mut(&mut bits))?,
+        _ => return download_f32(device, src),
+    }
+    let wide = |&b: &u16| if src.dtype == DType::F16 { f16::from_bits(b).into() } else { bf16::from_bits(b).into() };
+    Ok(bits.iter().map(wide).collect())
 }

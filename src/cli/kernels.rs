@@ -72,7 +72,7 @@ fn report(args: &Report) -> Result<()> {
                     "arch": format!("sm_{sm}"), "unit": unit.name(), "threads": threads, "usage": usage,
                     "occupancy": occupancy, "instructions": mix.map(|m| m.instructions),
                     "main_loop": mix.map(|m| &m.main_loop),
-                    "ffma_share": mix.filter(|m| !m.main_loop.is_empty()).map(|m| m.ffma_share()),
+                    "multiply_add_share": mix.filter(|m| !m.main_loop.is_empty()).map(|m| m.multiply_add_share()),
                 }));
             }
         }
@@ -88,7 +88,7 @@ fn report(args: &Report) -> Result<()> {
             r["main_loop"].as_object().into_iter().flatten().map(|(n, c)| (n, c.as_u64().unwrap_or(0))).collect();
         mix.sort_by_key(|(_, c)| std::cmp::Reverse(*c));
         let names: Vec<String> = mix.iter().take(4).map(|(n, c)| format!("{c} {n}")).collect();
-        let share = r["ffma_share"].as_f64().map_or(String::new(), |s| format!("{:.1} % FFMA: ", 100.0 * s));
+        let share = r["multiply_add_share"].as_f64().map_or(String::new(), |s| format!("{:.1} %: ", 100.0 * s));
         let names = format!("{share}{}", names.join(", "));
         let (registers, shared, stack) = (number(&u["registers"]), number(&u["shared"]), number(&u["stack"]));
         let (warps, sass) = (number(&r["occupancy"]["warps"]), number(&r["instructions"]));

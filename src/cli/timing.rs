@@ -1,10 +1,10 @@
-//! The short table of times of `verify`: the kinds of kernels on a GPU.
+//! Times of kernels on a GPU, and the short table of them that `verify` shows.
 
 use crate::conformance::cases::sizes;
 use crate::conformance::{example, values};
 use crate::cuda::CudaDevice;
 use crate::cuda::operations::product::{Gemm, Sizes};
-use crate::device::{DType, Device, upload_f32};
+use crate::device::{DType, Device, Precision, upload_f32};
 use crate::error::Result;
 use crate::ops::conv::ConvShape;
 use crate::ops::dropout::Dropout;
@@ -37,10 +37,10 @@ pub struct Timing {
 ///
 /// # Errors
 /// Too little memory; those of the driver.
-pub fn timings(d: &mut CudaDevice, batch: usize) -> Result<Vec<Timing>> {
+pub fn timings(d: &mut CudaDevice, batch: usize, precision: Precision) -> Result<Vec<Timing>> {
     let mut out = products(d, 64 * batch.clamp(1, 64))?;
     for kind in kinds(batch) {
-        let (operation, sizes) = (example(d, kind.clone())?, sizes(&kind));
+        let (operation, sizes) = (example(d, kind.clone(), precision)?, sizes(&kind));
         let is = operation.description();
         let name = if matches!(kind, Kind::Adam(_)) { "adam and average" } else { is.name };
         out.push(time(d, (name, sizes), (is.flops, is.bytes), &mut |d| d.run(&operation))?);
@@ -49,7 +49,7 @@ pub fn timings(d: &mut CudaDevice, batch: usize) -> Result<Vec<Timing>> {
 }
 
 /// The median time of `body`, and its shares of the device's peaks.
-fn time(
+pub fn time(
     d: &mut CudaDevice,
     (operation, shape): (&str, String),
     (flops, bytes): (u64, u64),

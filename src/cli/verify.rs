@@ -1,9 +1,10 @@
 //! `warp19 verify`: the conformance suite on the user's own device.
 
-use super::backend::{Backend, Opened};
+use super::backend::{self, Backend, Opened, count_findings};
 use super::output;
 use super::timing::{self, Timing};
 use crate::conformance::{self, Comparison, cases};
+use crate::device::Precision;
 use crate::error::{Error, Result};
 use std::time::Instant;
 
@@ -11,7 +12,9 @@ use std::time::Instant;
 pub struct Args {
     #[command(flatten)]
     backend: Backend,
-    /// Only these operations: conv, linear, pool, dropout, loss, adam, sgd, gather, memory.
+    #[arg(long, default_value_t, value_parser = backend::precision(), help = backend::PRECISIONS)]
+    precision: Precision,
+    /// Only these operations: conv, linear, pool, dropout, loss, adam, sgd, gather, cast, scaling, memory.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Every comparison, not the worst of each operation; with --json too.
@@ -27,17 +30,20 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let chosen: Vec<_> =
-        cases::all().into_iter().filter(|c| args.only.is_empty() || args.only.iter().any(|o| o == c.group())).collect();
+    let chosen: Vec<_> = cases::all(args.precision)
+        .into_iter()
+        .filter(|c| args.only.is_empty() || args.only.iter().any(|o| o == c.group()))
+        .collect();
     if chosen.is_empty() {
         return Err(Error::Invalid(format!("no cases of {}", args.only.join(", "))));
     }
     let mut opened = args.backend.open_kind()?;
     let device = opened.device();
+    device.supports(args.precision)?;
     eprintln!("{}: {} cases", device.describe(), chosen.len());
     let (start, mut results) = (Instant::now(), Vec::new());
     for case in &chosen {
-        results.extend(conformance::run(device, case)?);
+        results.extend(conformance::run(device, case, args.precision)?);
     }
     let seconds = start.elapsed().as_secs_f64();
     let description = device.describe();
@@ -45,7 +51,7 @@ pub fn run(args: &Args) -> Result<()> {
     let timings = match &mut opened {
         Opened::Cuda(d) => {
             let batch = args.timing.unwrap_or(if d.softgpu.is_some() { 0 } else { 64 });
-            if batch > 0 { timing::timings(d, batch)? } else { Vec::new() }
+            if batch > 0 { timing::timings(d, batch, args.precision)? } else { Vec::new() }
         }
         Opened::Cpu(_) => Vec::new(),
     };
@@ -62,10 +68,10 @@ pub fn run(args: &Args) -> Result<()> {
             output::print(&format!("\n{}", timing_table(&timings)))?;
         }
         if let Some(findings) = &findings {
-            output::print(&format!("softgpu: {} finding(s)\n", count(findings)))?;
+            output::print(&format!("softgpu: {} finding(s)\n", count_findings(findings)))?;
         }
     }
-    let found = findings.as_ref().map_or(0, count);
+    let found = findings.as_ref().map_or(0, count_findings);
     if failed > 0 || found > 0 {
         let detail = results
             .iter()
@@ -77,11 +83,6 @@ pub fn run(args: &Args) -> Result<()> {
         )));
     }
     Ok(())
-}
-
-fn count(findings: &serde_json::Value) -> usize {
-    let listed = findings["findings"].as_array().map_or(0, Vec::len);
-    listed + findings["beyond"].as_u64().unwrap_or(0) as usize
 }
 
 /// Times and shares of the device's peaks, which its reported clocks give.

@@ -1,6 +1,7 @@
 //! The CPU backend: every operation of the contract on rayon's threads.
 
 mod conv;
+mod element;
 mod epilogue;
 mod gemm;
 mod linear;
@@ -12,7 +13,7 @@ mod pointwise;
 mod vector;
 mod winograd;
 
-use crate::device::{DType, Device, StepState, View, run_plan};
+use crate::device::{DType, Device, Precision, StepState, View, run_plan};
 use crate::error::{Error, Result};
 use crate::ops::operation::{Operation, Planned};
 use memory::Memory;
@@ -53,6 +54,13 @@ impl Device for CpuDevice {
         format!("cpu ({}, {threads} thread{plural})", Isa::detect().name())
     }
 
+    fn supports(&self, precision: Precision) -> Result<()> {
+        match precision {
+            Precision::F32 => Ok(()),
+            other => Err(Error::Device(format!("the CPU does not compute in {other}; leave --precision away"))),
+        }
+    }
+
     fn alloc(&mut self, dtype: DType, len: usize) -> Result<View> {
         self.memory.alloc(dtype, len)
     }
@@ -85,7 +93,7 @@ impl Device for CpuDevice {
     fn run(&mut self, operation: &Operation) -> Result<()> {
         let slices = self.memory.slices(operation)?;
         let (state, workspace) = (self.state, &mut self.workspace);
-        self.pool.install(|| operations::run(operation.kind(), state, slices, workspace))
+        self.pool.install(|| operations::run(operation, state, slices, workspace))
     }
 
     fn record(&mut self, _name: &str, plan: &[Planned]) -> Result<()> {

@@ -5,7 +5,7 @@ use super::conv::{self, Scratch};
 use super::epilogue::Epilogue;
 use super::memory::Slice;
 use super::{linear, pointwise};
-use crate::device::StepState;
+use crate::device::{DType, StepState};
 use crate::error::{Error, Result};
 use crate::ops::batch::Gather;
 use crate::ops::conv::ConvShape;
@@ -13,7 +13,8 @@ use crate::ops::description::OPERANDS;
 use crate::ops::layer::{LayerShape, Pass};
 use crate::ops::linear::LinearShape;
 use crate::ops::loss::Loss;
-use crate::ops::operation::Kind;
+use crate::ops::operation::{Kind, Operation};
+use half::{bf16, f16};
 
 /// Memory that operations reuse from call to call; grows at first use, then stays.
 #[derive(Default)]
@@ -23,8 +24,13 @@ pub struct Workspace {
 }
 
 /// Runs an operation on rayon's threads.
-pub fn run(kind: &Kind, state: StepState, slices: [Slice; OPERANDS], workspace: &mut Workspace) -> Result<()> {
-    match (kind, slices) {
+pub fn run(
+    operation: &Operation,
+    state: StepState,
+    slices: [Slice; OPERANDS],
+    workspace: &mut Workspace,
+) -> Result<()> {
+    match (operation.kind(), slices) {
         (Kind::Gather(g), slices) => return gather(g, state, slices),
         (Kind::Layer(l), slices) => match &l.shape {
             LayerShape::Conv(s) => convolution(s, l.pass, slices, &mut workspace.conv),
@@ -37,11 +43,17 @@ pub fn run(kind: &Kind, state: StepState, slices: [Slice; OPERANDS], workspace: 
         (Kind::Dropout(d), [x, ..]) => pointwise::dropout(d, state.step, x.write()),
         (Kind::Loss(l), slices) => return loss(l, slices, &mut workspace.vector),
         (Kind::Softmax(s), [logits, p, ..]) => pointwise::softmax(s.classes, logits.read(), p.write()),
-        (Kind::Adam(a), [g, w, m, v, ema]) => {
+        (Kind::Cast(_), [x, y, ..]) => match operation.precision().storage() {
+            DType::Bf16 => pointwise::cast::<bf16>(x.read(), y.write()),
+            DType::F16 => pointwise::cast::<f16>(x.read(), y.write()),
+            _ => pointwise::cast::<f32>(x.read(), y.write()),
+        },
+        (Kind::Scaling(_), [gradients, scaling, ..]) => pointwise::scaling(gradients.read(), scaling.write()),
+        (Kind::Adam(a), [g, w, m, v, ema, ..]) => {
             let ema = a.average.then(|| ema.write());
             pointwise::adam(&a.params, state, g.read(), [w.write(), m.write(), v.write()], ema);
         }
-        (Kind::Sgd(s), [g, w, u, ema, _]) => {
+        (Kind::Sgd(s), [g, w, u, ema, ..]) => {
             let ema = s.average.then(|| ema.write());
             pointwise::sgd(s, state, g.read(), [w.write(), u.write()], ema);
         }
@@ -51,15 +63,15 @@ pub fn run(kind: &Kind, state: StepState, slices: [Slice; OPERANDS], workspace: 
 
 fn convolution(s: &ConvShape, pass: Pass, slices: [Slice; OPERANDS], scratch: &mut Scratch) {
     match (pass, slices) {
-        (Pass::Forward { relu }, [x, w, b, y, _]) => {
+        (Pass::Forward { relu }, [x, w, b, y, ..]) => {
             let end = Epilogue::Bias { bias: b.read(), relu };
             conv::forward(s, x.read(), w.read(), y.write(), end, scratch);
         }
-        (Pass::BackwardData { masked }, [dy, w, dx, mask, _]) => {
+        (Pass::BackwardData { masked }, [dy, w, dx, mask, ..]) => {
             let end = if masked { Epilogue::Mask(mask.read()) } else { Epilogue::None };
             conv::backward_data(s, dy.read(), w.read(), dx.write(), end, scratch);
         }
-        (Pass::BackwardWeight, [x, dy, dw, db, _]) => {
+        (Pass::BackwardWeight, [x, dy, dw, db, ..]) => {
             conv::backward_weight(s, x.read(), dy.read(), dw.write(), db.write(), scratch);
         }
     }
@@ -67,21 +79,21 @@ fn convolution(s: &ConvShape, pass: Pass, slices: [Slice; OPERANDS], scratch: &m
 
 fn fully_connected(s: &LinearShape, pass: Pass, slices: [Slice; OPERANDS], scratch: &mut Vec<f32>) {
     match (pass, slices) {
-        (Pass::Forward { relu }, [x, w, b, y, _]) => {
+        (Pass::Forward { relu }, [x, w, b, y, ..]) => {
             linear::forward(s, x.read(), w.read(), b.read(), y.write(), relu);
         }
-        (Pass::BackwardData { masked }, [dy, w, dx, mask, _]) => {
+        (Pass::BackwardData { masked }, [dy, w, dx, mask, ..]) => {
             let mask = masked.then(|| mask.read());
             linear::backward_data(s, dy.read(), w.read(), dx.write(), mask, scratch);
         }
-        (Pass::BackwardWeight, [x, dy, dw, db, _]) => {
+        (Pass::BackwardWeight, [x, dy, dw, db, ..]) => {
             linear::backward_weight(s, x.read(), dy.read(), dw.write(), db.write(), scratch);
         }
     }
 }
 
 /// The batch gather: no index may lie beyond the dataset, and the elastic field must suit the images.
-fn gather(g: &Gather, state: StepState, [pixels, labels, indices, x, chosen]: [Slice; OPERANDS]) -> Result<()> {
+fn gather(g: &Gather, state: StepState, [pixels, labels, indices, x, chosen, ..]: [Slice; OPERANDS]) -> Result<()> {
     if !pointwise::supports(g) {
         return Err(Error::Invalid(format!(
             "gather: the elastic field's control points are too close for {}x{} images",
@@ -100,7 +112,7 @@ fn gather(g: &Gather, state: StepState, [pixels, labels, indices, x, chosen]: [S
 }
 
 /// The loss: every label must be one of the classes. Without a place for the gradient it is written and forgotten.
-fn loss(l: &Loss, [logits, labels, stats, dlogits, _]: [Slice; OPERANDS], unused: &mut Vec<f32>) -> Result<()> {
+fn loss(l: &Loss, [logits, labels, stats, dlogits, ..]: [Slice; OPERANDS], unused: &mut Vec<f32>) -> Result<()> {
     let (logits, labels): (&[f32], &[u8]) = (logits.read(), labels.read());
     if let Some(&bad) = labels.iter().find(|&&label| usize::from(label) >= l.classes) {
         return Err(Error::Invalid(format!(

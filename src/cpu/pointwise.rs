@@ -1,5 +1,6 @@
 //! Everything that is bound by memory: pooling, dropout, the loss, the optimisers, and making batches.
 
+use super::element::Element;
 use super::vector::{Isa, Job, Vector};
 use crate::device::StepState;
 use crate::ops::batch::{Gather, bspline};
@@ -7,6 +8,7 @@ use crate::ops::dropout::{Dropout, keep4};
 use crate::ops::loss::{CLIP, LossKind, argmax};
 use crate::ops::optimizer::{AdamParams, Sgd, adam_factors};
 use crate::ops::pool::PoolShape;
+use crate::ops::scaling;
 use rayon::prelude::*;
 
 /// Max-pool; see [`crate::ops::pool`].
@@ -66,6 +68,23 @@ pub fn dropout(d: &Dropout, step: u64, x: &mut [f32]) {
             }
         }
     });
+}
+
+/// `y = round(x)`; see [`crate::ops::cast`].
+pub fn cast<T: Element>(x: &[f32], y: &mut [T]) {
+    y.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(y, x)| {
+        for (y, &x) in y.iter_mut().zip(x) {
+            *y = T::narrow(x);
+        }
+    });
+}
+
+/// The scale of the gradients after a step; see [`crate::ops::scaling`].
+pub fn scaling(gradients: &[f32], state: &mut [f32]) {
+    let finite = gradients.par_chunks(CHUNK).all(|piece| piece.iter().all(|g| g.is_finite()));
+    if let [a, b, c, d] = *state {
+        state.copy_from_slice(&scaling::next([a, b, c, d], finite));
+    }
 }
 
 /// Softmax of one row: into `p`.

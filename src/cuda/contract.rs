@@ -3,7 +3,7 @@
 use super::device::{CudaDevice, Mode, Recording};
 use super::driver::failed;
 use super::{nvtx, operations};
-use crate::device::{DType, Device, StepState, View, run_plan};
+use crate::device::{DType, Device, Precision, StepState, View, run_plan};
 use crate::error::{Error, Result};
 use crate::ops::description::{Operand, check, check_bytes};
 use crate::ops::operation::{Operation, Planned};
@@ -22,6 +22,13 @@ impl Device for CudaDevice {
             self.launcher.compiler.nvrtc.version.0,
             self.launcher.compiler.nvrtc.version.1
         )
+    }
+
+    fn supports(&self, precision: Precision) -> Result<()> {
+        match precision {
+            Precision::F32 => Ok(()),
+            other => Err(Error::Device(format!("there are no kernels for {other}; leave --precision away"))),
+        }
     }
 
     fn alloc(&mut self, dtype: DType, len: usize) -> Result<View> {

@@ -84,12 +84,12 @@ impl Gather {
             Operand::read("pixels", DType::U8, self.images * self.image_len()),
             Operand::read("labels", DType::U8, self.images),
             Operand::read("indices", DType::U32, self.n),
-            Operand::write("x", precision.activations(), len),
+            Operand::write("x", precision.storage(), len),
             Operand::write("batch labels", DType::U8, self.n),
         ];
         let sizes = format!("{}x{}x{}x{}", self.n, self.h, self.w, self.c);
         // Of the dataset, only the images chosen.
-        let bytes = (len * (1 + precision.activations().size())) as u64;
+        let bytes = (len * (1 + precision.storage().size())) as u64;
         Description { bytes, ..Description::new("gather", sizes, operands) }
     }
 

@@ -56,7 +56,7 @@ impl Operand {
 }
 
 /// Most operands that an operation has.
-pub const OPERANDS: usize = 5;
+pub const OPERANDS: usize = 7;
 
 /// What an operation is, apart from the memory it is given.
 #[derive(Clone, Debug, PartialEq)]

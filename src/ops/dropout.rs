@@ -23,7 +23,7 @@ impl Dropout {
     /// Its name, operands and work.
     pub fn describe(&self, precision: Precision) -> Description {
         let sizes = format!("{} of {} elements", self.layer, self.len);
-        Description::new("dropout", sizes, vec![Operand::update("x", precision.activations(), self.len)])
+        Description::new("dropout", sizes, vec![Operand::update("x", precision.storage(), self.len)])
     }
 }
 

@@ -12,6 +12,7 @@ use super::metrics::Epoch;
 use crate::data::atomic;
 use crate::error::{Error, Result};
 use crate::model::{ARENA_ALIGN, Parameter};
+use crate::ops::scaling::STATE;
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 use serde::{Deserialize, Serialize};
@@ -68,12 +69,15 @@ pub struct Meta {
     pub best: Option<Best>,
     /// The device's sums of the epoch under way; see [`crate::ops::loss::Loss`].
     pub stats: [f64; 4],
+    /// The state of the gradients' scale, where there is one; see [`crate::ops::scaling`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<[f32; STATE]>,
 }
 
 impl Meta {
     /// For a checkpoint about to be written.
     pub fn new(step: u64, config: Config, best: Option<Best>, stats: [f64; 4]) -> Meta {
-        Meta { format: FORMAT, step, config, best, stats }
+        Meta { format: FORMAT, step, config, best, stats, scaling: None }
     }
 
     fn check(&self) -> Result<()> {

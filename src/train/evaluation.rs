@@ -3,7 +3,7 @@
 use super::checkpoint::Checkpoint;
 use super::config::{Config, check_dataset};
 use crate::data::{Dataset, Split};
-use crate::device::{DType, Device, View, download_f32, run_plan, upload_f32};
+use crate::device::{DType, Device, View, download_f32, download_numbers, run_plan, upload_f32};
 use crate::error::Result;
 use crate::model::Shape;
 use crate::network::{Mode, Network};
@@ -130,6 +130,7 @@ pub fn activations(
     let index = device.alloc(DType::U32, 1)?;
     device.upload(index, bytemuck::bytes_of(&(image as u32)))?;
     device.run(&data.gather(config, &network, index, false)?)?;
+    run_plan(device, &network.prepare(network.weights)?)?;
     run_plan(device, &network.forward(network.weights, Mode::Eval)?)?;
     let shapes = network.model.shapes();
     let mut out = Vec::new();
@@ -137,7 +138,7 @@ pub fn activations(
         out.push(Activation {
             layer: network.model.layers[layer].0.clone(),
             shape: shapes[layer].1,
-            values: download_f32(device, view)?,
+            values: download_numbers(device, view)?,
         });
     }
     Ok(out)
@@ -158,6 +159,7 @@ pub(super) fn run_evaluation(
     plan.extend(network.forward(weights, Mode::Eval)?);
     let softmax = of(Kind::Softmax(Softmax { rows: batch, classes }), &[network.logits, to.probabilities])?;
     plan.push(Planned::new("", "", softmax));
+    run_plan(device, &network.prepare(weights)?)?;
     device.zero(to.stats)?;
     let mut probabilities = Vec::with_capacity(data.count * classes);
     for start in (0..data.count).step_by(batch) {

@@ -60,6 +60,8 @@ impl Training {
                 moment1,
                 moment2: Some(moment2),
                 ema: Some(ema),
+                copy: None,
+                scaling: None,
             },
             pixels,
             labels,

@@ -124,8 +124,15 @@ fn optimizer(d: &mut CpuDevice, case: &Case, len: usize) {
     d.zero(others[1]).unwrap();
     d.zero(others[2]).unwrap();
     let adam = case.operation == "adam";
-    let arenas =
-        Arenas { weights, gradients: others[0], moment1: others[1], moment2: adam.then_some(others[2]), ema: None };
+    let arenas = Arenas {
+        weights,
+        gradients: others[0],
+        moment1: others[1],
+        moment2: adam.then_some(others[2]),
+        ema: None,
+        copy: None,
+        scaling: None,
+    };
     for step in 0..3 {
         upload_f32(d, others[0], &noise(10 + step, len)).unwrap();
         d.set_step(StepState { step: u64::from(step), lr: 0.01, ema_decay: 0.0 }).unwrap();

@@ -62,7 +62,15 @@ fn one_training_step_equals_pytorch() {
     run(d, Kind::Loss(loss), &[net.logits, net.labels, stats, net.dlogits]);
     run_plan(d, &net.backward(seed).unwrap()).unwrap();
     let adam = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind: Epsilon::Outer };
-    let arenas = Arenas { weights: net.weights, gradients, moment1: moments[0], moment2: Some(moments[1]), ema: None };
+    let arenas = Arenas {
+        weights: net.weights,
+        gradients,
+        moment1: moments[0],
+        moment2: Some(moments[1]),
+        ema: None,
+        copy: None,
+        scaling: None,
+    };
     run(d, Kind::Adam(Adam { params: adam, len: arena, average: false }), &arenas.views());
 
     for (&got, want) in download_f32(d, net.logits).unwrap().iter().zip(&golden.logits) {

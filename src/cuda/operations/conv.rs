@@ -12,11 +12,11 @@ use crate::ops::layer::Pass;
 
 pub fn run(d: &mut CudaDevice, s: &ConvShape, pass: Pass, at: Addresses) -> Result<()> {
     match (pass, at) {
-        (Pass::Forward { relu }, [x, w, b, y, _]) => forward(d, s, [x, w, b, y], relu),
-        (Pass::BackwardData { .. }, [dy, w, dx, mask, _]) => {
+        (Pass::Forward { relu }, [x, w, b, y, ..]) => forward(d, s, [x, w, b, y], relu),
+        (Pass::BackwardData { .. }, [dy, w, dx, mask, ..]) => {
             gathered(d, s, true, [dy, w, dx], After { mask, ..After::default() })
         }
-        (Pass::BackwardWeight, [x, dy, dw, db, _]) => backward_weight(d, s, [x, dy, dw, db]),
+        (Pass::BackwardWeight, [x, dy, dw, db, ..]) => backward_weight(d, s, [x, dy, dw, db]),
     }
 }
 

@@ -126,15 +126,15 @@ fn transposed(d: &mut CudaDevice, s: Sizes, [a, b, c]: [u64; 3], sums: u64, accu
 pub fn linear(d: &mut CudaDevice, s: &LinearShape, pass: Pass, at: Addresses) -> Result<()> {
     let LinearShape { n, inputs, outputs } = *s;
     match (pass, at) {
-        (Pass::Forward { relu }, [x, w, bias, y, _]) => {
+        (Pass::Forward { relu }, [x, w, bias, y, ..]) => {
             let after = After { bias, relu, ..After::default() };
             rows_first(d, "gemm_nn", Sizes { m: n, n: outputs, k: inputs }, [x, w, y], after)
         }
-        (Pass::BackwardData { .. }, [dy, w, dx, mask, _]) => {
+        (Pass::BackwardData { .. }, [dy, w, dx, mask, ..]) => {
             let after = After { mask, ..After::default() };
             rows_first(d, "gemm_nt", Sizes { m: n, n: inputs, k: outputs }, [dy, w, dx], after)
         }
-        (Pass::BackwardWeight, [x, dy, dw, db, _]) => {
+        (Pass::BackwardWeight, [x, dy, dw, db, ..]) => {
             transposed(d, Sizes { m: inputs, n: outputs, k: n }, [x, dy, dw], db, false)
         }
     }

@@ -1,7 +1,7 @@
 //! The end of an epoch: evaluation, the line of metrics, the best weights, and the warning of a network that guesses.
 
 use super::{Event, Trainer};
-use crate::device::{Device, View, download_f32};
+use crate::device::{Device, View, download_f32, run_plan};
 use crate::error::Result;
 use crate::train::checkpoint::{BEST, Best, Checkpoint, Meta};
 use crate::train::evaluation::{Evaluation, Resident, read_stats, run_evaluation};
@@ -81,7 +81,10 @@ impl Trainer {
 
     fn evaluate(&self, device: &mut dyn Device, weights: View, data: &Resident, name: &str) -> Result<Evaluation> {
         let (net, to) = (&self.network, &self.buffers);
-        run_evaluation(device, &self.config, net, weights, data, to, name)
+        let result = run_evaluation(device, &self.config, net, weights, data, to, name)?;
+        // The next step reads the copy of the weights as they are.
+        run_plan(device, &net.prepare(net.weights)?)?;
+        Ok(result)
     }
 
     /// Evaluates the weights as they are on the test images.

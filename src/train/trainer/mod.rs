@@ -12,13 +12,14 @@ use super::metrics::{self, Epoch};
 use super::recipe::Optimizer;
 use super::samples::Samples;
 use crate::data::{Dataset, atomic};
-use crate::device::{DType, Device, View, upload_f32};
+use crate::device::{DType, Device, View, run_plan, upload_f32};
 use crate::error::Result;
 use crate::model::{Layer, Model};
 use crate::network::{Mode, Network};
 use crate::ops::loss::Loss;
 use crate::ops::operation::{Kind, Operation, Planned};
 use crate::ops::optimizer::{Adam, Arenas, Sgd};
+use crate::ops::scaling::{self, Scaling};
 use std::path::{Path, PathBuf};
 
 /// What the trainer tells whoever shows it.
@@ -118,6 +119,15 @@ impl Trainer {
                 }
             }
         }
+        run_plan(device, &network.prepare(network.weights)?)?;
+        let scaling = if config.precision.scales_gradients() {
+            let state = from.as_ref().and_then(|c| c.meta.scaling).unwrap_or(scaling::START);
+            let view = device.alloc(DType::F32, scaling::STATE)?;
+            upload_f32(device, view, &state)?;
+            Some(view)
+        } else {
+            None
+        };
         let stats = device.alloc(DType::F64, 4)?;
         device.zero(stats)?;
         if let Some(checkpoint) = &from {
@@ -136,7 +146,8 @@ impl Trainer {
         epochs.retain(|e| e.step <= step);
         let train = Resident::new(device, &train)?;
         let indices = device.alloc(DType::U32, config.recipe.batch)?;
-        let arenas = Arenas { weights: network.weights, gradients, moment1, moment2, ema };
+        let (weights, copy) = (network.weights, network.copy);
+        let arenas = Arenas { weights, gradients, moment1, moment2, ema, copy, scaling };
         Ok(Trainer {
             plan: plan(&config, &network, &train, &arenas, indices, stats)?,
             test: Resident::new(device, &dataset.test)?,
@@ -172,10 +183,15 @@ fn plan(
     let mut plan = vec![Planned::new("batch", "", train.gather(config, network, indices, true)?)];
     plan.extend(network.forward(network.weights, Mode::Train { seed })?);
     let loss = Loss { kind: recipe.loss, rows: network.batch, classes: network.model.classes, gradient: true };
-    let loss = of(Kind::Loss(loss), &[network.logits, network.labels, stats, network.dlogits])?;
-    plan.push(Planned::new("loss", "", loss));
+    let mut views = vec![network.logits, network.labels, stats, network.dlogits];
+    views.extend(arenas.scaling);
+    plan.push(Planned::new("loss", "", of(Kind::Loss(loss), &views)?));
     plan.extend(network.backward(seed)?);
     let (len, average) = (arenas.weights.len, arenas.ema.is_some());
+    if let Some(state) = arenas.scaling {
+        let scaling = of(Kind::Scaling(Scaling { len }), &[arenas.gradients, state])?;
+        plan.push(Planned::new("optimizer", "", scaling));
+    }
     let optimizer = match recipe.optimizer {
         Optimizer::Adam(params) => Kind::Adam(Adam { params, len, average }),
         Optimizer::Sgd(params) => Kind::Sgd(Sgd { params, decayed: decayed_ranges(&network.model), len, average }),

@@ -132,6 +132,8 @@ fn optimisers_follow_the_reference_for_several_steps() {
             moment1: views[2],
             moment2: kind.map(|_| views[3]),
             ema: Some(views[4]),
+            copy: None,
+            scaling: None,
         };
         let (mut w64, mut m, mut v) = (wide(&w), vec![0.0; len], vec![0.0; len]);
         let mut ema64 = w64.clone();
