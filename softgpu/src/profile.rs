@@ -5,6 +5,8 @@
 //! of the occupancy calculator in NVIDIA Nsight Compute. Multiprocessors, clocks, bus and cache are those
 //! of one well-known board of each kind, named in `board`.
 
+use serde::Serialize;
+
 /// Limits of one modelled device.
 #[derive(Clone, Debug)]
 pub struct Profile {
@@ -77,6 +79,14 @@ impl Default for Profile {
     }
 }
 
+impl std::str::FromStr for Profile {
+    type Err = String;
+    fn from_str(name: &str) -> Result<Profile, String> {
+        let known = Profile::NAMES.join(", ");
+        Profile::named(name).ok_or_else(|| format!("no device of that name is modelled; known are {known}"))
+    }
+}
+
 impl Profile {
     /// The names that [`Profile::named`] knows.
     pub const NAMES: [&'static str; 6] = ["sm_61", "sm_75", "sm_80", "sm_86", "sm_89", "sm_90"];
@@ -114,7 +124,7 @@ impl Profile {
     }
 
     /// Compute capability as (major, minor).
-    pub fn capability(&self) -> (u32, u32) {
+    pub(crate) fn capability(&self) -> (u32, u32) {
         (self.sm / 10, self.sm % 10)
     }
 
@@ -126,16 +136,16 @@ impl Profile {
     /// Most threads a block of a kernel with this many registers a thread can have.
     ///
     /// Warps are given registers in four equal parts of the file, so their number is a multiple of 4.
-    pub fn threads_by_registers(&self, registers: u32) -> u32 {
+    pub(crate) fn threads_by_registers(&self, registers: u32) -> u32 {
         let warps = self.registers_per_sm / Self::registers_per_warp(registers) / 4 * 4;
         (warps * WARP).min(self.max_threads_per_block)
     }
 
     /// Registers a thread can have at most where so many blocks of so many threads are to share a multiprocessor.
-    pub fn registers_for_blocks(&self, threads: u32, blocks: u32) -> u32 {
+    pub(crate) fn registers_for_blocks(&self, threads: u32, blocks: u32) -> u32 {
         let fit = |&registers: &u32| {
             let found = self.occupancy(threads, registers, 0);
-            found.blocks >= blocks || found.bound != Bound::Registers
+            found.blocks_per_sm >= blocks || found.limited_by != "registers"
         };
         let counts = (8..=248).rev().step_by(8);
         std::iter::once(MAX_REGISTERS_PER_THREAD).chain(counts).find(fit).unwrap_or(8)
@@ -149,30 +159,30 @@ impl Profile {
     pub fn occupancy(&self, threads: u32, registers: u32, shared: u32) -> Occupancy {
         let warps_per_block = threads.div_ceil(WARP);
         if threads == 0 || threads > self.max_threads_per_block || shared > self.shared_per_block_optin {
-            return Occupancy::default();
+            return Occupancy { limited_by: "nothing fits", ..Occupancy::default() };
         }
-        let mut found = Occupancy { blocks: self.max_blocks_per_sm, warps: 0, bound: Bound::Blocks };
-        let mut limit = |blocks: u32, bound: Bound| {
-            if blocks < found.blocks {
-                found.blocks = blocks;
-                found.bound = bound;
+        let (mut blocks, mut limited_by) = (self.max_blocks_per_sm, "blocks");
+        let mut limit = |most: u32, what: &'static str| {
+            if most < blocks {
+                (blocks, limited_by) = (most, what);
             }
         };
-        limit(self.max_threads_per_sm / WARP / warps_per_block, Bound::Warps);
+        limit(self.max_threads_per_sm / WARP / warps_per_block, "threads");
         if registers > 0 {
             let warps = self.registers_per_sm / Self::registers_per_warp(registers) / 4 * 4;
-            limit(warps / warps_per_block, Bound::Registers);
+            limit(warps / warps_per_block, "registers");
         }
         let shared = (shared + self.shared_reserved).next_multiple_of(self.shared_granularity);
         if let Some(blocks) = self.shared_per_sm.checked_div(shared) {
-            limit(blocks, Bound::Shared);
+            limit(blocks, "shared memory");
         }
-        found.warps = found.blocks * warps_per_block;
-        found
+        let warps = blocks * warps_per_block;
+        let share = f64::from(warps * WARP) / f64::from(self.max_threads_per_sm);
+        Occupancy { blocks_per_sm: blocks, warps_per_sm: warps, share, limited_by }
     }
 
     /// Dynamic shared memory left to each block when `blocks` are to share a multiprocessor, bytes.
-    pub fn shared_for_blocks(&self, blocks: u32, static_shared: u32) -> u32 {
+    pub(crate) fn shared_for_blocks(&self, blocks: u32, static_shared: u32) -> u32 {
         let share = self.shared_per_sm / blocks.max(1) / self.shared_granularity * self.shared_granularity;
         share.saturating_sub(self.shared_reserved).min(self.shared_per_block_optin).saturating_sub(static_shared)
     }
@@ -181,7 +191,7 @@ impl Profile {
     ///
     /// What softgpu does not model (textures, virtual memory management, handles to
     /// other processes) is 0, which is how a driver says that a device lacks it.
-    pub fn attribute(&self, id: i32) -> Option<i32> {
+    pub(crate) fn attribute(&self, id: i32) -> Option<i32> {
         let (major, minor) = self.capability();
         let value = match id {
             1 => self.max_threads_per_block,
@@ -228,78 +238,15 @@ impl Profile {
     }
 }
 
-/// What bounds the blocks a multiprocessor holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Bound {
-    /// The block cannot run at all.
-    #[default]
-    TooLarge,
-    Blocks,
-    Warps,
-    Registers,
-    Shared,
-}
-
-/// Result of the occupancy calculator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+/// What a multiprocessor can hold of a kernel, by the profile's limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Occupancy {
-    /// Blocks of a multiprocessor.
-    pub blocks: u32,
-    /// Warps of a multiprocessor.
-    pub warps: u32,
-    pub bound: Bound,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_name_is_known_and_consistent() {
-        for name in Profile::NAMES {
-            let p = Profile::named(name).unwrap();
-            assert_eq!(p.name, name);
-            assert!(p.shared_per_block_optin + p.shared_reserved <= p.shared_per_sm);
-            assert_eq!(p.attribute(75), Some((p.sm / 10) as i32));
-            assert_eq!(p.attribute(97), Some(p.shared_per_block_optin as i32));
-        }
-        assert!(Profile::named("sm_42").is_none());
-        assert_eq!(Profile::default().attribute(0), None);
-        assert_eq!(Profile::default().attribute(100_000), None);
-    }
-
-    /// Rows worked out by hand from the rules in the occupancy calculator.
-    #[test]
-    fn occupancy_by_hand() {
-        let at = |name: &str, threads, registers, shared| {
-            let o = Profile::named(name).unwrap().occupancy(threads, registers, shared);
-            (o.blocks, o.bound)
-        };
-        assert_eq!(at("sm_86", 256, 32, 0), (6, Bound::Warps));
-        assert_eq!(at("sm_86", 64, 32, 0), (16, Bound::Blocks));
-        assert_eq!(at("sm_86", 256, 128, 0), (2, Bound::Registers));
-        // 100 KiB / (48 KiB + 1 KiB reserved)
-        assert_eq!(at("sm_86", 128, 32, 48 << 10), (2, Bound::Shared));
-        assert_eq!(at("sm_86", 128, 32, 99 << 10), (1, Bound::Shared));
-        assert_eq!(at("sm_86", 128, 32, 100 << 10), (0, Bound::TooLarge));
-        assert_eq!(at("sm_61", 128, 32, 48 << 10), (2, Bound::Shared));
-        assert_eq!(at("sm_75", 1024, 64, 0), (1, Bound::Warps));
-        assert_eq!(at("sm_80", 1024, 65, 0), (0, Bound::Registers));
-        assert_eq!(at("sm_90", 128, 168, 0), (3, Bound::Registers));
-        assert_eq!(at("sm_89", 1025, 16, 0), (0, Bound::TooLarge));
-    }
-
-    #[test]
-    fn registers_bound_the_block() {
-        let p = Profile::default();
-        assert_eq!(p.threads_by_registers(64), 1024);
-        assert_eq!(p.threads_by_registers(65), 896);
-        assert_eq!(p.threads_by_registers(255), 256);
-        // what ptxas gives kernels with __launch_bounds__(threads, blocks)
-        assert_eq!(p.registers_for_blocks(1024, 1), 64);
-        assert_eq!(p.registers_for_blocks(256, 1), 255);
-        assert_eq!(p.registers_for_blocks(256, 2), 128);
-        assert_eq!(p.registers_for_blocks(256, 3), 80);
-        assert_eq!(p.registers_for_blocks(96, 1), 255);
-    }
+    /// Blocks at a time.
+    pub blocks_per_sm: u32,
+    /// Warps at a time.
+    pub warps_per_sm: u32,
+    /// Of the threads a multiprocessor can hold.
+    pub share: f64,
+    /// What does not allow more.
+    pub limited_by: &'static str,
 }

@@ -1,7 +1,8 @@
 //! Opening the device that `--device` names.
 
 use crate::cpu::CpuDevice;
-use crate::cuda::{CudaDevice, driver};
+use crate::cuda::CudaDevice;
+use crate::cuda::driver::{self, Which};
 use crate::device::{Device, Precision};
 use crate::error::{Error, Result};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -21,30 +22,24 @@ pub struct Backend {
 pub const PRECISIONS: &str = "f32, tf32, tf32x3, bf16 or f16";
 
 /// Reads a `--precision`.
-pub fn precision() -> impl clap::builder::TypedValueParser<Value = Precision> {
+pub fn precision() -> impl TypedValueParser<Value = Precision> {
     PossibleValuesParser::new(Precision::ALL.map(Precision::name)).try_map(|name| name.parse::<Precision>())
 }
 
-/// What a `--device` value names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Choice {
-    Auto,
-    Cpu,
-    Cuda(driver::Which),
-}
-
-fn parse(name: &str) -> Result<Choice> {
-    let unknown = || Error::Invalid(format!("unknown device '{name}'; known are auto, cpu, cuda, cuda:N and softgpu"));
-    Ok(match name {
-        "auto" => Choice::Auto,
-        "cpu" => Choice::Cpu,
-        "cuda" => Choice::Cuda(driver::Which::Cuda(0)),
-        "softgpu" => Choice::Cuda(driver::Which::Softgpu),
-        _ => {
-            let number = name.strip_prefix("cuda:").and_then(|n| n.parse().ok());
-            Choice::Cuda(driver::Which::Cuda(number.ok_or_else(unknown)?))
-        }
-    })
+/// The CUDA device that a `--device` asks for, nothing for the CPU; `auto` is the first GPU where there is one.
+///
+/// # Errors
+/// An unknown name.
+pub fn which(name: &str) -> Result<Option<Which>> {
+    Ok(Some(match name {
+        "cpu" => return Ok(None),
+        "auto" if !driver::is_present() || driver::count().unwrap_or(0) == 0 => return Ok(None),
+        "auto" | "cuda" => Which::Cuda(0),
+        "softgpu" => Which::Softgpu,
+        _ => Which::Cuda(name.strip_prefix("cuda:").and_then(|n| n.parse().ok()).ok_or_else(|| {
+            Error::Invalid(format!("unknown device '{name}'; known are auto, cpu, cuda, cuda:N and softgpu"))
+        })?),
+    }))
 }
 
 /// A device that was opened.
@@ -67,17 +62,31 @@ impl Opened {
     /// # Errors
     /// Those of softgpu, and findings that are no JSON.
     pub fn softgpu_findings(&self) -> Result<Option<serde_json::Value>> {
-        let Opened::Cuda(device) = self else {
-            return Ok(None);
-        };
-        let Some(library) = device.softgpu else {
-            return Ok(None);
-        };
-        let text = library.take_findings().map_err(|e| Error::Device(e.to_string()))?;
-        let value = serde_json::from_str(&text)
-            .map_err(|e| Error::Device(format!("softgpu's findings cannot be read: {e}")))?;
-        Ok(Some(value))
+        match self {
+            Opened::Cuda(device) => findings(device),
+            Opened::Cpu(_) => Ok(None),
+        }
     }
+}
+
+/// As [`Opened::softgpu_findings`].
+///
+/// # Errors
+/// As there.
+pub fn findings(device: &CudaDevice) -> Result<Option<serde_json::Value>> {
+    let Some(library) = device.softgpu else {
+        return Ok(None);
+    };
+    let text = library.take_findings().map_err(|e| Error::Device(e.to_string()))?;
+    let value =
+        serde_json::from_str(&text).map_err(|e| Error::Device(format!("softgpu's findings cannot be read: {e}")))?;
+    Ok(Some(value))
+}
+
+/// How many findings there are, those left out of the list included.
+pub fn count_findings(findings: &serde_json::Value) -> usize {
+    let listed = findings["findings"].as_array().map_or(0, Vec::len);
+    listed + findings["beyond"].as_u64().unwrap_or(0) as usize
 }
 
 impl Backend {
@@ -98,39 +107,16 @@ impl Backend {
     /// # Errors
     /// An unknown name; a device that is not there or cannot be driven, with what to do.
     pub fn open_kind(&self) -> Result<Opened> {
-        let cpu = || {
-            let device = CpuDevice::new(self.threads.map(usize::from))?;
-            Ok(Opened::Cpu(Box::new(device)))
+        let cpu = || Ok(Opened::Cpu(Box::new(CpuDevice::new(self.threads.map(usize::from))?)));
+        let Some(which) = which(&self.device)? else {
+            return cpu();
         };
-        match parse(&self.device)? {
-            Choice::Cpu => cpu(),
-            Choice::Cuda(which) => Ok(Opened::Cuda(Box::new(CudaDevice::open(which)?))),
-            Choice::Auto => {
-                if !driver::is_present() || driver::count().unwrap_or(0) == 0 {
-                    return cpu();
-                }
-                match CudaDevice::open(driver::Which::Cuda(0)) {
-                    Ok(device) => Ok(Opened::Cuda(Box::new(device))),
-                    Err(e) => {
-                        eprintln!("warning: the GPU is not used: {e}");
-                        cpu()
-                    }
-                }
+        match CudaDevice::open(which) {
+            Err(e) if self.device == "auto" => {
+                eprintln!("warning: the GPU is not used: {e}");
+                cpu()
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn device_names() {
-        assert_eq!(parse("cuda:3").unwrap(), Choice::Cuda(driver::Which::Cuda(3)));
-        assert_eq!(parse("softgpu").unwrap(), Choice::Cuda(driver::Which::Softgpu));
-        for bad in ["gpu", "cuda:", "cuda:-1", "cuda:x", ""] {
-            assert!(parse(bad).is_err(), "{bad}");
+            opened => Ok(Opened::Cuda(Box::new(opened?))),
         }
     }
 }

@@ -7,6 +7,7 @@ mod devices;
 mod eval;
 mod export;
 mod kernels;
+mod ladder;
 mod output;
 mod params;
 mod predict;
@@ -51,6 +52,8 @@ enum Command {
     /// What the CUDA kernels need of a GPU, and their machine code.
     #[command(subcommand)]
     Kernels(kernels::Command),
+    /// The product from its definition to tensor cores, step by step, and what each step costs.
+    Ladder(ladder::Args),
     /// Check every operation of a device against the reference mathematics.
     Verify(verify::Args),
 }
@@ -78,6 +81,7 @@ fn dispatch(command: &Command) -> Result<ExitCode> {
         Command::Data(command) => data::run(command)?,
         Command::Devices(args) => devices::run(args)?,
         Command::Kernels(command) => kernels::run(command)?,
+        Command::Ladder(args) => ladder::run(args)?,
         Command::Verify(args) => verify::run(args)?,
     }
     Ok(ExitCode::SUCCESS)

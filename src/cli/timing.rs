@@ -1,4 +1,4 @@
-//! The short table of times of `verify`: the kinds of kernels on a GPU.
+//! Times of kernels on a GPU, and the short table of them that `verify` shows.
 
 use crate::conformance::cases::sizes;
 use crate::conformance::{example, values};
@@ -49,7 +49,7 @@ pub fn timings(d: &mut CudaDevice, batch: usize, precision: Precision) -> Result
 }
 
 /// The median time of `body`, and its shares of the device's peaks.
-fn time(
+pub fn time(
     d: &mut CudaDevice,
     (operation, shape): (&str, String),
     (flops, bytes): (u64, u64),

@@ -11,6 +11,6 @@ mod memory;
 mod run;
 
 pub use cases::Case;
-pub use compare::{Bound, Comparison, compare, values};
+pub use compare::{Bound, Comparison, compare, compare_within, values};
 pub use memory::example;
 pub use run::run;

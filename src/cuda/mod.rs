@@ -11,6 +11,7 @@ mod contract;
 pub mod device;
 pub mod driver;
 pub mod find;
+pub mod ladder;
 mod launch;
 mod memory;
 pub mod nvrtc;

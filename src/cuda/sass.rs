@@ -11,8 +11,15 @@ use std::process::Command;
 pub struct Mix {
     pub kernel: String,
     pub instructions: usize,
-    /// The loop with the largest share of FFMA: its instructions by name, `FFMA` and `LDS` and so on.
+    /// The loop with the largest share of [`MULTIPLY_ADDS`]: its instructions by name, `FFMA` and `LDS` and so on.
     pub main_loop: BTreeMap<String, usize>,
+}
+
+/// The instructions that multiply and add: of float32, and of tensor cores.
+pub const MULTIPLY_ADDS: [&str; 2] = ["FFMA", "HMMA"];
+
+fn multiply_adds(counts: &BTreeMap<String, usize>) -> usize {
+    MULTIPLY_ADDS.iter().filter_map(|&name| counts.get(name)).sum()
 }
 
 impl Mix {
@@ -22,9 +29,8 @@ impl Mix {
     }
     /// Share of multiply-adds in the main loop: a bound on the share of the peak that it can reach, where one
     /// instruction is issued a cycle.
-    pub fn ffma_share(&self) -> f64 {
-        let ffma = self.main_loop.get("FFMA").copied().unwrap_or(0);
-        ffma as f64 / self.loop_instructions().max(1) as f64
+    pub fn multiply_add_share(&self) -> f64 {
+        multiply_adds(&self.main_loop) as f64 / self.loop_instructions().max(1) as f64
     }
 }
 
@@ -104,7 +110,7 @@ fn mix(kernel: String, instructions: &[String], labels: &BTreeMap<String, usize>
         for i in &instructions[start..=end] {
             *counts.entry(name(i)).or_insert(0) += 1;
         }
-        let share = counts.get("FFMA").copied().unwrap_or(0) as f64 / (end + 1 - start) as f64;
+        let share = multiply_adds(&counts) as f64 / (end + 1 - start) as f64;
         if share > best.0 {
             best = (share, counts);
         }

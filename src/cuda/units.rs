@@ -57,6 +57,64 @@ pub const WINOGRAD_THREADS: usize = 256;
 /// Ranges that one SGD launch can apply L2 to.
 pub const SGD_RANGES: usize = 64;
 
+/// A step of `kernels/ladder/`: the product from its definition to tensor cores, one idea a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rung {
+    /// The file of `kernels/`.
+    pub file: &'static str,
+    pub kernel: &'static str,
+    pub idea: &'static str,
+    pub threads: usize,
+    /// Rows and columns of C that a block computes; where there is none a thread computes one element, in a row.
+    pub tile: Option<usize>,
+    /// The constants, as `-D` options.
+    constants: &'static [(&'static str, usize)],
+}
+
+impl Rung {
+    /// Whether its factors are bfloat16, which tensor cores multiply from sm_80 on; else they are float32.
+    pub fn is_bf16(&self) -> bool {
+        self.kernel == "ladder_tensor_core"
+    }
+}
+
+const fn rung(
+    file: &'static str,
+    kernel: &'static str,
+    idea: &'static str,
+    (threads, tile): (usize, Option<usize>),
+    constants: &'static [(&'static str, usize)],
+) -> Rung {
+    Rung { file, kernel, idea, threads, tile, constants }
+}
+
+/// Sizes of the ladder's steps: a block's tile, a thread's fragment, and steps of k between two barriers.
+const WIDE: &[(&str, usize)] = &[("TILE", 128), ("FRAGMENT", 8), ("STEP", 8)];
+
+/// The ladder, from the bottom.
+pub const LADDER: [Rung; 8] = [
+    rung("ladder/naive.cu", "ladder_naive", "the definition, a thread an element", (256, None), &[]),
+    rung("ladder/coalesced.cu", "ladder_coalesced", "neighbouring threads read neighbouring numbers", (256, None), &[]),
+    rung("ladder/shared_tile.cu", "ladder_shared_tile", "a block shares a tile", (1024, Some(32)), &[("TILE", 32)]),
+    rung("ladder/register_tile.cu", "ladder_register_tile", "a thread computes 8x8 elements", (256, Some(128)), WIDE),
+    rung("ladder/wide_reads.cu", "ladder_wide_reads", "16 bytes a read", (256, Some(128)), WIDE),
+    rung(
+        "ladder/double_buffer.cu",
+        "ladder_double_buffer",
+        "the next tile is fetched meanwhile",
+        (256, Some(128)),
+        WIDE,
+    ),
+    rung("ladder/warp_tile.cu", "ladder_warp_tile", "no two lanes in one bank", (256, Some(128)), WIDE),
+    rung(
+        "ladder/tensor_core.cu",
+        "ladder_tensor_core",
+        "mma.sync, ldmatrix, three stages, bfloat16",
+        (256, Some(128)),
+        &[("TILE", 128), ("STEP", 32), ("STAGES", 3)],
+    ),
+];
+
 /// A compilation unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unit {
@@ -74,6 +132,8 @@ pub enum Unit {
     Loss,
     Optimizer,
     Batch,
+    /// By index into [`LADDER`].
+    Ladder(usize),
 }
 
 impl Unit {
@@ -84,6 +144,7 @@ impl Unit {
         units.extend([Unit::ConvDirect, Unit::ConvWinograd]);
         units.extend([4, 1].map(|vector| Unit::Pool { vector }));
         units.extend([Unit::Dropout, Unit::Loss, Unit::Optimizer, Unit::Batch]);
+        units.extend((0..LADDER.len()).map(Unit::Ladder));
         units
     }
 
@@ -98,6 +159,7 @@ impl Unit {
             Unit::Gemm(t) => tiled("gemm", t),
             Unit::Conv(t) => tiled("conv", t),
             Unit::Pool { vector: 1 } => "pool_scalar".into(),
+            Unit::Ladder(step) => LADDER[step].kernel.into(),
             _ => self.file().trim_end_matches(".cu").into(),
         }
     }
@@ -105,6 +167,7 @@ impl Unit {
     /// The file of `kernels/`.
     pub fn file(self) -> &'static str {
         match self {
+            Unit::Ladder(step) => LADDER[step].file,
             Unit::Gemm(_) => "gemm.cu",
             Unit::Conv(_) => "conv.cu",
             Unit::ConvDirect => "conv_direct.cu",
@@ -142,6 +205,7 @@ impl Unit {
             Unit::Loss => all(&["softmax_cross_entropy", "softmax"], LOSS_THREADS),
             Unit::Optimizer => all(&["adam", "sgd"], OPTIMIZER_THREADS),
             Unit::Batch => all(&["gather"], GATHER_THREADS),
+            Unit::Ladder(step) => all(&[LADDER[step].kernel], LADDER[step].threads),
         }
     }
 
@@ -202,6 +266,10 @@ impl Unit {
                 define("SGD_RANGES", SGD_RANGES);
             }
             Unit::Batch => define("GATHER_THREADS", GATHER_THREADS),
+            Unit::Ladder(step) => {
+                define("THREADS", LADDER[step].threads);
+                LADDER[step].constants.iter().for_each(|(name, value)| define(name, *value));
+            }
         }
         options
     }
