@@ -60,9 +60,9 @@ impl Stream {
         let mut c = [std::array::from_fn(|i| index.wrapping_add(i as u32)), [sub; N], [self.step as u32; N], [high; N]];
         let mut key = [self.seed as u32, (self.seed >> 32) as u32];
         for _ in 0..ROUNDS {
-            for i in 0..N {
-                let next = round([c[0][i], c[1][i], c[2][i], c[3][i]], key);
-                (c[0][i], c[1][i], c[2][i], c[3][i]) = next.into();
+            let [c0, c1, c2, c3] = &mut c;
+            for (((c0, c1), c2), c3) in c0.iter_mut().zip(c1).zip(c2).zip(c3) {
+                (*c0, *c1, *c2, *c3) = round([*c0, *c1, *c2, *c3], key).into();
             }
             key = next_key(key);
         }

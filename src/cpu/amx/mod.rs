@@ -35,36 +35,23 @@ pub struct Scratch {
 /// A pass through a layer with weights whose activations are of 16 bits.
 pub fn run<T: Element>(tiles: Tiles, l: &LayerPass, slices: [Slice; OPERANDS], scratch: &mut Scratch) {
     let s = &l.shape.as_conv();
+    let Scratch { input, gradient } = scratch;
     match (l.pass, slices) {
         (Pass::Forward { relu: true }, [x, w, b, y, ..]) => {
             let end = Epilogue::Bias { bias: b.read(), relu: true };
-            forward::<T, T>(
-                tiles,
-                s,
-                (x.read(), w.read()),
-                y.write(),
-                end,
-                [&mut scratch.input, &mut scratch.gradient.patches],
-            );
+            forward::<T, T>(tiles, s, (x.read(), w.read()), y.write(), end, [input, &mut gradient.patches]);
         }
         // Logits are float32.
         (Pass::Forward { relu: false }, [x, w, b, y, ..]) => {
             let end = Epilogue::Bias { bias: b.read(), relu: false };
-            forward::<T, f32>(
-                tiles,
-                s,
-                (x.read(), w.read()),
-                y.write(),
-                end,
-                [&mut scratch.input, &mut scratch.gradient.patches],
-            );
+            forward::<T, f32>(tiles, s, (x.read(), w.read()), y.write(), end, [input, &mut gradient.patches]);
         }
         (Pass::BackwardData { masked }, [dy, w, dx, mask, ..]) => {
             let end = if masked { Epilogue::Mask(mask.read()) } else { Epilogue::None };
-            backward_data::<T>(tiles, s, (dy.read(), w.read()), dx.write(), end, &mut scratch.input);
+            backward_data::<T>(tiles, s, (dy.read(), w.read()), dx.write(), end, input);
         }
         (Pass::BackwardWeight, [x, dy, dw, db, ..]) => {
-            backward_weight::<T>(tiles, s, (x.read(), dy.read()), (dw.write(), db.write()), &mut scratch.gradient);
+            backward_weight::<T>(tiles, s, (x.read(), dy.read()), (dw.write(), db.write()), gradient);
         }
     }
 }

@@ -40,6 +40,9 @@ fn gather<T: Element>(s: &ConvShape, x: &[T], patches: &mut [T]) {
             };
             for v in 0..s.kernel {
                 let (from, to, xj) = axis::alive(v, s.pad(), s.w);
+                if from == to {
+                    continue;
+                }
                 let x = &x[((n * s.h + xi) * s.w + xj) * c..][..(to - from) * c];
                 let patches = patches[from * depth + (u * s.kernel + v) * c..].chunks_mut(depth);
                 for (patch, pixel) in patches.zip(x.chunks_exact(c)) {

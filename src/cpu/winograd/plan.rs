@@ -109,7 +109,7 @@ impl Products<'_> {
         let a = |f: usize| Matrix::strided(&a[f * a_lie.distance..], m, k, strides);
         let b = |f: usize| Panels { data: &b[f * b_lie.distance..], rows: b_lie.rows };
         for f in 0..F {
-            let near = (f + 1 < F).then(|| [Some(a(f + 1)), Some(b(f + 1).block(isa, k, n))]).unwrap_or_default();
+            let near = if f + 1 < F { [Some(a(f + 1)), Some(b(f + 1).block(isa, k, n))] } else { [None; 2] };
             let mut c = MatrixMut::new(&mut c[f * c_lie.distance..], m, n);
             product(isa, a(f), b(f), &mut c, Put::adding(accumulate), Errands { near, pack: None });
         }

@@ -70,8 +70,8 @@ unsafe fn put<V: Vector>(zero: V, g: &impl Tile<3, V>, to: Place, channels: (usi
 fn turned<V: Vector>(zero: V, w: Matrix, outputs: usize, (c, k): (usize, usize)) -> [[V; WIDEST]; TAPS] {
     let mut taps = [[zero; WIDEST]; TAPS];
     for (tap, block) in taps.iter_mut().enumerate() {
-        for i in 0..V::LANES {
-            block[i] = w.vector(zero, (TAPS - 1 - tap) * outputs + k + i, c);
+        for (i, row) in block.iter_mut().enumerate().take(V::LANES) {
+            *row = w.vector(zero, (TAPS - 1 - tap) * outputs + k + i, c);
         }
         *block = transpose(*block);
     }
