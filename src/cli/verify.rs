@@ -43,7 +43,7 @@ pub fn run(args: &Args) -> Result<()> {
     eprintln!("{}: {} cases", device.describe(), chosen.len());
     let (start, mut results) = (Instant::now(), Vec::new());
     for case in &chosen {
-        results.extend(conformance::run(device, case, args.precision)?);
+        results.extend(conformance::run(&mut [&mut *device], case, args.precision)?);
     }
     let seconds = start.elapsed().as_secs_f64();
     let description = device.describe();

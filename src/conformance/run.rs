@@ -15,40 +15,49 @@ const STATE: StepState = StepState { step: 5_000_000_123, lr: 0.01, ema_decay: 0
 /// The step of the optimisers' cases, where bias corrections still matter.
 const OPTIMIZER_STEP: StepState = StepState { step: 4, lr: 0.01, ema_decay: 0.9 };
 
-/// Runs a case on a device in a precision and compares every result.
+/// Runs a case on each device in a precision and compares every result, device after device; the reference, which takes
+/// most of the time, is computed once.
 ///
 /// # Errors
-/// Those of the device; a wrong result is no error but a comparison that failed.
-pub fn run(d: &mut dyn Device, case: &Case, precision: Precision) -> Result<Vec<Comparison>> {
+/// Those of a device; a wrong result is no error but a comparison that failed.
+pub fn run(devices: &mut [&mut dyn Device], case: &Case, precision: Precision) -> Result<Vec<Comparison>> {
     match case {
-        Case::Operation(kind) => operation(d, kind, precision),
-        Case::Memory(len) => memory(d, *len),
+        Case::Operation(kind) => operation(devices, kind, precision),
+        Case::Memory(len) => {
+            let results: Result<Vec<_>> = devices.iter_mut().map(|d| memory(*d, *len)).collect();
+            Ok(results?.concat())
+        }
     }
 }
 
 /// An operation on inputs drawn for it, every operand between guards, against its reference.
-fn operation(d: &mut dyn Device, kind: &Kind, precision: Precision) -> Result<Vec<Comparison>> {
+fn operation(devices: &mut [&mut dyn Device], kind: &Kind, precision: Precision) -> Result<Vec<Comparison>> {
     let state = if matches!(kind, Kind::Adam(_) | Kind::Sgd(_)) { OPTIMIZER_STEP } else { STATE };
     let operands = kind.describe(precision).operands;
     let drawn = |o: &Operand| input(kind, o).into_iter().map(|v| o.dtype.round(v)).collect();
     let mut values: Vec<Vec<f64>> = operands.iter().map(drawn).collect();
-    let mut guarded = Vec::new();
-    for (operand, held) in operands.iter().zip(&values) {
-        guarded.push(Guarded::new(d, operand.dtype, held)?);
+    let mut computed = Vec::new();
+    for d in devices.iter_mut() {
+        let guarded: Result<Vec<_>> =
+            operands.iter().zip(&values).map(|(o, held)| Guarded::new(*d, o.dtype, held)).collect();
+        let guarded = guarded?;
+        let views: Vec<_> = guarded.iter().map(|g| g.view).collect();
+        d.set_step(state)?;
+        d.run(&Operation::new(kind.clone(), precision, &views)?)?;
+        computed.push(guarded);
     }
-    let views: Vec<_> = guarded.iter().map(|g| g.view).collect();
-    d.set_step(state)?;
-    d.run(&Operation::new(kind.clone(), precision, &views)?)?;
     let bounds = bounds(kind, precision, &operands, &mut values);
     kind.reference(precision, &state, &mut values);
     let mut out = Vec::new();
-    for (i, operand) in operands.iter().enumerate().filter(|(_, o)| o.is_written()) {
-        // What an operation is named for needs no name of its own.
-        let title = match operand.name {
-            "x" | "y" | "dx" | "probabilities" => title(kind),
-            name => format!("{} {name}", title(kind)),
-        };
-        out.push(guarded[i].compare(d, &title, &sizes(kind), &values[i], &bounds[i])?);
+    for (d, guarded) in devices.iter_mut().zip(computed) {
+        for (i, operand) in operands.iter().enumerate().filter(|(_, o)| o.is_written()) {
+            // What an operation is named for needs no name of its own.
+            let title = match operand.name {
+                "x" | "y" | "dx" | "probabilities" => title(kind),
+                name => format!("{} {name}", title(kind)),
+            };
+            out.push(guarded[i].compare(*d, &title, &sizes(kind), &values[i], &bounds[i])?);
+        }
     }
     Ok(out)
 }

@@ -13,7 +13,7 @@ fn agrees(d: &mut CudaDevice, chosen: &dyn Fn(&Case) -> bool) {
     for case in cases::all(Precision::F32) {
         let Case::Operation(kind @ Kind::Layer(_)) = &case else { continue };
         if chosen(&case) && kind.describe(Precision::F32).flops <= 20_000_000 {
-            for result in conformance::run(d, &case, Precision::F32).unwrap() {
+            for result in conformance::run(&mut [d], &case, Precision::F32).unwrap() {
                 assert!(result.failure.is_none(), "{result:?}");
             }
             count += 1;

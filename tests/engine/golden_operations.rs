@@ -1,7 +1,7 @@
 //! Every operation of the CPU backend against PyTorch in float64 (`tests/golden/make_operations.py`).
 
 use crate::common::golden::noise;
-use crate::common::operation::{conv as conv_pass, linear as linear_pass, run};
+use crate::common::operation::{conv as conv_pass, cpus, linear as linear_pass, run};
 use serde::Deserialize;
 use warp19::cpu::CpuDevice;
 use warp19::device::{DType, Device, StepState, View, download_f32, upload_f32};
@@ -53,14 +53,15 @@ fn operations_equal_pytorch() {
     let cases: Vec<Case> = serde_json::from_str(include_str!("../golden/operations.json")).unwrap();
     assert_eq!(cases.len(), 15);
     for case in &cases {
-        let d = &mut CpuDevice::new(None).unwrap();
-        let s = &case.shape;
-        match case.operation.as_str() {
-            "conv" => conv(d, case, s),
-            "pool" => pool(d, case, s),
-            "linear" => linear(d, case, s),
-            "loss" => loss(d, case, s),
-            _ => optimizer(d, case, s[0]),
+        for d in &mut cpus() {
+            let s = &case.shape;
+            match case.operation.as_str() {
+                "conv" => conv(d, case, s),
+                "pool" => pool(d, case, s),
+                "linear" => linear(d, case, s),
+                "loss" => loss(d, case, s),
+                _ => optimizer(d, case, s[0]),
+            }
         }
     }
 }
