@@ -1,14 +1,14 @@
 //! VGG19 on random images: whole training steps (forward, loss, backward, Adam), forward passes alone, and where the
 //! time of a step goes. `WARP19_ISA` chooses the instructions.
 //!
-//! - `cargo bench --bench step` prints the median of a few steps at batch 64 and 128 in each precision of the CPU, which
-//!   take turns;
-//! - `-- --layers BATCH [PRECISION]`: every operation of a step, its median time, and its share of the float32 peak, which
-//!   is measured by a loop of multiply-adds in the same run. Work is counted as `ops` counts it, taps in the padding
-//!   included: Winograd's algorithm makes fewer multiplications, and AMX more in a cycle, so that shares above 100 % are
-//!   possible;
-//! - `-- --serve step|forward BATCH [PRECISION]` does one for each line on standard input and prints the seconds it took,
-//!   so that a script can alternate it with a peer.
+//! - `cargo bench --bench step` prints the median of a few steps at batch 64 and 128 in each precision of the CPU,
+//!   which take turns;
+//! - `-- --layers BATCH [PRECISION]`: every operation of a step, its median time, and its share of the float32 peak,
+//!   which is measured by a loop of multiply-adds in the same run. Work is counted as `ops` counts it, taps in the
+//!   padding included: Winograd's algorithm makes fewer multiplications, and AMX more in a cycle, so that shares above
+//!   100 % are possible;
+//! - `-- --serve step|forward BATCH [PRECISION]` does one for each line on standard input and prints the seconds it
+//!   took, so that a script can alternate it with a peer.
 
 use std::io::{BufRead, Write};
 use std::time::Instant;

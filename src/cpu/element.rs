@@ -91,8 +91,8 @@ impl Element for f16 {
         f32::from_bits(magnitude.to_bits() | special | (bits & 0x8000) << 16)
     }
 
-    /// As for bf16 among normal numbers, whose exponents are 112 apart. Below them, adding 1/2 leaves the number in units
-    /// of 2^-24, rounded, in the last places of a float32. What is too large becomes infinity.
+    /// As for bf16 among normal numbers, whose exponents are 112 apart. Below them, adding 1/2 leaves the number in
+    /// units of 2^-24, rounded, in the last places of a float32. What is too large becomes infinity.
     #[inline(always)]
     fn narrow(x: f32) -> f16 {
         let bits = x.to_bits() & 0x7fff_ffff;

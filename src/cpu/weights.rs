@@ -5,7 +5,7 @@
 pub enum Weights<'a> {
     /// `[kernel, kernel, C, K]`.
     Straight(&'a [f32]),
-    /// Those of the convolution from K to C channels whose gradient this one computes, `[kernel, kernel, K, C]`: taps in
-    /// reverse order, input and output channels exchanged.
+    /// Those of the convolution from K to C channels whose gradient this one computes, `[kernel, kernel, K, C]`: taps
+    /// in reverse order, input and output channels exchanged.
     Turned(&'a [f32]),
 }

@@ -55,8 +55,8 @@ impl PastCaches {
         PastCaches(())
     }
 
-    /// The first numbers of a row, as many as the slice has. A row that is cut short, or does not start on a boundary of
-    /// 64 bytes, is written as usual.
+    /// The first numbers of a row, as many as the slice has. A row that is cut short, or does not start on a boundary
+    /// of 64 bytes, is written as usual.
     pub fn write(&mut self, from: &[f32; SIDE], to: &mut [f32]) {
         if to.len() == SIDE && to.as_ptr().addr().is_multiple_of(64) {
             // SAFETY: AVX-512 is there, because the value is made from the right to use it; both are of 32 numbers, and

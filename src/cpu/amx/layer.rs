@@ -1,8 +1,8 @@
 //! Forward passes, and those back to the input: sums over taps of products `pixels [P, C] x weights [C, K]`. A fully
 //! connected layer is a convolution of maps of one pixel.
 //!
-//! The input is packed line by line, so that a tap is a shift of where A begins. A task packs the weights of a few panels
-//! and takes many runs of pixels through them. The order of every sum follows from the sizes.
+//! The input is packed line by line, so that a tap is a shift of where A begins. A task packs the weights of a few
+//! panels and takes many runs of pixels through them. The order of every sum follows from the sizes.
 
 use super::finish::finish;
 use super::numbers::parts;

@@ -1,8 +1,8 @@
 //! Layers in 16 bits on Intel's AMX: bfloat16 as it is, halves as sums of two bfloat16.
 //!
-//! `tiles` has the instructions and the right to them, `runs` how pixels are taken 32 at a time, `pack` the order in which
-//! tiles take them, `layer` the forward pass and the one back to the input, `gradient` that of the weights, `finish` what
-//! follows a sum.
+//! `tiles` has the instructions and the right to them, `runs` how pixels are taken 32 at a time, `pack` the order in
+//! which tiles take them, `layer` the forward pass and the one back to the input, `gradient` that of the weights,
+//! `finish` what follows a sum.
 
 mod finish;
 mod gradient;

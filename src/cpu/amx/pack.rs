@@ -2,9 +2,9 @@
 //!
 //! - A, rows of numbers along the inner dimension: [`lines`] copies pixels, their channels being the inner dimension;
 //!   [`turned_lines`] exchanges pixels and channels, for the gradient of the weights.
-//! - B, panels of 32 columns, step by step of 32 numbers along the inner dimension: [`interleave`] makes a step of pairs
-//!   of rows, [`turn_pairs`] of columns that lie as rows, where a pair of numbers lies together already. [`panels`]
-//!   packs the output gradient.
+//! - B, panels of 32 columns, step by step of 32 numbers along the inner dimension: [`interleave`] makes a step of
+//!   pairs of rows, [`turn_pairs`] of columns that lie as rows, where a pair of numbers lies together already.
+//!   [`panels`] packs the output gradient.
 //!
 //! ```text
 //!   rows 2p      a0 a1 a2 ...                                      columns  a0 a1 b0 b1 ...
@@ -65,7 +65,8 @@ pub fn each_part<T: Element>(tiles: Tiles, len: usize, to: &mut [bf16], pack: im
     }
 }
 
-/// All pairs of parts of a pair of factors, whose first parts begin there; the next ones are so many numbers further on.
+/// All pairs of parts of a pair of factors, whose first parts begin there; the next ones are so many numbers further
+/// on.
 pub fn pairs_of_parts<T: Element>(at: Pair, (a, b): (usize, usize)) -> impl Iterator<Item = Pair> {
     let parts = parts::<T>();
     (0..parts * parts).map(move |i| Pair { a: at.a + i / parts * a, b: at.b + i % parts * b })

@@ -1,7 +1,7 @@
 //! How the pixels of a batch of maps are taken 32 at a time, the rows of a block.
 //!
-//! The pixels of a run see the same pixels through a tap, each shifted by the same distance, so that one product of tiles
-//! serves a tap. There are two kinds of run:
+//! The pixels of a run see the same pixels through a tap, each shifted by the same distance, so that one product of
+//! tiles serves a tap. There are two kinds of run:
 //! - **images**: one pixel of 32 images. Taps in the padding are left out exactly.
 //! - **rows**: 32 pixels of a row of one image, fewer at its end. Taps beyond the left and right border meet zeros.
 //!

@@ -243,8 +243,8 @@ mod tests {
         c
     }
 
-    /// Every bit of a block: two pairs of three steps, on nothing and on a block that is there, with numbers of ordinary
-    /// size and of all sizes, where sums overflow and vanish.
+    /// Every bit of a block: two pairs of three steps, on nothing and on a block that is there, with numbers of
+    /// ordinary size and of all sizes, where sums overflow and vanish.
     #[test]
     fn tiles_compute_as_documented() {
         let Some(tiles) = Tiles::find() else {

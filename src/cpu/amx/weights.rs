@@ -37,8 +37,8 @@ impl<'a, T: Element> Weights<'a, T> {
         of.kernel * of.kernel * of.c.div_ceil(SIDE) * STEP
     }
 
-    /// Writes panels from number `first` on, step by step all of them, because they lie side by side in memory: for each
-    /// tap, and in it for each 32 of the inner dimension, 32 columns.
+    /// Writes panels from number `first` on, step by step all of them, because they lie side by side in memory: for
+    /// each tap, and in it for each 32 of the inner dimension, 32 columns.
     pub fn pack(&self, part: Part, first: usize, to: &mut [bf16]) {
         let (ConvShape { c, k, kernel, .. }, of) = (*self.s, self.convolution());
         let (per_tap, panel_len) = (of.c.div_ceil(SIDE), self.panel_len());

@@ -1,5 +1,5 @@
-//! Convolution on wide maps, as sums of matrix products over taps: the rows of a product are the pixels of one image row
-//! that see inside the image through a tap, read in place.
+//! Convolution on wide maps, as sums of matrix products over taps: the rows of a product are the pixels of one image
+//! row that see inside the image through a tap, read in place.
 
 use super::axis;
 use crate::cpu::buffer::Room;

@@ -62,8 +62,8 @@ impl Job for PanelProduct<'_, '_> {
     }
 }
 
-/// Chooses the number of vectors, so that narrow matrices (a class count of 10) do not pay for a full panel, and the way
-/// through A: along contiguous rows, or along contiguous columns.
+/// Chooses the number of vectors, so that narrow matrices (a class count of 10) do not pay for a full panel, and the
+/// way through A: along contiguous rows, or along contiguous columns.
 #[inline(always)]
 fn wide<V: Vector, const R: usize>(zero: V, a: Matrix, panel: &[f32], c: MatrixMut, put: Put, errands: &mut OnTheWay) {
     let turned = a.strides().1 != 1;

@@ -11,12 +11,12 @@
 //!   x  --->  B^T d B  ------->  . G g G^T  ---->  A^T m A  ---> y
 //! ```
 //!
-//! Transformed tiles are 2.25 times as large as the map and transformed weights 4 times as large as the weights, so that
-//! the transforms cost more memory traffic than arithmetic. A task therefore takes some tiles and some channels all the
-//! way, and what it transforms stays in its second-level cache.
+//! Transformed tiles are 2.25 times as large as the map and transformed weights 4 times as large as the weights, so
+//! that the transforms cost more memory traffic than arithmetic. A task therefore takes some tiles and some channels
+//! all the way, and what it transforms stays in its second-level cache.
 //!
-//! `lines` has the transforms of one line of a tile and their points, `tiles` and `weights` those of whole tiles, `plan` where things
-//! lie, `forward` and `gradient` the tasks.
+//! `lines` has the transforms of one line of a tile and their points, `tiles` and `weights` those of whole tiles,
+//! `plan` where things lie, `forward` and `gradient` the tasks.
 
 mod forward;
 mod gradient;
