@@ -6,6 +6,7 @@
 //! written is no error: the kernels are compiled at each start then.
 
 use super::nvrtc::{self, Target};
+use super::settings;
 use super::source;
 use super::units::Unit;
 use crate::error::{Error, Result};
@@ -34,7 +35,7 @@ pub struct Code {
 
 /// The folder for compiled kernels: `WARP19_CACHE`, else `$XDG_CACHE_HOME/warp19`, else `~/.cache/warp19`.
 pub fn cache_folder() -> Option<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let variable = |name: &str| settings::value(name).map(PathBuf::from);
     variable("WARP19_CACHE")
         .or_else(|| variable("XDG_CACHE_HOME").map(|p| p.join("warp19")))
         .or_else(|| variable("HOME").map(|p| p.join(".cache/warp19")))

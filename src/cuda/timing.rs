@@ -1,11 +1,11 @@
 //! Timing on the device: events around a body, the second-level cache flushed before; and the short table of `verify`.
 
 use super::device::CudaDevice;
-use super::driver::failed;
+use super::fault::failed;
 use super::operations::product::{Gemm, Sizes};
 use crate::conformance::cases::sizes;
 use crate::conformance::{example, values};
-use crate::device::{DType, Device, upload_f32};
+use crate::device::{DType, Device, Owner, upload_f32};
 use crate::error::Result;
 use crate::ops::conv::ConvShape;
 use crate::ops::dropout::Dropout;
@@ -48,7 +48,7 @@ impl CudaDevice {
         if self.flush.is_none() {
             let attribute = Attribute::CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE;
             let cache = self.launcher.context.attribute(attribute).map_err(fault)?;
-            self.flush = Some(self.memory.alloc(DType::U8, 2 * cache.max(1 << 20) as usize)?);
+            self.flush = Some(self.alloc(DType::U8, 2 * cache.max(1 << 20) as usize)?);
         }
         if let Some(view) = self.flush {
             self.zero(view)?;
@@ -117,7 +117,8 @@ fn elapsed(start: &CudaEvent, end: &CudaEvent) -> std::result::Result<f32, Drive
 pub fn timings(d: &mut CudaDevice, batch: usize) -> Result<Vec<Timing>> {
     let mut out = products(d, 64 * batch.clamp(1, 64))?;
     for kind in kinds(batch) {
-        let (operation, sizes) = (example(d, kind.clone())?, sizes(&kind));
+        let owner = Owner::new();
+        let (operation, sizes) = (example(d, &owner, kind.clone())?, sizes(&kind));
         let is = operation.description();
         let name = if matches!(kind, Kind::Adam(_)) { "adam and average" } else { is.name };
         out.push(d.time((name, sizes), (is.flops, is.bytes), &mut |d| d.run(&operation))?);
@@ -128,8 +129,9 @@ pub fn timings(d: &mut CudaDevice, batch: usize) -> Result<Vec<Timing>> {
 /// Square products, each operand transposed or not.
 fn products(d: &mut CudaDevice, size: usize) -> Result<Vec<Timing>> {
     let s = Sizes { m: size, n: size, k: size };
+    let owner = Owner::new();
     let mut square = || {
-        let view = d.alloc(DType::F32, size * size)?;
+        let view = d.alloc_for(&owner, DType::F32, size * size)?;
         upload_f32(d, view, &values(1, size * size, 1.0))?;
         Ok(view)
     };
