@@ -16,6 +16,7 @@ mod screen;
 mod train;
 mod verify;
 
+use crate::cuda::settings;
 use crate::error::Result;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -67,6 +68,7 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(command: &Command) -> Result<ExitCode> {
+    settings::check_names()?;
     match command {
         Command::Train(args) => return train::run(args),
         Command::Eval(args) => eval::run(args)?,

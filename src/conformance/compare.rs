@@ -19,9 +19,10 @@ pub struct Comparison {
     pub failure: Option<String>,
 }
 
-const ABSOLUTE: f64 = 1e-5;
-const RELATIVE: f64 = 1e-4;
-const NMSE: f64 = 1e-7;
+/// The contract's bounds: `|a - b| <= max(ABSOLUTE, RELATIVE max(|a|, |b|))`, and the largest NMSE.
+pub(super) const ABSOLUTE: f64 = 1e-5;
+pub(super) const RELATIVE: f64 = 1e-4;
+pub(super) const NMSE: f64 = 1e-7;
 
 /// `len` numbers, uniform in `[-scale, scale]`, from a fixed stream.
 pub fn values(seed: u64, len: usize, scale: f32) -> Vec<f32> {

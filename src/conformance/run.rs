@@ -58,7 +58,7 @@ fn operation(d: &mut dyn Device, kind: &Kind) -> Result<Vec<Comparison>> {
 }
 
 /// What an operand holds before: numbers drawn so that results are about as large as 1; NaN where it is overwritten.
-fn input(kind: &Kind, operand: &Operand) -> Vec<f64> {
+pub(super) fn input(kind: &Kind, operand: &Operand) -> Vec<f64> {
     let len = operand.len;
     let draw = |seed, scale| wide(&values(seed, len, scale));
     if operand.access == Access::Write {

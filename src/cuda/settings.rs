@@ -92,3 +92,35 @@ fn one_of(name: &str, values: &[&str]) -> Result<Option<usize>> {
         || format!("{name}={}: it can be {}; correct it or unset it", found.to_string_lossy(), values.join(", "));
     at.map(Some).ok_or_else(|| Error::Invalid(wrong()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::NAMES;
+    use crate::cuda::units::Unit;
+
+    const PROFILING: &str = include_str!("../../docs/profiling.md");
+
+    #[test]
+    fn every_variable_is_explained() {
+        for name in NAMES {
+            assert!(PROFILING.contains(&format!("| `{name}` |")), "{name} is not in docs/profiling.md");
+        }
+    }
+
+    #[test]
+    fn the_patterns_of_the_documentation_match_every_kernel() {
+        let patterns: Vec<&str> = PROFILING.split('`').filter_map(|p| p.strip_prefix('^')).collect();
+        let kernels: Vec<_> = Unit::all().into_iter().flat_map(Unit::kernels).collect();
+        for k in &kernels {
+            let matching = patterns.iter().filter(|p| k.symbol.starts_with(*p)).count();
+            assert_eq!(matching, 1, "{}", k.symbol);
+        }
+        for p in patterns {
+            assert!(kernels.iter().any(|k| k.symbol.starts_with(p)), "no kernel is named ^{p}");
+        }
+        let mut names: Vec<&str> = kernels.iter().map(|k| k.symbol.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), kernels.len(), "two kernels of one name");
+    }
+}
