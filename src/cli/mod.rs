@@ -13,6 +13,7 @@ mod predict;
 mod report;
 mod run;
 mod screen;
+mod timing;
 mod train;
 mod verify;
 

@@ -67,7 +67,9 @@ pub struct AugmentArg {
 
 // SAFETY: plain numbers in C layout, as the kernels declare them.
 unsafe impl DeviceRepr for Divisor {}
+// SAFETY: as above.
 unsafe impl DeviceRepr for Ranges {}
+// SAFETY: as above.
 unsafe impl DeviceRepr for AugmentArg {}
 
 /// The blocks of a launch.

@@ -24,7 +24,7 @@ pub mod report;
 pub mod sass;
 pub mod settings;
 pub mod source;
-pub mod timing;
+mod timing;
 pub mod units;
 mod uploads;
 

@@ -87,22 +87,3 @@ fn varint(mut value: u64) -> Vec<u8> {
     out.push(value as u8);
     out
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The examples of the encoding page.
-    #[test]
-    fn the_published_examples() {
-        let flat = |m: Message| m.pieces.concat();
-        assert_eq!(flat(Message::default().int(1, 150)), [0x08, 0x96, 0x01]);
-        let text = flat(Message::default().string(2, "testing"));
-        assert_eq!(text, [&[0x12, 0x07][..], b"testing"].concat());
-        let inner = Message::default().int(1, 150);
-        let nested = flat(Message::default().message(3, inner));
-        assert_eq!(nested, [0x1a, 0x03, 0x08, 0x96, 0x01]);
-        let packed = flat(Message::default().ints(6, &[3, 270, 86942]));
-        assert_eq!(packed, [0x32, 0x06, 0x03, 0x8e, 0x02, 0x9e, 0xa7, 0x05]);
-    }
-}

@@ -7,8 +7,12 @@
 // Indexed loops over fixed arrays unroll and stay in registers; iterator chains here did not.
 #![allow(clippy::needless_range_loop)]
 
-use super::{M, T};
 use crate::cpu::vector::Vector;
+
+/// Output pixels of a tile along an axis.
+pub(super) const M: usize = 4;
+/// Input pixels of a tile along an axis.
+pub(super) const T: usize = 6;
 
 /// The two pairs of points.
 const A: f32 = 0.75;

@@ -11,8 +11,8 @@
 //!   x  --->  B^T d B  ------->  . G g G^T  ---->  A^T m A  ---> y
 //! ```
 //!
-//! `lines` has the transforms of one line of a tile and their points, `tiles` those of whole tiles, `plan` where things
-//! lie.
+//! `lines` has the sizes of a tile, the transforms of one of its lines and their points, `tiles` those of whole tiles,
+//! `plan` where things lie.
 
 mod lines;
 mod plan;
@@ -23,19 +23,11 @@ use super::gemm::gemm;
 use super::matrix::{Matrix, MatrixMut};
 use super::parallel::{for_each, room};
 use crate::ops::conv::ConvShape;
-use lines::{GradientLine, InputLine, WeightGradientLine, WeightLine};
-use plan::Plan;
+use lines::{GradientLine, InputLine, M, T, WeightGradientLine, WeightLine};
+use plan::{F, L, Plan};
 use rayon::prelude::*;
 use tiles::{Columns, FromMap, Output, run};
 
-/// Output pixels of a tile along an axis.
-const M: usize = 4;
-/// Input pixels of a tile along an axis.
-const T: usize = 6;
-/// Channels handled at once.
-const L: usize = 16;
-/// Elements of a transformed tile.
-const F: usize = T * T;
 /// Input channels whose weights a task transforms.
 const GROUP: usize = 8;
 

@@ -1,7 +1,12 @@
 //! How one convolution by Winograd's algorithm is cut into chunks, and where its tiles lie.
 
-use super::{F, L, M};
+use super::lines::{M, T};
 use crate::ops::conv::ConvShape;
+
+/// Channels handled at once.
+pub(super) const L: usize = 16;
+/// Elements of a transformed tile.
+pub(super) const F: usize = T * T;
 
 /// The sizes of one call and where things lie in its buffers.
 #[derive(Clone, Copy)]

@@ -3,9 +3,8 @@
 //! The 36 elements of a transformed tile are the rows of a matrix, and each tile (or input channel of the weights) is a
 //! few columns of it, one a channel. Each task writes columns, or rows of the map, of its own.
 
-use super::lines::{Line, OutputLine, both};
+use super::lines::{Line, M, OutputLine, T, both};
 use super::plan::Plan;
-use super::{M, T};
 use crate::cpu::epilogue::Epilogue;
 use crate::cpu::matrix::{Matrix, MatrixMut};
 use crate::cpu::parallel::for_each;
