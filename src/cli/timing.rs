@@ -8,14 +8,17 @@ use crate::device::{DType, Device, Owner, upload_f32};
 use crate::error::Result;
 use crate::ops::operation::Kind;
 use serde::Serialize;
+use std::time::{Duration, Instant};
 
 /// One operation's time.
 #[derive(Clone, Debug, Serialize)]
 pub struct Timing {
     pub operation: String,
     pub shape: String,
-    /// Median of the runs.
+    /// Median of the runs, the fastest and the slowest.
     pub seconds: f64,
+    pub fastest: f64,
+    pub slowest: f64,
     /// Floating-point operations as `ops` counts them, padding taps included; 0 for those that memory bounds.
     pub flops: u64,
     /// Bytes that must be moved at least.
@@ -43,7 +46,10 @@ pub fn timings(d: &mut CudaDevice, batch: usize) -> Result<Vec<Timing>> {
     Ok(out)
 }
 
-/// The median time of `body`, and its shares of the device's peaks.
+/// Work before the first run that counts: a GPU that has waited runs at a low clock for a while.
+const WARM_UP: Duration = Duration::from_millis(300);
+
+/// The times of `body`, and its shares of the device's peaks.
 fn time(
     d: &mut CudaDevice,
     (operation, shape): (&str, String),
@@ -51,7 +57,10 @@ fn time(
     body: &mut dyn FnMut(&mut CudaDevice) -> Result<()>,
 ) -> Result<Timing> {
     const RUNS: usize = 9;
-    body(d)?;
+    let began = Instant::now();
+    while began.elapsed() < WARM_UP {
+        d.seconds_of(body)?;
+    }
     let mut seconds = [0.0; RUNS];
     for s in &mut seconds {
         *s = d.seconds_of(body)?;
@@ -66,6 +75,8 @@ fn time(
         operation: operation.into(),
         shape,
         seconds: median,
+        fastest: seconds[0],
+        slowest: seconds[RUNS - 1],
         flops,
         bytes,
         share_of_flops: share(flops, d.properties.peak_flops()),
