@@ -45,7 +45,8 @@ extern "C" __global__ void __launch_bounds__(NAIVE_THREADS) KERNEL(conv_forward_
             if (i < 0 || i >= h || j < 0 || j >= width) continue;
             const float* px = x + ((o.image * h + i) * width + j) * c;
             const float* pw = w + (i64)(u * kernel + v) * c * k + o.channel;
-            for (int l = 0; l < c; l++) sum += (double)px[l] * pw[(i64)l * k];
+#pragma unroll 1
+            for (int l = 0; l < c; l++, pw += k) sum += (double)px[l] * *pw;
         }
     y[o.at] = relu && sum < 0.0 ? 0.0f : (float)sum;
 }
@@ -64,6 +65,7 @@ extern "C" __global__ void __launch_bounds__(NAIVE_THREADS) KERNEL(conv_backward
             if (i < 0 || i >= h || j < 0 || j >= width) continue;
             const float* py = dy + ((o.image * h + i) * width + j) * k;
             const float* pw = w + ((i64)(u * kernel + v) * c + o.channel) * k;
+#pragma unroll 1
             for (int l = 0; l < k; l++) sum += (double)py[l] * pw[l];
         }
     dx[o.at] = mask && !(mask[o.at] > 0.0f) ? 0.0f : (float)sum;
@@ -78,15 +80,17 @@ extern "C" __global__ void __launch_bounds__(NAIVE_THREADS) KERNEL(conv_backward
     bool bias = at >= weights;
     int to = (int)(at % k), from = (int)(at / k % c), tap = (int)(at / k / c), r = kernel / 2;
     int di = bias ? 0 : tap / kernel - r, dj = bias ? 0 : tap % kernel - r;
+    // From pixel to pixel in dy, and in x where the tap looks.
+    const float* py = dy + to;
+    const float* px = x + ((i64)di * width + dj) * c + from;
     double sum = 0.0;
-    for (int image = 0; image < n; image++)
-        for (int i = 0; i < h; i++)
-            for (int j = 0; j < width; j++) {
-                if (i + di < 0 || i + di >= h || j + dj < 0 || j + dj >= width) continue;
-                i64 pixel = ((i64)image * h + i) * width + j;
-                double g = dy[pixel * k + to];
-                sum += bias ? g : g * x[(pixel + (i64)di * width + dj) * c + from];
-            }
+    for (int rows = n * h, row = 0; row < rows; row++)
+#pragma unroll 1
+        for (int j = 0; j < width; j++, py += k, px += c) {
+            int i = row % h + di;
+            if (i < 0 || i >= h || j + dj < 0 || j + dj >= width) continue;
+            sum += bias ? (double)*py : (double)*py * *px;
+        }
     if (bias)
         db[to] = (float)sum;
     else

@@ -27,13 +27,14 @@ const ON_SOFTGPU: &str = "WARP19_GRAPH=0 SOFTGPU_CHECK=all warp19 ...";
 
 /// An error of the driver with what was attempted.
 pub fn failed(what: &str, error: &DriverError) -> Error {
+    Error::Device(words(what, error))
+}
+
+fn words(what: &str, error: &DriverError) -> String {
     let text = error.error_string().ok().map(|t| t.to_string_lossy().into_owned());
     let name = error.error_name().ok().map(|t| t.to_string_lossy().into_owned());
-    Error::Device(format!(
-        "{what}: {} ({})",
-        text.unwrap_or_else(|| "unknown error".into()),
-        name.unwrap_or_else(|| format!("{:?}", error.0))
-    ))
+    let (text, name) = (text.unwrap_or("unknown error".into()), name.unwrap_or(format!("{:?}", error.0)));
+    format!("{what}: {text} ({name})")
 }
 
 /// Launches remembered at most.
@@ -70,20 +71,21 @@ impl Trail {
 
     /// An error of the driver with what was attempted. For a fault: of which launches it can be, and how it is found.
     pub fn failed(&self, what: &str, error: &DriverError) -> Error {
-        let Error::Device(text) = failed(what, error) else { unreachable!("made above") };
         if !FAULTS.contains(&error.0) {
-            return Error::Device(text);
+            return failed(what, error);
         }
         let launches = self.launches.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = launches.len().saturating_sub(NAMED);
-        let names: Vec<&str> = launches.iter().skip(first).map(|(_, name)| &**name).collect();
+        let mut names: Vec<&str> = launches.iter().map(|(_, name)| &**name).collect();
+        names.dedup();
+        let first = names.len().saturating_sub(NAMED);
         let earlier = if first == 0 { String::new() } else { format!(", or {first} before them") };
-        let suspects = match names.as_slice() {
+        let suspects = match &names[first..] {
             [] => "a kernel launched earlier".to_string(),
-            [one] => format!("{one}"),
+            [one] => one.to_string(),
             all => format!("one of the launches that had not ended: {}{earlier}", all.join("; ")),
         };
         let find = if self.softgpu { ON_SOFTGPU } else { ON_A_GPU };
+        let text = words(what, error);
         Error::Device(format!(
             "{text}. A kernel failed while it ran: {suspects}. The CUDA context is lost, so that nothing on this device \
              can be used any more: start again, training from its last checkpoint with --resume. To find the kernel and \

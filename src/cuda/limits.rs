@@ -14,29 +14,30 @@ const TILE: usize = 128;
 
 /// An error if a kernel's indices do not reach all of an operation.
 pub fn check(operation: &Operation) -> Result<()> {
-    let name = operation.to_string();
-    operands(&name, operation.operands().map(|(operand, _)| operand))?;
+    let mut counts: Vec<(&str, usize)> = operation.operands().map(|(o, _)| o).filter_map(counted).collect();
     if let Kind::Layer(LayerPass { shape: LayerShape::Conv(s), .. }) = operation.kind() {
-        let channels = s.c.max(s.k);
         // Offsets from a pixel to those that a tap sees, and of weights beyond the last channel, which are computed for
         // the last tile and not read.
         let weights = s.kernel * s.kernel * s.c.next_multiple_of(TILE) * s.k.next_multiple_of(TILE);
-        fits(&name, "w, with channels that fill the tiles,", weights)?;
-        fits(&name, "the rows of an image that a kernel spans", (s.kernel + 1) * (s.w + 1) * channels)?;
+        counts.push(("w, with channels that fill the tiles,", weights));
+        counts.push(("the rows of an image that a kernel spans", (s.kernel + 1) * (s.w + 1) * s.c.max(s.k)));
     }
-    Ok(())
+    fits(&|| operation.to_string(), &counts)
 }
 
-/// An error if one of the operands has too many elements. Bytes are counted in 64 bits, or are as many as the numbers
-/// that they belong to.
-pub fn operands(operation: &str, operands: impl Iterator<Item = Operand>) -> Result<()> {
-    operands.filter(|o| o.dtype != DType::U8).try_for_each(|o| fits(operation, o.name, o.len))
+/// An error if one of the operands has too many elements.
+pub fn operands(operation: &str, operands: &[Operand]) -> Result<()> {
+    fits(&|| operation.into(), &operands.iter().copied().filter_map(counted).collect::<Vec<_>>())
 }
 
-fn fits(operation: &str, what: &str, elements: usize) -> Result<()> {
-    if elements < LIMIT {
-        return Ok(());
-    }
+/// What is counted in 32 bits. Bytes are not, or are as many as the numbers that they belong to.
+fn counted(operand: Operand) -> Option<(&'static str, usize)> {
+    (operand.dtype != DType::U8).then_some((operand.name, operand.len))
+}
+
+fn fits(operation: &dyn Fn() -> String, counts: &[(&str, usize)]) -> Result<()> {
+    let Some((what, elements)) = counts.iter().find(|(_, elements)| *elements >= LIMIT) else { return Ok(()) };
+    let operation = operation();
     Err(Error::Device(format!(
         "{operation}: {what} has {elements} elements, and the kernels count below {LIMIT}; use a smaller --batch, images \
          or model"

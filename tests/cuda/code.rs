@@ -70,9 +70,6 @@ fn softgpu_counts_registers_from_below() {
                 if counted > u.registers {
                     println!("{} {} {}", u.kernel, counted, u.registers);
                 }
-                if counted > u.registers {
-                    println!("XX {} {} {}", u.kernel, counted, u.registers);
-                }
                 over = over.max(counted.saturating_sub(u.registers));
                 ratio = ratio.max(f64::from(u.registers) / f64::from(counted));
             }

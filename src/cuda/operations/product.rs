@@ -54,7 +54,7 @@ impl CudaDevice {
             Operand::write("c", DType::F32, s.m * s.n),
         ];
         check(operation, &operands, &views)?;
-        limits::operands(operation, operands.into_iter())?;
+        limits::operands(operation, &operands)?;
         let [a, b, c, ..] = self.memory.addresses(views.into_iter())?;
         Ok([a, b, c])
     }
