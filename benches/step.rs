@@ -57,7 +57,7 @@ impl Bench {
     /// One step; the seconds it took.
     fn step(&mut self) -> warp19::Result<f64> {
         let start = Instant::now();
-        self.device.set_step(StepState { step: self.step, lr: 3e-4, ema_decay: 0.0 })?;
+        self.device.set_step(StepState { step: self.step, lr: 3e-4, ema_decay: 0.0, samples: &[] })?;
         run_plan(&mut self.device, &self.plan)?;
         self.step += 1;
         Ok(start.elapsed().as_secs_f64())

@@ -103,7 +103,7 @@ fn climb(d: &mut CudaDevice, s: Sizes) -> Result<Vec<Step>> {
     let want = product(s, &a, &b, f64::from);
     let magnitudes = product(s, &a, &b, |v| f64::from(v).abs());
     let tensor = Bound::Sum { additions: s.k as f64 + 2.0, magnitudes, stored: DType::F32 };
-    let nvrtc = report::nvrtc_for(d.properties.sm).ok().zip(sass::nvdisasm());
+    let nvrtc = report::nvrtc_for(d.properties.sm).ok().zip(sass::nvdisasm()?);
     let shape = format!("{}x{}x{}", s.m, s.n, s.k);
     let mut out = Vec::new();
     for step in steps(d.properties.sm) {

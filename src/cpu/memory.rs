@@ -1,6 +1,6 @@
 //! The CPU backend's memory: buffers named by number, lent to one operation at a time as slices.
 
-use crate::device::{DType, View};
+use crate::device::{Buffers, DType, Owner, View};
 use crate::error::{Error, Result};
 use crate::ops::description::{OPERANDS, Operand, check, check_bytes};
 use crate::ops::operation::Operation;
@@ -26,7 +26,7 @@ const HUGE_PAGE: usize = 2 << 20;
 /// All buffers of a device.
 #[derive(Default)]
 pub struct Memory {
-    buffers: Vec<Buffer>,
+    buffers: Buffers<Buffer>,
 }
 
 // SAFETY: the allocations are owned, and lent out only as slices that borrow the memory.
@@ -60,8 +60,9 @@ impl<'a> Slice<'a> {
 }
 
 impl Memory {
-    /// New zeroed memory.
-    pub fn alloc(&mut self, dtype: DType, len: usize) -> Result<View> {
+    /// New zeroed memory for an owner; that of owners who are gone is freed before.
+    pub fn alloc(&mut self, owner: &Owner, dtype: DType, len: usize) -> Result<View> {
+        self.buffers.sweep();
         let too_large = || {
             Error::Device(format!(
                 "out of memory: {len} elements of {dtype:?} cannot be allocated; use a smaller --batch or model"
@@ -80,8 +81,8 @@ impl Memory {
             // SAFETY: the range is an allocation of this process. Advice only: a refusal changes nothing but speed.
             unsafe { libc::madvise(at.cast(), bytes, libc::MADV_HUGEPAGE) };
         }
-        self.buffers.push(Buffer { at, layout });
-        Ok(View { buffer: self.buffers.len() - 1, dtype, offset: 0, len })
+        let buffer = self.buffers.add(owner, Buffer { at, layout });
+        Ok(View { buffer, dtype, offset: 0, len })
     }
 
     /// Where a view's bytes begin; all of them lie inside its buffer.
