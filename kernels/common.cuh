@@ -9,8 +9,8 @@ typedef unsigned char u8;
 
 #define FULL_WARP 0xffffffffu
 
-// The name of a kernel: what it was compiled for stands behind it (SUFFIX, of src/cuda/units.rs: tile and precision), so
-// that a profiler tells the variants apart.
+// The name of a kernel: what it was compiled for stands behind it (SUFFIX, of src/cuda/units.rs: tile and precision),
+// so that a profiler tells the variants apart.
 #define KERNEL_NAMED(name, suffix) name##suffix
 #define KERNEL_WITH(name, suffix) KERNEL_NAMED(name, suffix)
 #define KERNEL(name) KERNEL_WITH(name, SUFFIX)

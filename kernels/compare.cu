@@ -1,7 +1,7 @@
 // How far a result is from its reference, on the device, so that no large result has to travel: for elements a and b
 //   bound = max(absolute, relative max(|a|, |b|)),  share = |a - b| / bound
-// as src/conformance/compare.rs has it. A block takes every so-many-th element and leaves one `Difference`; the host adds
-// the few of them up. Memory bounds it: each element is read once.
+// as src/conformance/compare.rs has it. A block takes every so-many-th element and leaves one `Difference`; the host
+// adds the few of them up. Memory bounds it: each element is read once.
 #include "common.cuh"
 
 struct Difference {

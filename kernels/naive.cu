@@ -1,8 +1,9 @@
 // Products and convolutions as they are defined, a thread one result: what to read first, and what the fast kernels are
-// compared with on the device itself (src/cuda/compare.rs), at sizes for which a reference on the host would take hours.
+// compared with on the device itself (src/conformance/full.rs), at sizes for which a reference on the host would take
+// hours.
 //
-// The sums of the convolutions are double, so that they stand for the exact result, and offsets are 64 bits wide. A fully
-// connected layer is the convolution of one pixel with one tap. Nothing here is fast.
+// The sums of the convolutions are double, so that they stand for the exact result, and offsets are 64 bits wide. A
+// fully connected layer is the convolution of one pixel with one tap. Nothing here is fast.
 #include "common.cuh"
 
 // C[i,j] = sum over l of A B, with the strides of each operand.

@@ -44,8 +44,8 @@ pub trait Device {
     /// Waits for all work.
     fn synchronize(&mut self) -> Result<()>;
 
-    /// Begins a step: sets its scalars and the images of its batch. On a device that works on its own, waits for the end
-    /// of the step before the last one, so that the host is never more than two steps ahead.
+    /// Begins a step: sets its scalars and the images of its batch. On a device that works on its own, waits for the
+    /// end of the step before the last one, so that the host is never more than two steps ahead.
     fn set_step(&mut self, state: StepState) -> Result<()>;
     /// Runs an operation.
     fn run(&mut self, operation: &Operation) -> Result<()>;

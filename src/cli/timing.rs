@@ -19,6 +19,8 @@ pub struct Timing {
     pub seconds: f64,
     pub fastest: f64,
     pub slowest: f64,
+    /// Work before the first of them.
+    pub warm_up: f64,
     /// Floating-point operations as `ops` counts them, padding taps included; 0 for those that memory bounds.
     pub flops: u64,
     /// Bytes that must be moved at least.
@@ -61,6 +63,7 @@ pub fn time(
     while began.elapsed() < WARM_UP {
         d.seconds_of(body)?;
     }
+    let warm_up = began.elapsed().as_secs_f64();
     let mut seconds = [0.0; RUNS];
     for s in &mut seconds {
         *s = d.seconds_of(body)?;
@@ -77,6 +80,7 @@ pub fn time(
         seconds: median,
         fastest: seconds[0],
         slowest: seconds[RUNS - 1],
+        warm_up,
         flops,
         bytes,
         share_of_flops: share(flops, d.properties.peak_flops()),

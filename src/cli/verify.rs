@@ -89,7 +89,8 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Medians, how far the slowest run is from the fastest, and shares of the device's peaks, which its reported clocks give.
+/// Medians, how far the slowest run is from the fastest, and shares of the device's peaks, which its reported clocks
+/// give.
 fn timing_table(timings: &[Timing]) -> String {
     let row = |t: &Timing| {
         let rate = |work: u64| work as f64 / t.seconds.max(1e-9);

@@ -116,8 +116,8 @@ impl Compiler {
     }
 }
 
-/// Says on standard error that kernels are compiled, a second or more each: on a terminal a line that goes away, elsewhere
-/// a line at the first unit and then one every ten seconds.
+/// Says on standard error that kernels are compiled, a second or more each: on a terminal a line that goes away,
+/// elsewhere a line at the first unit and then one every ten seconds.
 #[derive(Default)]
 struct Telling {
     units: usize,

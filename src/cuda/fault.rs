@@ -87,9 +87,9 @@ impl Trail {
         let find = if self.softgpu { ON_SOFTGPU } else { ON_A_GPU };
         let text = words(what, error);
         Error::Device(format!(
-            "{text}. A kernel failed while it ran: {suspects}. The CUDA context is lost, so that nothing on this device \
-             can be used any more: start again, training from its last checkpoint with --resume. To find the kernel and \
-             the line, run the same command as {find}"
+            "{text}. A kernel failed while it ran: {suspects}. The CUDA context is lost, so that nothing on this \
+             device can be used any more: start again, training from its last checkpoint with --resume. To find the \
+             kernel and the line, run the same command as {find}"
         ))
     }
 }

@@ -39,7 +39,7 @@ fn fits(operation: &dyn Fn() -> String, counts: &[(&str, usize)]) -> Result<()> 
     let Some((what, elements)) = counts.iter().find(|(_, elements)| *elements >= LIMIT) else { return Ok(()) };
     let operation = operation();
     Err(Error::Device(format!(
-        "{operation}: {what} has {elements} elements, and the kernels count below {LIMIT}; use a smaller --batch, images \
-         or model"
+        "{operation}: {what} has {elements} elements, and the kernels count below {LIMIT}; use a smaller --batch, \
+         images or model"
     )))
 }

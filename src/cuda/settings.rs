@@ -1,5 +1,5 @@
-//! What the variables `WARP19_...` ask for. One that is set to something else than it can be, or that does not exist, is
-//! an error: nobody sets a variable in order to be ignored.
+//! What the variables `WARP19_...` ask for. One that is set to something else than it can be, or that does not exist,
+//! is an error: nobody sets a variable in order to be ignored.
 
 use super::units::TILES;
 use crate::error::{Error, Result};

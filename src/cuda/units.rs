@@ -165,7 +165,8 @@ impl Unit {
         units
     }
 
-    /// What stands behind the names of the unit's file and kernels: the tile where there are several, and the precision.
+    /// What stands behind the names of the unit's file and kernels: the tile where there are several, and the
+    /// precision.
     fn suffix(self) -> String {
         let variant = match self {
             Unit::Gemm(t) | Unit::Conv(t) => {

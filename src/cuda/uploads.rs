@@ -1,8 +1,8 @@
 //! Copies to the device, through a ring of pinned buffers.
 //!
-//! An asynchronous copy reads its source after the call has returned. From ordinary memory the driver has to copy first,
-//! and says only that it might; here the source is a pinned buffer that is not written to again before its copy is known
-//! to have ended.
+//! An asynchronous copy reads its source after the call has returned. From ordinary memory the driver has to copy
+//! first, and says only that it might; here the source is a pinned buffer that is not written to again before its copy
+//! is known to have ended.
 
 use super::fault::Trail;
 use crate::error::Result;
@@ -28,8 +28,8 @@ unsafe impl Send for Pinned {}
 impl Drop for Pinned {
     fn drop(&mut self) {
         if self.context.bind_to_thread().is_ok() {
-            // SAFETY: allocated by `Uploads::new`, freed once; the driver waits for copies from it. Errors at the end of
-            // a context change nothing.
+            // SAFETY: allocated by `Uploads::new`, freed once; the driver waits for copies from it. Errors at the end
+            // of a context change nothing.
             let _ = unsafe { result::free_host(self.at.cast::<c_void>()) };
         }
     }

@@ -83,9 +83,6 @@ fn softgpu_counts_registers_from_below() {
             let module = softgpu::Module::load(&text, &profile, &memory).unwrap();
             for u in &compiled(&nvrtc, sm, unit).usage {
                 let counted = module.kernel(&u.kernel).unwrap().registers.count;
-                if counted > u.registers {
-                    println!("{} {} {}", u.kernel, counted, u.registers);
-                }
                 over = over.max(counted.saturating_sub(u.registers));
                 ratio = ratio.max(f64::from(u.registers) / f64::from(counted));
             }

@@ -72,8 +72,8 @@ fn the_same_bits_after_being_killed() {
     assert!(weights(dir, "killed") == weights(dir, "whole"));
 }
 
-/// Nothing runs on softgpu before the host waits for it: a host that runs ahead would queue the whole epoch before it saves
-/// or hears of Ctrl-C.
+/// Nothing runs on softgpu before the host waits for it: a host that runs ahead would queue the whole epoch before it
+/// saves or hears of Ctrl-C.
 #[test]
 fn ctrl_c_and_saving_do_not_wait_for_an_epoch() {
     let dir = workplace(3000, 16);

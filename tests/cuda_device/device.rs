@@ -1,5 +1,5 @@
-//! What the CUDA device promises beyond single operations, on softgpu: whose memory and recordings are whose, how far the
-//! host runs ahead, what a step copies, what an error says.
+//! What the CUDA device promises beyond single operations, on softgpu: whose memory and recordings are whose, how far
+//! the host runs ahead, what a step copies, what an error says.
 
 use crate::common::operation::{conv, run, try_run};
 use crate::softgpu;

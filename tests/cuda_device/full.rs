@@ -108,8 +108,8 @@ fn filled(d: &mut CudaDevice, owner: &Owner, seed: u32, len: usize) -> View {
     view
 }
 
-/// Batch 1024 of 28x28x64 and batch 64 of 224x224x64, each with few channels on the other side: single results, the first
-/// and the last among them, against sums in double on the host.
+/// Batch 1024 of 28x28x64 and batch 64 of 224x224x64, each with few channels on the other side: single results, the
+/// first and the last among them, against sums in double on the host.
 #[test]
 #[ignore = "minutes and 3 GiB; scripts/test.sh --all runs it"]
 fn the_largest_batches_are_right() {

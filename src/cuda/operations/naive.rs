@@ -1,5 +1,5 @@
-//! Products and layers as they are defined (`kernels/naive.cu`), and how two results differ (`kernels/compare.cu`): what
-//! the fast kernels are compared with on the device.
+//! Products and layers as they are defined (`kernels/naive.cu`), and how two results differ (`kernels/compare.cu`):
+//! what the fast kernels are compared with on the device.
 
 use super::product::{Gemm, Sizes};
 use crate::cuda::device::CudaDevice;
