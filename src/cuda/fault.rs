@@ -42,10 +42,13 @@ const REMEMBERED: usize = 256;
 /// Launches named in an error at most.
 const NAMED: usize = 8;
 
+/// A launch: the step that it belongs to, and its name.
+type Launch = (u64, Arc<str>);
+
 /// The launches that are not known to have ended, the oldest first; shared by all that talks to the driver.
 #[derive(Clone)]
 pub struct Trail {
-    launches: Arc<Mutex<VecDeque<(u64, Arc<str>)>>>,
+    launches: Arc<Mutex<VecDeque<Launch>>>,
     softgpu: bool,
 }
 

@@ -85,7 +85,7 @@ fn ctrl_c_and_saving_do_not_wait_for_an_epoch() {
         std::thread::sleep(Duration::from_millis(2));
     }
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
-    let said = ended(&mut train(dir, line), child.wait_with_output().unwrap(), 1).said;
+    let said = ended(&train(dir, line), child.wait_with_output().unwrap(), 1).said;
     let step = said.split("interrupted at step ").nth(1).and_then(|s| s.split(';').next()?.parse::<u32>().ok());
     assert!(step.is_some_and(|step| step < 750 / 2), "750 steps an epoch: {said}");
 }
