@@ -83,7 +83,7 @@ impl Bench {
     }
 
     fn set_step(&mut self) -> Result<()> {
-        self.device.set_step(StepState { step: self.step, lr: 3e-4, ema_decay: 0.0 })?;
+        self.device.set_step(StepState { step: self.step, lr: 3e-4, ema_decay: 0.0, samples: &[] })?;
         self.step += 1;
         Ok(())
     }

@@ -4,7 +4,7 @@
 //! ReLU costs nothing in backward: the operation that computes `dx` multiplies it by `(x > 0)` where its input `x`
 //! came out of a ReLU (also through a pool or a dropout, which keep zeros zero and positives positive).
 
-use crate::device::{DType, Device, Precision, View};
+use crate::device::{DType, Device, Owner, Precision, View};
 use crate::error::Result;
 use crate::model::{Layer, Model, Parameter};
 use crate::ops::cast::Cast;
@@ -82,6 +82,8 @@ pub struct Network {
     layers: Vec<Placed>,
     /// Two buffers for activation gradients, used in turn.
     scratch: [View; 2],
+    /// The owner of its memory, and of what else is to go with it.
+    pub memory: Owner,
 }
 
 impl Network {
@@ -96,18 +98,18 @@ impl Network {
         batch: usize,
         training: bool,
     ) -> Result<Network> {
-        let parameters = model.parameters();
+        let (parameters, memory) = (model.parameters(), Owner::new());
         let mut arena = || -> Result<View> {
-            let view = device.alloc(DType::F32, model.arena_len())?;
+            let view = device.alloc_for(&memory, DType::F32, model.arena_len())?;
             device.zero(view)?;
             Ok(view)
         };
         let weights = arena()?;
         let gradients = if training { Some(arena()?) } else { None };
         let activation = precision.storage();
-        let copy = if precision.is_half() { Some(device.alloc(activation, weights.len)?) } else { None };
-        let input = device.alloc(activation, batch * model.input.len())?;
-        let labels = device.alloc(DType::U8, batch)?;
+        let copy = if precision.is_half() { Some(device.alloc_for(&memory, activation, weights.len)?) } else { None };
+        let input = device.alloc_for(&memory, activation, batch * model.input.len())?;
+        let labels = device.alloc_for(&memory, DType::U8, batch)?;
         let mut layers = Vec::new();
         let (mut x, mut after_relu, mut widest, mut dropouts) = (input, false, 0, 0);
         for (index, ((name, layer), (from, to))) in model.layers.iter().zip(model.shapes()).enumerate() {
@@ -117,7 +119,7 @@ impl Network {
             let mut y = x;
             if !matches!(layer, Layer::Dropout { .. }) {
                 let logits = matches!(layer, Layer::Linear { relu: false, .. });
-                y = device.alloc(if logits { DType::F32 } else { activation }, len)?;
+                y = device.alloc_for(&memory, if logits { DType::F32 } else { activation }, len)?;
             }
             let computes = match *layer {
                 Layer::Conv { kernel, out } => {
@@ -131,7 +133,7 @@ impl Network {
                 }
                 Layer::Pool => {
                     let shape = PoolShape { n: batch, h: from.h, w: from.w, c: from.c };
-                    Computes::Pool { shape, argmax: device.alloc(DType::U8, len)? }
+                    Computes::Pool { shape, argmax: device.alloc_for(&memory, DType::U8, len)? }
                 }
                 Layer::Dropout { p } => {
                     dropouts += 1;
@@ -157,9 +159,10 @@ impl Network {
             input,
             labels,
             logits: x,
-            dlogits: device.alloc(activation, x.len)?,
+            dlogits: device.alloc_for(&memory, activation, x.len)?,
             layers,
-            scratch: [device.alloc(activation, scratch)?, device.alloc(activation, scratch)?],
+            scratch: [device.alloc_for(&memory, activation, scratch)?, device.alloc_for(&memory, activation, scratch)?],
+            memory,
         })
     }
 

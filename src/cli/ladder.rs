@@ -103,7 +103,7 @@ fn climb(d: &mut CudaDevice, s: Sizes) -> Result<Vec<Step>> {
     let want = product(s, &a, &b, f64::from);
     let magnitudes = product(s, &a, &b, |v| f64::from(v).abs());
     let tensor = Bound::Sum { additions: s.k as f64 + 2.0, magnitudes, stored: DType::F32 };
-    let nvrtc = report::nvrtc_for(d.properties.sm).ok().zip(sass::nvdisasm());
+    let nvrtc = report::nvrtc_for(d.properties.sm).ok().zip(sass::nvdisasm()?);
     let shape = format!("{}x{}x{}", s.m, s.n, s.k);
     let mut out = Vec::new();
     for step in steps(d.properties.sm) {
@@ -175,24 +175,25 @@ fn counted_cells(c: &Value, multiply_adds: f64) -> [String; 5] {
 
 fn table(device: &str, s: Sizes, steps: &[Step]) -> String {
     let none = || "-".to_string();
+    let timed = steps.iter().any(|step| step.timing.is_some());
     let row = |step: &Step| {
         let counted = step.counters.as_ref().map(|c| counted_cells(c, (s.m * s.n * s.k) as f64));
         let main_loop = step.main_loop.as_ref().filter(|m| !m.main_loop.is_empty());
         let share = main_loop.map_or_else(none, |m| format!("{:.1} %", 100.0 * m.multiply_add_share()));
-        let time = step.timing.as_ref().map(|t| {
-            let rate = t.flops as f64 / t.seconds.max(1e-9) / 1e12;
-            [format!("{:.3}", 1e3 * t.seconds), format!("{rate:.2}")]
-        });
         let mut cells = vec![step.kernel.to_string(), format!("{:.1} %", 100.0 * step.comparison.share_of_bound)];
         cells.extend(counted.unwrap_or_else(|| std::array::from_fn(|_| none())));
         cells.push(share);
-        cells.extend(time.unwrap_or_else(|| std::array::from_fn(|_| none())));
+        cells.extend(step.timing.iter().flat_map(|t| {
+            let rate = t.flops as f64 / t.seconds.max(1e-9) / 1e12;
+            [format!("{:.3}", 1e3 * t.seconds), format!("{rate:.2}")]
+        }));
         cells.push(step.idea.into());
         cells
     };
     let rows: Vec<Vec<String>> = steps.iter().map(row).collect();
     let heads = ["<step", ">of bound", ">instructions", ">bytes", ">full sectors", ">reads", ">conflicts", ">mul-adds"];
-    let table = output::table(&[&heads[..], &[">ms", ">TFLOP/s", "<idea"]].concat(), &rows);
+    let times: &[&str] = if timed { &[">ms", ">TFLOP/s"] } else { &[] };
+    let table = output::table(&[&heads, times, &["<idea"]].concat(), &rows);
     let Sizes { m, n, k } = s;
     let mut text = format!(
         "C[{m},{n}] = A[{m},{k}] B[{k},{n}] on {device}\n\n{table}\ninstructions: of threads, for one multiply-add. \

@@ -18,6 +18,7 @@ mod timing;
 mod train;
 mod verify;
 
+use crate::cuda::settings;
 use crate::error::Result;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -71,6 +72,7 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(command: &Command) -> Result<ExitCode> {
+    settings::check_names()?;
     match command {
         Command::Train(args) => return train::run(args),
         Command::Eval(args) => eval::run(args)?,

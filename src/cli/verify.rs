@@ -3,7 +3,7 @@
 use super::backend::{self, Backend, Opened, count_findings};
 use super::output;
 use super::timing::{self, Timing};
-use crate::conformance::{self, Comparison, cases};
+use crate::conformance::{self, Comparison, cases, full};
 use crate::device::Precision;
 use crate::error::{Error, Result};
 use std::time::Instant;
@@ -20,10 +20,10 @@ pub struct Args {
     /// Every comparison, not the worst of each operation; with --json too.
     #[arg(long)]
     all: bool,
-    /// Images for the timings at the end; 0: none. Default: 64 on a GPU, none on softgpu, whose times say nothing about
-    /// one. The CPU backend has `cargo bench`.
-    #[arg(long)]
-    timing: Option<usize>,
+    /// Batches at which the kernels of VGG19 are compared with naive ones on the device, and timed; 0: none. Default:
+    /// 64,128 on a GPU, none on softgpu, whose times say nothing about one. The CPU backend has `cargo bench`.
+    #[arg(long, value_delimiter = ',')]
+    timing: Option<Vec<usize>>,
     /// Results as JSON.
     #[arg(long)]
     json: bool,
@@ -45,16 +45,20 @@ pub fn run(args: &Args) -> Result<()> {
     for case in &chosen {
         results.extend(conformance::run(&mut [&mut *device], case, args.precision)?);
     }
-    let seconds = start.elapsed().as_secs_f64();
     let description = device.describe();
-    let findings = opened.softgpu_findings()?;
-    let timings = match &mut opened {
-        Opened::Cuda(d) => {
-            let batch = args.timing.unwrap_or(if d.softgpu.is_some() { 0 } else { 64 });
-            if batch > 0 { timing::timings(d, batch, args.precision)? } else { Vec::new() }
+    let mut timings = Vec::new();
+    if let Opened::Cuda(d) = &mut opened {
+        let default = if d.softgpu.is_some() { vec![] } else { vec![64, 128] };
+        for &batch in args.timing.as_ref().unwrap_or(&default).iter().filter(|&&batch| batch > 0) {
+            eprintln!("the layers of VGG19 at batch {batch}: comparing with naive kernels, then timing");
+            for kind in full::kinds(batch) {
+                results.extend(full::against_naive(d, &kind)?);
+            }
+            timings.extend(timing::timings(d, batch, args.precision)?);
         }
-        Opened::Cpu(_) => Vec::new(),
-    };
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let findings = opened.softgpu_findings()?;
     let failed = results.iter().filter(|r| r.failure.is_some()).count();
     if args.json {
         output::print_json(&serde_json::json!({
@@ -85,7 +89,8 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Times and shares of the device's peaks, which its reported clocks give.
+/// Medians, how far the slowest run is from the fastest, and shares of the device's peaks, which its reported clocks
+/// give.
 fn timing_table(timings: &[Timing]) -> String {
     let row = |t: &Timing| {
         let rate = |work: u64| work as f64 / t.seconds.max(1e-9);
@@ -94,11 +99,13 @@ fn timing_table(timings: &[Timing]) -> String {
             flops => [format!("{:.2}", rate(flops) / 1e12), format!("{:.1} %", 100.0 * t.share_of_flops)],
         };
         let memory = [format!("{:.1}", rate(t.bytes) / 1e9), format!("{:.1} %", 100.0 * t.share_of_bandwidth)];
-        let time = [t.operation.clone(), t.shape.clone(), format!("{:.3} ms", 1e3 * t.seconds)];
+        let spread = 100.0 * (t.slowest - t.fastest) / t.seconds.max(1e-9);
+        let median = format!("{:.3} ms", 1e3 * t.seconds);
+        let time = [t.operation.clone(), t.shape.clone(), median, format!("{spread:.0} %")];
         time.into_iter().chain(arithmetic).chain(memory).collect()
     };
     let rows: Vec<Vec<String>> = timings.iter().map(row).collect();
-    output::table(&["<operation", "<shape", ">time", ">TFLOP/s", ">of peak", ">GB/s", ">of peak"], &rows)
+    output::table(&["<operation", "<shape", ">median", ">spread", ">TFLOP/s", ">of peak", ">GB/s", ">of peak"], &rows)
 }
 
 /// The worst comparison of each operation, or all.

@@ -129,6 +129,9 @@ fn convolutions() -> Vec<Case> {
         conv(33, 7, 7, 20, 132, 3),
         conv(7, 15, 15, 12, 60, 3),
         conv(31, 5, 5, 132, 68, 5),
+        // Pixels times pixels of an image, and times channels, are beyond 2^31 on either side.
+        conv(57, 28, 28, 64, 4, 3),
+        conv(57, 28, 28, 4, 64, 3),
     ]
     .concat()
 }

@@ -21,9 +21,10 @@ pub struct Comparison {
     pub failure: Option<String>,
 }
 
-const ABSOLUTE: f64 = 1e-5;
-const RELATIVE: f64 = 1e-4;
-const NMSE: f64 = 1e-7;
+/// The contract's bounds: `|a - b| <= max(ABSOLUTE, RELATIVE max(|a|, |b|))`, and the largest NMSE.
+pub(super) const ABSOLUTE: f64 = 1e-5;
+pub(super) const RELATIVE: f64 = 1e-4;
+pub(super) const NMSE: f64 = 1e-7;
 
 /// How far a result may be from its reference.
 #[derive(Clone, Debug)]

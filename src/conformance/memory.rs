@@ -1,7 +1,7 @@
 //! Numbers on a device: operands between guards, and operands with ordinary numbers to time operations on.
 
 use super::compare::{Bound, Comparison, compare_within};
-use crate::device::{DType, Device, Precision, View};
+use crate::device::{DType, Device, Owner, Precision, View};
 use crate::error::Result;
 use crate::ops::operation::{Kind, Operation};
 use half::{bf16, f16};
@@ -16,9 +16,9 @@ pub struct Guarded {
 }
 
 impl Guarded {
-    /// Holding numbers.
-    pub fn new(d: &mut dyn Device, dtype: DType, values: &[f64]) -> Result<Guarded> {
-        let whole = d.alloc(dtype, values.len() + 2 * GUARD)?;
+    /// Holding numbers, in an owner's memory.
+    pub fn new(d: &mut dyn Device, owner: &Owner, dtype: DType, values: &[f64]) -> Result<Guarded> {
+        let whole = d.alloc_for(owner, dtype, values.len() + 2 * GUARD)?;
         let view = whole.slice(GUARD, values.len());
         let mut bytes = vec![0xff; whole.bytes().len()];
         bytes[view.bytes()].copy_from_slice(&encode(dtype, values));
@@ -74,15 +74,15 @@ fn decode(dtype: DType, bytes: &[u8]) -> Vec<f32> {
     bytes.chunks_exact(dtype.size()).map(of).collect()
 }
 
-/// An operation on memory of its own, to be timed: ordinary numbers, because denormals or zeros could change the speed;
-/// zeros where indices, labels, positions, sums and second moments must be valid ones.
+/// An operation on an owner's memory, to be timed: ordinary numbers, because denormals or zeros could change the speed;
+/// zeros where labels, positions, sums and second moments must be valid ones.
 ///
 /// # Errors
 /// Those of the device.
-pub fn example(d: &mut dyn Device, kind: Kind, precision: Precision) -> Result<Operation> {
+pub fn example(d: &mut dyn Device, owner: &Owner, kind: Kind, precision: Precision) -> Result<Operation> {
     let mut views = Vec::new();
     for operand in kind.describe(precision).operands {
-        let view = d.alloc(operand.dtype, operand.len)?;
+        let view = d.alloc_for(owner, operand.dtype, operand.len)?;
         let number = !matches!(operand.dtype, DType::F64 | DType::U32 | DType::U8);
         if number && !["second moment", "scaling"].contains(&operand.name) {
             let values: Vec<f64> = (0..view.len).map(|i| (i % 251) as f64 / 251.0 - 0.4).collect();

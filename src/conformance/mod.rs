@@ -7,6 +7,7 @@
 
 pub mod cases;
 mod compare;
+pub mod full;
 mod memory;
 mod run;
 

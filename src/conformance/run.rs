@@ -3,7 +3,7 @@
 use super::cases::{Case, sizes, title};
 use super::compare::{Bound, Comparison, values};
 use super::memory::Guarded;
-use crate::device::{DType, Device, Precision, StepState};
+use crate::device::{DType, Device, Owner, Precision, StepState};
 use crate::error::Result;
 use crate::ops::description::{Access, Operand};
 use crate::ops::layer::Pass;
@@ -11,9 +11,9 @@ use crate::ops::operation::{Kind, Operation, Planned};
 use crate::ops::{dropout, pool, scaling};
 
 /// The step cases run at: beyond 32 bits, so that both halves of the counter count.
-const STATE: StepState = StepState { step: 5_000_000_123, lr: 0.01, ema_decay: 0.9 };
+const STATE: StepState = StepState { step: 5_000_000_123, lr: 0.01, ema_decay: 0.9, samples: &[] };
 /// The step of the optimisers' cases, where bias corrections still matter.
-const OPTIMIZER_STEP: StepState = StepState { step: 4, lr: 0.01, ema_decay: 0.9 };
+const OPTIMIZER_STEP: StepState = StepState { step: 4, lr: 0.01, ema_decay: 0.9, samples: &[] };
 
 /// Runs a case on each device in a precision and compares every result, device after device; the reference, which takes
 /// most of the time, is computed once.
@@ -32,14 +32,20 @@ pub fn run(devices: &mut [&mut dyn Device], case: &Case, precision: Precision) -
 
 /// An operation on inputs drawn for it, every operand between guards, against its reference.
 fn operation(devices: &mut [&mut dyn Device], kind: &Kind, precision: Precision) -> Result<Vec<Comparison>> {
-    let state = if matches!(kind, Kind::Adam(_) | Kind::Sgd(_)) { OPTIMIZER_STEP } else { STATE };
+    let samples: Vec<u32> = match kind {
+        Kind::Gather(g) => (0..g.n).map(|i| (i * 4 % g.images) as u32).collect(),
+        _ => Vec::new(),
+    };
+    let of = if matches!(kind, Kind::Adam(_) | Kind::Sgd(_)) { OPTIMIZER_STEP } else { STATE };
+    let state = StepState { samples: &samples, ..of };
+    let owner = Owner::new();
     let operands = kind.describe(precision).operands;
     let drawn = |o: &Operand| input(kind, o).into_iter().map(|v| o.dtype.round(v)).collect();
     let mut values: Vec<Vec<f64>> = operands.iter().map(drawn).collect();
     let mut computed = Vec::new();
     for d in devices.iter_mut() {
         let guarded: Result<Vec<_>> =
-            operands.iter().zip(&values).map(|(o, held)| Guarded::new(*d, o.dtype, held)).collect();
+            operands.iter().zip(&values).map(|(o, held)| Guarded::new(*d, &owner, o.dtype, held)).collect();
         let guarded = guarded?;
         let views: Vec<_> = guarded.iter().map(|g| g.view).collect();
         d.set_step(state)?;
@@ -87,7 +93,7 @@ fn bounds(kind: &Kind, precision: Precision, operands: &[Operand], values: &mut 
 }
 
 /// What an operand holds before: numbers drawn so that results are about as large as 1; NaN where it is overwritten.
-fn input(kind: &Kind, operand: &Operand) -> Vec<f64> {
+pub(super) fn input(kind: &Kind, operand: &Operand) -> Vec<f64> {
     let len = operand.len;
     let draw = |seed, scale| wide(&values(seed, len, scale));
     if operand.access == Access::Write {
@@ -116,8 +122,7 @@ fn input(kind: &Kind, operand: &Operand) -> Vec<f64> {
         (Kind::Adam(_), "second moment") => values(4, len, 0.5).iter().map(|v| f64::from(v * v)).collect(),
         (Kind::Adam(_) | Kind::Sgd(_), "average") => draw(5, 1.0),
         (Kind::Gather(_), "pixels") => values(1, len, 255.0).iter().map(|v| f64::from(v.abs() as u8)).collect(),
-        (Kind::Gather(_), "labels") => (0..len).map(|i| (i * 3 % 10) as f64).collect(),
-        (Kind::Gather(g), _) => (0..len).map(|i| (i * 4 % g.images) as f64).collect(),
+        (Kind::Gather(_), _) => (0..len).map(|i| (i * 3 % 10) as f64).collect(),
         (Kind::Layer(_) | Kind::Dropout(_) | Kind::Adam(_) | Kind::Sgd(_), _) => draw(1, 1.0),
     }
 }
@@ -146,13 +151,14 @@ fn memory(d: &mut dyn Device, len: usize) -> Result<Vec<Comparison>> {
     d.set_step(STATE)?;
     let shape = len.to_string();
     let v = wide(&values(1, len, 1.0));
-    let from = Guarded::new(d, DType::F32, &v)?;
-    let to = Guarded::new(d, DType::F32, &vec![f64::NAN; len])?;
+    let owner = Owner::new();
+    let from = Guarded::new(d, &owner, DType::F32, &v)?;
+    let to = Guarded::new(d, &owner, DType::F32, &vec![f64::NAN; len])?;
     d.copy(from.view, to.view)?;
     let mut out = vec![to.compare(d, "copy", &shape, &v, &Bound::Contract)?];
     d.zero(to.view)?;
     out.push(to.compare(d, "zero", &shape, &vec![0.0; len], &Bound::Contract)?);
-    let recorded = Guarded::new(d, DType::F32, &v)?;
+    let recorded = Guarded::new(d, &owner, DType::F32, &v)?;
     let spec = dropout::Dropout { seed: 1, layer: 0, p: 0.25, len };
     let operation = Operation::new(Kind::Dropout(spec), Precision::F32, &[recorded.view])?;
     let plan = [Planned::new("", "", operation)];

@@ -1,7 +1,7 @@
 //! The CPU backend's memory: buffers named by number, lent to one operation at a time as slices.
 
 use super::buffer::Buffer;
-use crate::device::{DType, View};
+use crate::device::{Buffers, DType, Owner, View};
 use crate::error::{Error, Result};
 use crate::ops::description::{OPERANDS, Operand, check, check_bytes};
 use crate::ops::operation::Operation;
@@ -10,7 +10,7 @@ use bytemuck::Pod;
 /// All buffers of a device.
 #[derive(Default)]
 pub struct Memory {
-    buffers: Vec<Buffer>,
+    buffers: Buffers<Buffer>,
 }
 
 /// An operand's memory for the time of one operation. Taken once, as the type that the operand's description gives it.
@@ -42,16 +42,17 @@ impl<'a> Slice<'a> {
 }
 
 impl Memory {
-    /// New zeroed memory.
-    pub fn alloc(&mut self, dtype: DType, len: usize) -> Result<View> {
+    /// New zeroed memory for an owner; that of owners who are gone is freed before.
+    pub fn alloc(&mut self, owner: &Owner, dtype: DType, len: usize) -> Result<View> {
+        self.buffers.sweep();
         let too_large = || {
             Error::Device(format!(
                 "out of memory: {len} elements of {dtype:?} cannot be allocated; use a smaller --batch or model"
             ))
         };
         let bytes = len.max(1).checked_mul(dtype.size()).ok_or_else(too_large)?;
-        self.buffers.push(Buffer::zeroed(bytes).ok_or_else(too_large)?);
-        Ok(View { buffer: self.buffers.len() - 1, dtype, offset: 0, len })
+        let buffer = self.buffers.add(owner, Buffer::zeroed(bytes).ok_or_else(too_large)?);
+        Ok(View { buffer, dtype, offset: 0, len })
     }
 
     /// Where a view's bytes begin; all of them lie inside its buffer.

@@ -22,7 +22,7 @@ mod weights;
 mod wide;
 mod winograd;
 
-use crate::device::{DType, Device, Precision, StepState, View, run_plan};
+use crate::device::{DType, Device, Owner, Precision, StepState, View, run_plan};
 use crate::error::{Error, Result};
 use crate::ops::operation::{Operation, Planned};
 use memory::Memory;
@@ -36,7 +36,9 @@ pub struct CpuDevice {
     memory: Memory,
     pool: rayon::ThreadPool,
     workspace: Workspace,
-    state: StepState,
+    state: StepState<'static>,
+    /// The samples of the step.
+    samples: Vec<u32>,
 }
 
 impl CpuDevice {
@@ -62,7 +64,8 @@ impl CpuDevice {
             memory: Memory::default(),
             pool,
             workspace: Workspace::default(),
-            state: StepState { step: 0, lr: 0.0, ema_decay: 0.0 },
+            state: StepState { step: 0, lr: 0.0, ema_decay: 0.0, samples: &[] },
+            samples: Vec::new(),
         })
     }
 
@@ -89,8 +92,8 @@ impl Device for CpuDevice {
         }
     }
 
-    fn alloc(&mut self, dtype: DType, len: usize) -> Result<View> {
-        self.memory.alloc(dtype, len)
+    fn alloc_for(&mut self, owner: &Owner, dtype: DType, len: usize) -> Result<View> {
+        self.memory.alloc(owner, dtype, len)
     }
 
     fn upload(&mut self, dst: View, src: &[u8]) -> Result<()> {
@@ -114,14 +117,17 @@ impl Device for CpuDevice {
     }
 
     fn set_step(&mut self, state: StepState) -> Result<()> {
-        self.state = state;
+        self.state = StepState { step: state.step, lr: state.lr, ema_decay: state.ema_decay, samples: &[] };
+        self.samples.clear();
+        self.samples.extend_from_slice(state.samples);
         Ok(())
     }
 
     fn run(&mut self, operation: &Operation) -> Result<()> {
         self.supports(operation.precision())?;
         let slices = self.memory.slices(operation)?;
-        let (isa, state, workspace) = (self.isa, self.state, &mut self.workspace);
+        let state = StepState { samples: &self.samples, ..self.state };
+        let (isa, workspace) = (self.isa, &mut self.workspace);
         self.pool.install(|| operations::run(isa, operation, state, slices, workspace))
     }
 

@@ -1,5 +1,5 @@
 //! Each operation of [`crate::ops`] on its operands' memory: which function computes it, and what it asks for beyond
-//! views that fit, indices and labels that exist.
+//! views that fit, samples and labels that exist.
 
 use super::amx;
 use super::buffer::Room;
@@ -142,22 +142,20 @@ fn fully_connected(isa: Isa, s: &LinearShape, pass: Pass, slices: [Slice; OPERAN
     }
 }
 
-/// The batch gather: no index may lie beyond the dataset, and the elastic field must suit the images.
-fn gather(g: &Gather, state: StepState, [pixels, labels, indices, x, chosen, ..]: [Slice; OPERANDS]) -> Result<()> {
+/// The batch gather: no sample may lie beyond the dataset, and the elastic field must suit the images.
+fn gather(g: &Gather, state: StepState, [pixels, labels, x, chosen, ..]: [Slice; OPERANDS]) -> Result<()> {
     if !pointwise::supports(g) {
         return Err(Error::Invalid(format!(
             "gather: the elastic field's control points are too close for {}x{} images",
             g.h, g.w
         )));
     }
-    let (labels, indices): (&[u8], &[u32]) = (labels.read(), indices.read());
-    if let Some(&bad) = indices.iter().find(|&&i| i as usize >= labels.len()) {
-        return Err(Error::Invalid(format!("gather: image {bad} of a dataset of {}", labels.len())));
-    }
-    for (chosen, &i) in chosen.write().iter_mut().zip(indices) {
+    g.check(state.samples)?;
+    let labels: &[u8] = labels.read();
+    for (chosen, &i) in chosen.write().iter_mut().zip(state.samples) {
         *chosen = labels[i as usize];
     }
-    pointwise::gather(g, state.step, pixels.read(), indices, x.write());
+    pointwise::gather(g, state.step, pixels.read(), state.samples, x.write());
     Ok(())
 }
 

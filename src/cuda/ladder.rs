@@ -64,12 +64,12 @@ impl CudaDevice {
         ];
         let views = [a, b, on.c];
         check(rung.kernel, &operands, &views)?;
-        let addresses: [u64; 3] = self.memory.addresses(rung.kernel, operands.into_iter().zip(views))?;
+        let addresses = self.memory.addresses(views.into_iter())?;
         let blocks = match rung.tile {
             Some(tile) => s.m.div_ceil(tile) * s.n.div_ceil(tile),
             None => (s.m * s.n).div_ceil(rung.threads),
         };
-        let mut args = addresses.map(Arg::Address).to_vec();
+        let mut args: Vec<Arg> = addresses[..views.len()].iter().map(|&a| Arg::Address(a)).collect();
         args.extend([s.m, s.n, s.k].map(Arg::from));
         self.launch(Unit::Ladder(step), rung.kernel, Grid::of(blocks), &args)
     }

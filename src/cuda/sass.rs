@@ -1,5 +1,6 @@
 //! The machine code of a cubin through `nvdisasm`: how many instructions of which kind, and the innermost loop.
 
+use super::settings;
 use crate::error::{Error, Result};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -35,11 +36,14 @@ impl Mix {
 }
 
 /// Where `nvdisasm` is: `WARP19_NVDISASM`, the `PATH`, a toolkit, or beside a pip package of it.
-pub fn nvdisasm() -> Option<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    if let Some(path) = variable("WARP19_NVDISASM") {
-        return path.is_file().then_some(path);
+///
+/// # Errors
+/// `WARP19_NVDISASM` names no file.
+pub fn nvdisasm() -> Result<Option<PathBuf>> {
+    if let Some(path) = settings::path("WARP19_NVDISASM", |p| p.is_file())? {
+        return Ok(Some(path));
     }
+    let variable = |name: &str| settings::value(name).map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     folders.extend(["CUDA_HOME", "CUDA_PATH"].into_iter().filter_map(variable).map(|r| r.join("bin")));
@@ -50,7 +54,7 @@ pub fn nvdisasm() -> Option<PathBuf> {
     folders.extend(caches.map(|c| c.join("tools/nvidia/cu13/bin")));
     // .../nvidia/cu13/lib has the libraries, .../nvidia/cu13/bin the tools.
     folders.extend(super::find::places().into_iter().map(|p| p.path.join("../bin")));
-    folders.into_iter().map(|f| f.join("nvdisasm")).find(|f| f.is_file())
+    Ok(folders.into_iter().map(|f| f.join("nvdisasm")).find(|f| f.is_file()))
 }
 
 /// Disassembles a cubin.

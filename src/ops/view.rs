@@ -140,7 +140,7 @@ impl FromStr for Precision {
 /// A range of elements inside one device buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct View {
-    /// Index of the buffer on its device.
+    /// Number of the buffer on its device.
     pub buffer: usize,
     pub dtype: DType,
     /// First element.

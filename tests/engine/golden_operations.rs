@@ -136,7 +136,7 @@ fn optimizer(d: &mut CpuDevice, case: &Case, len: usize) {
     };
     for step in 0..3 {
         upload_f32(d, others[0], &noise(10 + step, len)).unwrap();
-        d.set_step(StepState { step: u64::from(step), lr: 0.01, ema_decay: 0.0 }).unwrap();
+        d.set_step(StepState { step: u64::from(step), lr: 0.01, ema_decay: 0.0, samples: &[] }).unwrap();
         if adam {
             let epsilon_kind = Epsilon::Outer;
             let p = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind };

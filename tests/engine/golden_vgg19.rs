@@ -55,7 +55,7 @@ fn one_training_step_equals_pytorch() {
             d.zero(view).unwrap();
         }
 
-        d.set_step(StepState { step: 0, lr: golden.lr, ema_decay: 0.0 }).unwrap();
+        d.set_step(StepState { step: 0, lr: golden.lr, ema_decay: 0.0, samples: &[] }).unwrap();
         let seed = golden.seed;
         run_plan(d, &net.forward(net.weights, Mode::Train { seed }).unwrap()).unwrap();
         let loss = Loss { kind: LossKind::Mean, rows: golden.batch, classes: 10, gradient: true };

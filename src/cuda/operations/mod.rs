@@ -1,10 +1,12 @@
 //! Operations as kernel launches: a plan is chosen, and what kernels ask for beyond views that fit is checked.
 //! `product` has matrix products and linear layers, `conv` convolutions by products or, for the first layer, directly,
-//! `winograd` those by Winograd's algorithm, `pointwise` pools, dropout and the loss.
+//! `winograd` those by Winograd's algorithm, `pointwise` pools, dropout and the loss, `naive` what fast kernels are
+//! compared with.
 
 mod batch;
 mod conv;
 mod launching;
+pub mod naive;
 mod optimizer;
 mod pointwise;
 pub mod product;

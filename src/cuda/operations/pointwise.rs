@@ -21,7 +21,7 @@ pub fn dropout(d: &mut CudaDevice, o: &Dropout, [x, ..]: Addresses) -> Result<()
     expect_aligned("dropout", &[x])?;
     let args = [
         Arg::Address(x),
-        Arg::Address(d.memory.address(d.step)?),
+        Arg::Address(d.step_address()?),
         Arg::U64(o.seed),
         Arg::U32(o.layer),
         Arg::F32(o.p),

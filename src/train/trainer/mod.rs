@@ -70,7 +70,6 @@ pub struct Trainer {
     test: Resident,
     validation: Option<Resident>,
     samples: Samples,
-    indices: View,
     stats: View,
     buffers: EvaluationBuffers,
 }
@@ -98,7 +97,7 @@ impl Trainer {
             if !wanted {
                 return Ok(None);
             }
-            let view = device.alloc(DType::F32, network.weights.len)?;
+            let view = device.alloc_for(&network.memory, DType::F32, network.weights.len)?;
             device.zero(view)?;
             if let Some(values) = from.as_mut().and_then(|c| c.take(name)) {
                 upload_f32(device, view, &values)?;
@@ -122,13 +121,13 @@ impl Trainer {
         run_plan(device, &network.prepare(network.weights)?)?;
         let scaling = if config.precision.scales_gradients() {
             let state = from.as_ref().and_then(|c| c.meta.scaling).unwrap_or(scaling::START);
-            let view = device.alloc(DType::F32, scaling::STATE)?;
+            let view = device.alloc_for(&network.memory, DType::F32, scaling::STATE)?;
             upload_f32(device, view, &state)?;
             Some(view)
         } else {
             None
         };
-        let stats = device.alloc(DType::F64, 4)?;
+        let stats = device.alloc_for(&network.memory, DType::F64, 4)?;
         device.zero(stats)?;
         if let Some(checkpoint) = &from {
             device.upload(stats, bytemuck::cast_slice(&checkpoint.meta.stats))?;
@@ -140,20 +139,18 @@ impl Trainer {
                 (split.train.head(config.images), Some(split.test))
             }
         };
-        let validation = validation.map(|v| Resident::new(device, &v)).transpose()?;
+        let validation = validation.map(|v| Resident::new(device, &network.memory, &v)).transpose()?;
         let step = from.as_ref().map_or(0, |c| c.meta.step);
         let mut epochs = metrics::read(&dir.join("metrics.jsonl"))?;
         epochs.retain(|e| e.step <= step);
-        let train = Resident::new(device, &train)?;
-        let indices = device.alloc(DType::U32, config.recipe.batch)?;
+        let train = Resident::new(device, &network.memory, &train)?;
         let (weights, copy) = (network.weights, network.copy);
         let arenas = Arenas { weights, gradients, moment1, moment2, ema, copy, scaling };
         Ok(Trainer {
-            plan: plan(&config, &network, &train, &arenas, indices, stats)?,
-            test: Resident::new(device, &dataset.test)?,
+            plan: plan(&config, &network, &train, &arenas, stats)?,
+            test: Resident::new(device, &network.memory, &dataset.test)?,
             validation,
             samples: Samples::new(config.seed, config.images),
-            indices,
             stats,
             buffers: EvaluationBuffers::new(device, &network)?,
             arenas,
@@ -168,19 +165,11 @@ impl Trainer {
     }
 }
 
-/// The plan of a step: the batch of the images `indices`, forward, the loss, which adds to `stats`, backward, and the
-/// optimiser's step.
-fn plan(
-    config: &Config,
-    network: &Network,
-    train: &Resident,
-    arenas: &Arenas,
-    indices: View,
-    stats: View,
-) -> Result<Vec<Planned>> {
+/// The plan of a step: the batch, forward, the loss, which adds to `stats`, backward, and the optimiser's step.
+fn plan(config: &Config, network: &Network, train: &Resident, arenas: &Arenas, stats: View) -> Result<Vec<Planned>> {
     let (recipe, seed) = (&config.recipe, config.seed);
     let of = |kind, views: &[View]| Operation::new(kind, config.precision, views);
-    let mut plan = vec![Planned::new("batch", "", train.gather(config, network, indices, true)?)];
+    let mut plan = vec![Planned::new("batch", "", train.gather(config, network, true)?)];
     plan.extend(network.forward(network.weights, Mode::Train { seed })?);
     let loss = Loss { kind: recipe.loss, rows: network.batch, classes: network.model.classes, gradient: true };
     let mut views = vec![network.logits, network.labels, stats, network.dlogits];

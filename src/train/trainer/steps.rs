@@ -100,9 +100,8 @@ impl Trainer {
             step,
             lr: recipe.lr_at(step, self.config.images),
             ema_decay: recipe.ema_at(step),
+            samples: &self.samples.batch(step, recipe.batch),
         })?;
-        let indices = self.samples.batch(step, recipe.batch);
-        device.upload(self.indices, bytemuck::cast_slice(&indices))?;
         device.record("step", &self.plan)?;
         self.step += 1;
         Ok(())

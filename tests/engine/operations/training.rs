@@ -24,17 +24,16 @@ fn batches_are_gathered_and_deformed_as_the_reference_does() {
             let pixels: Vec<u8> =
                 (0..images * h * w * c).map(|i| (127.0 + 120.0 * (i as f64 * 0.013).sin()) as u8).collect();
             let labels: Vec<u8> = (0..images as u8).collect();
-            let indices = [3u32, 0, 19, 3, 7, 11];
+            let samples = [3u32, 0, 19, 3, 7, 11];
             let g = Gather { images, n, h, w, c, mean: 0.13, std: 0.3, seed: 5, augment };
             let (vp, vl) = (d.alloc(DType::U8, pixels.len()).unwrap(), d.alloc(DType::U8, images).unwrap());
-            let (vi, vo) = (d.alloc(DType::U32, n).unwrap(), d.alloc(DType::U8, n).unwrap());
+            let vo = d.alloc(DType::U8, n).unwrap();
             d.upload(vp, &pixels).unwrap();
             d.upload(vl, &labels).unwrap();
-            d.upload(vi, bytemuck::cast_slice(&indices)).unwrap();
-            d.set_step(StepState { step: 77, lr: 0.0, ema_decay: 0.0 }).unwrap();
+            d.set_step(StepState { step: 77, lr: 0.0, ema_decay: 0.0, samples: &samples }).unwrap();
             let x = output(d, n * h * w * c);
-            run(d, Kind::Gather(g), &[vp, vl, vi, x.1, vo]);
-            let want = batch::gather(&g, 77, &pixels, &indices);
+            run(d, Kind::Gather(g), &[vp, vl, x.1, vo]);
+            let want = batch::gather(&g, 77, &pixels, &samples);
             let all = download_f32(d, x.0).unwrap();
             for (i, (got, want)) in all[16..].iter().zip(&want).enumerate() {
                 // A float32 coordinate near 28 is off by up to 4e-6 pixels, and a pixel's slope is up to 3.3 a pixel.
@@ -52,7 +51,7 @@ fn dropout_draws_the_reference_mask() {
     for len in [1, 5, 4096 * 17 + 3] {
         for d in &mut cpus() {
             let spec = Dropout { seed: 11, layer: 2, p: 0.3, len };
-            d.set_step(StepState { step: (1 << 33) + 5, lr: 0.0, ema_decay: 0.0 }).unwrap();
+            d.set_step(StepState { step: (1 << 33) + 5, lr: 0.0, ema_decay: 0.0, samples: &[] }).unwrap();
             let x = values(1, len, 1.0);
             let view = put(d, &x);
             run(d, Kind::Dropout(spec), &[view]);
@@ -144,7 +143,7 @@ fn optimisers_follow_the_reference_for_several_steps() {
             for step in 0..3 {
                 let g = values(10 + step, len, 1.0);
                 upload_f32(d, views[1], &g).unwrap();
-                d.set_step(StepState { step, lr: 0.01, ema_decay: 0.9 }).unwrap();
+                d.set_step(StepState { step, lr: 0.01, ema_decay: 0.9, samples: &[] }).unwrap();
                 let (lr, decay) = (f64::from(0.01f32), f64::from(0.9f32));
                 match kind {
                     Some(epsilon_kind) => {
