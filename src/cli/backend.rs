@@ -90,6 +90,11 @@ pub fn count_findings(findings: &serde_json::Value) -> usize {
 }
 
 impl Backend {
+    /// Whether the command line asks for a device or a number of threads.
+    pub fn is_chosen(&self) -> bool {
+        self.device != "auto" || self.threads.is_some()
+    }
+
     /// Opens it; see [`Backend::open_kind`].
     ///
     /// # Errors

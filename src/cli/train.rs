@@ -67,6 +67,9 @@ pub struct Args {
     /// Hold out the last N training images and choose the best epoch on them.
     #[arg(long, default_value_t = 0)]
     validation: usize,
+    /// Test the plain weights after every epoch too, not only their average; the last epoch does so in any case.
+    #[arg(long)]
+    plain_too: bool,
     /// Write event files for TensorBoard into the run folder's tensorboard/ too.
     #[arg(long)]
     tensorboard: bool,
@@ -97,6 +100,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     device.supports(config.precision)?;
     atomic::writable_folder(&dir)?;
     let mut trainer = Trainer::new(device.as_mut(), config, &dataset, &dir, resumed)?;
+    trainer.plain_too = args.plain_too;
     drop(dataset);
     introduce(&trainer.config, &device.describe(), &dir)?;
     let mut screen = Screen::new(progress, trainer.config.recipe.epochs);
@@ -123,7 +127,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
         Outcome::StepLimit => {
-            let test = trainer.test(device.as_mut())?;
+            let test = trainer.test(device.as_mut(), &mut |event| screen.show(event))?;
             let accuracy = 100.0 * test.accuracy();
             let loss = test.loss;
             eprintln!("stopped at step {step} as asked: test accuracy {accuracy:.2} %, loss {loss:.4}. {go_on}");

@@ -2,6 +2,7 @@
 
 #[cfg_attr(not(all(target_arch = "x86_64", target_os = "linux")), path = "amx/absent.rs")]
 mod amx;
+mod batch;
 mod buffer;
 mod conv;
 mod element;

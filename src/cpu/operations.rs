@@ -2,6 +2,7 @@
 //! views that fit, samples and labels that exist.
 
 use super::amx;
+use super::batch::gather;
 use super::buffer::Room;
 use super::conv;
 use super::element::{self, Element};
@@ -11,16 +12,15 @@ use super::memory::Slice;
 use super::optimizer::{self, Followers};
 use super::weights::Weights;
 use super::{linear, pointwise, wide};
-use crate::device::{DType, Precision, StepState};
+use crate::device::{DType, StepState};
 use crate::error::{Error, Result};
-use crate::ops::batch::Gather;
 use crate::ops::conv::ConvShape;
 use crate::ops::description::OPERANDS;
 use crate::ops::layer::{LayerShape, Pass};
 use crate::ops::linear::LinearShape;
 use crate::ops::loss::Loss;
 use crate::ops::operation::{Kind, Operation};
-use crate::ops::scaling::{INVERSE, SCALE};
+use crate::ops::scaling::SCALE;
 use half::{bf16, f16};
 
 /// Memory that operations reuse from call to call; grows at first use, then stays.
@@ -67,14 +67,14 @@ fn stored<T: Element>(
         (Kind::Cast(_), [x, y, ..]) => element::narrow::<T>(isa, x.read(), y.write()),
         (Kind::Scaling(_), [gradients, scaling, ..]) => pointwise::scaling(gradients.read(), scaling.write()),
         (Kind::Adam(a), [g, w, m, v, more @ ..]) => {
-            let (followers, inverse) = followers::<T, _>(operation.precision(), a.average, more);
+            let (followers, inverse) = Followers::<T>::of(operation.precision(), a.average, more);
             if inverse != 0.0 {
                 let arenas = [w.write(), m.write(), v.write()];
                 optimizer::adam(isa, &a.params, state, (g.read(), inverse), arenas, followers);
             }
         }
         (Kind::Sgd(s), [g, w, u, more @ ..]) => {
-            let (followers, inverse) = followers::<T, _>(operation.precision(), s.average, more);
+            let (followers, inverse) = Followers::<T>::of(operation.precision(), s.average, more);
             if inverse != 0.0 {
                 optimizer::sgd(isa, s, state, (g.read(), inverse), [w.write(), u.write()], followers);
             }
@@ -95,20 +95,6 @@ fn stored<T: Element>(
         (Kind::Loss(l), slices) => wide::run::<T>(isa, operation, slices, wide, |slices| loss(l, slices, vector))?,
     }
     Ok(())
-}
-
-/// What follows the weights in an optimiser's step, and what its gradients are to be multiplied by; 0: nothing is to be
-/// done.
-fn followers<'a, T: Element, const N: usize>(
-    precision: Precision,
-    average: bool,
-    slices: [Slice<'a>; N],
-) -> (Followers<'a, T>, f32) {
-    let mut slices = slices.into_iter();
-    let mut next = |there: bool| if there { slices.next() } else { None };
-    let (average, copy) = (next(average).map(Slice::write), next(precision.is_half()).map(Slice::write));
-    let scaling: Option<&[f32]> = next(precision.scales_gradients()).map(Slice::read);
-    (Followers { average, copy }, scaling.map_or(1.0, |state| state[INVERSE]))
 }
 
 fn convolution(isa: Isa, s: &ConvShape, pass: Pass, slices: [Slice; OPERANDS], room: &mut Room) {
@@ -140,23 +126,6 @@ fn fully_connected(isa: Isa, s: &LinearShape, pass: Pass, slices: [Slice; OPERAN
             linear::backward_weight(isa, s, x.read(), dy.read(), dw.write(), db.write(), room);
         }
     }
-}
-
-/// The batch gather: no sample may lie beyond the dataset, and the elastic field must suit the images.
-fn gather(g: &Gather, state: StepState, [pixels, labels, x, chosen, ..]: [Slice; OPERANDS]) -> Result<()> {
-    if !pointwise::supports(g) {
-        return Err(Error::Invalid(format!(
-            "gather: the elastic field's control points are too close for {}x{} images",
-            g.h, g.w
-        )));
-    }
-    g.check(state.samples)?;
-    let labels: &[u8] = labels.read();
-    for (chosen, &i) in chosen.write().iter_mut().zip(state.samples) {
-        *chosen = labels[i as usize];
-    }
-    pointwise::gather(g, state.step, pixels.read(), state.samples, x.write());
-    Ok(())
 }
 
 /// The loss: every label must be one of the classes. Without a place for the gradient it is written and forgotten.

@@ -2,9 +2,11 @@
 
 use super::element::Element;
 use super::isa::Isa;
+use super::memory::Slice;
 use super::vector::{Job, Vector};
-use crate::device::StepState;
+use crate::device::{Precision, StepState};
 use crate::ops::optimizer::{AdamParams, Sgd, adam_factors};
+use crate::ops::scaling::INVERSE;
 use rayon::prelude::*;
 
 /// Elements of a chunk: its arrays stay in the second-level cache for the average's pass.
@@ -18,6 +20,15 @@ pub struct Followers<'a, T> {
 }
 
 impl<'a, T: Element> Followers<'a, T> {
+    /// Those of an operation, and what its gradients are to be multiplied by; 0: nothing is to be done.
+    pub fn of<const N: usize>(precision: Precision, average: bool, slices: [Slice<'a>; N]) -> (Followers<'a, T>, f32) {
+        let mut slices = slices.into_iter();
+        let mut next = |there: bool| if there { slices.next() } else { None };
+        let (average, copy) = (next(average).map(Slice::write), next(precision.is_half()).map(Slice::write));
+        let scaling: Option<&[f32]> = next(precision.scales_gradients()).map(Slice::read);
+        (Followers { average, copy }, scaling.map_or(1.0, |state| state[INVERSE]))
+    }
+
     /// Those of each chunk of `len` weights.
     fn chunks(self, len: usize) -> Vec<Followers<'a, T>> {
         let mut averages = self.average.map(|a| a.chunks_mut(CHUNK));

@@ -71,7 +71,7 @@ impl EvaluationBuffers {
     }
 }
 
-/// Runs evaluated weights over a split on a network made for it.
+/// Runs evaluated weights over a split on a network made for it; `tell` hears how many images are done of how many.
 ///
 /// # Errors
 /// Those of the device.
@@ -81,24 +81,30 @@ pub fn evaluate(
     weights: &[f32],
     split: &Split,
     batch: usize,
+    tell: &mut dyn FnMut(usize, usize),
 ) -> Result<Evaluation> {
     let network = Network::new(device, &config.model()?, config.precision, batch, false)?;
     upload_f32(device, network.weights, weights)?;
     let buffers = EvaluationBuffers::new(device, &network)?;
     let data = Resident::new(device, &network.memory, split)?;
-    run_evaluation(device, config, &network, network.weights, &data, &buffers, "eval")
+    run_evaluation(device, config, &network, network.weights, &data, (&buffers, "eval"), tell)
 }
 
 /// Runs a checkpoint's evaluated weights over the test images of a dataset of its kind.
 ///
 /// # Errors
 /// A dataset of another size or with other classes; those of the device.
-pub fn test_images(device: &mut dyn Device, checkpoint: &Checkpoint, dataset: &Dataset) -> Result<Evaluation> {
+pub fn test_images(
+    device: &mut dyn Device,
+    checkpoint: &Checkpoint,
+    dataset: &Dataset,
+    tell: &mut dyn FnMut(usize, usize),
+) -> Result<Evaluation> {
     let mut config = checkpoint.meta.config.clone();
     // How many images it was trained on does not matter here.
     (config.images, config.validation) = (dataset.train.len(), 0);
     check_dataset(&config, dataset)?;
-    evaluate(device, &config, checkpoint.evaluated()?, &dataset.test, 250.min(dataset.test.len()))
+    evaluate(device, &config, checkpoint.evaluated()?, &dataset.test, 250.min(dataset.test.len()), tell)
 }
 
 /// One layer's output for one image.
@@ -152,8 +158,8 @@ pub(super) fn run_evaluation(
     network: &Network,
     weights: View,
     data: &Resident,
-    to: &EvaluationBuffers,
-    name: &str,
+    (to, name): (&EvaluationBuffers, &str),
+    tell: &mut dyn FnMut(usize, usize),
 ) -> Result<Evaluation> {
     let (batch, classes) = (network.batch, network.model.classes);
     let of = |kind, views: &[View]| Operation::new(kind, config.precision, views);
@@ -176,6 +182,7 @@ pub(super) fn run_evaluation(
         device.run(&of(Kind::Loss(loss), &views)?)?;
         let here = to.probabilities.slice(0, count * classes);
         probabilities.extend(download_f32(device, here)?);
+        tell(start + count, data.count);
     }
     let [sum, correct, ..] = read_stats(device, to.stats)?;
     Ok(Evaluation { loss: sum / data.count as f64, correct: correct as usize, probabilities, classes })

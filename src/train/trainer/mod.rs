@@ -9,6 +9,7 @@ use super::config::{Config, check_dataset};
 use super::evaluation::{EvaluationBuffers, Resident};
 use super::init;
 use super::metrics::{self, Epoch};
+use super::predictions::Asked;
 use super::recipe::Optimizer;
 use super::samples::Samples;
 use crate::data::{Dataset, atomic};
@@ -34,8 +35,8 @@ pub enum Event<'a> {
         accuracy: f64,
         images_per_second: f64,
     },
-    /// The epoch's steps are done and its evaluation begins.
-    Evaluating,
+    /// The epoch's steps are done, and so many of the images of an evaluation.
+    Evaluating { done: usize, images: usize },
     /// An epoch is over.
     Epoch(&'a Epoch, bool),
     /// Something the user should know.
@@ -61,6 +62,8 @@ pub struct Trainer {
     pub best: Option<Best>,
     /// Optimiser steps done.
     pub step: u64,
+    /// Whether every epoch tests the plain weights too, where there is an average; else the last one does.
+    pub plain_too: bool,
     /// The epoch last warned about.
     warned: u64,
     network: Network,
@@ -68,6 +71,7 @@ pub struct Trainer {
     /// A step, from its batch to the new weights.
     plan: Vec<Planned>,
     test: Resident,
+    asked: Asked,
     validation: Option<Resident>,
     samples: Samples,
     stats: View,
@@ -149,6 +153,8 @@ impl Trainer {
         Ok(Trainer {
             plan: plan(&config, &network, &train, &arenas, stats)?,
             test: Resident::new(device, &network.memory, &dataset.test)?,
+            asked: Asked::new(&dataset.test),
+            plain_too: false,
             validation,
             samples: Samples::new(config.seed, config.images),
             stats,

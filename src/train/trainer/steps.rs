@@ -74,7 +74,6 @@ impl Trainer {
             }
             device.synchronize()?;
             let speed = ((last - from) * batch as u64) as f64 / began.elapsed().as_secs_f64();
-            tell(Event::Evaluating);
             let clock = || before + start.elapsed().as_secs_f64();
             let improved = self.finish_epoch(device, epoch + 1, speed, &clock, tell)?;
             self.save(device)?;
