@@ -59,6 +59,15 @@ fn with_variables_that_mean_nothing() {
 }
 
 #[test]
+fn with_a_precision_that_has_no_kernels() {
+    let cache = tempfile::tempdir().unwrap();
+    for precision in ["tf32", "tf32x3", "bf16", "f16"] {
+        fails(verify(cache.path()).args(["--precision", precision]), &[precision, "no kernels"]);
+    }
+    run(verify(cache.path()).args(["--precision", "fp16"]), 2);
+}
+
+#[test]
 fn without_nvrtc() {
     let empty = tempfile::tempdir().unwrap();
     let named = [empty.path().to_str().unwrap(), "WARP19_NVRTC", ADVICE];
