@@ -60,11 +60,15 @@ fn with_variables_that_mean_nothing() {
 
 #[test]
 fn with_a_precision_that_has_no_kernels() {
-    let cache = tempfile::tempdir().unwrap();
+    let verify = |precision: &str| {
+        let mut command = warp19(&format!("verify --device softgpu --only conv --precision {precision}"));
+        command.env("WARP19_NVRTC", nvrtc("13"));
+        command
+    };
     for precision in ["tf32", "tf32x3", "bf16", "f16"] {
-        fails(verify(cache.path()).args(["--precision", precision]), &[precision, "no kernels"]);
+        fails(&mut verify(precision), &[precision, "no kernels"]);
     }
-    run(verify(cache.path()).args(["--precision", "fp16"]), 2);
+    run(&mut verify("fp16"), 2);
 }
 
 #[test]
