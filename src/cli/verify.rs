@@ -35,7 +35,7 @@ pub fn run(args: &Args) -> Result<()> {
         .filter(|c| args.only.is_empty() || args.only.iter().any(|o| o == c.group()))
         .collect();
     if chosen.is_empty() {
-        return Err(Error::Invalid(format!("no cases of {}", args.only.join(", "))));
+        return Err(Error::Invalid(format!("no cases of {} in {}", args.only.join(", "), args.precision)));
     }
     let mut opened = args.backend.open_kind()?;
     let device = opened.device();

@@ -105,7 +105,7 @@ impl Precision {
     pub fn factor(self, v: f64) -> f64 {
         match self {
             // Rounded to 11 bits of significand, ties away from zero, as `cvt.rna.tf32.f32` does.
-            Precision::Tf32 => f64::from(f32::from_bits(((v as f32).to_bits() + 0x1000) & !0x1fff)),
+            Precision::Tf32 if v.is_finite() => f64::from(f32::from_bits(((v as f32).to_bits() + 0x1000) & !0x1fff)),
             _ => self.storage().round(v),
         }
     }

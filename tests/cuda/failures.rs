@@ -59,6 +59,19 @@ fn with_variables_that_mean_nothing() {
 }
 
 #[test]
+fn with_a_precision_that_has_no_kernels() {
+    let verify = |precision: &str| {
+        let mut command = warp19(&format!("verify --device softgpu --only conv --precision {precision}"));
+        command.env("WARP19_NVRTC", nvrtc("13"));
+        command
+    };
+    for precision in ["tf32", "tf32x3", "bf16", "f16"] {
+        fails(&mut verify(precision), &[precision, "no kernels"]);
+    }
+    run(&mut verify("fp16"), 2);
+}
+
+#[test]
 fn without_nvrtc() {
     let empty = tempfile::tempdir().unwrap();
     let named = [empty.path().to_str().unwrap(), "WARP19_NVRTC", ADVICE];
