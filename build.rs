@@ -9,12 +9,8 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     let root = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
     let folder = Path::new(&root).join("kernels");
-    let entries = fs::read_dir(&folder).expect("the folder kernels/ of the repository");
-    let mut names: Vec<String> = entries
-        .map(|e| e.expect("a folder that can be read").file_name())
-        .filter_map(|n| n.into_string().ok())
-        .filter(|n| n.ends_with(".cu") || n.ends_with(".cuh"))
-        .collect();
+    let mut names = files(&folder, "");
+    names.extend(files(&folder.join("ladder"), "ladder/"));
     names.sort();
     let mut list =
         String::from("/// Name and text of every file of `kernels/`.\npub const FILES: &[(&str, &str)] = &[\n");
@@ -30,6 +26,14 @@ fn main() {
         .expect("a string takes all");
     let out = env::var("OUT_DIR").expect("cargo sets it");
     fs::write(Path::new(&out).join("kernels.rs"), list).expect("write to OUT_DIR");
+}
+
+/// The kernels and headers of a folder, with `prefix` in front of each name.
+fn files(folder: &Path, prefix: &str) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("the folders of kernels/ in the repository");
+    let names = entries.filter_map(|e| e.expect("a folder that can be read").file_name().into_string().ok());
+    let sources = names.filter(|n| n.ends_with(".cu") || n.ends_with(".cuh"));
+    sources.map(|n| format!("{prefix}{n}")).collect()
 }
 
 /// FNV-1a, 64 bits: tells builds apart, defends against nobody.

@@ -14,7 +14,7 @@ use warp19::conformance::{example, values};
 use warp19::cpu::CpuDevice;
 use warp19::cuda::operations::product::{Gemm, Sizes};
 use warp19::cuda::{CudaDevice, driver};
-use warp19::device::{DType, Device, StepState, upload_f32};
+use warp19::device::{DType, Device, Owner, Precision, StepState, upload_f32};
 use warp19::ops::batch::{Augment, Gather};
 use warp19::ops::conv::ConvShape;
 use warp19::ops::dropout::Dropout;
@@ -26,8 +26,9 @@ use warp19::ops::optimizer::{Adam, AdamParams, Epsilon, Sgd, SgdParams};
 use warp19::ops::pool::{Pool, PoolShape};
 
 fn batch() -> usize {
-    let set = std::env::var("WARP19_BENCH_BATCH").ok();
-    set.and_then(|b| b.parse().ok()).unwrap_or(64)
+    let Ok(set) = std::env::var("WARP19_BENCH_BATCH") else { return 64 };
+    let batch = set.parse().ok().filter(|&b: &usize| b > 0);
+    batch.unwrap_or_else(|| panic!("WARP19_BENCH_BATCH={set}: it is a number of images"))
 }
 
 /// What is measured.
@@ -40,7 +41,11 @@ enum Backend {
 impl Backend {
     /// Those of this machine, opened.
     fn all() -> Vec<Backend> {
-        let on_softgpu = std::env::var("WARP19_BENCH").is_ok_and(|b| b == "softgpu");
+        let on_softgpu = match std::env::var("WARP19_BENCH").as_deref() {
+            Err(_) => false,
+            Ok("softgpu") => true,
+            Ok(other) => panic!("WARP19_BENCH={other}: it can be softgpu"),
+        };
         let which = match on_softgpu {
             true => driver::Which::Softgpu,
             false => driver::Which::Cuda(0),
@@ -67,7 +72,8 @@ impl Backend {
 
     /// Measures an operation on memory of its own.
     fn measure(&mut self, c: &mut Criterion, group: &str, shape: &str, kind: Kind) {
-        let operation = example(self.device(), kind).expect("memory");
+        let owner = Owner::new();
+        let operation = example(self.device(), &owner, kind, Precision::F32).expect("memory");
         let mut group = c.benchmark_group(group);
         let work = match operation.description().flops {
             0 => Throughput::Bytes(operation.description().bytes),
@@ -181,9 +187,9 @@ fn pools(c: &mut Criterion, backend: &mut Backend) {
 }
 
 fn pointwise(c: &mut Criterion, backend: &mut Backend) {
-    let state = StepState { step: 100, lr: 1e-6, ema_decay: 0.998 };
-    backend.device().set_step(state).unwrap();
     let n = batch();
+    let state = StepState { step: 100, lr: 1e-6, ema_decay: 0.998, samples: &vec![0; n] };
+    backend.device().set_step(state).unwrap();
     backend.measure(c, "dropout", "64x4096", Kind::Dropout(Dropout { seed: 1, layer: 0, p: 0.5, len: n * 4096 }));
     let loss = Loss { kind: LossKind::Mean, rows: n, classes: 10, gradient: true };
     backend.measure(c, "loss", "64x10", Kind::Loss(loss));

@@ -1,7 +1,14 @@
-//! One whole training step of VGG19: forward, loss, backward, Adam; float32, on random images.
+//! VGG19 on random images: whole training steps (forward, loss, backward, Adam), forward passes alone, and where the
+//! time of a step goes. `WARP19_ISA` chooses the instructions.
 //!
-//! `cargo bench --bench step` prints the median of a few steps at batch 64 and 128. With `-- --serve BATCH` it does one
-//! step for each line on standard input and prints the seconds it took, so that a script can alternate it with a peer.
+//! - `cargo bench --bench step` prints the median of a few steps at batch 64 and 128 in each precision of the CPU,
+//!   which take turns;
+//! - `-- --layers BATCH [PRECISION]`: every operation of a step, its median time, and its share of the float32 peak,
+//!   which is measured by a loop of multiply-adds in the same run. Work is counted as `ops` counts it, taps in the
+//!   padding included: Winograd's algorithm makes fewer multiplications, and AMX more in a cycle, so that shares above
+//!   100 % are possible;
+//! - `-- --serve step|forward BATCH [PRECISION]` does one for each line on standard input and prints the seconds it
+//!   took, so that a script can alternate it with a peer.
 
 use std::io::{BufRead, Write};
 use std::time::Instant;
@@ -9,11 +16,15 @@ use warp19::cpu::CpuDevice;
 use warp19::device::{DType, Device, Precision, StepState, run_plan, upload_f32};
 use warp19::model::zoo;
 use warp19::network::{Mode, Network};
+use warp19::ops::cast::Cast;
 use warp19::ops::loss::{Loss, LossKind};
 use warp19::ops::operation::{Kind, Operation, Planned};
 use warp19::ops::optimizer::{Adam, AdamParams, Arenas, Epsilon};
+use warp19::ops::scaling::{START, STATE, Scaling};
 use warp19::train::init;
 use warp19::train::recipe::Init;
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 struct Bench {
     device: CpuDevice,
@@ -22,16 +33,28 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(batch: usize) -> warp19::Result<Bench> {
-        let mut device = CpuDevice::new(None)?;
+    /// A training step, or with `training` false a forward pass.
+    fn new(batch: usize, precision: Precision, training: bool) -> Result<Bench> {
+        let mut device = CpuDevice::new(threads()?)?;
         let mut model = zoo::build("vgg19", "28x28x1".parse()?, 10)?;
         model.set_dropout(&[0.5, 0.5]);
-        let network = Network::new(&mut device, &model, Precision::F32, batch, true)?;
+        let network = Network::new(&mut device, &model, precision, batch, training)?;
         upload_f32(&mut device, network.weights, &init::weights(&model, Init::He, 1))?;
+        run_plan(&mut device, &network.prepare(network.weights)?)?;
         let pixels: Vec<f32> = (0..network.input.len).map(|i| (i % 251) as f32 / 251.0).collect();
-        upload_f32(&mut device, network.input, &pixels)?;
+        let wide = device.alloc(DType::F32, pixels.len())?;
+        upload_f32(&mut device, wide, &pixels)?;
+        device.run(&Operation::new(Kind::Cast(Cast { len: wide.len }), precision, &[wide, network.input])?)?;
+        if !training {
+            let plan = network.forward(network.weights, Mode::Eval)?;
+            return Ok(Bench { device, plan, step: 0 });
+        }
         let labels: Vec<u8> = (0..batch).map(|i| (i % 10) as u8).collect();
         device.upload(network.labels, &labels)?;
+        let scaling = if precision.scales_gradients() { Some(device.alloc(DType::F32, STATE)?) } else { None };
+        if let Some(state) = scaling {
+            upload_f32(&mut device, state, &START)?;
+        }
         let len = network.weights.len;
         let arenas = Arenas {
             weights: network.weights,
@@ -39,47 +62,137 @@ impl Bench {
             moment1: device.alloc(DType::F32, len)?,
             moment2: Some(device.alloc(DType::F32, len)?),
             ema: None,
+            copy: network.copy,
+            scaling,
         };
         let stats = device.alloc(DType::F64, 4)?;
         let loss = Kind::Loss(Loss { kind: LossKind::Mean, rows: batch, classes: 10, gradient: true });
-        let loss_views = [network.logits, network.labels, stats, network.dlogits];
+        let mut loss_views = vec![network.logits, network.labels, stats, network.dlogits];
+        loss_views.extend(scaling);
         let params = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind: Epsilon::Outer };
         let adam = Kind::Adam(Adam { params, len, average: false });
         let mut plan = network.forward(network.weights, Mode::Train { seed: 1 })?;
-        plan.push(Planned::new("loss", "", Operation::new(loss, Precision::F32, &loss_views)?));
+        plan.push(Planned::new("loss", "", Operation::new(loss, precision, &loss_views)?));
         plan.extend(network.backward(1)?);
-        plan.push(Planned::new("optimizer", "", Operation::new(adam, Precision::F32, &arenas.views())?));
+        if let Some(state) = scaling {
+            let scaling = Kind::Scaling(Scaling { len });
+            plan.push(Planned::new("optimizer", "", Operation::new(scaling, precision, &[arenas.gradients, state])?));
+        }
+        plan.push(Planned::new("optimizer", "", Operation::new(adam, precision, &arenas.views())?));
         Ok(Bench { device, plan, step: 0 })
     }
 
-    /// One step; the seconds it took.
-    fn step(&mut self) -> warp19::Result<f64> {
-        let start = Instant::now();
-        self.device.set_step(StepState { step: self.step, lr: 3e-4, ema_decay: 0.0 })?;
-        run_plan(&mut self.device, &self.plan)?;
+    fn set_step(&mut self) -> Result<()> {
+        self.device.set_step(StepState { step: self.step, lr: 3e-4, ema_decay: 0.0, samples: &[] })?;
         self.step += 1;
+        Ok(())
+    }
+
+    /// One step, or one pass; the seconds it took.
+    fn step(&mut self) -> Result<f64> {
+        let start = Instant::now();
+        self.set_step()?;
+        run_plan(&mut self.device, &self.plan)?;
         Ok(start.elapsed().as_secs_f64())
+    }
+
+    /// The seconds of each operation of one step.
+    fn operations(&mut self) -> Result<Vec<f64>> {
+        self.set_step()?;
+        let mut seconds = Vec::new();
+        for planned in &self.plan {
+            let start = Instant::now();
+            self.device.run(&planned.operation)?;
+            seconds.push(start.elapsed().as_secs_f64());
+        }
+        Ok(seconds)
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let args: Vec<String> = std::env::args().collect();
-    if let Some(at) = args.iter().position(|a| a == "--serve") {
-        let batch = args.get(at + 1).ok_or("--serve needs a batch size")?;
-        let mut bench = Bench::new(batch.parse()?)?;
-        for line in std::io::stdin().lock().lines() {
-            line?;
-            println!("{}", bench.step()?);
-            std::io::stdout().flush()?;
-        }
-        return Ok(());
+/// The number in `WARP19_BENCH_THREADS`, for measuring how a step scales.
+fn threads() -> Result<Option<usize>> {
+    Ok(std::env::var("WARP19_BENCH_THREADS").ok().map(|t| t.parse()).transpose()?)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Rounds that are measured.
+const ROUNDS: usize = 9;
+
+/// The table of a step's operations.
+fn layers(batch: usize, precision: Precision) -> Result<()> {
+    let mut bench = Bench::new(batch, precision, true)?;
+    bench.step()?;
+    let mut rounds = Vec::new();
+    let mut peaks = Vec::new();
+    for _ in 0..ROUNDS {
+        rounds.push(bench.operations()?);
+        peaks.push(bench.device.peak_flops());
     }
-    for batch in [64, 128] {
-        let mut bench = Bench::new(batch)?;
-        bench.step()?;
-        let mut seconds = (0..7).map(|_| bench.step()).collect::<Result<Vec<_>, _>>()?;
-        seconds.sort_by(f64::total_cmp);
-        println!("vgg19 step/cpu/{batch}: median {:.3} s", seconds[3]);
+    let peak = median(peaks);
+    println!("{}, {precision}, batch {batch}: peak of float32 {:.0} GFLOP/s", bench.device.describe(), peak / 1e9);
+    println!("| phase | layer | operation | ms | GFLOP/s | of peak | GB/s |\n|---|---|---|---|---|---|---|");
+    let (mut total, mut work) = (0.0, 0.0);
+    for (i, planned) in bench.plan.iter().enumerate() {
+        let seconds = median(rounds.iter().map(|r| r[i]).collect());
+        let is = planned.operation.description();
+        let (rate, bytes) = (is.flops as f64 / seconds, is.bytes as f64 / seconds / 1e9);
+        let share =
+            if is.flops > 0 { format!("{:.0} | {:.0} %", rate / 1e9, 100.0 * rate / peak) } else { " | ".into() };
+        let (phase, layer) = (planned.phase, &planned.layer);
+        println!("| {phase} | {layer} | {} | {:.2} | {share} | {bytes:.1} |", is.name, 1e3 * seconds);
+        total += seconds;
+        work += is.flops as f64;
+    }
+    println!("| all | | | {:.1} | {:.0} | {:.0} % | |", 1e3 * total, work / total / 1e9, 100.0 * work / total / peak);
+    Ok(())
+}
+
+fn serve(training: bool, batch: usize, precision: Precision) -> Result<()> {
+    let mut bench = Bench::new(batch, precision, training)?;
+    for line in std::io::stdin().lock().lines() {
+        line?;
+        println!("{}", bench.step()?);
+        std::io::stdout().flush()?;
     }
     Ok(())
+}
+
+fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let usage = "usage: [--layers BATCH [PRECISION] | --serve step|forward BATCH [PRECISION]]";
+    match args[..] {
+        ["--layers", batch, ref p @ ..] => return layers(batch.parse()?, precision(p)?),
+        ["--serve", "step", batch, ref p @ ..] => return serve(true, batch.parse()?, precision(p)?),
+        ["--serve", "forward", batch, ref p @ ..] => return serve(false, batch.parse()?, precision(p)?),
+        [] => {}
+        _ => return Err(usage.into()),
+    }
+    for batch in [64, 128] {
+        let mut precisions = Vec::new();
+        for precision in [Precision::F32, Precision::Bf16, Precision::F16] {
+            precisions.push((precision, Bench::new(batch, precision, true)?, Vec::new()));
+        }
+        for round in 0..8 {
+            for (_, bench, seconds) in &mut precisions {
+                let s = bench.step()?;
+                if round > 0 {
+                    seconds.push(s);
+                }
+            }
+        }
+        for (precision, bench, seconds) in precisions {
+            println!("vgg19 step/{}/{precision}/{batch}: median {:.3} s", bench.device.describe(), median(seconds));
+        }
+    }
+    Ok(())
+}
+
+/// The precision named last on the command line, if there is one.
+fn precision(rest: &[&str]) -> Result<Precision> {
+    Ok(rest.first().map_or(Ok(Precision::F32), |p| p.parse())?)
 }

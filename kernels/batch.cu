@@ -34,14 +34,14 @@ __device__ __forceinline__ double pixel_at(const u8* image, int i, int j, int h,
     return inside ? (double)image[(i * w + j) * c + channel] : 0.0;
 }
 
-extern "C" __global__ void __launch_bounds__(GATHER_THREADS) gather(
-    const u8* __restrict__ pixels, const u8* __restrict__ labels, const u32* __restrict__ indices,
-    float* __restrict__ x, u8* __restrict__ labels_out, const Step* __restrict__ step, u64 seed, int h, int w, int c,
-    float mean, float inverse_std, int rows, int augment, Augment a) {
+extern "C" __global__ void __launch_bounds__(GATHER_THREADS) KERNEL(gather)(
+    const u8* __restrict__ pixels, const u8* __restrict__ labels, float* __restrict__ x, u8* __restrict__ labels_out,
+    const Step* __restrict__ step, u64 seed, int h, int w, int c, float mean, float inverse_std, int rows, int augment,
+    Augment a) {
     extern __shared__ float2 displacement[];
     int strips = ceil_div(h, rows), n = (int)blockIdx.x / strips, first = (int)blockIdx.x % strips * rows;
     int count = min_int(rows, h - first) * w;
-    u32 index = indices[n];
+    u32 index = step->samples()[n];
     const u8* image = pixels + (long long)index * h * w * c;
     float* out = x + ((long long)n * h + first) * w * c;
     if (first == 0 && threadIdx.x == 0) labels_out[n] = labels[index];

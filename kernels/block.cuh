@@ -16,18 +16,21 @@ struct Part {
 // Whether this block is the last of its tile's parts to arrive; all that the others wrote is visible to it then. The
 // counter is left at 0 for the next launch. Which block that is depends on the run, what it computes does not.
 // `flag` is a word of shared memory that nobody uses any more.
+//
+// The order is that of a grid's barrier in cooperative groups: the barrier gathers what the block wrote at thread 0,
+// whose fences put it before the count, and the count of the others before what the block reads after the second
+// barrier. Fences add up along barriers (PTX ISA, "Causality order"), so that one thread's are enough.
 __device__ __forceinline__ bool last_part(u32* counters, u32* flag) {
-    __threadfence();
     __syncthreads();
     if (threadIdx.x == 0) {
+        __threadfence();
         bool last = atomicAdd(counters + blockIdx.x, 1u) + 1 == gridDim.z;
+        __threadfence();
         if (last) atomicExch(counters + blockIdx.x, 0u);
         *flag = last;
     }
     __syncthreads();
-    bool last = *flag != 0;
-    if (last) __threadfence();
-    return last;
+    return *flag != 0;
 }
 
 // What happens to a result before it is stored: bias by column, then ReLU, then times (mask > 0), then added to what

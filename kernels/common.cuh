@@ -9,13 +9,26 @@ typedef unsigned char u8;
 
 #define FULL_WARP 0xffffffffu
 
-// The scalars of the current step (ops of src/device.rs), written by the host before each step and read by every
-// kernel that depends on them, so that a captured graph can be replayed.
+// The name of a kernel: what it was compiled for stands behind it (SUFFIX, of src/cuda/units.rs: tile and precision),
+// so that a profiler tells the variants apart.
+#define KERNEL_NAMED(name, suffix) name##suffix
+#define KERNEL_WITH(name, suffix) KERNEL_NAMED(name, suffix)
+#define KERNEL(name) KERNEL_WITH(name, SUFFIX)
+
+// What changes from step to step (`StepState` of src/ops/description.rs): written by the host before each step and read
+// by every kernel that depends on it, so that a captured graph can be replayed.
 struct Step {
     u64 step;
     float lr;
     float ema_decay;
+    // The images of the batch follow.
+    __device__ __forceinline__ const u32* samples() const { return (const u32*)(this + 1); }
 };
+
+// Sizes and offsets are `int`. An operand has fewer than 2^31 - 2^22 elements (src/cuda/limits.rs refuses a launch
+// beyond it), so that the offset of each of its elements is an `int`, and also a number that runs past its end by less
+// than 2^22: by a tile, by the threads of a block, by the stride of a grid. Where a kernel computes numbers that can be
+// larger, the proof that they are right stands beside them.
 
 __device__ __forceinline__ int ceil_div(int a, int b) { return (a + b - 1) / b; }
 __device__ __forceinline__ int min_int(int a, int b) { return a < b ? a : b; }

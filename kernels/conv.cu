@@ -9,9 +9,9 @@
 //                         a row is an input channel at one tap, a column an output channel, k runs over pixels
 //
 // Padding: x outside the image is zero, and is not multiplied where that can be seen from a tile as a whole.
-// - Forward and backward data: rows are numbered position by position, `group` images at a time. So a block's rows share
-//   few positions, and it walks only the taps through which one of them sees the image: on a 2x2 map 4 of 9. group = 1
-//   numbers image by image: better for the caches on large maps, where little is padding.
+// - Forward and backward data: rows are numbered position by position, `group` images at a time. So a block's rows
+//   share few positions, and it walks only the taps through which one of them sees the image: on a 2x2 map 4 of 9.
+//   group = 1 numbers image by image: better for the caches on large maps, where little is padding.
 // - Backward weight walks, for each tap, the rectangle of pixels that see the image through it, and no other.
 //
 // Arithmetic bounds these kernels for 64 channels and more.
@@ -71,6 +71,8 @@ struct Patches {
     int n_left;
     int image_w, kernel, inverse;  // inverse = ceil(2^16 / kernel): tap / kernel without a division
     int w_channel, w_tap, w_piece; // elements of w between channels of k, between taps, between a thread's pieces
+    // From this thread's first pixel and weight to the tile's. A pixel may be `kernel / 2` rows away, and the last tile
+    // may reach past the last channel: src/cuda/limits.rs sees to it that both fit.
     int x_offset, w_offset;
 
     __device__ __forceinline__ Patches(
@@ -142,13 +144,13 @@ __device__ __forceinline__ void convolve(
     });
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) conv_forward(
+extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) KERNEL(conv_forward)(
     const float* __restrict__ x, const float* __restrict__ w, const float* __restrict__ b, float* y,
     float* workspace, u32* counters, int relu, int n, int h, int width, int c, int k, int kernel, int group) {
     convolve<false>(x, w, y, workspace, counters, Epilogue{b, nullptr, relu, 0}, n, h, width, c, k, kernel, group);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) conv_backward_data(
+extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) KERNEL(conv_backward_data)(
     const float* __restrict__ dy, const float* __restrict__ w, const float* __restrict__ mask, float* dx,
     float* workspace, u32* counters, int n, int h, int width, int c, int k, int kernel, int group) {
     convolve<true>(dy, w, dx, workspace, counters, Epilogue{nullptr, mask, 0, 0}, n, h, width, k, c, kernel, group);
@@ -175,14 +177,18 @@ struct PixelPairs {
     //          = q image  +  position (pixel - images image)  +  i (row - columns pixel)
     //                                  \____ step ________/         \____ turn _______/
     // Two divisions and three multiply-adds, and neither n nor j is computed.
+    //
+    // The three products pass 2^32 (q image from 55 images of 28x28x64 on passes 2^31), their sum does not: it is the
+    // offset of an element. Unsigned arithmetic is exact modulo 2^32, so that the sum is right. Beyond the rectangle's
+    // end it may be any number, and nothing is read there.
     struct Place {
-        int image, step, turn;
-        __device__ __forceinline__ Place(int image, int row, int pixel, int images, int columns)
+        u32 image, step, turn;
+        __device__ __forceinline__ Place(u32 image, u32 row, u32 pixel, u32 images, u32 columns)
             : image(image), step(pixel - images * image), turn(row - columns * pixel) {}
     } in_x, in_y;
 
-    __device__ __forceinline__ int offset(int q, const Place& in) const {
-        int position = by_images.divide(q), i = by_columns.divide(position);
+    __device__ __forceinline__ u32 offset(u32 q, const Place& in) const {
+        u32 position = by_images.divide(q), i = by_columns.divide(position);
         return q * in.image + position * in.step + i * in.turn;
     }
     __device__ __forceinline__ void begin() {}
@@ -202,7 +208,7 @@ struct PixelPairs {
 // Blocks [0, taps ceil(c / TILE_M) ceil(k / TILE_N)) compute dw, the ceil(k / TILE_N) after them db. Parts (z) are
 // parts of the pixels. `by_columns[d]` divides by w - d, the width of the
 // rectangle for a tap d columns from the middle.
-extern "C" __global__ void __launch_bounds__(THREADS, 384 / THREADS) conv_backward_weight(
+extern "C" __global__ void __launch_bounds__(THREADS, 384 / THREADS) KERNEL(conv_backward_weight)(
     const float* __restrict__ x, const float* __restrict__ dy, float* __restrict__ dw, float* __restrict__ db,
     float* workspace, u32* counters, int n, int h, int width, int c, int k, int kernel, Divisor by_images,
     Divisor by_columns0, Divisor by_columns1, Divisor by_columns2) {
@@ -230,8 +236,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 384 / THREADS) conv_backwa
         column0 + PixelPairs::OB::outer(0) < k,
         by_images,
         away == 0 ? by_columns0 : away == 1 ? by_columns1 : by_columns2,
-        {h * width * c, width * c, c, n, columns},
-        {h * width * k, width * k, k, n, columns},
+        PixelPairs::Place(h * width * c, width * c, c, n, columns),
+        PixelPairs::Place(h * width * k, width * k, k, n, columns),
     };
     float acc[THREAD_M][THREAD_N] = {};
     T::multiply(from, part.count, shared, acc);

@@ -21,7 +21,7 @@ extern __shared__ __align__(16) float direct_shared[];
 
 // y[n,i,j,k] = b[k] + sum over u,v,c x w, then ReLU; a thread 4 channels of every so-many-th pixel of the strip.
 // Shared memory: the weights, the bias, then the strip.
-extern "C" __global__ void __launch_bounds__(DIRECT_THREADS, 4) conv_direct_forward(
+extern "C" __global__ void __launch_bounds__(DIRECT_THREADS, 4) KERNEL(conv_direct_forward)(
     const float* __restrict__ x, const float* __restrict__ weights, const float* __restrict__ b, float* __restrict__ y,
     int relu, int h, int w, int c, int k, int kernel) {
     int strips = ceil_div(h, DIRECT_ROWS), r = kernel / 2;
@@ -55,8 +55,8 @@ extern "C" __global__ void __launch_bounds__(DIRECT_THREADS, 4) conv_direct_forw
 }
 
 // dw and db of one strip into workspace[block][KERNEL^2 C + 1][k], db last. A thread keeps the sums of one output
-// channel over every so-many-th pixel in registers; then those of one channel are added in turn. `reduce_parts` of
-// gemm.cu adds the blocks. Shared memory: the strip, then [groups][DIRECT_CHANNELS] sums.
+// channel over every so-many-th pixel in registers; then those of one channel are added in turn. `reduce_parts`
+// adds the blocks. Shared memory: the strip, then [groups][DIRECT_CHANNELS] sums.
 template <int KERNEL, int C>
 __device__ __forceinline__ void direct_backward_weight(
     const float* __restrict__ x, const float* __restrict__ dy, float* __restrict__ workspace, int h, int w, int k) {
@@ -96,17 +96,54 @@ __device__ __forceinline__ void direct_backward_weight(
     }
 }
 
-extern "C" __global__ void __launch_bounds__(DIRECT_THREADS, 1) conv_direct_backward_weight_3x3x1(
+extern "C" __global__ void __launch_bounds__(DIRECT_THREADS, 1) KERNEL(conv_direct_backward_weight_3x3x1)(
     const float* __restrict__ x, const float* __restrict__ dy, float* __restrict__ workspace, int h, int w, int k) {
     direct_backward_weight<3, 1>(x, dy, workspace, h, w, k);
 }
 
-extern "C" __global__ void __launch_bounds__(DIRECT_THREADS, 1) conv_direct_backward_weight_5x5x1(
+extern "C" __global__ void __launch_bounds__(DIRECT_THREADS, 1) KERNEL(conv_direct_backward_weight_5x5x1)(
     const float* __restrict__ x, const float* __restrict__ dy, float* __restrict__ workspace, int h, int w, int k) {
     direct_backward_weight<5, 1>(x, dy, workspace, h, w, k);
 }
 
-extern "C" __global__ void __launch_bounds__(DIRECT_THREADS, 1) conv_direct_backward_weight_3x3x3(
+extern "C" __global__ void __launch_bounds__(DIRECT_THREADS, 1) KERNEL(conv_direct_backward_weight_3x3x3)(
     const float* __restrict__ x, const float* __restrict__ dy, float* __restrict__ workspace, int h, int w, int k) {
     direct_backward_weight<3, 3>(x, dy, workspace, h, w, k);
+}
+
+// out = sum over parts of workspace[part][elements + tail], a thread WIDE elements; the last `tail` of them go to
+// `out_tail`. Memory-bound.
+template <int WIDE>
+__device__ __forceinline__ void reduce(
+    const float* __restrict__ workspace, float* __restrict__ out, float* __restrict__ out_tail, int parts, int elements,
+    int tail) {
+    int at = ((int)blockIdx.x * DIRECT_THREADS + (int)threadIdx.x) * WIDE;
+    if (at >= elements + tail) return;
+    float* to = at < elements ? out + at : out_tail + (at - elements);
+    const float* p = workspace + at;
+    float sum[WIDE] = {};
+    for (int part = 0; part < parts; part++, p += elements + tail) {
+        if constexpr (WIDE == 4) {
+            float4 v = *(const float4*)p;
+            sum[0] += v.x, sum[1] += v.y, sum[2] += v.z, sum[3] += v.w;
+        } else {
+            sum[0] += *p;
+        }
+    }
+    if constexpr (WIDE == 4)
+        *(float4*)to = make_float4(sum[0], sum[1], sum[2], sum[3]);
+    else
+        *to = sum[0];
+}
+
+extern "C" __global__ void __launch_bounds__(DIRECT_THREADS) KERNEL(reduce_parts)(
+    const float* __restrict__ workspace, float* __restrict__ out, float* __restrict__ out_tail, int parts, int elements,
+    int tail) {
+    reduce<4>(workspace, out, out_tail, parts, elements, tail);
+}
+
+extern "C" __global__ void __launch_bounds__(DIRECT_THREADS) KERNEL(reduce_parts_scalar)(
+    const float* __restrict__ workspace, float* __restrict__ out, float* __restrict__ out_tail, int parts, int elements,
+    int tail) {
+    reduce<1>(workspace, out, out_tail, parts, elements, tail);
 }

@@ -300,14 +300,14 @@ __device__ __forceinline__ void winograd(
     }
 }
 
-extern "C" __global__ void __launch_bounds__(WINOGRAD_THREADS, 1) conv_forward_winograd(
+extern "C" __global__ void __launch_bounds__(WINOGRAD_THREADS, 1) KERNEL(conv_forward_winograd)(
     const float* __restrict__ x, const float* __restrict__ w, const float* __restrict__ b, float* y, float* workspace,
     u32* counters, int relu, int pieces, int h, int width, int c, int k, Divisor by_image, Divisor by_row) {
     winograd<false>(
         x, w, y, workspace, counters, Epilogue{b, nullptr, relu, 0}, pieces, h, width, c, k, by_image, by_row);
 }
 
-extern "C" __global__ void __launch_bounds__(WINOGRAD_THREADS, 1) conv_backward_data_winograd(
+extern "C" __global__ void __launch_bounds__(WINOGRAD_THREADS, 1) KERNEL(conv_backward_data_winograd)(
     const float* __restrict__ dy, const float* __restrict__ w, const float* __restrict__ mask, float* dx,
     float* workspace, u32* counters, int pieces, int h, int width, int c, int k, Divisor by_image, Divisor by_row) {
     winograd<true>(

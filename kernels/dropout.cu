@@ -5,7 +5,7 @@
 // A thread takes 4 elements, one Philox block. Memory-bound.
 #include "common.cuh"
 
-extern "C" __global__ void __launch_bounds__(DROPOUT_THREADS) dropout(
+extern "C" __global__ void __launch_bounds__(DROPOUT_THREADS) KERNEL(dropout)(
     float* __restrict__ x, const Step* __restrict__ step, u64 seed, u32 layer, float p, float scale, int elements) {
     int at = ((int)blockIdx.x * DROPOUT_THREADS + (int)threadIdx.x) * 4;
     if (at >= elements) return;

@@ -64,20 +64,20 @@ __device__ __forceinline__ void product(
 
 // The launch bounds leave as many registers as the fragments need without a spill: an operand that is read 4 k at a
 // time takes 24 more.
-extern "C" __global__ void __launch_bounds__(THREADS, 384 / THREADS) gemm_nn(
+extern "C" __global__ void __launch_bounds__(THREADS, 384 / THREADS) KERNEL(gemm_nn)(
     const float* __restrict__ a, const float* __restrict__ b, float* c, float* workspace, u32* counters,
     const float* __restrict__ bias, const float* __restrict__ mask, int relu, int accumulate, int m, int n, int k) {
     product<INNER, OUTER>(a, b, c, workspace, counters, Epilogue{bias, mask, relu, accumulate}, m, n, k);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) gemm_nt(
+extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) KERNEL(gemm_nt)(
     const float* __restrict__ a, const float* __restrict__ b, float* c, float* workspace, u32* counters,
     const float* __restrict__ bias, const float* __restrict__ mask, int relu, int accumulate, int m, int n, int k) {
     product<INNER, INNER>(a, b, c, workspace, counters, Epilogue{bias, mask, relu, accumulate}, m, n, k);
 }
 
 // With `column_sum` given, one more row of blocks sums the columns of B into it.
-extern "C" __global__ void __launch_bounds__(THREADS, 384 / THREADS) gemm_tn(
+extern "C" __global__ void __launch_bounds__(THREADS, 384 / THREADS) KERNEL(gemm_tn)(
     const float* __restrict__ a, const float* __restrict__ b, float* c, float* workspace, u32* counters,
     float* __restrict__ column_sum, int accumulate, int m, int n, int k) {
     int tiles = ceil_div(m, TILE_M) * ceil_div(n, TILE_N);
@@ -87,41 +87,4 @@ extern "C" __global__ void __launch_bounds__(THREADS, 384 / THREADS) gemm_tn(
     }
     __shared__ __align__(16) float shared[THREADS * VECTOR];
     column_sums(b, k, n, ((int)blockIdx.x - tiles) * TILE_N, shared, workspace, counters, column_sum);
-}
-
-// out = sum over parts of workspace[part][elements + tail], a thread VECTOR elements; the last `tail` of them go to
-// `out_tail`. For partial sums that are not tiles (conv_direct.cu). Memory-bound.
-extern "C" __global__ void __launch_bounds__(REDUCE_THREADS) reduce_parts(
-    const float* __restrict__ workspace, float* __restrict__ out, float* __restrict__ out_tail, int parts, int elements,
-    int tail) {
-    int at = ((int)blockIdx.x * REDUCE_THREADS + (int)threadIdx.x) * VECTOR;
-    if (at >= elements + tail) return;
-    float* to = at < elements ? out + at : out_tail + (at - elements);
-    const float* p = workspace + at;
-    float sum[VECTOR] = {};
-    for (int part = 0; part < parts; part++, p += elements + tail) {
-        if constexpr (VECTOR == 4) {
-            float4 v = *(const float4*)p;
-            sum[0] += v.x, sum[1] += v.y, sum[2] += v.z, sum[3] += v.w;
-        } else {
-            sum[0] += *p;
-        }
-    }
-    if constexpr (VECTOR == 4)
-        *(float4*)to = make_float4(sum[0], sum[1], sum[2], sum[3]);
-    else
-        *to = sum[0];
-}
-
-// The product as it is defined, a thread one element: C[i,j] = sum over l of A B with the strides of each operand.
-// The reference to read, and the one to compare the others with.
-extern "C" __global__ void __launch_bounds__(NAIVE_THREADS) gemm_naive(
-    const float* __restrict__ a, const float* __restrict__ b, float* __restrict__ c, int m, int n, int k,
-    int a_row, int a_inner, int b_inner, int b_column) {
-    int at = (int)blockIdx.x * NAIVE_THREADS + (int)threadIdx.x;
-    if (at >= m * n) return;
-    int i = at / n, j = at % n;
-    float sum = 0.0f;
-    for (int l = 0; l < k; l++) sum += a[i * a_row + l * a_inner] * b[l * b_inner + j * b_column];
-    c[at] = sum;
 }

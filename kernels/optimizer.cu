@@ -32,7 +32,7 @@ struct AdamConstants {
     }
 };
 
-extern "C" __global__ void __launch_bounds__(OPTIMIZER_THREADS) adam(
+extern "C" __global__ void __launch_bounds__(OPTIMIZER_THREADS) KERNEL(adam)(
     float* __restrict__ weights, const float* __restrict__ gradients, float* __restrict__ moment1,
     float* __restrict__ moment2, float* __restrict__ ema, const Step* __restrict__ step, float b1, float b2,
     float epsilon, int epsilon_hat, int elements) {
@@ -69,7 +69,7 @@ struct Ranges {
     }
 };
 
-extern "C" __global__ void __launch_bounds__(OPTIMIZER_THREADS) sgd(
+extern "C" __global__ void __launch_bounds__(OPTIMIZER_THREADS) KERNEL(sgd)(
     float* __restrict__ weights, const float* __restrict__ gradients, float* __restrict__ velocity,
     float* __restrict__ ema, const Step* __restrict__ step, float momentum, float l2, Ranges ranges, int elements) {
     float lr = step->lr, decay = step->ema_decay;

@@ -47,7 +47,7 @@ __device__ __forceinline__ void take(Floats& best, u8 (&position)[VECTOR], const
         if (v.v[i] > best.v[i] || (v.v[i] != v.v[i] && best.v[i] == best.v[i])) best.v[i] = v.v[i], position[i] = here;
 }
 
-extern "C" __global__ void __launch_bounds__(POOL_THREADS) pool_forward(
+extern "C" __global__ void __launch_bounds__(POOL_THREADS) KERNEL(pool_forward)(
     const float* __restrict__ x, float* __restrict__ y, u8* __restrict__ argmax, int groups, int h, int w, int c) {
     int at = (int)blockIdx.x * POOL_THREADS + (int)threadIdx.x;
     if (at >= groups) return;
@@ -65,7 +65,7 @@ extern "C" __global__ void __launch_bounds__(POOL_THREADS) pool_forward(
 #endif
 }
 
-extern "C" __global__ void __launch_bounds__(POOL_THREADS) pool_backward(
+extern "C" __global__ void __launch_bounds__(POOL_THREADS) KERNEL(pool_backward)(
     const float* __restrict__ dy, const u8* __restrict__ argmax, float* __restrict__ dx, int groups, int h, int w,
     int c) {
     int at = (int)blockIdx.x * POOL_THREADS + (int)threadIdx.x;

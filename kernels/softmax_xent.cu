@@ -34,7 +34,7 @@ __device__ __forceinline__ void row_max(const float* __restrict__ z, int classes
     }
 }
 
-extern "C" __global__ void __launch_bounds__(LOSS_THREADS) softmax_cross_entropy(
+extern "C" __global__ void __launch_bounds__(LOSS_THREADS) KERNEL(softmax_cross_entropy)(
     const float* __restrict__ logits, const u8* __restrict__ labels, float* __restrict__ dlogits, double* stats,
     int rows, int classes, int summed_clipped) {
     __shared__ double losses[WARPS];
@@ -86,7 +86,7 @@ extern "C" __global__ void __launch_bounds__(LOSS_THREADS) softmax_cross_entropy
 }
 
 // probabilities = softmax(logits), a warp a row.
-extern "C" __global__ void __launch_bounds__(LOSS_THREADS) softmax(
+extern "C" __global__ void __launch_bounds__(LOSS_THREADS) KERNEL(softmax)(
     const float* __restrict__ logits, float* __restrict__ probabilities, int rows, int classes) {
     int lane = (int)threadIdx.x % 32, row = (int)blockIdx.x * WARPS + (int)threadIdx.x / 32;
     if (row >= rows) return;

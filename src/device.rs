@@ -1,16 +1,21 @@
 //! The one contract between the trainer and whatever computes.
 //!
-//! A [`Device`] owns memory and runs operations. What an operation is, is described in [`crate::ops`]; the network and
+//! A [`Device`] has memory and runs operations. What an operation is, is described in [`crate::ops`]; the network and
 //! the trainer put lists of them together and are written once, over this trait. Memory is named by a [`View`]: a plain
-//! handle that can be copied, so that no lifetime ties the network's plan to the backend.
+//! handle that can be copied, so that no lifetime ties the network's plan to the backend. It lives as long as its
+//! [`Owner`].
 //!
 //! Layouts: activations NHWC, conv weights HWIO, linear weights `[in, out]`.
 
 use crate::error::Result;
 use crate::ops::operation::{Operation, Planned};
+use half::{bf16, f16};
+
+mod memory;
 
 pub use crate::ops::description::StepState;
 pub use crate::ops::view::{DType, Precision, View};
+pub use memory::{Buffers, Owner};
 
 /// A computing backend. An operation reads and writes only its own views; outputs are overwritten, never accumulated
 /// into, unless its description says so. Errors name the operation and what does not fit.
@@ -18,8 +23,16 @@ pub trait Device {
     /// A short description for logs and the run's configuration, such as `cpu (AVX-512, 2 threads)`.
     fn describe(&self) -> String;
 
-    /// Uninitialised memory of `len` elements.
-    fn alloc(&mut self, dtype: DType, len: usize) -> Result<View>;
+    /// An error if it cannot compute in a precision: why, and what to do.
+    fn supports(&self, precision: Precision) -> Result<()>;
+
+    /// Uninitialised memory of `len` elements for an owner, with whom it goes. Memory of owners that are gone is freed
+    /// first.
+    fn alloc_for(&mut self, owner: &Owner, dtype: DType, len: usize) -> Result<View>;
+    /// Uninitialised memory of `len` elements for as long as the device lives.
+    fn alloc(&mut self, dtype: DType, len: usize) -> Result<View> {
+        self.alloc_for(&Owner::forever(), dtype, len)
+    }
     /// Copies host bytes into a view; their number must be the view's.
     fn upload(&mut self, dst: View, src: &[u8]) -> Result<()>;
     /// Copies a view to host bytes, after all earlier work on it.
@@ -31,12 +44,13 @@ pub trait Device {
     /// Waits for all work.
     fn synchronize(&mut self) -> Result<()>;
 
-    /// Sets the scalars of the coming step.
+    /// Begins a step: sets its scalars and the images of its batch. On a device that works on its own, waits for the
+    /// end of the step before the last one, so that the host is never more than two steps ahead.
     fn set_step(&mut self, state: StepState) -> Result<()>;
     /// Runs an operation.
     fn run(&mut self, operation: &Operation) -> Result<()>;
-    /// Runs a plan as [`run_plan`] does. A device that can record it does so at the first call with this `name` and
-    /// replays it after.
+    /// Runs a plan as [`run_plan`] does. A device that can record it does so at the first call with this very plan, and
+    /// replays it after; profilers see it as `name`.
     fn record(&mut self, name: &str, plan: &[Planned]) -> Result<()>;
 
     /// Names what follows, up to the matching [`Device::close_range`], for a profiler: a phase of the step or a layer.
@@ -89,4 +103,18 @@ pub fn download_f32(device: &mut dyn Device, src: View) -> Result<Vec<f32>> {
     let mut out = vec![0.0f32; src.len];
     device.download(src, bytemuck::cast_slice_mut(&mut out))?;
     Ok(out)
+}
+
+/// Copies a view of float32 or 16-bit numbers to the host.
+///
+/// # Errors
+/// Those of the device.
+pub fn download_numbers(device: &mut dyn Device, src: View) -> Result<Vec<f32>> {
+    let mut bits = vec![0u16; if src.dtype.size() == 2 { src.len } else { 0 }];
+    match src.dtype {
+        DType::Bf16 | DType::F16 => device.download(src, bytemuck::cast_slice_mut(&mut bits))?,
+        _ => return download_f32(device, src),
+    }
+    let wide = |&b: &u16| if src.dtype == DType::F16 { f16::from_bits(b).into() } else { bf16::from_bits(b).into() };
+    Ok(bits.iter().map(wide).collect())
 }

@@ -4,9 +4,10 @@
 //! ReLU costs nothing in backward: the operation that computes `dx` multiplies it by `(x > 0)` where its input `x`
 //! came out of a ReLU (also through a pool or a dropout, which keep zeros zero and positives positive).
 
-use crate::device::{DType, Device, Precision, View};
+use crate::device::{DType, Device, Owner, Precision, View};
 use crate::error::Result;
 use crate::model::{Layer, Model, Parameter};
+use crate::ops::cast::Cast;
 use crate::ops::conv::ConvShape;
 use crate::ops::dropout::Dropout;
 use crate::ops::layer::{LayerPass, LayerShape, Pass};
@@ -66,6 +67,8 @@ pub struct Network {
     pub batch: usize,
     /// Parameter arena.
     pub weights: View,
+    /// The weights as products read them, in a precision of 16 bits; see [`Network::prepare`].
+    pub copy: Option<View>,
     /// Gradient arena, of the same layout; absent in a network made for evaluation.
     pub gradients: Option<View>,
     /// Input images, `[batch, h, w, c]`.
@@ -79,6 +82,8 @@ pub struct Network {
     layers: Vec<Placed>,
     /// Two buffers for activation gradients, used in turn.
     scratch: [View; 2],
+    /// The owner of its memory, and of what else is to go with it.
+    pub memory: Owner,
 }
 
 impl Network {
@@ -93,17 +98,18 @@ impl Network {
         batch: usize,
         training: bool,
     ) -> Result<Network> {
-        let parameters = model.parameters();
+        let (parameters, memory) = (model.parameters(), Owner::new());
         let mut arena = || -> Result<View> {
-            let view = device.alloc(DType::F32, model.arena_len())?;
+            let view = device.alloc_for(&memory, DType::F32, model.arena_len())?;
             device.zero(view)?;
             Ok(view)
         };
         let weights = arena()?;
         let gradients = if training { Some(arena()?) } else { None };
-        let activation = precision.activations();
-        let input = device.alloc(activation, batch * model.input.len())?;
-        let labels = device.alloc(DType::U8, batch)?;
+        let activation = precision.storage();
+        let copy = if precision.is_half() { Some(device.alloc_for(&memory, activation, weights.len)?) } else { None };
+        let input = device.alloc_for(&memory, activation, batch * model.input.len())?;
+        let labels = device.alloc_for(&memory, DType::U8, batch)?;
         let mut layers = Vec::new();
         let (mut x, mut after_relu, mut widest, mut dropouts) = (input, false, 0, 0);
         for (index, ((name, layer), (from, to))) in model.layers.iter().zip(model.shapes()).enumerate() {
@@ -112,7 +118,8 @@ impl Network {
             let len = batch * to.len();
             let mut y = x;
             if !matches!(layer, Layer::Dropout { .. }) {
-                y = device.alloc(activation, len)?;
+                let logits = matches!(layer, Layer::Linear { relu: false, .. });
+                y = device.alloc_for(&memory, if logits { DType::F32 } else { activation }, len)?;
             }
             let computes = match *layer {
                 Layer::Conv { kernel, out } => {
@@ -126,7 +133,7 @@ impl Network {
                 }
                 Layer::Pool => {
                     let shape = PoolShape { n: batch, h: from.h, w: from.w, c: from.c };
-                    Computes::Pool { shape, argmax: device.alloc(DType::U8, len)? }
+                    Computes::Pool { shape, argmax: device.alloc_for(&memory, DType::U8, len)? }
                 }
                 Layer::Dropout { p } => {
                     dropouts += 1;
@@ -147,14 +154,28 @@ impl Network {
             parameters,
             batch,
             weights,
+            copy,
             gradients,
             input,
             labels,
             logits: x,
-            dlogits: device.alloc(DType::F32, x.len)?,
+            dlogits: device.alloc_for(&memory, activation, x.len)?,
             layers,
-            scratch: [device.alloc(activation, scratch)?, device.alloc(activation, scratch)?],
+            scratch: [device.alloc_for(&memory, activation, scratch)?, device.alloc_for(&memory, activation, scratch)?],
+            memory,
         })
+    }
+
+    /// The plan that makes the copy of the weights that products read, from the parameters in `weights`; empty where
+    /// they read the parameters themselves. To be run before [`Network::forward`] wherever something other than the
+    /// optimiser has changed them, or another arena's parameters are wanted.
+    ///
+    /// # Errors
+    /// As [`Network::forward`].
+    pub fn prepare(&self, weights: View) -> Result<Vec<Planned>> {
+        let Some(copy) = self.copy else { return Ok(Vec::new()) };
+        let cast = Kind::Cast(Cast { len: weights.len });
+        Ok(vec![Planned::new("prepare", "", Operation::new(cast, self.precision, &[weights, copy])?)])
     }
 
     /// The plan of the layers on `input` with the parameters in `weights` (this network's arena or an average of it).
@@ -167,7 +188,7 @@ impl Network {
             let (x, y) = (layer.x, layer.y);
             let (kind, views) = match layer.computes {
                 Computes::Weighted { shape, relu, weight, bias } => {
-                    let (w, b) = (part(weights, weight), part(weights, bias));
+                    let (w, b) = (part(self.copy.unwrap_or(weights), weight), part(weights, bias));
                     (Kind::Layer(LayerPass { shape, pass: Pass::Forward { relu } }), vec![x, w, b, y])
                 }
                 Computes::Pool { shape, argmax } => (Kind::Pool(Pool { shape, backward: false }), vec![x, y, argmax]),
@@ -213,7 +234,8 @@ impl Network {
                     let (dw, db) = (part(gradients, weight), part(gradients, bias));
                     add(Kind::Layer(LayerPass { shape, pass: Pass::BackwardWeight }), &[x, dy, dw, db])?;
                     if let Some(dx) = dx {
-                        let (masked, w) = (layer.after_relu, part(self.weights, weight));
+                        let w = part(self.copy.unwrap_or(self.weights), weight);
+                        let masked = layer.after_relu;
                         let views = [dy, w, dx, x];
                         let kind = Kind::Layer(LayerPass { shape, pass: Pass::BackwardData { masked } });
                         add(kind, if masked { &views } else { &views[..3] })?;

@@ -76,7 +76,7 @@ def main():
     subprocess.run(build, cwd=ROOT, check=True)
     for batch in args.batch:
         step, version = pytorch(batch, args.threads)
-        serve = ["cargo", "bench", "--quiet", "--bench", "step", "--", "--serve", str(batch)]
+        serve = ["cargo", "bench", "--quiet", "--bench", "step", "--", "--serve", "step", str(batch)]
         ours = subprocess.Popen(serve, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
         def warp19():

@@ -3,8 +3,9 @@
 use crate::cpu::CpuDevice;
 use crate::cuda::CudaDevice;
 use crate::cuda::driver::{self, Which};
-use crate::device::Device;
+use crate::device::{Device, Precision};
 use crate::error::{Error, Result};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 /// The flags every computing command shares.
 #[derive(clap::Args)]
@@ -15,6 +16,30 @@ pub struct Backend {
     /// Threads of the CPU backend; default: one a processor.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
+}
+
+/// Help of a command's `--precision`.
+pub const PRECISIONS: &str = "f32, tf32, tf32x3, bf16 or f16";
+
+/// Reads a `--precision`.
+pub fn precision() -> impl TypedValueParser<Value = Precision> {
+    PossibleValuesParser::new(Precision::ALL.map(Precision::name)).try_map(|name| name.parse::<Precision>())
+}
+
+/// The CUDA device that a `--device` asks for, nothing for the CPU; `auto` is the first GPU where there is one.
+///
+/// # Errors
+/// An unknown name.
+pub fn which(name: &str) -> Result<Option<Which>> {
+    Ok(Some(match name {
+        "cpu" => return Ok(None),
+        "auto" if !driver::is_present() || driver::count().unwrap_or(0) == 0 => return Ok(None),
+        "auto" | "cuda" => Which::Cuda(0),
+        "softgpu" => Which::Softgpu,
+        _ => Which::Cuda(name.strip_prefix("cuda:").and_then(|n| n.parse().ok()).ok_or_else(|| {
+            Error::Invalid(format!("unknown device '{name}'; known are auto, cpu, cuda, cuda:N and softgpu"))
+        })?),
+    }))
 }
 
 /// A device that was opened.
@@ -37,20 +62,39 @@ impl Opened {
     /// # Errors
     /// Those of softgpu, and findings that are no JSON.
     pub fn softgpu_findings(&self) -> Result<Option<serde_json::Value>> {
-        let Opened::Cuda(device) = self else {
-            return Ok(None);
-        };
-        let Some(library) = device.softgpu else {
-            return Ok(None);
-        };
-        let text = library.take_findings().map_err(|e| Error::Device(e.to_string()))?;
-        let value = serde_json::from_str(&text)
-            .map_err(|e| Error::Device(format!("softgpu's findings cannot be read: {e}")))?;
-        Ok(Some(value))
+        match self {
+            Opened::Cuda(device) => findings(device),
+            Opened::Cpu(_) => Ok(None),
+        }
     }
 }
 
+/// As [`Opened::softgpu_findings`].
+///
+/// # Errors
+/// As there.
+pub fn findings(device: &CudaDevice) -> Result<Option<serde_json::Value>> {
+    let Some(library) = device.softgpu else {
+        return Ok(None);
+    };
+    let text = library.take_findings().map_err(|e| Error::Device(e.to_string()))?;
+    let value =
+        serde_json::from_str(&text).map_err(|e| Error::Device(format!("softgpu's findings cannot be read: {e}")))?;
+    Ok(Some(value))
+}
+
+/// How many findings there are, those left out of the list included.
+pub fn count_findings(findings: &serde_json::Value) -> usize {
+    let listed = findings["findings"].as_array().map_or(0, Vec::len);
+    listed + findings["beyond"].as_u64().unwrap_or(0) as usize
+}
+
 impl Backend {
+    /// Whether the command line asks for a device or a number of threads.
+    pub fn is_chosen(&self) -> bool {
+        self.device != "auto" || self.threads.is_some()
+    }
+
     /// Opens it; see [`Backend::open_kind`].
     ///
     /// # Errors
@@ -69,14 +113,8 @@ impl Backend {
     /// An unknown name; a device that is not there or cannot be driven, with what to do.
     pub fn open_kind(&self) -> Result<Opened> {
         let cpu = || Ok(Opened::Cpu(Box::new(CpuDevice::new(self.threads.map(usize::from))?)));
-        let which = match self.device.as_str() {
-            "cpu" => return cpu(),
-            "auto" if !driver::is_present() || driver::count().unwrap_or(0) == 0 => return cpu(),
-            "auto" | "cuda" => Which::Cuda(0),
-            "softgpu" => Which::Softgpu,
-            name => Which::Cuda(name.strip_prefix("cuda:").and_then(|n| n.parse().ok()).ok_or_else(|| {
-                Error::Invalid(format!("unknown device '{name}'; known are auto, cpu, cuda, cuda:N and softgpu"))
-            })?),
+        let Some(which) = which(&self.device)? else {
+            return cpu();
         };
         match CudaDevice::open(which) {
             Err(e) if self.device == "auto" => {

@@ -50,10 +50,12 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let cache = compiler::cache_folder();
     line("cache", cache.map_or("none: neither WARP19_CACHE nor HOME is set".into(), |p| p.display().to_string()));
-    line(
-        "nvdisasm",
-        sass::nvdisasm().map_or("none (only `kernels report` uses it)".into(), |p| p.display().to_string()),
-    );
+    let nvdisasm = match sass::nvdisasm() {
+        Ok(Some(path)) => path.display().to_string(),
+        Ok(None) => "none (only `kernels report` uses it)".into(),
+        Err(e) => e.to_string(),
+    };
+    line("nvdisasm", nvdisasm);
     output::print(&text)
 }
 

@@ -1,9 +1,10 @@
 //! `warp19 eval`.
 
-use super::backend::Backend;
-use super::output;
+use super::backend::{self, Backend};
 use super::run::Source;
+use super::{output, screen};
 use crate::data;
+use crate::device::Precision;
 use crate::error::Result;
 use crate::report::guesses::{self, ClassCounts};
 use crate::train::{Evaluation, test_images};
@@ -22,17 +23,35 @@ pub struct Args {
     dataset: Option<String>,
     #[command(flatten)]
     backend: Backend,
+    #[arg(long, value_parser = backend::precision(), help = format!("{} [default: the run's]", backend::PRECISIONS))]
+    precision: Option<Precision>,
+    /// Run the network, though the run folder has what it answered; so do --device and --precision.
+    #[arg(long)]
+    again: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let checkpoint = args.source.open()?;
+    let mut checkpoint = args.source.open()?;
     let name = args.dataset.as_ref().unwrap_or(&checkpoint.meta.config.dataset);
     let dataset = data::open(args.data.as_deref(), name)?;
-    let mut device = args.backend.open()?;
-    let result = test_images(device.as_mut(), &checkpoint, &dataset)?;
+    let kept = if args.again || args.precision.is_some() || args.backend.is_chosen() {
+        None
+    } else {
+        args.source.predictions(&dataset.test)?
+    };
+    let result = match kept {
+        Some(result) => result,
+        None => {
+            let mut device = args.backend.open()?;
+            let precision = args.precision.unwrap_or(checkpoint.meta.config.precision);
+            device.supports(precision)?;
+            checkpoint.meta.config.precision = precision;
+            test_images(device.as_mut(), &checkpoint, &dataset, &mut screen::evaluating())?
+        }
+    };
     let answers = guesses::all(&result, &dataset.test.labels);
     let confusion = guesses::confusion(&answers, result.classes);
     if args.json {

@@ -52,7 +52,7 @@ fn architecture(name: &str) -> Result<u32> {
 }
 
 fn report(args: &Report) -> Result<()> {
-    let tool = sass::nvdisasm();
+    let tool = sass::nvdisasm()?;
     let mut rows: Vec<Value> = Vec::new();
     for arch in &args.arch {
         let sm = architecture(arch)?;
@@ -60,9 +60,10 @@ fn report(args: &Report) -> Result<()> {
         let profile = softgpu::Profile::named(&format!("sm_{sm}"));
         for unit in Unit::all() {
             let compiled = report::compile(&nvrtc, sm, unit)?;
+            let kernels = unit.kernels();
             let mixes = tool.as_ref().and_then(|t| sass::disassemble(t, &compiled.cubin).ok());
             for usage in &compiled.usage {
-                let threads = unit.threads(&usage.kernel) as u32;
+                let threads = kernels.iter().find(|k| k.symbol == usage.kernel).map_or(0, |k| k.threads as u32);
                 let occupancy = profile.as_ref().map(|p| {
                     let o = p.occupancy(threads, usage.registers, usage.shared);
                     json!({"blocks": o.blocks_per_sm, "warps": o.warps_per_sm, "share": o.share})
@@ -72,7 +73,7 @@ fn report(args: &Report) -> Result<()> {
                     "arch": format!("sm_{sm}"), "unit": unit.name(), "threads": threads, "usage": usage,
                     "occupancy": occupancy, "instructions": mix.map(|m| m.instructions),
                     "main_loop": mix.map(|m| &m.main_loop),
-                    "ffma_share": mix.filter(|m| !m.main_loop.is_empty()).map(|m| m.ffma_share()),
+                    "multiply_add_share": mix.filter(|m| !m.main_loop.is_empty()).map(|m| m.multiply_add_share()),
                 }));
             }
         }
@@ -88,7 +89,7 @@ fn report(args: &Report) -> Result<()> {
             r["main_loop"].as_object().into_iter().flatten().map(|(n, c)| (n, c.as_u64().unwrap_or(0))).collect();
         mix.sort_by_key(|(_, c)| std::cmp::Reverse(*c));
         let names: Vec<String> = mix.iter().take(4).map(|(n, c)| format!("{c} {n}")).collect();
-        let share = r["ffma_share"].as_f64().map_or(String::new(), |s| format!("{:.1} % FFMA: ", 100.0 * s));
+        let share = r["multiply_add_share"].as_f64().map_or(String::new(), |s| format!("{:.1} %: ", 100.0 * s));
         let names = format!("{share}{}", names.join(", "));
         let (registers, shared, stack) = (number(&u["registers"]), number(&u["shared"]), number(&u["stack"]));
         let (warps, sass) = (number(&r["occupancy"]["warps"]), number(&r["instructions"]));
@@ -123,9 +124,10 @@ fn dump(args: &Dump) -> Result<()> {
         let kernels: Vec<Value> = unit
             .kernels()
             .into_iter()
-            .map(|(name, threads)| {
-                let usage = compiled.usage.iter().find(|u| u.kernel == name);
-                json!({"name": name, "block": [threads, 1, 1], "dynamic_shared": dynamic_shared(name), "usage": usage})
+            .map(|k| {
+                let usage = compiled.usage.iter().find(|u| u.kernel == k.symbol);
+                let shared = dynamic_shared(k.name);
+                json!({"name": k.symbol, "block": [k.threads, 1, 1], "dynamic_shared": shared, "usage": usage})
             })
             .collect();
         units.push(json!({"name": unit.name(), "file": unit.file(), "options": compiled.options, "kernels": kernels}));
@@ -153,7 +155,7 @@ fn dynamic_shared(kernel: &str) -> Value {
         "gather" => {
             json!("8 bytes for each control point of the block's rows; 0 without the elastic field")
         }
-        name if name.starts_with("conv_direct") => {
+        name if name.starts_with("conv_direct_backward") => {
             json!("4 ((rows + kernel - 1) (w + kernel - 1) c + threads) bytes, rows = DIRECT_ROWS")
         }
         _ => json!(0),

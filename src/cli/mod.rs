@@ -7,6 +7,7 @@ mod devices;
 mod eval;
 mod export;
 mod kernels;
+mod ladder;
 mod output;
 mod params;
 mod predict;
@@ -17,6 +18,7 @@ mod timing;
 mod train;
 mod verify;
 
+use crate::cuda::settings;
 use crate::error::Result;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -51,6 +53,8 @@ enum Command {
     /// What the CUDA kernels need of a GPU, and their machine code.
     #[command(subcommand)]
     Kernels(kernels::Command),
+    /// The product from its definition to tensor cores, step by step, and what each step costs.
+    Ladder(ladder::Args),
     /// Check every operation of a device against the reference mathematics.
     Verify(verify::Args),
 }
@@ -68,6 +72,7 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(command: &Command) -> Result<ExitCode> {
+    settings::check_names()?;
     match command {
         Command::Train(args) => return train::run(args),
         Command::Eval(args) => eval::run(args)?,
@@ -78,6 +83,7 @@ fn dispatch(command: &Command) -> Result<ExitCode> {
         Command::Data(command) => data::run(command)?,
         Command::Devices(args) => devices::run(args)?,
         Command::Kernels(command) => kernels::run(command)?,
+        Command::Ladder(args) => ladder::run(args)?,
         Command::Verify(args) => verify::run(args)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -1,8 +1,8 @@
 //! `warp19 predict`.
 
 use super::backend::Backend;
-use super::output;
 use super::run::Source;
+use super::{output, screen};
 use crate::data::{Images, Split};
 use crate::error::Result;
 use crate::image::digit_from_png;
@@ -40,7 +40,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut device = args.backend.open()?;
     let batch = args.images.len().min(64);
     let weights = checkpoint.evaluated()?;
-    let result = evaluate(device.as_mut(), config, weights, &split, batch)?;
+    let result = evaluate(device.as_mut(), config, weights, &split, batch, &mut screen::evaluating())?;
     let mut list = Vec::new();
     let mut text = String::new();
     for (path, guess) in args.images.iter().zip(guesses::all(&result, &split.labels)) {

@@ -1,7 +1,10 @@
 //! Reading a run folder.
 
+use crate::data::Split;
 use crate::error::{Error, Result};
+use crate::train::Evaluation;
 use crate::train::checkpoint::{self, BEST, Checkpoint, LAST};
+use crate::train::predictions;
 use std::path::PathBuf;
 
 /// A run folder, and which of its checkpoints.
@@ -23,6 +26,14 @@ enum Which {
 }
 
 impl Source {
+    /// What the checkpoint's weights answered to these images, where the run folder has it.
+    ///
+    /// # Errors
+    /// A file of answers that cannot be read.
+    pub fn predictions(&self, split: &Split) -> Result<Option<Evaluation>> {
+        if self.checkpoint == Which::Best { predictions::read(&self.run, BEST, split) } else { Ok(None) }
+    }
+
     /// Reads the checkpoint.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use crate::train::metrics::Epoch;
 use crate::train::trainer::Event;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Progress: a bar an epoch on a terminal, a line an epoch elsewhere.
 pub struct Screen {
@@ -35,9 +36,9 @@ impl Screen {
                 ));
             }
             Event::Progress { .. } => {}
-            Event::Evaluating => {
+            Event::Evaluating { done, images } => {
                 if let Some(bar) = &self.bar {
-                    bar.set_message("evaluating");
+                    bar.set_message(format!("evaluating {done} of {images} images"));
                 }
             }
             Event::Epoch(line, improved) => {
@@ -53,6 +54,25 @@ impl Screen {
 
     pub fn close(&mut self) {
         if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Shows how many of the images of an evaluation are done: a bar on a terminal, a line every ten seconds elsewhere.
+pub fn evaluating() -> impl FnMut(usize, usize) {
+    const LINES: Duration = Duration::from_secs(10);
+    let style = ProgressStyle::with_template("evaluating [{bar:30}] {pos}/{len} images {eta} left");
+    let bar = ProgressBar::new(0).with_style(style.expect("a valid template").progress_chars("=> "));
+    let mut said = Instant::now();
+    move |done, images| {
+        bar.set_length(images as u64);
+        bar.set_position(done as u64);
+        if bar.is_hidden() && said.elapsed() >= LINES {
+            eprintln!("evaluating: {done} of {images} images");
+            said = Instant::now();
+        }
+        if done == images {
             bar.finish_and_clear();
         }
     }

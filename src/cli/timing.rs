@@ -1,27 +1,26 @@
-//! The short table of times of `verify`: the kinds of kernels on a GPU.
+//! Times of kernels on a GPU, and the short table of them that `verify` shows.
 
 use crate::conformance::cases::sizes;
-use crate::conformance::{example, values};
+use crate::conformance::{example, full, values};
 use crate::cuda::CudaDevice;
 use crate::cuda::operations::product::{Gemm, Sizes};
-use crate::device::{DType, Device, upload_f32};
+use crate::device::{DType, Device, Owner, Precision, upload_f32};
 use crate::error::Result;
-use crate::ops::conv::ConvShape;
-use crate::ops::dropout::Dropout;
-use crate::ops::layer::{LayerPass, LayerShape, Pass};
-use crate::ops::linear::LinearShape;
 use crate::ops::operation::Kind;
-use crate::ops::optimizer::{Adam, AdamParams, Epsilon};
-use crate::ops::pool::{Pool, PoolShape};
 use serde::Serialize;
+use std::time::{Duration, Instant};
 
 /// One operation's time.
 #[derive(Clone, Debug, Serialize)]
 pub struct Timing {
     pub operation: String,
     pub shape: String,
-    /// Median of the runs.
+    /// Median of the runs, the fastest and the slowest.
     pub seconds: f64,
+    pub fastest: f64,
+    pub slowest: f64,
+    /// Work before the first of them.
+    pub warm_up: f64,
     /// Floating-point operations as `ops` counts them, padding taps included; 0 for those that memory bounds.
     pub flops: u64,
     /// Bytes that must be moved at least.
@@ -37,10 +36,11 @@ pub struct Timing {
 ///
 /// # Errors
 /// Too little memory; those of the driver.
-pub fn timings(d: &mut CudaDevice, batch: usize) -> Result<Vec<Timing>> {
+pub fn timings(d: &mut CudaDevice, batch: usize, precision: Precision) -> Result<Vec<Timing>> {
     let mut out = products(d, 64 * batch.clamp(1, 64))?;
-    for kind in kinds(batch) {
-        let (operation, sizes) = (example(d, kind.clone())?, sizes(&kind));
+    for kind in full::kinds(batch) {
+        let owner = Owner::new();
+        let (operation, sizes) = (example(d, &owner, kind.clone(), precision)?, sizes(&kind));
         let is = operation.description();
         let name = if matches!(kind, Kind::Adam(_)) { "adam and average" } else { is.name };
         out.push(time(d, (name, sizes), (is.flops, is.bytes), &mut |d| d.run(&operation))?);
@@ -48,15 +48,22 @@ pub fn timings(d: &mut CudaDevice, batch: usize) -> Result<Vec<Timing>> {
     Ok(out)
 }
 
-/// The median time of `body`, and its shares of the device's peaks.
-fn time(
+/// Work before the first run that counts: a GPU that has waited runs at a low clock for a while.
+const WARM_UP: Duration = Duration::from_millis(300);
+
+/// The times of `body`, and its shares of the device's peaks.
+pub fn time(
     d: &mut CudaDevice,
     (operation, shape): (&str, String),
     (flops, bytes): (u64, u64),
     body: &mut dyn FnMut(&mut CudaDevice) -> Result<()>,
 ) -> Result<Timing> {
     const RUNS: usize = 9;
-    body(d)?;
+    let began = Instant::now();
+    while began.elapsed() < WARM_UP {
+        d.seconds_of(body)?;
+    }
+    let warm_up = began.elapsed().as_secs_f64();
     let mut seconds = [0.0; RUNS];
     for s in &mut seconds {
         *s = d.seconds_of(body)?;
@@ -71,6 +78,9 @@ fn time(
         operation: operation.into(),
         shape,
         seconds: median,
+        fastest: seconds[0],
+        slowest: seconds[RUNS - 1],
+        warm_up,
         flops,
         bytes,
         share_of_flops: share(flops, d.properties.peak_flops()),
@@ -81,8 +91,9 @@ fn time(
 /// Square products, each operand transposed or not.
 fn products(d: &mut CudaDevice, size: usize) -> Result<Vec<Timing>> {
     let s = Sizes { m: size, n: size, k: size };
+    let owner = Owner::new();
     let mut square = || {
-        let view = d.alloc(DType::F32, size * size)?;
+        let view = d.alloc_for(&owner, DType::F32, size * size)?;
         upload_f32(d, view, &values(1, size * size, 1.0))?;
         Ok(view)
     };
@@ -94,26 +105,4 @@ fn products(d: &mut CudaDevice, size: usize) -> Result<Vec<Timing>> {
         out.push(time(d, what, work, &mut |d| d.gemm(kind, s, a, b, c, false))?);
     }
     Ok(out)
-}
-
-/// The operations that are timed.
-fn kinds(batch: usize) -> Vec<Kind> {
-    let passes = [Pass::Forward { relu: true }, Pass::BackwardData { masked: true }, Pass::BackwardWeight];
-    let mut kinds = Vec::new();
-    for (size, c, k) in [(28, 1, 64), (28, 64, 64), (14, 128, 128), (7, 256, 256), (4, 512, 512), (2, 512, 512)] {
-        let shape = LayerShape::Conv(ConvShape { n: batch, h: size, w: size, c, k, kernel: 3 });
-        // The first layer of a network needs no gradient of its input.
-        let passes = passes.into_iter().filter(|p| c > 1 || !matches!(p, Pass::BackwardData { .. }));
-        kinds.extend(passes.map(|pass| Kind::Layer(LayerPass { shape, pass })));
-    }
-    let shape = LayerShape::Linear(LinearShape { n: batch, inputs: 4096, outputs: 4096 });
-    kinds.push(Kind::Layer(LayerPass { shape, pass: passes[0] }));
-    let shape = PoolShape { n: batch, h: 28, w: 28, c: 64 };
-    kinds.extend([false, true].map(|backward| Kind::Pool(Pool { shape, backward })));
-    kinds.push(Kind::Dropout(Dropout { seed: 1, layer: 0, p: 0.5, len: shape.x_len() }));
-    // As many parameters as VGG19 has, at batch 64; fewer at small batches, where softgpu is what runs.
-    let len = (672_075 * batch.clamp(1, 64)).next_multiple_of(64);
-    let params = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind: Epsilon::Outer };
-    kinds.push(Kind::Adam(Adam { params, len, average: true }));
-    kinds
 }

@@ -1,6 +1,6 @@
 //! `warp19 train`.
 
-use super::backend::Backend;
+use super::backend::{self, Backend};
 use super::report;
 use super::screen::{Screen, summary};
 use crate::data::{self, atomic};
@@ -19,7 +19,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 /// Flags that a resumed run has from its checkpoint.
-const FIXED: [&str; 10] = ["model", "recipe", "dataset", "epochs", "batch", "lr", "seed", "out", "limit", "validation"];
+const FIXED: [&str; 11] =
+    ["model", "recipe", "dataset", "precision", "epochs", "batch", "lr", "seed", "out", "limit", "validation"];
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -37,9 +38,8 @@ pub struct Args {
     dataset: Option<String>,
     #[command(flatten)]
     backend: Backend,
-    /// f32, the only one so far.
-    #[arg(long, default_value = "f32")]
-    precision: String,
+    #[arg(long, value_parser = backend::precision(), help = format!("{} [default: f32]", backend::PRECISIONS))]
+    precision: Option<Precision>,
     /// Epochs of the whole run; the schedule is laid out over them.
     #[arg(long)]
     epochs: Option<u64>,
@@ -67,6 +67,9 @@ pub struct Args {
     /// Hold out the last N training images and choose the best epoch on them.
     #[arg(long, default_value_t = 0)]
     validation: usize,
+    /// Test the plain weights after every epoch too, not only their average; the last epoch does so in any case.
+    #[arg(long)]
+    plain_too: bool,
     /// Write event files for TensorBoard into the run folder's tensorboard/ too.
     #[arg(long)]
     tensorboard: bool,
@@ -77,7 +80,6 @@ pub struct Args {
 
 /// Trains; 1 when interrupted.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let precision = args.precision.parse()?;
     let stop = stop_flag()?;
     let mut device = args.backend.open()?;
     let progress = std::io::stderr().is_terminal();
@@ -87,7 +89,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         None => args.dataset.clone().unwrap_or_else(|| "mnist".into()),
     };
     let dataset = data::open(args.data.as_deref(), &name)?;
-    let (mut config, dir) = match (&resumed, &args.resume) {
+    let (config, dir) = match (&resumed, &args.resume) {
         (Some(checkpoint), Some(dir)) => (checkpoint.meta.config.clone(), dir.clone()),
         _ => {
             let config = configure(args, &name, &dataset)?;
@@ -95,9 +97,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             (config, dir)
         }
     };
-    config.precision = precision;
+    device.supports(config.precision)?;
     atomic::writable_folder(&dir)?;
     let mut trainer = Trainer::new(device.as_mut(), config, &dataset, &dir, resumed)?;
+    trainer.plain_too = args.plain_too;
     drop(dataset);
     introduce(&trainer.config, &device.describe(), &dir)?;
     let mut screen = Screen::new(progress, trainer.config.recipe.epochs);
@@ -124,7 +127,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
         Outcome::StepLimit => {
-            let test = trainer.test(device.as_mut())?;
+            let test = trainer.test(device.as_mut(), &mut |event| screen.show(event))?;
             let accuracy = 100.0 * test.accuracy();
             let loss = test.loss;
             eprintln!("stopped at step {step} as asked: test accuracy {accuracy:.2} %, loss {loss:.4}. {go_on}");
@@ -179,9 +182,10 @@ fn introduce(c: &Config, device: &str, dir: &Path) -> Result<()> {
     let description = serde_json::json!({"version": version, "device": device, "config": c});
     atomic::write(&dir.join("config.json"), format!("{description:#}\n").as_bytes())?;
     let (model, dataset, images, seed) = (&c.model, &c.dataset, c.images, c.seed);
-    let (recipe, batch, epochs) = (&c.recipe.name, c.recipe.batch, c.recipe.epochs);
+    let (recipe, batch, epochs, precision) = (&c.recipe.name, c.recipe.batch, c.recipe.epochs, c.precision);
     eprintln!(
-        "{model} on {dataset}: {images} images, recipe {recipe}, batch {batch}, {epochs} epochs, seed {seed}; {device}"
+        "{model} on {dataset}: {images} images, recipe {recipe}, batch {batch}, {epochs} epochs, seed {seed}, \
+         {precision}; {device}"
     );
     eprintln!("run folder {}", dir.display());
     Ok(())
@@ -213,7 +217,7 @@ fn configure(args: &Args, name: &str, dataset: &data::Dataset) -> Result<Config>
         seed: args.seed.unwrap_or(0),
         images: args.limit.unwrap_or(available).min(available),
         validation: args.validation,
-        precision: Precision::default(),
+        precision: args.precision.unwrap_or_default(),
     })
 }
 

@@ -1,9 +1,10 @@
 //! `warp19 verify`: the conformance suite on the user's own device.
 
-use super::backend::{Backend, Opened};
+use super::backend::{self, Backend, Opened, count_findings};
 use super::output;
 use super::timing::{self, Timing};
-use crate::conformance::{self, Comparison, cases};
+use crate::conformance::{self, Comparison, cases, full};
+use crate::device::Precision;
 use crate::error::{Error, Result};
 use std::time::Instant;
 
@@ -11,44 +12,53 @@ use std::time::Instant;
 pub struct Args {
     #[command(flatten)]
     backend: Backend,
-    /// Only these operations: conv, linear, pool, dropout, loss, adam, sgd, gather, memory.
+    #[arg(long, default_value_t, value_parser = backend::precision(), help = backend::PRECISIONS)]
+    precision: Precision,
+    /// Only these operations: conv, linear, pool, dropout, loss, adam, sgd, gather, cast, scaling, memory.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Every comparison, not the worst of each operation; with --json too.
     #[arg(long)]
     all: bool,
-    /// Images for the timings at the end; 0: none. Default: 64 on a GPU, none on softgpu, whose times say nothing about
-    /// one. The CPU backend has `cargo bench`.
-    #[arg(long)]
-    timing: Option<usize>,
+    /// Batches at which the kernels of VGG19 are compared with naive ones on the device, and timed; 0: none. Default:
+    /// 64,128 on a GPU, none on softgpu, whose times say nothing about one. The CPU backend has `cargo bench`.
+    #[arg(long, value_delimiter = ',')]
+    timing: Option<Vec<usize>>,
     /// Results as JSON.
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let chosen: Vec<_> =
-        cases::all().into_iter().filter(|c| args.only.is_empty() || args.only.iter().any(|o| o == c.group())).collect();
+    let chosen: Vec<_> = cases::all(args.precision)
+        .into_iter()
+        .filter(|c| args.only.is_empty() || args.only.iter().any(|o| o == c.group()))
+        .collect();
     if chosen.is_empty() {
-        return Err(Error::Invalid(format!("no cases of {}", args.only.join(", "))));
+        return Err(Error::Invalid(format!("no cases of {} in {}", args.only.join(", "), args.precision)));
     }
     let mut opened = args.backend.open_kind()?;
     let device = opened.device();
+    device.supports(args.precision)?;
     eprintln!("{}: {} cases", device.describe(), chosen.len());
     let (start, mut results) = (Instant::now(), Vec::new());
     for case in &chosen {
-        results.extend(conformance::run(device, case)?);
+        results.extend(conformance::run(&mut [&mut *device], case, args.precision)?);
+    }
+    let description = device.describe();
+    let mut timings = Vec::new();
+    if let Opened::Cuda(d) = &mut opened {
+        let default = if d.softgpu.is_some() { vec![] } else { vec![64, 128] };
+        for &batch in args.timing.as_ref().unwrap_or(&default).iter().filter(|&&batch| batch > 0) {
+            eprintln!("the layers of VGG19 at batch {batch}: comparing with naive kernels, then timing");
+            for kind in full::kinds(batch) {
+                results.extend(full::against_naive(d, &kind)?);
+            }
+            timings.extend(timing::timings(d, batch, args.precision)?);
+        }
     }
     let seconds = start.elapsed().as_secs_f64();
-    let description = device.describe();
     let findings = opened.softgpu_findings()?;
-    let timings = match &mut opened {
-        Opened::Cuda(d) => {
-            let batch = args.timing.unwrap_or(if d.softgpu.is_some() { 0 } else { 64 });
-            if batch > 0 { timing::timings(d, batch)? } else { Vec::new() }
-        }
-        Opened::Cpu(_) => Vec::new(),
-    };
     let failed = results.iter().filter(|r| r.failure.is_some()).count();
     if args.json {
         output::print_json(&serde_json::json!({
@@ -62,10 +72,10 @@ pub fn run(args: &Args) -> Result<()> {
             output::print(&format!("\n{}", timing_table(&timings)))?;
         }
         if let Some(findings) = &findings {
-            output::print(&format!("softgpu: {} finding(s)\n", count(findings)))?;
+            output::print(&format!("softgpu: {} finding(s)\n", count_findings(findings)))?;
         }
     }
-    let found = findings.as_ref().map_or(0, count);
+    let found = findings.as_ref().map_or(0, count_findings);
     if failed > 0 || found > 0 {
         let detail = results
             .iter()
@@ -79,12 +89,8 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn count(findings: &serde_json::Value) -> usize {
-    let listed = findings["findings"].as_array().map_or(0, Vec::len);
-    listed + findings["beyond"].as_u64().unwrap_or(0) as usize
-}
-
-/// Times and shares of the device's peaks, which its reported clocks give.
+/// Medians, how far the slowest run is from the fastest, and shares of the device's peaks, which its reported clocks
+/// give.
 fn timing_table(timings: &[Timing]) -> String {
     let row = |t: &Timing| {
         let rate = |work: u64| work as f64 / t.seconds.max(1e-9);
@@ -93,11 +99,13 @@ fn timing_table(timings: &[Timing]) -> String {
             flops => [format!("{:.2}", rate(flops) / 1e12), format!("{:.1} %", 100.0 * t.share_of_flops)],
         };
         let memory = [format!("{:.1}", rate(t.bytes) / 1e9), format!("{:.1} %", 100.0 * t.share_of_bandwidth)];
-        let time = [t.operation.clone(), t.shape.clone(), format!("{:.3} ms", 1e3 * t.seconds)];
+        let spread = 100.0 * (t.slowest - t.fastest) / t.seconds.max(1e-9);
+        let median = format!("{:.3} ms", 1e3 * t.seconds);
+        let time = [t.operation.clone(), t.shape.clone(), median, format!("{spread:.0} %")];
         time.into_iter().chain(arithmetic).chain(memory).collect()
     };
     let rows: Vec<Vec<String>> = timings.iter().map(row).collect();
-    output::table(&["<operation", "<shape", ">time", ">TFLOP/s", ">of peak", ">GB/s", ">of peak"], &rows)
+    output::table(&["<operation", "<shape", ">median", ">spread", ">TFLOP/s", ">of peak", ">GB/s", ">of peak"], &rows)
 }
 
 /// The worst comparison of each operation, or all.

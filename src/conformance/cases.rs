@@ -3,6 +3,7 @@
 
 use crate::device::Precision;
 use crate::ops::batch::{Augment, Gather};
+use crate::ops::cast::Cast;
 use crate::ops::conv::ConvShape;
 use crate::ops::dropout::Dropout;
 use crate::ops::layer::{LayerPass, LayerShape, Pass};
@@ -11,6 +12,7 @@ use crate::ops::loss::{Loss, LossKind, Softmax};
 use crate::ops::operation::Kind;
 use crate::ops::optimizer::{Adam, AdamParams, Epsilon, Sgd, SgdParams};
 use crate::ops::pool::{Pool, PoolShape};
+use crate::ops::scaling::Scaling;
 
 /// One case.
 #[derive(Clone, Debug)]
@@ -31,6 +33,8 @@ impl Case {
             Kind::Pool(_) => "pool",
             Kind::Dropout(_) => "dropout",
             Kind::Loss(_) | Kind::Softmax(_) => "loss",
+            Kind::Cast(_) => "cast",
+            Kind::Scaling(_) => "scaling",
             Kind::Adam(_) => "adam",
             Kind::Sgd(_) => "sgd",
             Kind::Gather(_) => "gather",
@@ -60,6 +64,8 @@ pub fn sizes(kind: &Kind) -> String {
         Kind::Dropout(d) => format!("{}, p {}", d.len, d.p),
         Kind::Loss(l) => format!("{}x{} {:?}", l.rows, l.classes, l.kind),
         Kind::Softmax(s) => format!("{}x{}", s.rows, s.classes),
+        Kind::Cast(c) => c.len.to_string(),
+        Kind::Scaling(s) => s.len.to_string(),
         Kind::Adam(a) => format!("{} {:?}", a.len, a.params.epsilon_kind),
         Kind::Sgd(s) => s.len.to_string(),
         Kind::Gather(g) => {
@@ -123,6 +129,9 @@ fn convolutions() -> Vec<Case> {
         conv(33, 7, 7, 20, 132, 3),
         conv(7, 15, 15, 12, 60, 3),
         conv(31, 5, 5, 132, 68, 5),
+        // Pixels times pixels of an image, and times channels, are beyond 2^31 on either side.
+        conv(57, 28, 28, 64, 4, 3),
+        conv(57, 28, 28, 4, 64, 3),
     ]
     .concat()
 }
@@ -146,8 +155,24 @@ fn linears() -> Vec<Case> {
     .concat()
 }
 
-/// All cases.
-pub fn all() -> Vec<Case> {
+/// All cases of a precision: those whose results do not depend on it belong to f32.
+pub fn all(precision: Precision) -> Vec<Case> {
+    let mut cases = every();
+    cases.retain(|case| {
+        let Case::Operation(kind) = case else { return precision == Precision::F32 };
+        let layer = matches!(kind, Kind::Layer(_));
+        let changed = precision.is_half() && kind.describe(precision) != kind.describe(Precision::F32);
+        let there = !matches!(kind, Kind::Cast(_)) || precision.is_half();
+        there && (precision == Precision::F32 || layer || changed)
+    });
+    if precision.scales_gradients() {
+        cases.extend([64, 300_032].map(|len| Case::Operation(Kind::Scaling(Scaling { len }))));
+    }
+    cases
+}
+
+/// Those of all precisions.
+fn every() -> Vec<Case> {
     let mut cases = convolutions();
     cases.extend(linears());
     for (n, h, w, c) in [
@@ -181,6 +206,7 @@ pub fn all() -> Vec<Case> {
         let decayed = vec![(3, 10), (13, 5), (len / 2, 7)];
         Kind::Sgd(Sgd { params, decayed, len, average: true })
     }));
+    kinds.extend([64, 300_032].map(|len| Kind::Cast(Cast { len })));
     kinds.extend(gathers().into_iter().map(Kind::Gather));
     cases.extend(kinds.into_iter().map(Case::Operation));
     cases.extend([1, 1001].map(Case::Memory));

@@ -1,6 +1,8 @@
 //! Numbers to compute with, and how results compare with their reference.
 
 use crate::ops::philox::{Purpose, Stream, uniform};
+use crate::ops::view::DType;
+use half::{bf16, f16};
 
 /// How one result of a case compares with its reference.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -19,9 +21,54 @@ pub struct Comparison {
     pub failure: Option<String>,
 }
 
-const ABSOLUTE: f64 = 1e-5;
-const RELATIVE: f64 = 1e-4;
-const NMSE: f64 = 1e-7;
+/// The contract's bounds: `|a - b| <= max(ABSOLUTE, RELATIVE max(|a|, |b|))`, and the largest NMSE.
+pub(super) const ABSOLUTE: f64 = 1e-5;
+pub(super) const RELATIVE: f64 = 1e-4;
+pub(super) const NMSE: f64 = 1e-7;
+
+/// How far a result may be from its reference.
+#[derive(Clone, Debug)]
+pub enum Bound {
+    /// Results of float32: `max(1e-5, 1e-4 max(|a|, |b|))`.
+    Contract,
+    /// The same, and what storing in a type adds.
+    Stored(DType),
+    /// A sum of products whose factors are as the reference has them, added in float32 and then stored:
+    /// `additions 2^-23 S + u |b|`, S being the sum of the magnitudes, which are given element by element.
+    Sum { additions: f64, magnitudes: Vec<f64>, stored: DType },
+}
+
+impl Bound {
+    /// For an element, from its place, what was found, and the reference.
+    fn of(&self, i: usize, a: f64, b: f64) -> f64 {
+        let contract = f64::max(ABSOLUTE, RELATIVE * a.abs().max(b.abs()));
+        match self {
+            Bound::Contract => contract,
+            Bound::Stored(dtype) => contract + storing(*dtype, b),
+            Bound::Sum { additions, magnitudes, stored } => {
+                additions * f64::from(f32::EPSILON) * magnitudes[i] + storing(*stored, b)
+            }
+        }
+    }
+
+    /// The largest NMSE.
+    fn nmse(&self) -> f64 {
+        match self {
+            Bound::Contract => NMSE,
+            Bound::Stored(stored) | Bound::Sum { stored, .. } => NMSE.max(stored.unit().powi(2)),
+        }
+    }
+}
+
+/// The error of storing a number: half a unit in its last place, or half the smallest number of the type.
+fn storing(dtype: DType, v: f64) -> f64 {
+    let smallest = match dtype {
+        DType::Bf16 => f64::from(bf16::from_bits(1)),
+        DType::F16 => f64::from(f16::from_bits(1)),
+        _ => 0.0,
+    };
+    f64::max(dtype.unit() * v.abs(), smallest / 2.0)
+}
 
 /// `len` numbers, uniform in `[-scale, scale]`, from a fixed stream.
 pub fn values(seed: u64, len: usize, scale: f32) -> Vec<f32> {
@@ -34,8 +81,13 @@ pub fn values(seed: u64, len: usize, scale: f32) -> Vec<f32> {
     out
 }
 
-/// Compares numbers with their reference.
+/// Compares numbers of float32 with their reference by the contract's bound.
 pub fn compare(operation: &str, shape: &str, got: &[f32], expected: &[f64]) -> Comparison {
+    compare_within(&Bound::Contract, operation, shape, got, expected)
+}
+
+/// Compares numbers with their reference by a bound.
+pub fn compare_within(bound: &Bound, operation: &str, shape: &str, got: &[f32], expected: &[f64]) -> Comparison {
     let mut result = Comparison {
         operation: operation.into(),
         shape: shape.into(),
@@ -52,7 +104,7 @@ pub fn compare(operation: &str, shape: &str, got: &[f32], expected: &[f64]) -> C
     for (i, (&a, &b)) in got.iter().zip(expected).enumerate() {
         let a = f64::from(a);
         let difference = if a == b { 0.0 } else { (a - b).abs() };
-        let bound = f64::max(ABSOLUTE, RELATIVE * a.abs().max(b.abs()));
+        let bound = bound.of(i, a, b);
         error += difference * difference;
         power += b * b;
         result.max_error = result.max_error.max(difference);
@@ -62,7 +114,7 @@ pub fn compare(operation: &str, shape: &str, got: &[f32], expected: &[f64]) -> C
         }
     }
     result.nmse = if error == 0.0 { 0.0 } else { error / power };
-    if (result.nmse > NMSE || result.nmse.is_nan()) && result.failure.is_none() {
+    if (result.nmse > bound.nmse() || result.nmse.is_nan()) && result.failure.is_none() {
         result.failure = Some(format!("NMSE {:.1e}", result.nmse));
     }
     result

@@ -1,9 +1,10 @@
 //! Numbers on a device: operands between guards, and operands with ordinary numbers to time operations on.
 
-use super::compare::{Comparison, compare};
-use crate::device::{DType, Device, Precision, View};
+use super::compare::{Bound, Comparison, compare_within};
+use crate::device::{DType, Device, Owner, Precision, View};
 use crate::error::Result;
 use crate::ops::operation::{Kind, Operation};
+use half::{bf16, f16};
 
 /// Elements of a guard region; a multiple of 16 bytes so that operands stay aligned.
 const GUARD: usize = 64;
@@ -15,9 +16,9 @@ pub struct Guarded {
 }
 
 impl Guarded {
-    /// Holding numbers.
-    pub fn new(d: &mut dyn Device, dtype: DType, values: &[f64]) -> Result<Guarded> {
-        let whole = d.alloc(dtype, values.len() + 2 * GUARD)?;
+    /// Holding numbers, in an owner's memory.
+    pub fn new(d: &mut dyn Device, owner: &Owner, dtype: DType, values: &[f64]) -> Result<Guarded> {
+        let whole = d.alloc_for(owner, dtype, values.len() + 2 * GUARD)?;
         let view = whole.slice(GUARD, values.len());
         let mut bytes = vec![0xff; whole.bytes().len()];
         bytes[view.bytes()].copy_from_slice(&encode(dtype, values));
@@ -26,11 +27,19 @@ impl Guarded {
     }
 
     /// Compares with the reference.
-    pub fn compare(&self, d: &mut dyn Device, title: &str, shape: &str, expected: &[f64]) -> Result<Comparison> {
+    pub fn compare(
+        &self,
+        d: &mut dyn Device,
+        title: &str,
+        shape: &str,
+        expected: &[f64],
+        bound: &Bound,
+    ) -> Result<Comparison> {
         let mut bytes = vec![0; self.whole.bytes().len()];
         d.download(self.whole, &mut bytes)?;
         let inside = self.view.bytes();
-        let mut result = compare(title, shape, &decode(self.view.dtype, &bytes[inside.clone()]), expected);
+        let mut result =
+            compare_within(bound, title, shape, &decode(self.view.dtype, &bytes[inside.clone()]), expected);
         for (side, guard) in [("before", &bytes[..inside.start]), ("behind", &bytes[inside.end..])] {
             if guard.iter().any(|&byte| byte != 0xff) {
                 result.failure = Some(format!("wrote {side} its output"));
@@ -45,6 +54,8 @@ fn encode(dtype: DType, values: &[f64]) -> Vec<u8> {
     match dtype {
         DType::F64 => values.iter().flat_map(|v| v.to_ne_bytes()).collect(),
         DType::F32 => values.iter().flat_map(|&v| (v as f32).to_ne_bytes()).collect(),
+        DType::Bf16 => values.iter().flat_map(|&v| bf16::from_f64(v).to_ne_bytes()).collect(),
+        DType::F16 => values.iter().flat_map(|&v| f16::from_f64(v).to_ne_bytes()).collect(),
         DType::U32 => values.iter().flat_map(|&v| (v as u32).to_ne_bytes()).collect(),
         DType::U8 => values.iter().map(|&v| v as u8).collect(),
     }
@@ -55,28 +66,31 @@ fn decode(dtype: DType, bytes: &[u8]) -> Vec<f32> {
     let of = |b: &[u8]| match dtype {
         DType::F64 => bytemuck::pod_read_unaligned::<f64>(b) as f32,
         DType::F32 => bytemuck::pod_read_unaligned::<f32>(b),
+        DType::Bf16 => bytemuck::pod_read_unaligned::<bf16>(b).to_f32(),
+        DType::F16 => bytemuck::pod_read_unaligned::<f16>(b).to_f32(),
         DType::U32 => bytemuck::pod_read_unaligned::<u32>(b) as f32,
         DType::U8 => f32::from(b[0]),
     };
     bytes.chunks_exact(dtype.size()).map(of).collect()
 }
 
-/// An operation on memory of its own, to be timed: ordinary numbers, because denormals or zeros could change the speed;
-/// zeros where indices, labels, positions, sums and second moments must be valid ones.
+/// An operation on an owner's memory, to be timed: ordinary numbers, because denormals or zeros could change the speed;
+/// zeros where labels, positions, sums and second moments must be valid ones.
 ///
 /// # Errors
 /// Those of the device.
-pub fn example(d: &mut dyn Device, kind: Kind) -> Result<Operation> {
+pub fn example(d: &mut dyn Device, owner: &Owner, kind: Kind, precision: Precision) -> Result<Operation> {
     let mut views = Vec::new();
-    for operand in kind.describe(Precision::F32).operands {
-        let view = d.alloc(operand.dtype, operand.len)?;
-        if operand.dtype == DType::F32 && operand.name != "second moment" {
-            let values: Vec<f32> = (0..view.len).map(|i| (i % 251) as f32 / 251.0 - 0.4).collect();
-            d.upload(view, bytemuck::cast_slice(&values))?;
+    for operand in kind.describe(precision).operands {
+        let view = d.alloc_for(owner, operand.dtype, operand.len)?;
+        let number = !matches!(operand.dtype, DType::F64 | DType::U32 | DType::U8);
+        if number && !["second moment", "scaling"].contains(&operand.name) {
+            let values: Vec<f64> = (0..view.len).map(|i| (i % 251) as f64 / 251.0 - 0.4).collect();
+            d.upload(view, &encode(operand.dtype, &values))?;
         } else {
             d.zero(view)?;
         }
         views.push(view);
     }
-    Operation::new(kind, Precision::F32, &views)
+    Operation::new(kind, precision, &views)
 }

@@ -7,10 +7,11 @@
 
 pub mod cases;
 mod compare;
+pub mod full;
 mod memory;
 mod run;
 
 pub use cases::Case;
-pub use compare::{Comparison, compare, values};
+pub use compare::{Bound, Comparison, compare, compare_within, values};
 pub use memory::example;
 pub use run::run;

@@ -1,58 +1,99 @@
 //! Running one case.
 
 use super::cases::{Case, sizes, title};
-use super::compare::{Comparison, values};
+use super::compare::{Bound, Comparison, values};
 use super::memory::Guarded;
-use crate::device::{DType, Device, Precision, StepState};
+use crate::device::{DType, Device, Owner, Precision, StepState};
 use crate::error::Result;
 use crate::ops::description::{Access, Operand};
 use crate::ops::layer::Pass;
 use crate::ops::operation::{Kind, Operation, Planned};
-use crate::ops::{dropout, pool};
+use crate::ops::{dropout, pool, scaling};
 
 /// The step cases run at: beyond 32 bits, so that both halves of the counter count.
-const STATE: StepState = StepState { step: 5_000_000_123, lr: 0.01, ema_decay: 0.9 };
+const STATE: StepState = StepState { step: 5_000_000_123, lr: 0.01, ema_decay: 0.9, samples: &[] };
 /// The step of the optimisers' cases, where bias corrections still matter.
-const OPTIMIZER_STEP: StepState = StepState { step: 4, lr: 0.01, ema_decay: 0.9 };
+const OPTIMIZER_STEP: StepState = StepState { step: 4, lr: 0.01, ema_decay: 0.9, samples: &[] };
 
-/// Runs a case on a device and compares every result.
+/// Runs a case on each device in a precision and compares every result, device after device; the reference, which takes
+/// most of the time, is computed once.
 ///
 /// # Errors
-/// Those of the device; a wrong result is no error but a comparison that failed.
-pub fn run(d: &mut dyn Device, case: &Case) -> Result<Vec<Comparison>> {
+/// Those of a device; a wrong result is no error but a comparison that failed.
+pub fn run(devices: &mut [&mut dyn Device], case: &Case, precision: Precision) -> Result<Vec<Comparison>> {
     match case {
-        Case::Operation(kind) => operation(d, kind),
-        Case::Memory(len) => memory(d, *len),
+        Case::Operation(kind) => operation(devices, kind, precision),
+        Case::Memory(len) => {
+            let results: Result<Vec<_>> = devices.iter_mut().map(|d| memory(*d, *len)).collect();
+            Ok(results?.concat())
+        }
     }
 }
 
 /// An operation on inputs drawn for it, every operand between guards, against its reference.
-fn operation(d: &mut dyn Device, kind: &Kind) -> Result<Vec<Comparison>> {
-    let state = if matches!(kind, Kind::Adam(_) | Kind::Sgd(_)) { OPTIMIZER_STEP } else { STATE };
-    let operands = kind.describe(Precision::F32).operands;
-    let mut values: Vec<Vec<f64>> = operands.iter().map(|o| input(kind, o)).collect();
-    let mut guarded = Vec::new();
-    for (operand, held) in operands.iter().zip(&values) {
-        guarded.push(Guarded::new(d, operand.dtype, held)?);
+fn operation(devices: &mut [&mut dyn Device], kind: &Kind, precision: Precision) -> Result<Vec<Comparison>> {
+    let samples: Vec<u32> = match kind {
+        Kind::Gather(g) => (0..g.n).map(|i| (i * 4 % g.images) as u32).collect(),
+        _ => Vec::new(),
+    };
+    let of = if matches!(kind, Kind::Adam(_) | Kind::Sgd(_)) { OPTIMIZER_STEP } else { STATE };
+    let state = StepState { samples: &samples, ..of };
+    let owner = Owner::new();
+    let operands = kind.describe(precision).operands;
+    let drawn = |o: &Operand| input(kind, o).into_iter().map(|v| o.dtype.round(v)).collect();
+    let mut values: Vec<Vec<f64>> = operands.iter().map(drawn).collect();
+    let mut computed = Vec::new();
+    for d in devices.iter_mut() {
+        let guarded: Result<Vec<_>> =
+            operands.iter().zip(&values).map(|(o, held)| Guarded::new(*d, &owner, o.dtype, held)).collect();
+        let guarded = guarded?;
+        let views: Vec<_> = guarded.iter().map(|g| g.view).collect();
+        d.set_step(state)?;
+        d.run(&Operation::new(kind.clone(), precision, &views)?)?;
+        computed.push(guarded);
     }
-    let views: Vec<_> = guarded.iter().map(|g| g.view).collect();
-    d.set_step(state)?;
-    d.run(&Operation::new(kind.clone(), Precision::F32, &views)?)?;
-    kind.reference(&state, &mut values);
+    let bounds = bounds(kind, precision, &operands, &mut values);
+    kind.reference(precision, &state, &mut values);
     let mut out = Vec::new();
-    for ((operand, guarded), want) in operands.iter().zip(&guarded).zip(&values).filter(|((o, _), _)| o.is_written()) {
-        // What an operation is named for needs no name of its own.
-        let title = match operand.name {
-            "x" | "y" | "dx" | "probabilities" => title(kind),
-            name => format!("{} {name}", title(kind)),
-        };
-        out.push(guarded.compare(d, &title, &sizes(kind), want)?);
+    for (d, guarded) in devices.iter_mut().zip(computed) {
+        for (i, operand) in operands.iter().enumerate().filter(|(_, o)| o.is_written()) {
+            // What an operation is named for needs no name of its own.
+            let title = match operand.name {
+                "x" | "y" | "dx" | "probabilities" => title(kind),
+                name => format!("{} {name}", title(kind)),
+            };
+            out.push(guarded[i].compare(*d, &title, &sizes(kind), &values[i], &bounds[i])?);
+        }
     }
     Ok(out)
 }
 
+/// How far each operand may be from its reference. Where products take factors of fewer bits than their operands have,
+/// the values become those factors.
+fn bounds(kind: &Kind, precision: Precision, operands: &[Operand], values: &mut [Vec<f64>]) -> Vec<Bound> {
+    if precision == Precision::F32 {
+        return vec![Bound::Contract; operands.len()];
+    }
+    let Kind::Layer(layer) = kind else {
+        return operands.iter().map(|o| Bound::Stored(o.dtype)).collect();
+    };
+    for (operand, values) in operands.iter().zip(values.iter_mut()) {
+        if matches!(operand.name, "x" | "w" | "dy") {
+            values.iter_mut().for_each(|v| *v = precision.factor(*v));
+        }
+    }
+    let mut magnitudes: Vec<Vec<f64>> = values.iter().map(|v| v.iter().map(|v| v.abs()).collect()).collect();
+    layer.reference(&mut magnitudes);
+    // Each addition of float32 may be off by 2^-23 of the sum so far where it truncates, as tensor cores do.
+    let is = kind.describe(precision);
+    let results = operands.iter().find(|o| o.is_written()).map_or(1, |o| o.len);
+    let additions = (is.flops / (2 * results.max(1) as u64)) as f64 + 2.0;
+    let bound = |(o, magnitudes): (&Operand, Vec<f64>)| Bound::Sum { additions, magnitudes, stored: o.dtype };
+    operands.iter().zip(magnitudes).map(bound).collect()
+}
+
 /// What an operand holds before: numbers drawn so that results are about as large as 1; NaN where it is overwritten.
-fn input(kind: &Kind, operand: &Operand) -> Vec<f64> {
+pub(super) fn input(kind: &Kind, operand: &Operand) -> Vec<f64> {
     let len = operand.len;
     let draw = |seed, scale| wide(&values(seed, len, scale));
     if operand.access == Access::Write {
@@ -73,13 +114,15 @@ fn input(kind: &Kind, operand: &Operand) -> Vec<f64> {
         (Kind::Loss(_), "stats") => vec![10.0, 20.0, 30.0, 40.0],
         (Kind::Loss(l), _) => logits(len, l.classes),
         (Kind::Softmax(s), _) => logits(len, s.classes),
+        (_, "scaling") => scaling::START.map(f64::from).to_vec(),
+        (Kind::Scaling(_), _) => draw(1, 1.0),
+        (Kind::Cast(_), _) => draw(1, 1.0),
         (Kind::Adam(_) | Kind::Sgd(_), "gradients") => draw(2, 1.0),
         (Kind::Adam(_) | Kind::Sgd(_), "first moment" | "velocity") => draw(3, 0.5),
         (Kind::Adam(_), "second moment") => values(4, len, 0.5).iter().map(|v| f64::from(v * v)).collect(),
         (Kind::Adam(_) | Kind::Sgd(_), "average") => draw(5, 1.0),
         (Kind::Gather(_), "pixels") => values(1, len, 255.0).iter().map(|v| f64::from(v.abs() as u8)).collect(),
-        (Kind::Gather(_), "labels") => (0..len).map(|i| (i * 3 % 10) as f64).collect(),
-        (Kind::Gather(g), _) => (0..len).map(|i| (i * 4 % g.images) as f64).collect(),
+        (Kind::Gather(_), _) => (0..len).map(|i| (i * 3 % 10) as f64).collect(),
         (Kind::Layer(_) | Kind::Dropout(_) | Kind::Adam(_) | Kind::Sgd(_), _) => draw(1, 1.0),
     }
 }
@@ -108,13 +151,14 @@ fn memory(d: &mut dyn Device, len: usize) -> Result<Vec<Comparison>> {
     d.set_step(STATE)?;
     let shape = len.to_string();
     let v = wide(&values(1, len, 1.0));
-    let from = Guarded::new(d, DType::F32, &v)?;
-    let to = Guarded::new(d, DType::F32, &vec![f64::NAN; len])?;
+    let owner = Owner::new();
+    let from = Guarded::new(d, &owner, DType::F32, &v)?;
+    let to = Guarded::new(d, &owner, DType::F32, &vec![f64::NAN; len])?;
     d.copy(from.view, to.view)?;
-    let mut out = vec![to.compare(d, "copy", &shape, &v)?];
+    let mut out = vec![to.compare(d, "copy", &shape, &v, &Bound::Contract)?];
     d.zero(to.view)?;
-    out.push(to.compare(d, "zero", &shape, &vec![0.0; len])?);
-    let recorded = Guarded::new(d, DType::F32, &v)?;
+    out.push(to.compare(d, "zero", &shape, &vec![0.0; len], &Bound::Contract)?);
+    let recorded = Guarded::new(d, &owner, DType::F32, &v)?;
     let spec = dropout::Dropout { seed: 1, layer: 0, p: 0.25, len };
     let operation = Operation::new(Kind::Dropout(spec), Precision::F32, &[recorded.view])?;
     let plan = [Planned::new("", "", operation)];
@@ -123,7 +167,7 @@ fn memory(d: &mut dyn Device, len: usize) -> Result<Vec<Comparison>> {
         d.record(&format!("conformance {len}"), &plan)?;
         dropout::apply(&spec, STATE.step, &mut want);
     }
-    out.push(recorded.compare(d, "record", &shape, &want)?);
-    out.push(from.compare(d, "the source of a copy", &shape, &v)?);
+    out.push(recorded.compare(d, "record", &shape, &want, &Bound::Contract)?);
+    out.push(from.compare(d, "the source of a copy", &shape, &v, &Bound::Contract)?);
     Ok(out)
 }

@@ -4,11 +4,11 @@ use super::vector::Vector;
 
 /// What happens to an output value on its way out.
 #[derive(Clone, Copy)]
-pub enum Epilogue<'a> {
+pub enum Epilogue<'a, T = f32> {
     /// `y = v + b[k]`, then ReLU if asked.
     Bias { bias: &'a [f32], relu: bool },
     /// `y = v (mask > 0)`.
-    Mask(&'a [f32]),
+    Mask(&'a [T]),
     /// `y = v`.
     None,
 }

@@ -41,6 +41,16 @@ impl<'a> Matrix<'a> {
         Matrix { data, rows, columns, row, column: 1 }
     }
 
+    /// The matrix whose rows and columns are that far apart.
+    ///
+    /// # Panics
+    /// It does not fit into `data`.
+    pub fn strided(data: &'a [f32], rows: usize, columns: usize, (row, column): (usize, usize)) -> Matrix<'a> {
+        let fits = span((rows, columns), (row, column)).is_some_and(|len| len <= data.len());
+        assert!(fits, "a matrix of {rows}x{columns}, {row} and {column} apart, in {} elements", data.len());
+        Matrix { data, rows, columns, row, column }
+    }
+
     /// The matrix with rows and columns exchanged.
     pub fn transposed(self) -> Matrix<'a> {
         Matrix { rows: self.columns, columns: self.rows, row: self.column, column: self.row, ..self }
@@ -81,42 +91,59 @@ impl<'a> Matrix<'a> {
         self.data.as_ptr()
     }
 
-    /// The vectors that start at `column` in the first `N N` rows, as a tile of `N x N`.
+    /// The elements of row `i` of a matrix whose rows are contiguous.
+    ///
+    /// # Panics
+    /// There are fewer rows, or they are not contiguous.
+    #[inline(always)]
+    pub fn row(&self, i: usize) -> &'a [f32] {
+        assert!(i < self.rows && self.column == 1, "row {i} of {}", self.rows);
+        &self.data[i * self.row..][..self.columns]
+    }
+
+    /// The vector of row `i` that starts at `column`.
+    ///
+    /// # Panics
+    /// It is not all there.
+    #[inline(always)]
+    pub fn vector<V: Vector>(&self, zero: V, i: usize, column: usize) -> V {
+        assert!(self.column == 1 && i < self.rows && column < self.columns && V::LANES <= self.columns - column);
+        // SAFETY: row i has a vector's elements from `column` on, as was just checked.
+        unsafe { zero.read(self.as_ptr().add(i * self.row + column)) }
+    }
+
+    /// Checks that a vector can be read at `column` of each of the first `rows` rows, and gives the place and the
+    /// distance of the rows.
     ///
     /// # Panics
     /// They are not all there.
     #[inline(always)]
-    pub fn tile<V: Vector, const N: usize>(&self, zero: V, column: usize) -> [[V; N]; N] {
-        assert!(self.column == 1 && N * N <= self.rows && column < self.columns && V::LANES <= self.columns - column);
-        let mut tile = [[zero; N]; N];
-        for (i, v) in tile.iter_mut().flatten().enumerate() {
-            // SAFETY: row i has a vector's elements from `column` on, as was just checked.
-            *v = unsafe { zero.read(self.as_ptr().add(i * self.row + column), V::LANES) };
-        }
-        tile
+    pub fn vectors<V: Vector>(&self, rows: usize, column: usize) -> (*const f32, usize) {
+        assert!(self.column == 1 && rows <= self.rows && column < self.columns && V::LANES <= self.columns - column);
+        (self.as_ptr().wrapping_add(column), self.row)
     }
 }
 
 /// A matrix to write, or a part of one that no other thread sees. Its rows are contiguous and start `row` elements
 /// apart.
-pub struct MatrixMut<'a> {
+pub struct MatrixMut<'a, T = f32> {
     /// For `'a`, this value alone may use the `columns` elements from `at + i row` on, for each `i < rows`.
-    at: *mut f32,
+    at: *mut T,
     rows: usize,
     columns: usize,
     /// At least `columns`, so that rows do not overlap.
     row: usize,
-    memory: PhantomData<&'a mut [f32]>,
+    memory: PhantomData<&'a mut [T]>,
 }
 
 // SAFETY: it stands for mutable slices (its rows), which may go to another thread.
-unsafe impl Send for MatrixMut<'_> {}
+unsafe impl<T: Send> Send for MatrixMut<'_, T> {}
 // SAFETY: by shared reference only its sizes can be read.
-unsafe impl Sync for MatrixMut<'_> {}
+unsafe impl<T: Sync> Sync for MatrixMut<'_, T> {}
 
-impl<'a> MatrixMut<'a> {
+impl<'a, T> MatrixMut<'a, T> {
     /// The matrix of rows that follow each other, each of `columns` elements.
-    pub fn new(data: &'a mut [f32], rows: usize, columns: usize) -> MatrixMut<'a> {
+    pub fn new(data: &'a mut [T], rows: usize, columns: usize) -> MatrixMut<'a, T> {
         MatrixMut::spaced(data, rows, columns, columns)
     }
 
@@ -124,7 +151,7 @@ impl<'a> MatrixMut<'a> {
     ///
     /// # Panics
     /// It does not fit into `data`, or rows overlap.
-    pub fn spaced(data: &'a mut [f32], rows: usize, columns: usize, row: usize) -> MatrixMut<'a> {
+    pub fn spaced(data: &'a mut [T], rows: usize, columns: usize, row: usize) -> MatrixMut<'a, T> {
         let fits = span((rows, columns), (row, 1)).is_some_and(|len| len <= data.len());
         assert!(fits && columns <= row, "a matrix of {rows}x{columns}, {row} apart, in {} elements", data.len());
         MatrixMut { at: data.as_mut_ptr(), rows, columns, row, memory: PhantomData }
@@ -134,7 +161,7 @@ impl<'a> MatrixMut<'a> {
     ///
     /// # Safety
     /// They are all there, and nothing else uses them for the lifetime chosen.
-    unsafe fn part<'b>(&self, (i, rows): (usize, usize), (j, columns): (usize, usize)) -> MatrixMut<'b> {
+    unsafe fn part<'b>(&self, (i, rows): (usize, usize), (j, columns): (usize, usize)) -> MatrixMut<'b, T> {
         // An empty part may start outside of the memory, where no pointer may be made to point by `add`.
         let at = self.at.wrapping_add(i * self.row + j);
         MatrixMut { at, rows, columns, row: self.row, memory: PhantomData }
@@ -150,7 +177,7 @@ impl<'a> MatrixMut<'a> {
     ///   |  3  |  4  | 5|
     ///   +-----+-----+--+
     /// ```
-    pub fn tiles(self, height: usize, width: usize) -> Vec<MatrixMut<'a>> {
+    pub fn tiles(self, height: usize, width: usize) -> Vec<MatrixMut<'a, T>> {
         let mut tiles = Vec::with_capacity(self.rows.div_ceil(height) * self.columns.div_ceil(width));
         for i in (0..self.rows).step_by(height) {
             for j in (0..self.columns).step_by(width) {
@@ -167,7 +194,7 @@ impl<'a> MatrixMut<'a> {
     /// # Panics
     /// They are not all there.
     #[inline]
-    pub fn block(&mut self, rows: Range<usize>, columns: Range<usize>) -> MatrixMut<'_> {
+    pub fn block(&mut self, rows: Range<usize>, columns: Range<usize>) -> MatrixMut<'_, T> {
         assert!(rows.start <= rows.end && rows.end <= self.rows, "rows {rows:?} of {}", self.rows);
         assert!(columns.start <= columns.end && columns.end <= self.columns, "columns {columns:?} of {}", self.columns);
         // SAFETY: checked to be there; the borrow of the whole lasts as long as that of the part.
@@ -190,7 +217,7 @@ impl<'a> MatrixMut<'a> {
     }
 
     /// The first element's place. Element `(i, j)` is writable `i stride + j` further on.
-    pub fn as_mut_ptr(&mut self) -> *mut f32 {
+    pub fn as_mut_ptr(&mut self) -> *mut T {
         self.at
     }
 
@@ -199,30 +226,81 @@ impl<'a> MatrixMut<'a> {
     /// # Panics
     /// There are fewer rows.
     #[inline(always)]
-    pub fn row(&mut self, i: usize) -> &mut [f32] {
+    pub fn row(&mut self, i: usize) -> &mut [T] {
         assert!(i < self.rows, "row {i} of {}", self.rows);
         // SAFETY: the row is there, and only this value may use it.
         unsafe { std::slice::from_raw_parts_mut(self.at.add(i * self.row), self.columns) }
     }
+}
 
+impl MatrixMut<'_> {
     /// `value` everywhere.
     pub fn fill(&mut self, value: f32) {
         for i in 0..self.rows {
             self.row(i).fill(value);
         }
     }
+}
 
-    /// Writes a tile of `N x N` vectors to the first `N N` rows, at `column`.
+/// Memory that several tasks write at once, each of them places of its own.
+pub struct Shared<'a> {
+    at: *mut f32,
+    len: usize,
+    memory: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: it is used through `part` alone, whose callers say that nobody else uses what they get.
+unsafe impl Send for Shared<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Shared<'_> {}
+
+impl<'a> Shared<'a> {
+    /// All of a slice.
+    pub fn new(data: &'a mut [f32]) -> Shared<'a> {
+        Shared { at: data.as_mut_ptr(), len: data.len(), memory: PhantomData }
+    }
+
+    /// Some of the elements as a matrix, whose rows start `row` apart.
+    ///
+    /// # Panics
+    /// They are not all there, or rows overlap.
+    ///
+    /// # Safety
+    /// Nobody else uses them as long as the matrix lives.
+    pub unsafe fn matrix(&self, at: usize, (rows, columns): (usize, usize), row: usize) -> MatrixMut<'_> {
+        let fits = span((rows, columns), (row, 1)).is_some_and(|len| at <= self.len && len <= self.len - at);
+        assert!(fits && columns <= row, "a matrix of {rows}x{columns}, {row} apart, at {at} of {} elements", self.len);
+        MatrixMut { at: self.at.wrapping_add(at), rows, columns, row, memory: PhantomData }
+    }
+
+    /// Writes vectors that lie `distance` apart.
     ///
     /// # Panics
     /// They are not all there.
+    ///
+    /// # Safety
+    /// Nobody else uses these elements meanwhile.
     #[inline(always)]
-    pub fn put_tile<V: Vector, const N: usize>(&mut self, column: usize, tile: &[[V; N]; N]) {
-        assert!(N * N <= self.rows && column < self.columns && V::LANES <= self.columns - column);
-        for (i, v) in tile.iter().flatten().enumerate() {
-            // SAFETY: row i has a vector's elements from `column` on, as was just checked, and only this value may use
-            // it.
-            unsafe { v.write(self.at.add(i * self.row + column), V::LANES) };
+    pub unsafe fn put<V: Vector, const N: usize>(&self, at: usize, distance: usize, vectors: [V; N]) {
+        assert!(at + (N - 1) * distance + V::LANES <= self.len, "{N} vectors, {distance} apart, at {at}");
+        for (i, v) in vectors.into_iter().enumerate() {
+            // SAFETY: inside the slice that it was made of, and the caller's alone.
+            unsafe { v.write(self.at.add(at + i * distance)) };
         }
+    }
+
+    /// Some of the elements.
+    ///
+    /// # Panics
+    /// They are not all there.
+    ///
+    /// # Safety
+    /// Nobody else uses them as long as the part lives.
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref)]
+    pub unsafe fn part(&self, range: Range<usize>) -> &mut [f32] {
+        assert!(range.start <= range.end && range.end <= self.len, "{range:?} of {} elements", self.len);
+        // SAFETY: inside the slice that it was made of, and the caller's alone.
+        unsafe { std::slice::from_raw_parts_mut(self.at.add(range.start), range.len()) }
     }
 }

@@ -1,36 +1,17 @@
 //! The CPU backend's memory: buffers named by number, lent to one operation at a time as slices.
 
-use crate::device::{DType, View};
+use super::buffer::Buffer;
+use crate::device::{Buffers, DType, Owner, View};
 use crate::error::{Error, Result};
 use crate::ops::description::{OPERANDS, Operand, check, check_bytes};
 use crate::ops::operation::Operation;
 use bytemuck::Pod;
-use std::alloc::{Layout, alloc_zeroed, dealloc};
-
-/// One allocation, initialised and owned by its buffer. Large ones start on a 2 MiB boundary and ask for huge pages,
-/// which the strided walks over weights need: with 4 KiB pages they miss the address-translation cache at every row.
-struct Buffer {
-    at: *mut u8,
-    layout: Layout,
-}
-
-impl Drop for Buffer {
-    fn drop(&mut self) {
-        // SAFETY: made by `alloc_zeroed` with this layout.
-        unsafe { dealloc(self.at, self.layout) }
-    }
-}
-
-const HUGE_PAGE: usize = 2 << 20;
 
 /// All buffers of a device.
 #[derive(Default)]
 pub struct Memory {
-    buffers: Vec<Buffer>,
+    buffers: Buffers<Buffer>,
 }
-
-// SAFETY: the allocations are owned, and lent out only as slices that borrow the memory.
-unsafe impl Send for Memory {}
 
 /// An operand's memory for the time of one operation. Taken once, as the type that the operand's description gives it.
 pub enum Slice<'a> {
@@ -39,9 +20,10 @@ pub enum Slice<'a> {
 }
 
 impl<'a> Slice<'a> {
-    /// The elements.
+    /// The elements; none of an operand that the operation does not have.
     pub fn read<T: Pod>(self) -> &'a [T] {
         match self {
+            Slice::Read([]) => &[],
             Slice::Read(bytes) => bytemuck::cast_slice(bytes),
             Slice::Write(bytes) => bytemuck::cast_slice(bytes),
         }
@@ -60,39 +42,28 @@ impl<'a> Slice<'a> {
 }
 
 impl Memory {
-    /// New zeroed memory.
-    pub fn alloc(&mut self, dtype: DType, len: usize) -> Result<View> {
+    /// New zeroed memory for an owner; that of owners who are gone is freed before.
+    pub fn alloc(&mut self, owner: &Owner, dtype: DType, len: usize) -> Result<View> {
+        self.buffers.sweep();
         let too_large = || {
             Error::Device(format!(
                 "out of memory: {len} elements of {dtype:?} cannot be allocated; use a smaller --batch or model"
             ))
         };
         let bytes = len.max(1).checked_mul(dtype.size()).ok_or_else(too_large)?;
-        let align = if bytes >= HUGE_PAGE { HUGE_PAGE } else { 64 };
-        let layout = Layout::from_size_align(bytes, align).map_err(|_| too_large())?;
-        // SAFETY: the layout is not empty.
-        let at = unsafe { alloc_zeroed(layout) };
-        if at.is_null() {
-            return Err(too_large());
-        }
-        #[cfg(target_os = "linux")]
-        if bytes >= HUGE_PAGE {
-            // SAFETY: the range is an allocation of this process. Advice only: a refusal changes nothing but speed.
-            unsafe { libc::madvise(at.cast(), bytes, libc::MADV_HUGEPAGE) };
-        }
-        self.buffers.push(Buffer { at, layout });
-        Ok(View { buffer: self.buffers.len() - 1, dtype, offset: 0, len })
+        let buffer = self.buffers.add(owner, Buffer::zeroed(bytes).ok_or_else(too_large)?);
+        Ok(View { buffer, dtype, offset: 0, len })
     }
 
     /// Where a view's bytes begin; all of them lie inside its buffer.
     fn address(&self, v: View) -> Result<*mut u8> {
         let missing = || Error::Device(format!("no memory behind {v:?}"));
         let buffer = self.buffers.get(v.buffer).ok_or_else(missing)?;
-        if v.bytes().end > buffer.layout.size() {
+        if v.bytes().end > buffer.len() {
             return Err(missing());
         }
         // SAFETY: inside the allocation.
-        Ok(unsafe { buffer.at.add(v.bytes().start) })
+        Ok(unsafe { buffer.address().add(v.bytes().start) })
     }
 
     /// Copies host bytes into a view.

@@ -1,48 +1,79 @@
 //! The CPU backend: every operation of the contract on rayon's threads.
 
+#[cfg_attr(not(all(target_arch = "x86_64", target_os = "linux")), path = "amx/absent.rs")]
+mod amx;
+mod batch;
+mod buffer;
 mod conv;
+mod element;
 mod epilogue;
 mod gemm;
+mod isa;
 mod linear;
 mod matrix;
 mod memory;
 mod operations;
+mod optimizer;
 mod parallel;
+mod peak;
 mod pointwise;
+mod turn;
 mod vector;
+mod weights;
+mod wide;
 mod winograd;
 
-use crate::device::{DType, Device, StepState, View, run_plan};
+use crate::device::{DType, Device, Owner, Precision, StepState, View, run_plan};
 use crate::error::{Error, Result};
 use crate::ops::operation::{Operation, Planned};
 use memory::Memory;
 use operations::Workspace;
-use vector::Isa;
+
+pub use isa::Isa;
 
 /// The processor as a device.
 pub struct CpuDevice {
+    isa: Isa,
     memory: Memory,
     pool: rayon::ThreadPool,
     workspace: Workspace,
-    state: StepState,
+    state: StepState<'static>,
+    /// The samples of the step.
+    samples: Vec<u32>,
 }
 
 impl CpuDevice {
-    /// A device with that many threads, or one for each processor.
+    /// A device with that many threads, or one for each processor, and the instructions of [`Isa::chosen`].
+    ///
+    /// # Errors
+    /// The threads cannot be started; the instructions that are asked for are not there.
+    pub fn new(threads: Option<usize>) -> Result<CpuDevice> {
+        CpuDevice::with(Isa::chosen()?, threads)
+    }
+
+    /// A device with these instructions, and that many threads or one for each processor.
     ///
     /// # Errors
     /// The threads cannot be started.
-    pub fn new(threads: Option<usize>) -> Result<CpuDevice> {
+    pub fn with(isa: Isa, threads: Option<usize>) -> Result<CpuDevice> {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads.unwrap_or(0))
             .build()
             .map_err(|e| Error::Device(format!("cannot start the CPU's worker threads: {e}")))?;
         Ok(CpuDevice {
+            isa,
             memory: Memory::default(),
             pool,
             workspace: Workspace::default(),
-            state: StepState { step: 0, lr: 0.0, ema_decay: 0.0 },
+            state: StepState { step: 0, lr: 0.0, ema_decay: 0.0, samples: &[] },
+            samples: Vec::new(),
         })
+    }
+
+    /// Floating-point operations a second that all threads together can do at most, measured now.
+    pub fn peak_flops(&self) -> f64 {
+        let isa = self.isa;
+        self.pool.broadcast(|_| peak::flops(isa)).iter().sum()
     }
 }
 
@@ -50,11 +81,20 @@ impl Device for CpuDevice {
     fn describe(&self) -> String {
         let threads = self.pool.current_num_threads();
         let plural = if threads == 1 { "" } else { "s" };
-        format!("cpu ({}, {threads} thread{plural})", Isa::detect().name())
+        format!("cpu ({}, {threads} thread{plural})", self.isa.name())
     }
 
-    fn alloc(&mut self, dtype: DType, len: usize) -> Result<View> {
-        self.memory.alloc(dtype, len)
+    fn supports(&self, precision: Precision) -> Result<()> {
+        match precision {
+            Precision::F32 | Precision::Bf16 | Precision::F16 => Ok(()),
+            Precision::Tf32 | Precision::Tf32x3 => Err(Error::Device(format!(
+                "the CPU does not compute in {precision}, a format of tensor cores; choose --precision f32, bf16 or f16"
+            ))),
+        }
+    }
+
+    fn alloc_for(&mut self, owner: &Owner, dtype: DType, len: usize) -> Result<View> {
+        self.memory.alloc(owner, dtype, len)
     }
 
     fn upload(&mut self, dst: View, src: &[u8]) -> Result<()> {
@@ -78,14 +118,18 @@ impl Device for CpuDevice {
     }
 
     fn set_step(&mut self, state: StepState) -> Result<()> {
-        self.state = state;
+        self.state = StepState { step: state.step, lr: state.lr, ema_decay: state.ema_decay, samples: &[] };
+        self.samples.clear();
+        self.samples.extend_from_slice(state.samples);
         Ok(())
     }
 
     fn run(&mut self, operation: &Operation) -> Result<()> {
+        self.supports(operation.precision())?;
         let slices = self.memory.slices(operation)?;
-        let (state, workspace) = (self.state, &mut self.workspace);
-        self.pool.install(|| operations::run(operation.kind(), state, slices, workspace))
+        let state = StepState { samples: &self.samples, ..self.state };
+        let (isa, workspace) = (self.isa, &mut self.workspace);
+        self.pool.install(|| operations::run(isa, operation, state, slices, workspace))
     }
 
     fn record(&mut self, _name: &str, plan: &[Planned]) -> Result<()> {

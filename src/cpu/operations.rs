@@ -1,106 +1,139 @@
 //! Each operation of [`crate::ops`] on its operands' memory: which function computes it, and what it asks for beyond
-//! views that fit, indices and labels that exist.
+//! views that fit, samples and labels that exist.
 
-use super::conv::{self, Scratch};
+use super::amx;
+use super::batch::gather;
+use super::buffer::Room;
+use super::conv;
+use super::element::{self, Element};
 use super::epilogue::Epilogue;
+use super::isa::Isa;
 use super::memory::Slice;
-use super::{linear, pointwise};
-use crate::device::StepState;
+use super::optimizer::{self, Followers};
+use super::weights::Weights;
+use super::{linear, pointwise, wide};
+use crate::device::{DType, StepState};
 use crate::error::{Error, Result};
-use crate::ops::batch::Gather;
 use crate::ops::conv::ConvShape;
 use crate::ops::description::OPERANDS;
 use crate::ops::layer::{LayerShape, Pass};
 use crate::ops::linear::LinearShape;
 use crate::ops::loss::Loss;
-use crate::ops::operation::Kind;
+use crate::ops::operation::{Kind, Operation};
+use crate::ops::scaling::SCALE;
+use half::{bf16, f16};
 
 /// Memory that operations reuse from call to call; grows at first use, then stays.
 #[derive(Default)]
 pub struct Workspace {
-    conv: Scratch,
+    room: Room,
     vector: Vec<f32>,
+    wide: Room,
+    tiles: amx::Scratch,
 }
 
 /// Runs an operation on rayon's threads.
-pub fn run(kind: &Kind, state: StepState, slices: [Slice; OPERANDS], workspace: &mut Workspace) -> Result<()> {
-    match (kind, slices) {
-        (Kind::Gather(g), slices) => return gather(g, state, slices),
-        (Kind::Layer(l), slices) => match &l.shape {
-            LayerShape::Conv(s) => convolution(s, l.pass, slices, &mut workspace.conv),
-            LayerShape::Linear(s) => fully_connected(s, l.pass, slices, &mut workspace.vector),
-        },
+pub fn run(
+    isa: Isa,
+    operation: &Operation,
+    state: StepState,
+    slices: [Slice; OPERANDS],
+    workspace: &mut Workspace,
+) -> Result<()> {
+    match operation.precision().storage() {
+        DType::Bf16 => stored::<bf16>(isa, operation, state, slices, workspace),
+        DType::F16 => stored::<f16>(isa, operation, state, slices, workspace),
+        _ => stored::<f32>(isa, operation, state, slices, workspace),
+    }
+}
+
+/// An operation in a precision that stores activations as `T`.
+fn stored<T: Element>(
+    isa: Isa,
+    operation: &Operation,
+    state: StepState,
+    slices: [Slice; OPERANDS],
+    workspace: &mut Workspace,
+) -> Result<()> {
+    let Workspace { room, vector, wide, tiles: scratch } = workspace;
+    let is_half = operation.precision().is_half();
+    match (operation.kind(), slices) {
         (Kind::Pool(p), [dy, argmax, dx, ..]) if p.backward => {
-            pointwise::pool_backward(&p.shape, dy.read(), argmax.read(), dx.write());
+            pointwise::pool_backward::<T>(isa, &p.shape, dy.read(), argmax.read(), dx.write());
         }
-        (Kind::Pool(p), [x, y, argmax, ..]) => pointwise::pool_forward(&p.shape, x.read(), y.write(), argmax.write()),
-        (Kind::Dropout(d), [x, ..]) => pointwise::dropout(d, state.step, x.write()),
-        (Kind::Loss(l), slices) => return loss(l, slices, &mut workspace.vector),
+        (Kind::Pool(p), [x, y, argmax, ..]) => {
+            pointwise::pool_forward::<T>(isa, &p.shape, x.read(), y.write(), argmax.write());
+        }
+        (Kind::Cast(_), [x, y, ..]) => element::narrow::<T>(isa, x.read(), y.write()),
+        (Kind::Scaling(_), [gradients, scaling, ..]) => pointwise::scaling(gradients.read(), scaling.write()),
+        (Kind::Adam(a), [g, w, m, v, more @ ..]) => {
+            let (followers, inverse) = Followers::<T>::of(operation.precision(), a.average, more);
+            if inverse != 0.0 {
+                let arenas = [w.write(), m.write(), v.write()];
+                optimizer::adam(isa, &a.params, state, (g.read(), inverse), arenas, followers);
+            }
+        }
+        (Kind::Sgd(s), [g, w, u, more @ ..]) => {
+            let (followers, inverse) = Followers::<T>::of(operation.precision(), s.average, more);
+            if inverse != 0.0 {
+                optimizer::sgd(isa, s, state, (g.read(), inverse), [w.write(), u.write()], followers);
+            }
+        }
         (Kind::Softmax(s), [logits, p, ..]) => pointwise::softmax(s.classes, logits.read(), p.write()),
-        (Kind::Adam(a), [g, w, m, v, ema]) => {
-            let ema = a.average.then(|| ema.write());
-            pointwise::adam(&a.params, state, g.read(), [w.write(), m.write(), v.write()], ema);
-        }
-        (Kind::Sgd(s), [g, w, u, ema, _]) => {
-            let ema = s.average.then(|| ema.write());
-            pointwise::sgd(s, state, g.read(), [w.write(), u.write()], ema);
-        }
+        (Kind::Gather(g), slices) => wide::run::<T>(isa, operation, slices, wide, |slices| gather(g, state, slices))?,
+        (Kind::Layer(l), slices) => match isa.tiles().filter(|_| is_half) {
+            Some(tiles) => amx::run::<T>(tiles, l, slices, scratch),
+            None => wide::run::<T>(isa, operation, slices, wide, |slices| {
+                match &l.shape {
+                    LayerShape::Conv(s) => convolution(isa, s, l.pass, slices, room),
+                    LayerShape::Linear(s) => fully_connected(isa, s, l.pass, slices, room),
+                }
+                Ok(())
+            })?,
+        },
+        (Kind::Dropout(d), [x, ..]) => pointwise::dropout::<T>(isa, d, state.step, x.write()),
+        (Kind::Loss(l), slices) => wide::run::<T>(isa, operation, slices, wide, |slices| loss(l, slices, vector))?,
     }
     Ok(())
 }
 
-fn convolution(s: &ConvShape, pass: Pass, slices: [Slice; OPERANDS], scratch: &mut Scratch) {
+fn convolution(isa: Isa, s: &ConvShape, pass: Pass, slices: [Slice; OPERANDS], room: &mut Room) {
     match (pass, slices) {
-        (Pass::Forward { relu }, [x, w, b, y, _]) => {
+        (Pass::Forward { relu }, [x, w, b, y, ..]) => {
             let end = Epilogue::Bias { bias: b.read(), relu };
-            conv::forward(s, x.read(), w.read(), y.write(), end, scratch);
+            conv::forward(isa, s, x.read(), Weights::Straight(w.read()), y.write(), end, room);
         }
-        (Pass::BackwardData { masked }, [dy, w, dx, mask, _]) => {
+        (Pass::BackwardData { masked }, [dy, w, dx, mask, ..]) => {
             let end = if masked { Epilogue::Mask(mask.read()) } else { Epilogue::None };
-            conv::backward_data(s, dy.read(), w.read(), dx.write(), end, scratch);
+            conv::backward_data(isa, s, dy.read(), w.read(), dx.write(), end, room);
         }
-        (Pass::BackwardWeight, [x, dy, dw, db, _]) => {
-            conv::backward_weight(s, x.read(), dy.read(), dw.write(), db.write(), scratch);
+        (Pass::BackwardWeight, [x, dy, dw, db, ..]) => {
+            conv::backward_weight(isa, s, x.read(), dy.read(), (dw.write(), db.write()), room);
         }
     }
 }
 
-fn fully_connected(s: &LinearShape, pass: Pass, slices: [Slice; OPERANDS], scratch: &mut Vec<f32>) {
+fn fully_connected(isa: Isa, s: &LinearShape, pass: Pass, slices: [Slice; OPERANDS], room: &mut Room) {
     match (pass, slices) {
-        (Pass::Forward { relu }, [x, w, b, y, _]) => {
-            linear::forward(s, x.read(), w.read(), b.read(), y.write(), relu);
+        (Pass::Forward { relu }, [x, w, b, y, ..]) => {
+            linear::forward(isa, s, x.read(), (w.read(), b.read()), y.write(), relu, room);
         }
-        (Pass::BackwardData { masked }, [dy, w, dx, mask, _]) => {
+        (Pass::BackwardData { masked }, [dy, w, dx, mask, ..]) => {
             let mask = masked.then(|| mask.read());
-            linear::backward_data(s, dy.read(), w.read(), dx.write(), mask, scratch);
+            linear::backward_data(isa, s, dy.read(), w.read(), dx.write(), mask, room);
         }
-        (Pass::BackwardWeight, [x, dy, dw, db, _]) => {
-            linear::backward_weight(s, x.read(), dy.read(), dw.write(), db.write(), scratch);
+        (Pass::BackwardWeight, [x, dy, dw, db, ..]) => {
+            linear::backward_weight(isa, s, x.read(), dy.read(), dw.write(), db.write(), room);
         }
     }
-}
-
-/// The batch gather: no index may lie beyond the dataset, and the elastic field must suit the images.
-fn gather(g: &Gather, state: StepState, [pixels, labels, indices, x, chosen]: [Slice; OPERANDS]) -> Result<()> {
-    if !pointwise::supports(g) {
-        return Err(Error::Invalid(format!(
-            "gather: the elastic field's control points are too close for {}x{} images",
-            g.h, g.w
-        )));
-    }
-    let (labels, indices): (&[u8], &[u32]) = (labels.read(), indices.read());
-    if let Some(&bad) = indices.iter().find(|&&i| i as usize >= labels.len()) {
-        return Err(Error::Invalid(format!("gather: image {bad} of a dataset of {}", labels.len())));
-    }
-    for (chosen, &i) in chosen.write().iter_mut().zip(indices) {
-        *chosen = labels[i as usize];
-    }
-    pointwise::gather(g, state.step, pixels.read(), indices, x.write());
-    Ok(())
 }
 
 /// The loss: every label must be one of the classes. Without a place for the gradient it is written and forgotten.
-fn loss(l: &Loss, [logits, labels, stats, dlogits, _]: [Slice; OPERANDS], unused: &mut Vec<f32>) -> Result<()> {
+fn loss(
+    l: &Loss,
+    [logits, labels, stats, dlogits, scaling, ..]: [Slice; OPERANDS],
+    unused: &mut Vec<f32>,
+) -> Result<()> {
     let (logits, labels): (&[f32], &[u8]) = (logits.read(), labels.read());
     if let Some(&bad) = labels.iter().find(|&&label| usize::from(label) >= l.classes) {
         return Err(Error::Invalid(format!(
@@ -114,6 +147,7 @@ fn loss(l: &Loss, [logits, labels, stats, dlogits, _]: [Slice; OPERANDS], unused
         unused.resize(unused.len().max(logits.len()), 0.0);
         &mut unused[..logits.len()]
     };
-    pointwise::loss(l.kind, l.classes, logits, labels, dlogits, stats.write());
+    let scale = scaling.read().get(SCALE).copied().unwrap_or(1.0);
+    pointwise::loss(l, scale, logits, labels, dlogits, stats.write());
     Ok(())
 }

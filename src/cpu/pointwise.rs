@@ -1,71 +1,134 @@
-//! Everything that is bound by memory: pooling, dropout, the loss, the optimisers, and making batches.
+//! What is bound by memory: pooling, dropout, the loss, the gradients' scale.
 
-use super::vector::{Isa, Job, Vector};
-use crate::device::StepState;
-use crate::ops::batch::{Gather, bspline};
-use crate::ops::dropout::{Dropout, keep4};
-use crate::ops::loss::{CLIP, LossKind, argmax};
-use crate::ops::optimizer::{AdamParams, Sgd, adam_factors};
+use super::element::Element;
+use super::isa::Isa;
+use super::parallel::CHUNK;
+use super::vector::{Job, Vector};
+use crate::ops::dropout::Dropout;
+use crate::ops::loss::{CLIP, Loss, LossKind, argmax};
+use crate::ops::philox::uniform;
 use crate::ops::pool::PoolShape;
+use crate::ops::scaling;
 use rayon::prelude::*;
 
 /// Max-pool; see [`crate::ops::pool`].
-pub fn pool_forward(s: &PoolShape, x: &[f32], y: &mut [f32], positions: &mut [u8]) {
+pub fn pool_forward<T: Element>(isa: Isa, s: &PoolShape, x: &[T], y: &mut [T], positions: &mut [u8]) {
     let line = s.out_w() * s.c;
     let rows = y.par_chunks_mut(line).zip(positions.par_chunks_mut(line));
-    rows.enumerate().for_each(|(row, (y, positions))| {
-        let (n, i) = (row / s.out_h(), row % s.out_h());
-        for j in 0..s.out_w() {
-            let (y, positions) = (&mut y[j * s.c..][..s.c], &mut positions[j * s.c..][..s.c]);
+    rows.enumerate().for_each(|(row, (y, positions))| isa.run(PoolRow { s, row, x, y, positions }));
+}
+
+/// An output row of max-pool, counted over all images.
+struct PoolRow<'a, T> {
+    s: &'a PoolShape,
+    row: usize,
+    x: &'a [T],
+    y: &'a mut [T],
+    positions: &'a mut [u8],
+}
+
+impl<T: Element> Job for PoolRow<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self, _zero: V) {
+        let (s, n, i) = (self.s, self.row / self.s.out_h(), self.row % self.s.out_h());
+        let pixels = self.y.chunks_exact_mut(s.c).zip(self.positions.chunks_exact_mut(s.c));
+        for (j, (y, positions)) in pixels.enumerate() {
             for (p, q) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
                 if 2 * i + p >= s.h || 2 * j + q >= s.w {
                     continue;
                 }
-                let x = &x[((n * s.h + 2 * i + p) * s.w + 2 * j + q) * s.c..][..s.c];
+                let x = &self.x[((n * s.h + 2 * i + p) * s.w + 2 * j + q) * s.c..][..s.c];
                 if (p, q) == (0, 0) {
                     y.copy_from_slice(x);
                     positions.fill(0);
                     continue;
                 }
                 for ((y, at), &x) in y.iter_mut().zip(positions.iter_mut()).zip(x) {
-                    let wins = x > *y || (x.is_nan() && !y.is_nan());
+                    let wins = x.beats(*y);
                     *y = if wins { x } else { *y };
                     *at = if wins { (2 * p + q) as u8 } else { *at };
                 }
             }
         }
-    });
+    }
 }
 
 /// Gradient of max-pool.
-pub fn pool_backward(s: &PoolShape, dy: &[f32], positions: &[u8], dx: &mut [f32]) {
-    let line = s.w * s.c;
-    dx.par_chunks_mut(line).enumerate().for_each(|(row, dx)| {
-        let (n, i) = (row / s.h, row % s.h);
-        for (j, dx) in dx.chunks_exact_mut(s.c).enumerate() {
-            let at = ((n * s.out_h() + i / 2) * s.out_w() + j / 2) * s.c;
-            let here = (2 * (i % 2) + j % 2) as u8;
-            for ((d, &dy), &p) in dx.iter_mut().zip(&dy[at..]).zip(&positions[at..]) {
-                *d = if p == here { dy } else { 0.0 };
-            }
-        }
-    });
+pub fn pool_backward<T: Element>(isa: Isa, s: &PoolShape, dy: &[T], positions: &[u8], dx: &mut [T]) {
+    let rows = dx.par_chunks_mut(s.w * s.c);
+    rows.enumerate().for_each(|(row, dx)| isa.run(PoolGradientRow { s, row, dy, positions, dx }));
 }
 
-/// Elements in a piece of an elementwise pass: small enough to balance, large enough to hide the splitting.
-const CHUNK: usize = 1 << 15;
+/// A row of the gradient of max-pool's input, counted over all images.
+struct PoolGradientRow<'a, T> {
+    s: &'a PoolShape,
+    row: usize,
+    dy: &'a [T],
+    positions: &'a [u8],
+    dx: &'a mut [T],
+}
 
-/// Dropout in place; see [`crate::ops::dropout`].
-pub fn dropout(d: &Dropout, step: u64, x: &mut [f32]) {
-    let scale = 1.0 / (1.0 - d.p);
-    x.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, x)| {
-        for (i, group) in x.chunks_mut(4).enumerate() {
-            let keep = keep4(d, step, (chunk * CHUNK / 4 + i) as u32);
-            for (v, keep) in group.iter_mut().zip(keep) {
-                *v = if keep { *v * scale } else { 0.0 };
+impl<T: Element> Job for PoolGradientRow<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self, _zero: V) {
+        let (s, n, i) = (self.s, self.row / self.s.h, self.row % self.s.h);
+        for (j, dx) in self.dx.chunks_exact_mut(s.c).enumerate() {
+            let at = ((n * s.out_h() + i / 2) * s.out_w() + j / 2) * s.c;
+            let here = (2 * (i % 2) + j % 2) as u8;
+            for ((d, &dy), &p) in dx.iter_mut().zip(&self.dy[at..]).zip(&self.positions[at..]) {
+                *d = if p == here { dy } else { T::zeroed() };
             }
         }
-    });
+    }
+}
+
+/// Dropout in place; see [`crate::ops::dropout`].
+pub fn dropout<T: Element>(isa: Isa, d: &Dropout, step: u64, x: &mut [T]) {
+    let chunks = x.par_chunks_mut(CHUNK).enumerate();
+    chunks.for_each(|(chunk, x)| isa.run(DropoutChunk { d, step, first: (chunk * CHUNK / 4) as u32, x }));
+}
+
+/// Elements whose random numbers begin at a block.
+struct DropoutChunk<'a, T> {
+    d: &'a Dropout,
+    step: u64,
+    first: u32,
+    x: &'a mut [T],
+}
+
+impl<T: Element> Job for DropoutChunk<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self, _zero: V) {
+        /// Blocks of random numbers that are drawn side by side.
+        const BLOCKS: usize = 32;
+        let (stream, scale) = (self.d.stream(self.step), 1.0 / (1.0 - self.d.p));
+        for (i, x) in self.x.chunks_mut(4 * BLOCKS).enumerate() {
+            let words = stream.blocks::<BLOCKS>(self.first + (i * BLOCKS) as u32, self.d.layer);
+            let mut kept = [false; 4 * BLOCKS];
+            for (e, kept) in kept.iter_mut().enumerate() {
+                *kept = uniform(words[e % 4][e / 4]) >= self.d.p;
+            }
+            for (v, kept) in x.iter_mut().zip(kept) {
+                *v = if kept { T::narrow(v.wide() * scale) } else { T::zeroed() };
+            }
+        }
+    }
+}
+
+/// The scale of the gradients after a step; see [`crate::ops::scaling`].
+pub fn scaling(gradients: &[f32], state: &mut [f32]) {
+    // The largest exponent marks infinities and NaNs; a sum of flags lets the compiler make vectors of it.
+    let infinite = |g: &f32| u32::from(g.to_bits() & 0x7f80_0000 == 0x7f80_0000);
+    let finite = gradients.par_chunks(CHUNK).all(|piece| piece.iter().map(infinite).sum::<u32>() == 0);
+    if let [a, b, c, d] = *state {
+        state.copy_from_slice(&scaling::next([a, b, c, d], finite));
+    }
 }
 
 /// Softmax of one row: into `p`.
@@ -90,9 +153,9 @@ pub fn softmax(classes: usize, logits: &[f32], probabilities: &mut [f32]) {
     }
 }
 
-/// Softmax cross-entropy; see [`crate::ops::loss`]. `scratch` takes the probabilities where no gradient is wanted.
-pub fn loss(kind: LossKind, classes: usize, logits: &[f32], labels: &[u8], dlogits: &mut [f32], stats: &mut [f64]) {
-    let n = labels.len() as f32;
+/// Softmax cross-entropy, the gradient times a scale; see [`crate::ops::loss`].
+pub fn loss(l: &Loss, scale: f32, logits: &[f32], labels: &[u8], dlogits: &mut [f32], stats: &mut [f64]) {
+    let (kind, classes, n) = (l.kind, l.classes, l.rows as f32);
     for (row, &label) in labels.iter().enumerate() {
         let label = usize::from(label);
         let z = &logits[row * classes..][..classes];
@@ -110,178 +173,11 @@ pub fn loss(kind: LossKind, classes: usize, logits: &[f32], labels: &[u8], dlogi
         stats[2] += 1.0;
         stats[3] += f64::from(u8::from(!finite));
         d[label] -= 1.0;
-        let scale = match kind {
-            LossKind::Mean => 1.0 / n,
-            LossKind::SummedClipped => f32::from(u8::from(!clipped)),
+        let factor = match kind {
+            LossKind::Mean => scale / n,
+            LossKind::SummedClipped if clipped => 0.0,
+            LossKind::SummedClipped => scale,
         };
-        d.iter_mut().for_each(|d| *d *= scale);
+        d.iter_mut().for_each(|d| *d *= factor);
     }
-}
-
-/// Elements of an optimiser chunk: the five arrays of one stay in the second-level cache for the average's pass.
-const OPTIMIZER_CHUNK: usize = 1 << 14;
-
-/// Chunks of the average, or as many `None`s.
-fn optional_chunks(view: Option<&mut [f32]>, chunks: usize) -> Vec<Option<&mut [f32]>> {
-    match view {
-        Some(view) => view.chunks_mut(OPTIMIZER_CHUNK).map(Some).collect(),
-        None => (0..chunks).map(|_| None).collect(),
-    }
-}
-
-/// The moving average: `e = decay e + (1 - decay) w`.
-#[inline(always)]
-fn average(decay: f32, ema: Option<&mut [f32]>, w: &[f32]) {
-    let rest = 1.0 - decay;
-    for (e, w) in ema.into_iter().flatten().zip(w) {
-        *e = decay * *e + rest * *w;
-    }
-}
-
-/// One Adam step on weights, first and second moment, and the moving average in the same pass; see
-/// [`crate::ops::optimizer`].
-pub fn adam(p: &AdamParams, state: StepState, g: &[f32], [w, m, v]: [&mut [f32]; 3], ema: Option<&mut [f32]>) {
-    let (rate, root_scale) = adam_factors(p, state.step, f64::from(state.lr));
-    let (rate, root_scale, isa) = (rate as f32, root_scale as f32, Isa::detect());
-    let ema_decay = state.ema_decay;
-    let ema = optional_chunks(ema, w.len().div_ceil(OPTIMIZER_CHUNK));
-    w.par_chunks_mut(OPTIMIZER_CHUNK)
-        .zip(g.par_chunks(OPTIMIZER_CHUNK))
-        .zip(m.par_chunks_mut(OPTIMIZER_CHUNK))
-        .zip(v.par_chunks_mut(OPTIMIZER_CHUNK))
-        .zip(ema)
-        .for_each(|((((w, g), m), v), ema)| {
-            isa.run(AdamChunk { p, rate, root_scale, ema_decay, w, g, m, v, ema });
-        });
-}
-
-/// A chunk of an Adam step.
-struct AdamChunk<'a> {
-    p: &'a AdamParams,
-    rate: f32,
-    root_scale: f32,
-    ema_decay: f32,
-    w: &'a mut [f32],
-    g: &'a [f32],
-    m: &'a mut [f32],
-    v: &'a mut [f32],
-    ema: Option<&'a mut [f32]>,
-}
-
-impl Job for AdamChunk<'_> {
-    /// The compiler makes the vectors.
-    #[inline(always)]
-    fn run<V: Vector>(self, _zero: V) {
-        let (b1, b2, epsilon) = (self.p.beta1, self.p.beta2, self.p.epsilon);
-        let (c1, c2) = (1.0 - b1, 1.0 - b2);
-        for (((w, &g), m), v) in self.w.iter_mut().zip(self.g).zip(self.m).zip(self.v) {
-            *m = b1 * *m + c1 * g;
-            *v = b2 * *v + c2 * (g * g);
-            *w -= self.rate * *m / (v.sqrt() * self.root_scale + epsilon);
-        }
-        average(self.ema_decay, self.ema, self.w);
-    }
-}
-
-/// One momentum SGD step on weights and velocity, and the moving average; see [`crate::ops::optimizer`].
-pub fn sgd(d: &Sgd, state: StepState, g: &[f32], [w, u]: [&mut [f32]; 2], ema: Option<&mut [f32]>) {
-    let ema = optional_chunks(ema, w.len().div_ceil(OPTIMIZER_CHUNK));
-    w.par_chunks_mut(OPTIMIZER_CHUNK)
-        .zip(g.par_chunks(OPTIMIZER_CHUNK))
-        .zip(u.par_chunks_mut(OPTIMIZER_CHUNK))
-        .zip(ema)
-        .enumerate()
-        .for_each(|(chunk, (((w, g), u), ema))| {
-            let start = chunk * OPTIMIZER_CHUNK;
-            for (i, ((w, &g), u)) in w.iter_mut().zip(g).zip(u).enumerate() {
-                let at = start + i;
-                let penalised = d.decayed.iter().any(|&(o, l)| (o..o + l).contains(&at));
-                let l2 = if penalised { d.params.l2 } else { 0.0 };
-                *u = d.params.momentum * *u + (g + l2 * *w);
-                *w -= state.lr * *u;
-            }
-            average(state.ema_decay, ema, w);
-        });
-}
-
-/// One batch; see [`crate::ops::batch`].
-pub fn gather(g: &Gather, step: u64, pixels: &[u8], indices: &[u32], x: &mut [f32]) {
-    let len = g.image_len();
-    let images = x.par_chunks_mut(len).zip(indices);
-    images.enumerate().for_each(|(n, (out, &index))| {
-        let image = &pixels[index as usize * len..][..len];
-        if g.augment.is_some() {
-            warp(g, step, n as u32, image, out);
-        } else {
-            for (o, &p) in out.iter_mut().zip(image) {
-                *o = normalise(g, f32::from(p));
-            }
-        }
-    });
-}
-
-fn normalise(g: &Gather, byte: f32) -> f32 {
-    (byte / 255.0 - g.mean) / g.std
-}
-
-/// Most control points along an axis the field keeps on the stack.
-const MAX_CONTROLS: usize = 32;
-
-/// One deformed image. Coordinates are added up in f64: a float's rounding of a place near 28 moves the result by more
-/// than the contract allows.
-fn warp(g: &Gather, step: u64, n: u32, image: &[u8], out: &mut [f32]) {
-    let a = g.augment.as_ref().expect("called with an augmentation");
-    let warp = g.warp(a, step, n);
-    let m = warp.matrix.map(f64::from);
-    let (cy, cx) = ((g.h - 1) as f64 / 2.0, (g.w - 1) as f64 / 2.0);
-    let (rows, columns) = (a.control_points(g.h), a.control_points(g.w));
-    let elastic = a.elastic > 0.0;
-    let mut controls = [[0.0f32; 2]; MAX_CONTROLS * MAX_CONTROLS];
-    if elastic {
-        for (k, d) in controls[..rows * columns].iter_mut().enumerate() {
-            *d = g.control(a, step, n, k as u32);
-        }
-    }
-    for i in 0..g.h {
-        let by = bspline((i % a.spacing) as f32 / a.spacing as f32);
-        for j in 0..g.w {
-            let (px, py) = (j as f64 - cx, i as f64 - cy);
-            let mut x = cx + m[0] * px + m[1] * py + f64::from(warp.shift[0]);
-            let mut y = cy + m[2] * px + m[3] * py + f64::from(warp.shift[1]);
-            if elastic {
-                let bx = bspline((j % a.spacing) as f32 / a.spacing as f32);
-                for (p, wy) in by.iter().enumerate() {
-                    let at = (i / a.spacing + p) * columns + j / a.spacing;
-                    for (d, wx) in controls[at..at + 4].iter().zip(bx) {
-                        x += f64::from(wx * wy) * f64::from(d[0]);
-                        y += f64::from(wx * wy) * f64::from(d[1]);
-                    }
-                }
-            }
-            for c in 0..g.c {
-                out[(i * g.w + j) * g.c + c] = normalise(g, bilinear(g, image, y, x, c));
-            }
-        }
-    }
-}
-
-fn bilinear(g: &Gather, image: &[u8], y: f64, x: f64, c: usize) -> f32 {
-    let (y0, x0) = (y.floor(), x.floor());
-    let (fy, fx) = ((y - y0) as f32, (x - x0) as f32);
-    let at = |dy: f64, dx: f64| {
-        let (i, j) = (y0 + dy, x0 + dx);
-        if i >= 0.0 && j >= 0.0 && i < g.h as f64 && j < g.w as f64 {
-            f32::from(image[(i as usize * g.w + j as usize) * g.c + c])
-        } else {
-            0.0
-        }
-    };
-    (1.0 - fy) * ((1.0 - fx) * at(0.0, 0.0) + fx * at(0.0, 1.0)) + fy * ((1.0 - fx) * at(1.0, 0.0) + fx * at(1.0, 1.0))
-}
-
-/// Whether a deformation fits the fixed-size field of this backend.
-pub fn supports(g: &Gather) -> bool {
-    g.augment
-        .as_ref()
-        .is_none_or(|a| a.spacing > 0 && a.control_points(g.h) <= MAX_CONTROLS && a.control_points(g.w) <= MAX_CONTROLS)
 }

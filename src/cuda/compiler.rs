@@ -6,12 +6,15 @@
 //! written is no error: the kernels are compiled at each start then.
 
 use super::nvrtc::{self, Target};
+use super::settings;
 use super::source;
 use super::units::Unit;
 use crate::error::{Error, Result};
 use sha2::{Digest, Sha256};
 use softgpu::nvrtc::Nvrtc;
-use std::path::PathBuf;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Compiles units for one device.
 pub struct Compiler {
@@ -21,6 +24,7 @@ pub struct Compiler {
     pub cache: Option<PathBuf>,
     /// Why the cache could not be used, once it was found out.
     pub cache_trouble: Option<String>,
+    telling: Telling,
 }
 
 /// A compiled unit.
@@ -34,7 +38,7 @@ pub struct Code {
 
 /// The folder for compiled kernels: `WARP19_CACHE`, else `$XDG_CACHE_HOME/warp19`, else `~/.cache/warp19`.
 pub fn cache_folder() -> Option<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let variable = |name: &str| settings::value(name).map(PathBuf::from);
     variable("WARP19_CACHE")
         .or_else(|| variable("XDG_CACHE_HOME").map(|p| p.join("warp19")))
         .or_else(|| variable("HOME").map(|p| p.join(".cache/warp19")))
@@ -43,7 +47,7 @@ pub fn cache_folder() -> Option<PathBuf> {
 impl Compiler {
     /// A compiler with the user's cache folder.
     pub fn new(nvrtc: Nvrtc, target: Target) -> Compiler {
-        Compiler { nvrtc, target, cache: cache_folder(), cache_trouble: None }
+        Compiler { nvrtc, target, cache: cache_folder(), cache_trouble: None, telling: Telling::default() }
     }
 
     /// NVRTC's options for a unit, the target's included.
@@ -85,7 +89,10 @@ impl Compiler {
         if let Some(bytes) = file.as_ref().and_then(read) {
             return Ok(Code { bytes, cached: true, log: String::new() });
         }
-        let output = nvrtc::compile(&self.nvrtc, unit.file(), self.target, &unit.options()).map_err(Error::Device)?;
+        self.telling.begin(unit, self.target, self.cache.as_deref());
+        let output = nvrtc::compile(&self.nvrtc, unit.file(), self.target, &unit.options()).map_err(Error::Device);
+        self.telling.end();
+        let output = output?;
         if let Some(file) = file
             && let Err(e) = write(&file, &output.code)
             && self.cache_trouble.is_none()
@@ -105,6 +112,39 @@ impl Compiler {
     pub fn forget(&self, unit: Unit) {
         if let Some(file) = self.cache_file(unit) {
             let _ = std::fs::remove_file(file);
+        }
+    }
+}
+
+/// Says on standard error that kernels are compiled, a second or more each: on a terminal a line that goes away,
+/// elsewhere a line at the first unit and then one every ten seconds.
+#[derive(Default)]
+struct Telling {
+    units: usize,
+    told: Option<Instant>,
+}
+
+impl Telling {
+    fn begin(&mut self, unit: Unit, target: Target, cache: Option<&Path>) {
+        self.units += 1;
+        let due = self.told.is_none_or(|told| told.elapsed() >= Duration::from_secs(10));
+        let terminal = std::io::stderr().is_terminal();
+        if !due && !terminal {
+            return;
+        }
+        let (Target::Cubin(sm) | Target::Ptx(sm)) = target;
+        let kept = cache.map_or(String::new(), |folder| format!(", kept in {}", folder.display()));
+        let text = format!("compiling the CUDA kernels for sm_{sm} (once{kept}): {}, {}", self.units, unit.name());
+        match terminal {
+            true => eprint!("\r\x1b[K{text}"),
+            false => eprintln!("{text}"),
+        }
+        self.told = Some(Instant::now());
+    }
+
+    fn end(&self) {
+        if std::io::stderr().is_terminal() {
+            eprint!("\r\x1b[K");
         }
     }
 }

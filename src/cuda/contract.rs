@@ -1,12 +1,12 @@
-//! The CUDA device as a [`Device`]: copies, the step's scalars, operations, and plans recorded as graphs.
+//! The CUDA device as a [`Device`]: copies, steps, operations, and plans recorded as graphs.
 
-use super::device::{CudaDevice, Mode, Recording};
-use super::driver::failed;
-use super::{nvtx, operations};
-use crate::device::{DType, Device, StepState, View, run_plan};
+use super::device::{AHEAD, CudaDevice, Mode};
+use super::recording::Recording;
+use super::{limits, nvtx, operations};
+use crate::device::{DType, Device, Owner, Precision, StepState, View, run_plan};
 use crate::error::{Error, Result};
 use crate::ops::description::{Operand, check, check_bytes};
-use crate::ops::operation::{Operation, Planned};
+use crate::ops::operation::{Kind, Operation, Planned};
 use cudarc::driver::result;
 use cudarc::driver::sys::{CUgraphInstantiate_flags, CUstreamCaptureMode};
 
@@ -24,19 +24,22 @@ impl Device for CudaDevice {
         )
     }
 
-    fn alloc(&mut self, dtype: DType, len: usize) -> Result<View> {
-        self.memory.alloc(dtype, len)
+    fn supports(&self, precision: Precision) -> Result<()> {
+        match precision {
+            Precision::F32 => Ok(()),
+            other => Err(Error::Device(format!("there are no kernels for {other}; leave --precision away"))),
+        }
+    }
+
+    fn alloc_for(&mut self, owner: &Owner, dtype: DType, len: usize) -> Result<View> {
+        self.recordings.sweep(&mut self.memory);
+        self.memory.alloc(owner, dtype, len)
     }
 
     fn upload(&mut self, dst: View, src: &[u8]) -> Result<()> {
         check_bytes("upload", dst, src.len())?;
         let to = self.bound(dst)?;
-        if src.is_empty() {
-            return Ok(());
-        }
-        // SAFETY: the range was checked; pageable host memory is read before the call returns.
-        unsafe { result::memcpy_htod_async(to, src, self.launcher.stream.cu_stream()) }
-            .map_err(|e| failed("cannot copy to the device", &e))
+        self.uploads.copy(to, src)
     }
 
     fn download(&mut self, src: View, dst: &mut [u8]) -> Result<()> {
@@ -47,7 +50,7 @@ impl Device for CudaDevice {
         }
         // SAFETY: the range was checked; the stream is waited for before `dst` is used.
         unsafe { result::memcpy_dtoh_async(dst, from, self.launcher.stream.cu_stream()) }
-            .map_err(|e| failed("cannot copy from the device", &e))?;
+            .map_err(|e| self.trail.failed("cannot copy from the device", &e))?;
         self.synchronize()
     }
 
@@ -58,7 +61,7 @@ impl Device for CudaDevice {
         }
         // SAFETY: the range was checked.
         unsafe { result::memset_d8_async(to, 0, bytes, self.launcher.stream.cu_stream()) }
-            .map_err(|e| failed("cannot clear device memory", &e))
+            .map_err(|e| self.trail.failed("cannot clear device memory", &e))
     }
 
     fn copy(&mut self, src: View, dst: View) -> Result<()> {
@@ -70,24 +73,35 @@ impl Device for CudaDevice {
         }
         // SAFETY: the ranges were checked.
         unsafe { result::memcpy_dtod_async(to, from, bytes, self.launcher.stream.cu_stream()) }
-            .map_err(|e| failed("cannot copy device memory", &e))
+            .map_err(|e| self.trail.failed("cannot copy device memory", &e))
     }
 
     fn synchronize(&mut self) -> Result<()> {
-        self.launcher.stream.synchronize().map_err(|e| failed("a kernel failed on the device", &e))
+        self.launcher.stream.synchronize().map_err(|e| self.trail.failed("a kernel failed on the device", &e))?;
+        self.trail.ended_before(u64::MAX);
+        Ok(())
     }
 
     fn set_step(&mut self, state: StepState) -> Result<()> {
-        let mut bytes = [0u8; 16];
-        bytes[..8].copy_from_slice(&state.step.to_le_bytes());
-        bytes[8..12].copy_from_slice(&state.lr.to_le_bytes());
-        bytes[12..].copy_from_slice(&state.ema_decay.to_le_bytes());
-        self.upload(self.step, &bytes)
+        // The end of the step before is marked; its event's place in the ring is the next one's. The end of the one
+        // before that is waited for.
+        let wait = || {
+            self.ended[(self.steps + 1) as usize % AHEAD].record(&self.launcher.stream)?;
+            self.ended[self.steps as usize % AHEAD].synchronize()
+        };
+        wait().map_err(|e| self.trail.failed("a kernel failed on the device", &e))?;
+        self.trail.ended_before(self.steps);
+        self.steps += 1;
+        self.place_step(state)
     }
 
     fn run(&mut self, operation: &Operation) -> Result<()> {
         let _range = nvtx::range(|| operation.to_string());
-        let addresses = self.memory.addresses(operation.description().name, operation.operands())?;
+        limits::check(operation)?;
+        if let Kind::Gather(gather) = operation.kind() {
+            gather.check(&self.samples)?;
+        }
+        let addresses = self.memory.addresses(operation.operands().map(|(_, view)| view))?;
         operations::run(self, operation, addresses)
     }
 
@@ -96,17 +110,24 @@ impl Device for CudaDevice {
         if !self.graphs {
             return run_plan(self, plan);
         }
-        if !self.recordings.contains_key(name) {
-            let recording = self.capture(plan)?;
-            self.recordings.insert(name.to_string(), recording);
+        self.recordings.sweep(&mut self.memory);
+        if self.recordings.find(plan, self.choices).is_none() {
+            let recording = self.capture(name, plan)?;
+            self.recordings.all.push(recording);
         }
-        let recording = &self.recordings[name];
-        self.launcher.launches += recording.launches;
-        recording.graph.launch().map_err(|e| failed("cannot launch a graph", &e))
+        for planned in plan {
+            if let Kind::Gather(gather) = planned.operation.kind() {
+                gather.check(&self.samples)?;
+            }
+        }
+        let recording = self.recordings.find(plan, self.choices).expect("found or made above");
+        self.launched += recording.launches;
+        self.trail.add(self.steps, recording.title.clone());
+        recording.graph.launch().map_err(|e| self.trail.failed("cannot launch a graph", &e))
     }
 
     fn open_range(&mut self, name: &str) {
-        self.ranges.push(nvtx::range(|| name.to_string()));
+        self.ranges.push((nvtx::range(|| name.to_string()), name.to_string()));
     }
 
     fn close_range(&mut self) {
@@ -117,28 +138,47 @@ impl Device for CudaDevice {
 impl CudaDevice {
     /// The address of a view, with the context bound to this thread.
     fn bound(&self, view: View) -> Result<u64> {
-        self.launcher.context.bind_to_thread().map_err(|e| failed("cannot use the CUDA context", &e))?;
+        self.launcher.context.bind_to_thread().map_err(|e| self.trail.failed("cannot use the CUDA context", &e))?;
         self.memory.address(view)
     }
 
     /// Records a plan: it is run once without launching, to compile and to make room in the workspace, then captured.
-    fn capture(&mut self, plan: &[Planned]) -> Result<Recording> {
+    fn capture(&mut self, name: &str, plan: &[Planned]) -> Result<Recording> {
         self.mode = Mode::Prepare;
         let prepared = run_plan(self, plan);
         self.mode = Mode::Run;
         prepared?;
-        let before = self.launcher.launches;
+        let before = self.launched;
         let stream = self.launcher.stream.clone();
         stream
             .begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL)
-            .map_err(|e| failed("cannot record a graph", &e))?;
+            .map_err(|e| self.trail.failed("cannot record a graph", &e))?;
+        self.mode = Mode::Record;
         let done = run_plan(self, plan);
+        self.mode = Mode::Run;
         let graph = stream.end_capture(CUgraphInstantiate_flags(0));
         done?;
-        let graph = graph.map_err(|e| failed("cannot finish recording a graph", &e))?;
+        let graph = graph.map_err(|e| self.trail.failed("cannot finish recording a graph", &e))?;
         let graph = graph.ok_or_else(|| Error::Device("the recorded graph is empty".into()))?;
-        let launches = self.launcher.launches - before;
-        self.launcher.launches = before;
-        Ok(Recording { graph, launches })
+        let launches = self.launched - before;
+        self.launched = before;
+        let views = plan.iter().flat_map(|p| p.operation.operands().map(|(_, view)| view));
+        let ends = [plan.first(), plan.last()].map(|p| p.map_or(String::new(), place));
+        Ok(Recording {
+            name: name.into(),
+            plan: plan.to_vec(),
+            choices: self.choices,
+            uses: views.chain(self.own_memory()).collect(),
+            graph,
+            launches,
+            title: format!("one of the {launches} launches recorded as \"{name}\", from {} to {}", ends[0], ends[1])
+                .into(),
+        })
     }
+}
+
+/// Phase, layer and name of an operation, for errors.
+fn place(planned: &Planned) -> String {
+    let words = [planned.phase, &planned.layer, planned.operation.description().name];
+    words.into_iter().filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ")
 }

@@ -1,6 +1,7 @@
 //! Opening a device: a driver's, or softgpu's.
 
 use super::compiler::Compiler;
+use super::fault::failed;
 use super::find;
 use super::nvrtc::Target;
 use crate::error::{Error, Result};
@@ -80,17 +81,6 @@ pub fn count() -> Result<usize> {
     let count = CudaContext::device_count()
         .map_err(|e| failed("the CUDA driver does not start (is its kernel module loaded? try nvidia-smi)", &e))?;
     Ok(count.max(0) as usize)
-}
-
-/// An error of the driver with what was attempted.
-pub fn failed(what: &str, error: &DriverError) -> Error {
-    let text = error.error_string().ok().map(|t| t.to_string_lossy().into_owned());
-    let name = error.error_name().ok().map(|t| t.to_string_lossy().into_owned());
-    Error::Device(format!(
-        "{what}: {} ({})",
-        text.unwrap_or_else(|| "unknown error".into()),
-        name.unwrap_or_else(|| format!("{:?}", error.0))
-    ))
 }
 
 /// Opens a device and finds a compiler for it.

@@ -1,6 +1,7 @@
 //! Finding the NVRTC that fits a device.
 
 use super::nvrtc::Target;
+use super::settings;
 use softgpu::nvrtc::{self, Nvrtc, Place, Search};
 
 /// The setting that names the library, or a folder that holds it; nothing else is looked at then.
@@ -31,6 +32,7 @@ pub fn places() -> Vec<Place> {
 /// # Errors
 /// What was looked for, where, and the command that fixes it.
 pub fn find(sm: u32, driver: Option<i32>) -> Result<Nvrtc, String> {
+    settings::path(FOLDER, |p| p.is_dir()).map_err(|e| e.to_string())?;
     let Search { mut found, missed } = search();
     let known = |n: &Nvrtc| driver.is_none_or(|d| n.version.0 <= d / 1000);
     let rank = |n: &Nvrtc| (!known(n), !n.architectures.contains(&sm));

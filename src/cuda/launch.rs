@@ -1,10 +1,11 @@
 //! Kernels by name, and launching them.
 
 use super::compiler::Compiler;
-use super::driver::{Driver, failed};
+use super::driver::Driver;
+use super::fault::Trail;
 use super::plan::Divisor;
-use super::units::{SGD_RANGES, Unit};
-use crate::error::Result;
+use super::units::{Kernel, SGD_RANGES, Unit};
+use crate::error::{Error, Result};
 use cudarc::driver::sys::CUfunction_attribute_enum as FunctionAttribute;
 use cudarc::driver::{CudaContext, CudaFunction, CudaStream, DeviceRepr, LaunchConfig, PushKernelArg};
 use cudarc::nvrtc::Ptx;
@@ -20,16 +21,19 @@ pub enum Arg {
     U32(u32),
     U64(u64),
     F32(f32),
+    F64(f64),
     Divisor(Divisor),
     /// Boxed: it is a hundred times the size of the others.
     Ranges(Box<Ranges>),
     Augment(AugmentArg),
+    /// A size that the kernels cannot count to, which no launch takes.
+    TooLarge(usize),
 }
 
 impl From<usize> for Arg {
-    /// A size; the caller has checked that it fits.
+    /// A size.
     fn from(v: usize) -> Arg {
-        Arg::I32(v as i32)
+        i32::try_from(v).map_or(Arg::TooLarge(v), Arg::I32)
     }
 }
 
@@ -85,30 +89,37 @@ impl Grid {
     }
 }
 
+/// A kernel that can be launched.
+#[derive(Clone)]
+struct Loaded {
+    function: CudaFunction,
+    kernel: Kernel,
+}
+
+/// Most blocks that a grid has.
+const MOST_BLOCKS: usize = i32::MAX as usize;
+
 /// Compiles, loads and launches kernels on one stream.
 pub struct Launcher {
     pub context: Arc<CudaContext>,
     pub stream: Arc<CudaStream>,
     pub compiler: Compiler,
-    functions: HashMap<(Unit, &'static str), CudaFunction>,
-    /// Launches so far, those into a graph included.
-    pub launches: u64,
+    functions: HashMap<(Unit, &'static str), Loaded>,
+    trail: Trail,
 }
 
 impl Launcher {
-    pub fn new(driver: Driver) -> Result<Launcher> {
-        let stream = driver.context.new_stream().map_err(|e| failed("cannot create a stream", &e))?;
-        Ok(Launcher {
-            context: driver.context,
-            stream,
-            compiler: driver.compiler,
-            functions: HashMap::new(),
-            launches: 0,
-        })
+    pub fn new(driver: Driver, trail: Trail) -> Result<Launcher> {
+        let stream = driver.context.new_stream().map_err(|e| trail.failed("cannot create a stream", &e))?;
+        Ok(Launcher { context: driver.context, stream, compiler: driver.compiler, functions: HashMap::new(), trail })
     }
 
-    /// A kernel's function, compiled and loaded if this is its first use.
-    pub fn function(&mut self, unit: Unit, kernel: &'static str) -> Result<CudaFunction> {
+    /// Compiles and loads a kernel if this is its first use.
+    pub fn prepare(&mut self, unit: Unit, kernel: &'static str) -> Result<()> {
+        self.loaded(unit, kernel).map(|_| ())
+    }
+
+    fn loaded(&mut self, unit: Unit, kernel: &'static str) -> Result<Loaded> {
         if let Some(f) = self.functions.get(&(unit, kernel)) {
             return Ok(f.clone());
         }
@@ -125,7 +136,7 @@ impl Launcher {
             module = load(&code.bytes);
         }
         let module = module.map_err(|e| {
-            failed(
+            self.trail.failed(
                 &format!(
                     "the driver refuses the code of kernels/{} ({:?}, NVRTC {}.{}). Where the driver is older than \
                      NVRTC, update it or install NVRTC of its version (`devices` shows both)",
@@ -137,25 +148,30 @@ impl Launcher {
                 &e,
             )
         })?;
-        for (name, _) in unit.kernels() {
-            let f = module.load_function(name).map_err(|e| failed(&format!("kernel {name} is missing"), &e))?;
-            self.functions.insert((unit, name), f);
+        for kernel in unit.kernels() {
+            let missing = |e| self.trail.failed(&format!("kernel {} is missing", kernel.symbol), &e);
+            let function = module.load_function(&kernel.symbol).map_err(missing)?;
+            self.functions.insert((unit, kernel.name), Loaded { function, kernel });
         }
         Ok(self.functions[&(unit, kernel)].clone())
     }
 
-    /// Launches a kernel.
-    pub fn launch(&mut self, unit: Unit, kernel: &'static str, grid: Grid, args: &[Arg]) -> Result<()> {
-        let function = self.function(unit, kernel)?;
+    /// Launches a kernel; its name for errors and profilers.
+    pub fn launch(&mut self, unit: Unit, kernel: &'static str, grid: Grid, args: &[Arg]) -> Result<String> {
+        let Loaded { function, kernel } = self.loaded(unit, kernel)?;
+        let name = kernel.symbol;
+        if grid.blocks > MOST_BLOCKS {
+            let blocks = grid.blocks;
+            return Err(Error::Device(format!("{name}: {blocks} blocks, and a grid has at most {MOST_BLOCKS}")));
+        }
         if grid.shared > 48 << 10 {
             let attribute = FunctionAttribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-            function
-                .set_attribute(attribute, grid.shared as i32)
-                .map_err(|e| failed(&format!("{kernel} needs {} bytes of shared memory", grid.shared), &e))?;
+            let set = function.set_attribute(attribute, grid.shared as i32);
+            set.map_err(|e| self.trail.failed(&format!("{name} needs {} bytes of shared memory", grid.shared), &e))?;
         }
         let config = LaunchConfig {
             grid_dim: (grid.blocks as u32, 1, grid.parts as u32),
-            block_dim: (unit.threads(kernel) as u32, 1, 1),
+            block_dim: (kernel.threads as u32, 1, 1),
             shared_mem_bytes: grid.shared as u32,
         };
         let stream = self.stream.clone();
@@ -166,15 +182,19 @@ impl Launcher {
                 Arg::I32(v) => builder.arg(v),
                 Arg::U32(v) => builder.arg(v),
                 Arg::F32(v) => builder.arg(v),
+                Arg::F64(v) => builder.arg(v),
                 Arg::Divisor(v) => builder.arg(v),
                 Arg::Ranges(v) => builder.arg(v.as_ref()),
                 Arg::Augment(v) => builder.arg(v),
+                Arg::TooLarge(v) => {
+                    return Err(Error::Device(format!("{name}: a size of {v}, and the kernels count below 2^31")));
+                }
             };
         }
-        // Safety: the callers in `operations` pass what the kernel declares, for views whose sizes were checked.
-        unsafe { builder.launch(config) }
-            .map_err(|e| failed(&format!("cannot launch {kernel} with {} blocks", grid.blocks * grid.parts), &e))?;
-        self.launches += 1;
-        Ok(())
+        // SAFETY: the callers in `operations` pass what the kernel declares, for views whose sizes were checked.
+        unsafe { builder.launch(config) }.map_err(|e| {
+            self.trail.failed(&format!("cannot launch {name} with {} blocks", grid.blocks * grid.parts), &e)
+        })?;
+        Ok(name)
     }
 }

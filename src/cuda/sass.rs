@@ -1,5 +1,6 @@
 //! The machine code of a cubin through `nvdisasm`: how many instructions of which kind, and the innermost loop.
 
+use super::settings;
 use crate::error::{Error, Result};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -11,8 +12,15 @@ use std::process::Command;
 pub struct Mix {
     pub kernel: String,
     pub instructions: usize,
-    /// The loop with the largest share of FFMA: its instructions by name, `FFMA` and `LDS` and so on.
+    /// The loop with the largest share of [`MULTIPLY_ADDS`]: its instructions by name, `FFMA` and `LDS` and so on.
     pub main_loop: BTreeMap<String, usize>,
+}
+
+/// The instructions that multiply and add: of float32, and of tensor cores.
+pub const MULTIPLY_ADDS: [&str; 2] = ["FFMA", "HMMA"];
+
+fn multiply_adds(counts: &BTreeMap<String, usize>) -> usize {
+    MULTIPLY_ADDS.iter().filter_map(|&name| counts.get(name)).sum()
 }
 
 impl Mix {
@@ -22,18 +30,20 @@ impl Mix {
     }
     /// Share of multiply-adds in the main loop: a bound on the share of the peak that it can reach, where one
     /// instruction is issued a cycle.
-    pub fn ffma_share(&self) -> f64 {
-        let ffma = self.main_loop.get("FFMA").copied().unwrap_or(0);
-        ffma as f64 / self.loop_instructions().max(1) as f64
+    pub fn multiply_add_share(&self) -> f64 {
+        multiply_adds(&self.main_loop) as f64 / self.loop_instructions().max(1) as f64
     }
 }
 
 /// Where `nvdisasm` is: `WARP19_NVDISASM`, the `PATH`, a toolkit, or beside a pip package of it.
-pub fn nvdisasm() -> Option<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    if let Some(path) = variable("WARP19_NVDISASM") {
-        return path.is_file().then_some(path);
+///
+/// # Errors
+/// `WARP19_NVDISASM` names no file.
+pub fn nvdisasm() -> Result<Option<PathBuf>> {
+    if let Some(path) = settings::path("WARP19_NVDISASM", |p| p.is_file())? {
+        return Ok(Some(path));
     }
+    let variable = |name: &str| settings::value(name).map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     folders.extend(["CUDA_HOME", "CUDA_PATH"].into_iter().filter_map(variable).map(|r| r.join("bin")));
@@ -44,7 +54,7 @@ pub fn nvdisasm() -> Option<PathBuf> {
     folders.extend(caches.map(|c| c.join("tools/nvidia/cu13/bin")));
     // .../nvidia/cu13/lib has the libraries, .../nvidia/cu13/bin the tools.
     folders.extend(super::find::places().into_iter().map(|p| p.path.join("../bin")));
-    folders.into_iter().map(|f| f.join("nvdisasm")).find(|f| f.is_file())
+    Ok(folders.into_iter().map(|f| f.join("nvdisasm")).find(|f| f.is_file()))
 }
 
 /// Disassembles a cubin.
@@ -104,7 +114,7 @@ fn mix(kernel: String, instructions: &[String], labels: &BTreeMap<String, usize>
         for i in &instructions[start..=end] {
             *counts.entry(name(i)).or_insert(0) += 1;
         }
-        let share = counts.get("FFMA").copied().unwrap_or(0) as f64 / (end + 1 - start) as f64;
+        let share = multiply_adds(&counts) as f64 / (end + 1 - start) as f64;
         if share > best.0 {
             best = (share, counts);
         }

@@ -1,7 +1,6 @@
 //! Timing on the device: events around a body, the second-level cache flushed before.
 
 use super::device::CudaDevice;
-use super::driver::failed;
 use crate::device::{DType, Device};
 use crate::error::Result;
 use cudarc::driver::sys::CUdevice_attribute_enum as Attribute;
@@ -15,11 +14,12 @@ impl CudaDevice {
     /// # Errors
     /// Those of the body and of the driver.
     pub fn seconds_of(&mut self, body: &mut dyn FnMut(&mut CudaDevice) -> Result<()>) -> Result<f64> {
-        let fault = |e| failed("cannot time on the device", &e);
+        let trail = self.trail.clone();
+        let fault = |e| trail.failed("cannot time on the device", &e);
         if self.flush.is_none() {
             let attribute = Attribute::CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE;
             let cache = self.launcher.context.attribute(attribute).map_err(fault)?;
-            self.flush = Some(self.memory.alloc(DType::U8, 2 * cache.max(1 << 20) as usize)?);
+            self.flush = Some(self.alloc(DType::U8, 2 * cache.max(1 << 20) as usize)?);
         }
         if let Some(view) = self.flush {
             self.zero(view)?;
@@ -31,6 +31,7 @@ impl CudaDevice {
         body(self)?;
         let end = stream.record_event(flags).map_err(fault)?;
         end.synchronize().map_err(fault)?;
+        trail.ended_before(u64::MAX);
         let milliseconds = elapsed(&start, &end).map_err(fault)?;
         Ok(f64::from(milliseconds) / 1e3)
     }
@@ -41,7 +42,7 @@ impl CudaDevice {
 fn elapsed(start: &CudaEvent, end: &CudaEvent) -> std::result::Result<f32, DriverError> {
     type Elapsed = unsafe extern "C" fn(*mut f32, CUevent, CUevent) -> CUresult;
     let mut milliseconds = 0.0f32;
-    // Safety: the driver's own function in every version; two events that have been recorded, and a place to write to.
+    // SAFETY: the driver's own function in every version; two events that have been recorded, and a place to write to.
     unsafe {
         let library = cudarc::driver::sys::culib();
         let function = library

@@ -36,8 +36,8 @@ pub const TILES: [Tile; 4] =
     [tile(128, 128, 8, 8, 4), tile(128, 64, 8, 8, 4), tile(64, 64, 8, 4, 4), tile(64, 64, 8, 4, 1)];
 
 /// Threads of a block, by kernel.
-pub const REDUCE_THREADS: usize = 256;
 pub const NAIVE_THREADS: usize = 256;
+pub const COMPARE_THREADS: usize = 256;
 pub const DIRECT_THREADS: usize = 256;
 pub const POOL_THREADS: usize = 256;
 pub const DROPOUT_THREADS: usize = 256;
@@ -57,6 +57,64 @@ pub const WINOGRAD_THREADS: usize = 256;
 /// Ranges that one SGD launch can apply L2 to.
 pub const SGD_RANGES: usize = 64;
 
+/// A step of `kernels/ladder/`: the product from its definition to tensor cores, one idea a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rung {
+    /// The file of `kernels/`.
+    pub file: &'static str,
+    pub kernel: &'static str,
+    pub idea: &'static str,
+    pub threads: usize,
+    /// Rows and columns of C that a block computes; where there is none a thread computes one element, in a row.
+    pub tile: Option<usize>,
+    /// The constants, as `-D` options.
+    constants: &'static [(&'static str, usize)],
+}
+
+impl Rung {
+    /// Whether its factors are bfloat16, which tensor cores multiply from sm_80 on; else they are float32.
+    pub fn is_bf16(&self) -> bool {
+        self.kernel == "ladder_tensor_core"
+    }
+}
+
+const fn rung(
+    file: &'static str,
+    kernel: &'static str,
+    idea: &'static str,
+    (threads, tile): (usize, Option<usize>),
+    constants: &'static [(&'static str, usize)],
+) -> Rung {
+    Rung { file, kernel, idea, threads, tile, constants }
+}
+
+/// Sizes of the ladder's steps: a block's tile, a thread's fragment, and steps of k between two barriers.
+const WIDE: &[(&str, usize)] = &[("TILE", 128), ("FRAGMENT", 8), ("STEP", 8)];
+
+/// The ladder, from the bottom.
+pub const LADDER: [Rung; 8] = [
+    rung("ladder/naive.cu", "ladder_naive", "the definition, a thread an element", (256, None), &[]),
+    rung("ladder/coalesced.cu", "ladder_coalesced", "neighbouring threads read neighbouring numbers", (256, None), &[]),
+    rung("ladder/shared_tile.cu", "ladder_shared_tile", "a block shares a tile", (1024, Some(32)), &[("TILE", 32)]),
+    rung("ladder/register_tile.cu", "ladder_register_tile", "a thread computes 8x8 elements", (256, Some(128)), WIDE),
+    rung("ladder/wide_reads.cu", "ladder_wide_reads", "16 bytes a read", (256, Some(128)), WIDE),
+    rung(
+        "ladder/double_buffer.cu",
+        "ladder_double_buffer",
+        "the next tile is fetched meanwhile",
+        (256, Some(128)),
+        WIDE,
+    ),
+    rung("ladder/warp_tile.cu", "ladder_warp_tile", "no two lanes in one bank", (256, Some(128)), WIDE),
+    rung(
+        "ladder/tensor_core.cu",
+        "ladder_tensor_core",
+        "mma.sync, ldmatrix, three stages, bfloat16",
+        (256, Some(128)),
+        &[("TILE", 128), ("STEP", 32), ("STAGES", 3)],
+    ),
+];
+
 /// A compilation unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unit {
@@ -74,7 +132,26 @@ pub enum Unit {
     Loss,
     Optimizer,
     Batch,
+    /// What the others are compared with.
+    Naive,
+    Compare,
+    /// By index into [`LADDER`].
+    Ladder(usize),
 }
+
+/// A kernel of a unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kernel {
+    /// As the sources have it, such as `conv_forward`.
+    pub name: &'static str,
+    /// As the compiled code and profilers have it, with what it was compiled for: `conv_forward_128x128_f32`.
+    pub symbol: String,
+    /// Threads of a block.
+    pub threads: usize,
+}
+
+/// The type that the kernels compute in.
+const PRECISION: &str = "f32";
 
 impl Unit {
     /// All units.
@@ -83,28 +160,40 @@ impl Unit {
         units.extend((0..TILES.len()).map(Unit::Conv));
         units.extend([Unit::ConvDirect, Unit::ConvWinograd]);
         units.extend([4, 1].map(|vector| Unit::Pool { vector }));
-        units.extend([Unit::Dropout, Unit::Loss, Unit::Optimizer, Unit::Batch]);
+        units.extend([Unit::Dropout, Unit::Loss, Unit::Optimizer, Unit::Batch, Unit::Naive, Unit::Compare]);
+        units.extend((0..LADDER.len()).map(Unit::Ladder));
         units
     }
 
-    /// A name for files and messages, such as `gemm_128x128`.
-    pub fn name(self) -> String {
-        let tiled = |name: &str, at: usize| {
-            let t = TILES[at];
-            let scalar = if t.vector == 1 { "_scalar" } else { "" };
-            format!("{name}_{}x{}{scalar}", t.m, t.n)
+    /// What stands behind the names of the unit's file and kernels: the tile where there are several, and the
+    /// precision.
+    fn suffix(self) -> String {
+        let variant = match self {
+            Unit::Gemm(t) | Unit::Conv(t) => {
+                let t = TILES[t];
+                format!("_{}x{}{}", t.m, t.n, if t.vector == 1 { "_scalar" } else { "" })
+            }
+            Unit::ConvWinograd => format!("_{WINOGRAD_TILES}x{WINOGRAD_COLUMNS}"),
+            Unit::Pool { vector: 1 } => "_scalar".into(),
+            // Each is compiled in one way.
+            Unit::Ladder(_) => return String::new(),
+            _ => String::new(),
         };
+        format!("{variant}_{PRECISION}")
+    }
+
+    /// A name for files and messages, such as `gemm_128x128_f32`.
+    pub fn name(self) -> String {
         match self {
-            Unit::Gemm(t) => tiled("gemm", t),
-            Unit::Conv(t) => tiled("conv", t),
-            Unit::Pool { vector: 1 } => "pool_scalar".into(),
-            _ => self.file().trim_end_matches(".cu").into(),
+            Unit::Ladder(step) => LADDER[step].kernel.into(),
+            _ => self.file().trim_end_matches(".cu").to_string() + &self.suffix(),
         }
     }
 
     /// The file of `kernels/`.
     pub fn file(self) -> &'static str {
         match self {
+            Unit::Ladder(step) => LADDER[step].file,
             Unit::Gemm(_) => "gemm.cu",
             Unit::Conv(_) => "conv.cu",
             Unit::ConvDirect => "conv_direct.cu",
@@ -114,41 +203,42 @@ impl Unit {
             Unit::Loss => "softmax_xent.cu",
             Unit::Optimizer => "optimizer.cu",
             Unit::Batch => "batch.cu",
+            Unit::Naive => "naive.cu",
+            Unit::Compare => "compare.cu",
         }
     }
 
-    /// Kernels and their threads a block.
-    pub fn kernels(self) -> Vec<(&'static str, usize)> {
-        let all = |names: &[&'static str], threads| names.iter().map(|&n| (n, threads)).collect::<Vec<_>>();
-        match self {
-            Unit::Gemm(t) => {
-                let mut k = all(&["gemm_nn", "gemm_nt", "gemm_tn"], TILES[t].threads());
-                k.extend([("reduce_parts", REDUCE_THREADS), ("gemm_naive", NAIVE_THREADS)]);
-                k
-            }
-            Unit::Conv(t) => all(&["conv_forward", "conv_backward_data", "conv_backward_weight"], TILES[t].threads()),
-            Unit::ConvDirect => all(
+    /// Its kernels.
+    pub fn kernels(self) -> Vec<Kernel> {
+        let (names, threads): (&[&str], usize) = match self {
+            Unit::Gemm(t) => (&["gemm_nn", "gemm_nt", "gemm_tn"], TILES[t].threads()),
+            Unit::Conv(t) => (&["conv_forward", "conv_backward_data", "conv_backward_weight"], TILES[t].threads()),
+            Unit::ConvDirect => (
                 &[
                     "conv_direct_forward",
                     "conv_direct_backward_weight_3x3x1",
                     "conv_direct_backward_weight_5x5x1",
                     "conv_direct_backward_weight_3x3x3",
+                    "reduce_parts",
+                    "reduce_parts_scalar",
                 ],
                 DIRECT_THREADS,
             ),
-            Unit::ConvWinograd => all(&["conv_forward_winograd", "conv_backward_data_winograd"], WINOGRAD_THREADS),
-            Unit::Pool { .. } => all(&["pool_forward", "pool_backward"], POOL_THREADS),
-            Unit::Dropout => all(&["dropout"], DROPOUT_THREADS),
-            Unit::Loss => all(&["softmax_cross_entropy", "softmax"], LOSS_THREADS),
-            Unit::Optimizer => all(&["adam", "sgd"], OPTIMIZER_THREADS),
-            Unit::Batch => all(&["gather"], GATHER_THREADS),
-        }
-    }
-
-    /// Threads a block of a kernel of this unit.
-    pub fn threads(self, kernel: &str) -> usize {
-        let found = self.kernels().into_iter().find(|(n, _)| *n == kernel);
-        found.map_or(0, |(_, t)| t)
+            Unit::ConvWinograd => (&["conv_forward_winograd", "conv_backward_data_winograd"], WINOGRAD_THREADS),
+            Unit::Pool { .. } => (&["pool_forward", "pool_backward"], POOL_THREADS),
+            Unit::Dropout => (&["dropout"], DROPOUT_THREADS),
+            Unit::Loss => (&["softmax_cross_entropy", "softmax"], LOSS_THREADS),
+            Unit::Optimizer => (&["adam", "sgd"], OPTIMIZER_THREADS),
+            Unit::Batch => (&["gather"], GATHER_THREADS),
+            Unit::Naive => (
+                &["gemm_naive", "conv_forward_naive", "conv_backward_data_naive", "conv_backward_weight_naive"],
+                NAIVE_THREADS,
+            ),
+            Unit::Compare => (&["compare"], COMPARE_THREADS),
+            Unit::Ladder(step) => (&[LADDER[step].kernel], LADDER[step].threads),
+        };
+        let suffix = self.suffix();
+        names.iter().map(|&name| Kernel { name, symbol: format!("{name}{suffix}"), threads }).collect()
     }
 
     /// NVRTC's options for a target, its architecture first.
@@ -161,6 +251,7 @@ impl Unit {
     /// NVRTC options beside the architecture.
     pub fn options(self) -> Vec<String> {
         let mut options = vec!["--std=c++17".to_string(), "-lineinfo".to_string()];
+        options.push(format!("-DSUFFIX={}", self.suffix()));
         let mut define = |name: &str, value: usize| options.push(format!("-D{name}={value}"));
         match self {
             Unit::Gemm(t) | Unit::Conv(t) => {
@@ -171,10 +262,6 @@ impl Unit {
                 define("THREAD_M", tile.thread_m);
                 define("THREAD_N", tile.thread_n);
                 define("VECTOR", tile.vector);
-                if matches!(self, Unit::Gemm(_)) {
-                    define("REDUCE_THREADS", REDUCE_THREADS);
-                    define("NAIVE_THREADS", NAIVE_THREADS);
-                }
             }
             Unit::ConvDirect => {
                 define("DIRECT_THREADS", DIRECT_THREADS);
@@ -202,6 +289,12 @@ impl Unit {
                 define("SGD_RANGES", SGD_RANGES);
             }
             Unit::Batch => define("GATHER_THREADS", GATHER_THREADS),
+            Unit::Ladder(step) => {
+                define("THREADS", LADDER[step].threads);
+                LADDER[step].constants.iter().for_each(|(name, value)| define(name, *value));
+            }
+            Unit::Naive => define("NAIVE_THREADS", NAIVE_THREADS),
+            Unit::Compare => define("COMPARE_THREADS", COMPARE_THREADS),
         }
         options
     }

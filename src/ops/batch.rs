@@ -13,6 +13,7 @@
 use super::description::{Description, Operand, StepState};
 use super::philox::{Purpose, Stream, uniform};
 use super::view::{DType, Precision};
+use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 /// Ranges of the random deformation; each is drawn uniformly from `[-range, range]` (scale: `1 +- range`).
@@ -33,8 +34,8 @@ pub struct Augment {
     pub spacing: usize,
 }
 
-/// How batches are made: `x[n, y, x, c]` and the labels of the images `indices[n]` of a dataset of bytes.
-/// Views: `pixels, labels, indices, x, batch labels`.
+/// How batches are made: `x[n, y, x, c]` and the labels of the step's samples ([`StepState::samples`]), images of a
+/// dataset of bytes. Views: `pixels, labels, x, batch labels`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gather {
     /// Images in the dataset.
@@ -83,23 +84,33 @@ impl Gather {
         let operands = vec![
             Operand::read("pixels", DType::U8, self.images * self.image_len()),
             Operand::read("labels", DType::U8, self.images),
-            Operand::read("indices", DType::U32, self.n),
-            Operand::write("x", precision.activations(), len),
+            Operand::write("x", precision.storage(), len),
             Operand::write("batch labels", DType::U8, self.n),
         ];
         let sizes = format!("{}x{}x{}x{}", self.n, self.h, self.w, self.c);
         // Of the dataset, only the images chosen.
-        let bytes = (len * (1 + precision.activations().size())) as u64;
+        let bytes = (len * (1 + precision.storage().size())) as u64;
         Description { bytes, ..Description::new("gather", sizes, operands) }
     }
 
     /// The reference in f64.
     pub fn reference(&self, state: &StepState, values: &mut [Vec<f64>]) {
-        let [pixels, labels, indices, x, chosen] = values else { panic!("{} values", values.len()) };
+        let [pixels, labels, x, chosen] = values else { panic!("{} values", values.len()) };
         let pixels: Vec<u8> = pixels.iter().map(|&p| p as u8).collect();
-        *chosen = indices.iter().map(|&i| labels[i as usize]).collect();
-        let indices: Vec<u32> = indices.iter().map(|&i| i as u32).collect();
-        *x = gather(self, state.step, &pixels, &indices);
+        *chosen = state.samples.iter().map(|&i| labels[i as usize]).collect();
+        *x = gather(self, state.step, &pixels, state.samples);
+    }
+
+    /// An error if a step's samples are not as many as the batch has, or not of the dataset.
+    pub fn check(&self, samples: &[u32]) -> Result<()> {
+        let wrong = if samples.len() != self.n {
+            format!("{} samples were set for a batch of {}", samples.len(), self.n)
+        } else if let Some(bad) = samples.iter().find(|&&i| i as usize >= self.images) {
+            format!("image {bad} of a dataset of {}", self.images)
+        } else {
+            return Ok(());
+        };
+        Err(Error::Invalid(format!("gather: {wrong}")))
     }
 
     fn stream(&self, step: u64) -> Stream {

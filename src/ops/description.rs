@@ -3,15 +3,17 @@
 use super::view::{DType, View};
 use crate::error::{Error, Result};
 
-/// The numbers that change from step to step, kept in device memory so that a captured step can be replayed.
+/// What changes from step to step, kept in device memory so that a captured step can be replayed.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct StepState {
+pub struct StepState<'a> {
     /// Optimiser steps done before this one; keys the step's random numbers.
     pub step: u64,
     /// Learning rate of this step.
     pub lr: f32,
     /// Decay of the moving average of the weights at this step: `ema = decay ema + (1 - decay) w`.
     pub ema_decay: f32,
+    /// Which images of the dataset the batch is made of; empty where none is made.
+    pub samples: &'a [u32],
 }
 
 /// What an operation does to an operand.
@@ -56,7 +58,7 @@ impl Operand {
 }
 
 /// Most operands that an operation has.
-pub const OPERANDS: usize = 5;
+pub const OPERANDS: usize = 7;
 
 /// What an operation is, apart from the memory it is given.
 #[derive(Clone, Debug, PartialEq)]

@@ -23,14 +23,18 @@ impl Dropout {
     /// Its name, operands and work.
     pub fn describe(&self, precision: Precision) -> Description {
         let sizes = format!("{} of {} elements", self.layer, self.len);
-        Description::new("dropout", sizes, vec![Operand::update("x", precision.activations(), self.len)])
+        Description::new("dropout", sizes, vec![Operand::update("x", precision.storage(), self.len)])
+    }
+
+    /// Where its random numbers come from at a step.
+    pub fn stream(&self, step: u64) -> Stream {
+        Stream { seed: self.seed, purpose: Purpose::Dropout, step }
     }
 }
 
 /// The four keep flags of elements `4 block .. 4 block + 4`.
 pub fn keep4(d: &Dropout, step: u64, block: u32) -> [bool; 4] {
-    let stream = Stream { seed: d.seed, purpose: Purpose::Dropout, step };
-    stream.block(block, d.layer).map(|word| uniform(word) >= d.p)
+    d.stream(step).block(block, d.layer).map(|word| uniform(word) >= d.p)
 }
 
 /// Reference, in place; forward and backward are the same.

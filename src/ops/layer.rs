@@ -16,7 +16,7 @@ pub enum LayerShape {
 /// One pass through a layer with weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pass {
-    /// `y` from `x, w, b`, then ReLU if asked. Views: `x, w, b, y`.
+    /// `y` from `x, w, b`, then ReLU if asked; without it `y` are logits, float32. Views: `x, w, b, y`.
     Forward { relu: bool },
     /// `dx` from `dy, w`, times `(mask > 0)` with a mask: the layer's input after its ReLU. Views: `dy, w, dx, mask`.
     BackwardData { masked: bool },
@@ -52,10 +52,12 @@ impl LayerPass {
             LayerShape::Conv(s) => format!("{s:?}"),
             LayerShape::Linear(s) => format!("{s:?}"),
         };
-        let (s, activation) = (self.shape.as_conv(), precision.activations());
+        let (s, activation) = (self.shape.as_conv(), precision.storage());
+        let logits = self.pass == Pass::Forward { relu: false };
+        let output = if logits { DType::F32 } else { activation };
         let (x, dx) = (Operand::read("x", activation, s.x_len()), Operand::write("dx", activation, s.x_len()));
-        let (y, dy) = (Operand::write("y", activation, s.y_len()), Operand::read("dy", activation, s.y_len()));
-        let (w, dw) = (Operand::read("w", DType::F32, s.w_len()), Operand::write("dw", DType::F32, s.w_len()));
+        let (y, dy) = (Operand::write("y", output, s.y_len()), Operand::read("dy", activation, s.y_len()));
+        let (w, dw) = (Operand::read("w", activation, s.w_len()), Operand::write("dw", DType::F32, s.w_len()));
         let (b, db) = (Operand::read("b", DType::F32, s.k), Operand::write("db", DType::F32, s.k));
         let mask = Operand::read("mask", activation, s.x_len());
         let (name, operands) = match self.pass {

@@ -4,7 +4,8 @@
 //! with `L = log(sum exp z) - z[label]`, the derivative of the first term is the softmax itself.
 
 use super::description::{Description, Operand};
-use super::view::DType;
+use super::scaling::{SCALE, state};
+use super::view::{DType, Precision};
 
 /// How the losses of a batch are put together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -20,7 +21,8 @@ pub enum LossKind {
 /// The lower clip of [`LossKind::SummedClipped`].
 pub const CLIP: f64 = 1e-20;
 
-/// Softmax cross-entropy, forward and backward. Views: `logits, labels, stats`, and `dlogits` with a gradient.
+/// Softmax cross-entropy, forward and backward. Views: `logits, labels, stats`, with a gradient `dlogits`, and the
+/// gradients' scale that it is multiplied by (see [`super::scaling`]) in the precision that has one.
 ///
 /// To `stats` is added: `[sum of losses, number correct, number of examples, number of non-finite losses]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,27 +37,31 @@ pub struct Loss {
 
 impl Loss {
     /// Its name, operands and work.
-    pub fn describe(&self) -> Description {
+    pub fn describe(&self, precision: Precision) -> Description {
         let len = self.rows * self.classes;
         let mut operands = vec![
             Operand::read("logits", DType::F32, len),
             Operand::read("labels", DType::U8, self.rows),
             Operand::update("stats", DType::F64, 4),
         ];
-        operands.extend(self.gradient.then_some(Operand::write("dlogits", DType::F32, len)));
+        if self.gradient {
+            operands.push(Operand::write("dlogits", precision.storage(), len));
+            operands.extend(precision.scales_gradients().then(|| state(false)));
+        }
         Description::new("loss", format!("{}x{}", self.rows, self.classes), operands)
     }
 
     /// The reference in f64.
     pub fn reference(&self, values: &mut [Vec<f64>]) {
-        let [logits, labels, stats, dlogits @ ..] = values else { panic!("{} values", values.len()) };
+        let [logits, labels, stats, more @ ..] = values else { panic!("{} values", values.len()) };
         let labels: Vec<u8> = labels.iter().map(|&l| l as u8).collect();
         let (sum, correct, gradient) = forward_backward(self.kind, self.classes, logits, &labels);
         for (stat, more) in stats.iter_mut().zip([sum, correct as f64, self.rows as f64, 0.0]) {
             *stat += more;
         }
-        if let [dlogits] = dlogits {
-            *dlogits = gradient;
+        if let [dlogits, scaling @ ..] = more {
+            let scale = scaling.first().map_or(1.0, |state| state[SCALE]);
+            *dlogits = gradient.iter().map(|g| g * scale).collect();
         }
     }
 }

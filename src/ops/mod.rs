@@ -4,6 +4,7 @@
 //! The references are written for reading and are what every backend is checked against.
 
 pub mod batch;
+pub mod cast;
 pub mod conv;
 pub mod description;
 pub mod dropout;
@@ -15,4 +16,5 @@ pub mod optimizer;
 pub mod philox;
 pub mod pool;
 pub mod relu;
+pub mod scaling;
 pub mod view;

@@ -1,12 +1,14 @@
 //! An operation on views of a device's memory: what devices run, and what plans, checks and timings are made of.
 
 use super::batch::Gather;
+use super::cast::Cast;
 use super::description::{Description, Operand, StepState, check};
 use super::dropout::{self, Dropout};
 use super::layer::LayerPass;
 use super::loss::{self, Loss, Softmax};
 use super::optimizer::{Adam, Sgd};
 use super::pool::Pool;
+use super::scaling::Scaling;
 use super::view::{Precision, View};
 use crate::error::Result;
 use std::fmt;
@@ -20,6 +22,8 @@ pub enum Kind {
     Dropout(Dropout),
     Loss(Loss),
     Softmax(Softmax),
+    Cast(Cast),
+    Scaling(Scaling),
     Adam(Adam),
     Sgd(Sgd),
 }
@@ -32,15 +36,18 @@ impl Kind {
             Kind::Layer(o) => o.describe(precision),
             Kind::Pool(o) => o.describe(precision),
             Kind::Dropout(o) => o.describe(precision),
-            Kind::Loss(o) => o.describe(),
+            Kind::Loss(o) => o.describe(precision),
             Kind::Softmax(o) => o.describe(),
-            Kind::Adam(o) => o.describe(),
-            Kind::Sgd(o) => o.describe(),
+            Kind::Cast(o) => o.describe(precision),
+            Kind::Scaling(o) => o.describe(),
+            Kind::Adam(o) => o.describe(precision),
+            Kind::Sgd(o) => o.describe(precision),
         }
     }
 
-    /// The slow reference in f64: `values` holds what each operand holds before, and then what it must hold after.
-    pub fn reference(&self, state: &StepState, values: &mut [Vec<f64>]) {
+    /// The slow reference in f64: `values` holds what each operand holds before, and then what it must hold after,
+    /// before it is rounded to the operand's type.
+    pub fn reference(&self, precision: Precision, state: &StepState, values: &mut [Vec<f64>]) {
         match self {
             Kind::Gather(o) => o.reference(state, values),
             Kind::Layer(o) => o.reference(values),
@@ -48,8 +55,10 @@ impl Kind {
             Kind::Dropout(o) => dropout::apply(o, state.step, &mut values[0]),
             Kind::Loss(o) => o.reference(values),
             Kind::Softmax(o) => values[1] = values[0].chunks_exact(o.classes).flat_map(loss::softmax).collect(),
-            Kind::Adam(o) => o.reference(state, values),
-            Kind::Sgd(o) => o.reference(state, values),
+            Kind::Cast(_) => values[1] = values[0].clone(),
+            Kind::Scaling(o) => o.reference(values),
+            Kind::Adam(o) => o.reference(precision, state, values),
+            Kind::Sgd(o) => o.reference(precision, state, values),
         }
     }
 }
@@ -59,6 +68,7 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Operation {
     kind: Kind,
+    precision: Precision,
     description: Description,
     views: Vec<View>,
 }
@@ -71,12 +81,17 @@ impl Operation {
     pub fn new(kind: Kind, precision: Precision, views: &[View]) -> Result<Operation> {
         let description = kind.describe(precision);
         check(description.name, &description.operands, views)?;
-        Ok(Operation { kind, description, views: views.to_vec() })
+        Ok(Operation { kind, precision, description, views: views.to_vec() })
     }
 
     /// What is computed, with sizes and constants.
     pub fn kind(&self) -> &Kind {
         &self.kind
+    }
+
+    /// How it is computed.
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// Name, sizes, operands, work.

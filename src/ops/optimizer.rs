@@ -7,9 +7,14 @@
 //!
 //! Momentum SGD: `u = mu u + (g + l2 w)`, `w -= lr u`.
 //! Moving average: `ema = d ema + (1 - d) w`, after the step.
+//!
+//! In a precision of 16 bits the step writes the weights a second time as products read them, and where gradients are
+//! scaled ([`super::scaling`]) g is the scaled gradient times the inverse of the scale; an inverse of 0 leaves the step
+//! out, all arenas as they are.
 
 use super::description::{Description, Operand, StepState};
-use super::view::{DType, View};
+use super::scaling::{INVERSE, state};
+use super::view::{DType, Precision, View};
 use serde::{Deserialize, Serialize};
 
 /// Where Adam's epsilon stands.
@@ -50,17 +55,23 @@ pub struct Arenas {
     pub moment2: Option<View>,
     /// Moving average of the weights, updated in the same pass.
     pub ema: Option<View>,
+    /// The weights as products read them, in a precision of 16 bits.
+    pub copy: Option<View>,
+    /// The state of the gradients' scale, where there is one.
+    pub scaling: Option<View>,
 }
 
 impl Arenas {
     /// The views of an optimiser's step, [`Adam`] where there is a second moment, else [`Sgd`].
     pub fn views(&self) -> Vec<View> {
-        let there = [Some(self.gradients), Some(self.weights), Some(self.moment1), self.moment2, self.ema];
+        let [gradients, weights, moment1] = [self.gradients, self.weights, self.moment1].map(Some);
+        let there = [gradients, weights, moment1, self.moment2, self.ema, self.copy, self.scaling];
         there.into_iter().flatten().collect()
     }
 }
 
-/// One Adam step over whole arenas. Views: `gradients, weights, first moment, second moment`, and the average.
+/// One Adam step over whole arenas. Views: `gradients, weights, first moment, second moment`, then, as far as there are
+/// any, the average, the copy of the weights and the state of the scale.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam {
     pub params: AdamParams,
@@ -72,22 +83,21 @@ pub struct Adam {
 
 impl Adam {
     /// Its name, operands and work.
-    pub fn describe(&self) -> Description {
-        let operands = arenas(&["weights", "first moment", "second moment"], self.len, self.average);
+    pub fn describe(&self, precision: Precision) -> Description {
+        let operands = arenas(&["weights", "first moment", "second moment"], self.len, self.average, precision);
         Description::new("adam", self.len.to_string(), operands)
     }
 
     /// The reference in f64.
-    pub fn reference(&self, state: &StepState, values: &mut [Vec<f64>]) {
-        let [g, w, m, v, average @ ..] = values else { panic!("{} values", values.len()) };
-        adam(&self.params, state.step, f64::from(state.lr), w, g, m, v);
-        for average in average {
-            ema(f64::from(state.ema_decay), average, w);
-        }
+    pub fn reference(&self, precision: Precision, state: &StepState, values: &mut [Vec<f64>]) {
+        let [g, w, m, v, more @ ..] = values else { panic!("{} values", values.len()) };
+        let Some(g) = unscaled(g, more, precision) else { return };
+        adam(&self.params, state.step, f64::from(state.lr), w, &g, m, v);
+        follow(w, more, self.average, precision, state);
     }
 }
 
-/// One momentum SGD step over whole arenas. Views: `gradients, weights, velocity`, and the average.
+/// One momentum SGD step over whole arenas. Views: `gradients, weights, velocity`, then as for [`Adam`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sgd {
     pub params: SgdParams,
@@ -101,27 +111,46 @@ pub struct Sgd {
 
 impl Sgd {
     /// Its name, operands and work.
-    pub fn describe(&self) -> Description {
-        let operands = arenas(&["weights", "velocity"], self.len, self.average);
+    pub fn describe(&self, precision: Precision) -> Description {
+        let operands = arenas(&["weights", "velocity"], self.len, self.average, precision);
         Description::new("sgd", self.len.to_string(), operands)
     }
 
     /// The reference in f64.
-    pub fn reference(&self, state: &StepState, values: &mut [Vec<f64>]) {
-        let [g, w, u, average @ ..] = values else { panic!("{} values", values.len()) };
-        sgd(&self.params, &self.decayed, f64::from(state.lr), w, g, u);
-        for average in average {
-            ema(f64::from(state.ema_decay), average, w);
-        }
+    pub fn reference(&self, precision: Precision, state: &StepState, values: &mut [Vec<f64>]) {
+        let [g, w, u, more @ ..] = values else { panic!("{} values", values.len()) };
+        let Some(g) = unscaled(g, more, precision) else { return };
+        sgd(&self.params, &self.decayed, f64::from(state.lr), w, &g, u);
+        follow(w, more, self.average, precision, state);
     }
 }
 
-/// The operands of an optimiser's step: the gradients, what it updates, and the average.
-fn arenas(updated: &[&'static str], len: usize, average: bool) -> Vec<Operand> {
+/// The operands of an optimiser's step: the gradients, what it updates, and what follows the weights.
+fn arenas(updated: &[&'static str], len: usize, average: bool, precision: Precision) -> Vec<Operand> {
     let mut operands = vec![Operand::read("gradients", DType::F32, len)];
     operands.extend(updated.iter().map(|name| Operand::update(name, DType::F32, len)));
-    operands.extend(average.then_some(Operand::update("average", DType::F32, len)));
+    operands.extend(average.then(|| Operand::update("average", DType::F32, len)));
+    operands.extend(precision.is_half().then(|| Operand::update("copy", precision.storage(), len)));
+    operands.extend(precision.scales_gradients().then(|| state(false)));
     operands
+}
+
+/// The gradients without their scale; nothing where the step is left out.
+fn unscaled(gradients: &[f64], more: &[Vec<f64>], precision: Precision) -> Option<Vec<f64>> {
+    let state = more.last().filter(|_| precision.scales_gradients());
+    let inverse = state.map_or(1.0, |state| state[INVERSE]);
+    (inverse != 0.0).then(|| gradients.iter().map(|g| g * inverse).collect())
+}
+
+/// The average and the copy of the weights after a step.
+fn follow(w: &[f64], more: &mut [Vec<f64>], average: bool, precision: Precision, state: &StepState) {
+    let (averages, rest) = more.split_at_mut(usize::from(average));
+    for average in averages {
+        ema(f64::from(state.ema_decay), average, w);
+    }
+    if precision.is_half() {
+        rest[0] = w.to_vec();
+    }
 }
 
 /// The two factors of an Adam step that depend on the step alone: `w -= rate m / (sqrt(v) root_scale + eps)`.

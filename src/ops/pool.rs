@@ -50,7 +50,7 @@ pub struct Pool {
 impl Pool {
     /// Its name, operands and work.
     pub fn describe(&self, precision: Precision) -> Description {
-        let (x_len, y_len, activation) = (self.shape.x_len(), self.shape.y_len(), precision.activations());
+        let (x_len, y_len, activation) = (self.shape.x_len(), self.shape.y_len(), precision.storage());
         let (name, operands) = if self.backward {
             let (dy, argmax) = (Operand::read("dy", activation, y_len), Operand::read("argmax", DType::U8, y_len));
             ("pool_backward", vec![dy, argmax, Operand::write("dx", activation, x_len)])

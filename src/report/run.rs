@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::model::Parameter;
 use crate::train::checkpoint::{self, BEST, Best, Checkpoint, LAST};
 use crate::train::metrics::{self, Epoch};
+use crate::train::predictions;
 use crate::train::{Activation, Config, Evaluation, activations, test_images};
 use std::path::Path;
 
@@ -50,12 +51,18 @@ impl Tested {
 
 impl Run {
     /// Reads a run folder and evaluates its best weights on the test images. `data` is the folder of the datasets,
-    /// where it is not the usual one; `open` gives the device. A run without a checkpoint has its curves only.
+    /// where it is not the usual one; `open` gives the device; `tell` hears
+    /// how many images are evaluated, and of how many. A run without a checkpoint has its curves only.
     ///
     /// # Errors
     /// No folder; neither a checkpoint nor a configuration in it; damaged files; a dataset that is missing or not the
     /// run's.
-    pub fn read(dir: &Path, data: Option<&Path>, open: &mut dyn FnMut() -> Result<Box<dyn Device>>) -> Result<Run> {
+    pub fn read(
+        dir: &Path,
+        data: Option<&Path>,
+        open: &mut dyn FnMut() -> Result<Box<dyn Device>>,
+        tell: &mut dyn FnMut(usize, usize),
+    ) -> Result<Run> {
         let checkpoint = checkpoint::of_run(dir, &[BEST, LAST])?;
         let described = description(dir)?;
         let (config, device) = match (&checkpoint, described) {
@@ -73,7 +80,7 @@ impl Run {
         let epochs = metrics::read(&dir.join("metrics.jsonl"))?;
         let best = checkpoint.as_ref().and_then(|c| c.meta.best).or_else(|| Best::among(&epochs));
         let tested = match &checkpoint {
-            Some(c) => Some(test(c, dir.join(BEST).exists(), data, open()?.as_mut())?),
+            Some(c) => Some(test(c, dir, data, open()?.as_mut(), tell)?),
             None => None,
         };
         let name = dir.file_name().map(|n| n.to_string_lossy().into_owned());
@@ -114,10 +121,19 @@ fn description(dir: &Path) -> Result<Option<(Config, String)>> {
     Ok(Some((read.config, read.device)))
 }
 
-fn test(checkpoint: &Checkpoint, is_best: bool, data: Option<&Path>, device: &mut dyn Device) -> Result<Tested> {
+fn test(
+    checkpoint: &Checkpoint,
+    dir: &Path,
+    data: Option<&Path>,
+    device: &mut dyn Device,
+    tell: &mut dyn FnMut(usize, usize),
+) -> Result<Tested> {
     let config = &checkpoint.meta.config;
     let dataset = data::open(data, &config.dataset)?;
-    let evaluation = test_images(device, checkpoint, &dataset)?;
+    let evaluation = match predictions::read(dir, BEST, &dataset.test)? {
+        Some(evaluation) => evaluation,
+        None => test_images(device, checkpoint, &dataset, tell)?,
+    };
     let test = dataset.test;
     let weights = checkpoint.evaluated()?;
     let model = config.model()?;
@@ -126,7 +142,7 @@ fn test(checkpoint: &Checkpoint, is_best: bool, data: Option<&Path>, device: &mu
         let own = weights[p.offset..p.offset + p.len].to_vec();
         (p, own)
     });
-    let best = checkpoint.meta.best.filter(|_| is_best);
+    let best = checkpoint.meta.best.filter(|_| dir.join(BEST).exists());
     let epoch = best.map(|b| b.epoch);
     let guesses = guesses::all(&evaluation, &test.labels);
     let shown = guesses.iter().find(|g| g.is_right()).map_or(0, |g| g.image);

@@ -12,12 +12,13 @@ use super::metrics::Epoch;
 use crate::data::atomic;
 use crate::error::{Error, Result};
 use crate::model::{ARENA_ALIGN, Parameter};
+use crate::ops::scaling::STATE;
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// File of the newest state in a run folder.
@@ -68,12 +69,15 @@ pub struct Meta {
     pub best: Option<Best>,
     /// The device's sums of the epoch under way; see [`crate::ops::loss::Loss`].
     pub stats: [f64; 4],
+    /// The state of the gradients' scale, where there is one; see [`crate::ops::scaling`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<[f32; STATE]>,
 }
 
 impl Meta {
     /// For a checkpoint about to be written.
     pub fn new(step: u64, config: Config, best: Option<Best>, stats: [f64; 4]) -> Meta {
-        Meta { format: FORMAT, step, config, best, stats }
+        Meta { format: FORMAT, step, config, best, stats, scaling: None }
     }
 
     fn check(&self) -> Result<()> {
@@ -112,6 +116,18 @@ pub fn of_run(run: &Path, names: &[&str]) -> Result<Option<Checkpoint>> {
     }
     let path = names.iter().map(|name| run.join(name)).find(|path| path.exists());
     path.map(|path| Checkpoint::read(&path)).transpose()
+}
+
+/// SHA-256 of a checkpoint's contents, as the file itself gives it: its last 32 bytes.
+///
+/// # Errors
+/// Those of the file system; a file of fewer bytes.
+pub fn sum(path: &Path) -> Result<String> {
+    let failed = |e| Error::io("read", path, e);
+    let mut file = File::open(path).map_err(failed)?;
+    let mut sum = [0; 32];
+    file.seek(SeekFrom::End(-32)).and_then(|_| file.read_exact(&mut sum)).map_err(failed)?;
+    Ok(sum.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Writes a checkpoint of these arenas, replacing the old file in one step. `values` gives an arena when its turn

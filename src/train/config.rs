@@ -24,8 +24,8 @@ pub struct Config {
     pub images: usize,
     /// Training images held out, on which the best epoch is chosen; 0: the test images choose it.
     pub validation: usize,
-    /// Not stored: there is one.
-    #[serde(skip)]
+    /// How it computes. Runs of before there was a choice have none stored.
+    #[serde(default)]
     pub precision: Precision,
 }
 

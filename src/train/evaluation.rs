@@ -3,7 +3,7 @@
 use super::checkpoint::Checkpoint;
 use super::config::{Config, check_dataset};
 use crate::data::{Dataset, Split};
-use crate::device::{DType, Device, View, download_f32, run_plan, upload_f32};
+use crate::device::{DType, Device, Owner, StepState, View, download_f32, download_numbers, run_plan, upload_f32};
 use crate::error::Result;
 use crate::model::Shape;
 use crate::network::{Mode, Network};
@@ -18,18 +18,18 @@ pub(super) struct Resident {
 }
 
 impl Resident {
-    pub(super) fn new(device: &mut dyn Device, split: &Split) -> Result<Resident> {
-        let pixels = device.alloc(DType::U8, split.images.pixels.len())?;
+    pub(super) fn new(device: &mut dyn Device, owner: &Owner, split: &Split) -> Result<Resident> {
+        let pixels = device.alloc_for(owner, DType::U8, split.images.pixels.len())?;
         device.upload(pixels, &split.images.pixels)?;
-        let labels = device.alloc(DType::U8, split.labels.len())?;
+        let labels = device.alloc_for(owner, DType::U8, split.labels.len())?;
         device.upload(labels, &split.labels)?;
         Ok(Resident { pixels, labels, count: split.len() })
     }
 
-    /// Making the network's batch of the images `indices`, deformed for training.
-    pub(super) fn gather(&self, config: &Config, net: &Network, indices: View, training: bool) -> Result<Operation> {
+    /// Making the network's batch of the step's samples, deformed for training.
+    pub(super) fn gather(&self, config: &Config, net: &Network, training: bool) -> Result<Operation> {
         let gather = config.gather(self.count, net.batch, training)?;
-        let views = [self.pixels, self.labels, indices, net.input, net.labels];
+        let views = [self.pixels, self.labels, net.input, net.labels];
         Operation::new(Kind::Gather(gather), config.precision, &views)
     }
 }
@@ -58,7 +58,6 @@ impl Evaluation {
 
 /// Views an evaluation writes to, made once.
 pub(super) struct EvaluationBuffers {
-    indices: View,
     stats: View,
     probabilities: View,
 }
@@ -66,14 +65,13 @@ pub(super) struct EvaluationBuffers {
 impl EvaluationBuffers {
     pub(super) fn new(device: &mut dyn Device, network: &Network) -> Result<EvaluationBuffers> {
         Ok(EvaluationBuffers {
-            indices: device.alloc(DType::U32, network.batch)?,
-            stats: device.alloc(DType::F64, 4)?,
-            probabilities: device.alloc(DType::F32, network.logits.len)?,
+            stats: device.alloc_for(&network.memory, DType::F64, 4)?,
+            probabilities: device.alloc_for(&network.memory, DType::F32, network.logits.len)?,
         })
     }
 }
 
-/// Runs evaluated weights over a split on a network made for it.
+/// Runs evaluated weights over a split on a network made for it; `tell` hears how many images are done of how many.
 ///
 /// # Errors
 /// Those of the device.
@@ -83,24 +81,30 @@ pub fn evaluate(
     weights: &[f32],
     split: &Split,
     batch: usize,
+    tell: &mut dyn FnMut(usize, usize),
 ) -> Result<Evaluation> {
     let network = Network::new(device, &config.model()?, config.precision, batch, false)?;
     upload_f32(device, network.weights, weights)?;
     let buffers = EvaluationBuffers::new(device, &network)?;
-    let data = Resident::new(device, split)?;
-    run_evaluation(device, config, &network, network.weights, &data, &buffers, "eval")
+    let data = Resident::new(device, &network.memory, split)?;
+    run_evaluation(device, config, &network, network.weights, &data, (&buffers, "eval"), tell)
 }
 
 /// Runs a checkpoint's evaluated weights over the test images of a dataset of its kind.
 ///
 /// # Errors
 /// A dataset of another size or with other classes; those of the device.
-pub fn test_images(device: &mut dyn Device, checkpoint: &Checkpoint, dataset: &Dataset) -> Result<Evaluation> {
+pub fn test_images(
+    device: &mut dyn Device,
+    checkpoint: &Checkpoint,
+    dataset: &Dataset,
+    tell: &mut dyn FnMut(usize, usize),
+) -> Result<Evaluation> {
     let mut config = checkpoint.meta.config.clone();
     // How many images it was trained on does not matter here.
     (config.images, config.validation) = (dataset.train.len(), 0);
     check_dataset(&config, dataset)?;
-    evaluate(device, &config, checkpoint.evaluated()?, &dataset.test, 250.min(dataset.test.len()))
+    evaluate(device, &config, checkpoint.evaluated()?, &dataset.test, 250.min(dataset.test.len()), tell)
 }
 
 /// One layer's output for one image.
@@ -126,10 +130,10 @@ pub fn activations(
 ) -> Result<Vec<Activation>> {
     let network = Network::new(device, &config.model()?, config.precision, 1, false)?;
     upload_f32(device, network.weights, weights)?;
-    let data = Resident::new(device, split)?;
-    let index = device.alloc(DType::U32, 1)?;
-    device.upload(index, bytemuck::bytes_of(&(image as u32)))?;
-    device.run(&data.gather(config, &network, index, false)?)?;
+    let data = Resident::new(device, &network.memory, split)?;
+    device.set_step(drawing_nothing(&[image as u32]))?;
+    device.run(&data.gather(config, &network, false)?)?;
+    run_plan(device, &network.prepare(network.weights)?)?;
     run_plan(device, &network.forward(network.weights, Mode::Eval)?)?;
     let shapes = network.model.shapes();
     let mut out = Vec::new();
@@ -137,10 +141,15 @@ pub fn activations(
         out.push(Activation {
             layer: network.model.layers[layer].0.clone(),
             shape: shapes[layer].1,
-            values: download_f32(device, view)?,
+            values: download_numbers(device, view)?,
         });
     }
     Ok(out)
+}
+
+/// The step of a batch that no random numbers are drawn for and no weights changed with.
+fn drawing_nothing(samples: &[u32]) -> StepState<'_> {
+    StepState { step: 0, lr: 0.0, ema_decay: 0.0, samples }
 }
 
 pub(super) fn run_evaluation(
@@ -149,29 +158,31 @@ pub(super) fn run_evaluation(
     network: &Network,
     weights: View,
     data: &Resident,
-    to: &EvaluationBuffers,
-    name: &str,
+    (to, name): (&EvaluationBuffers, &str),
+    tell: &mut dyn FnMut(usize, usize),
 ) -> Result<Evaluation> {
     let (batch, classes) = (network.batch, network.model.classes);
     let of = |kind, views: &[View]| Operation::new(kind, config.precision, views);
-    let mut plan = vec![Planned::new("batch", "", data.gather(config, network, to.indices, false)?)];
+    let mut plan = vec![Planned::new("batch", "", data.gather(config, network, false)?)];
     plan.extend(network.forward(weights, Mode::Eval)?);
     let softmax = of(Kind::Softmax(Softmax { rows: batch, classes }), &[network.logits, to.probabilities])?;
     plan.push(Planned::new("", "", softmax));
+    run_plan(device, &network.prepare(weights)?)?;
     device.zero(to.stats)?;
     let mut probabilities = Vec::with_capacity(data.count * classes);
     for start in (0..data.count).step_by(batch) {
         let count = batch.min(data.count - start);
         // A last batch that is not full is filled up with its own last image, whose results are left out.
         let at = |i: usize| (start + i.min(count - 1)) as u32;
-        let indices: Vec<u32> = (0..batch).map(at).collect();
-        device.upload(to.indices, bytemuck::cast_slice(&indices))?;
+        let samples: Vec<u32> = (0..batch).map(at).collect();
+        device.set_step(drawing_nothing(&samples))?;
         device.record(name, &plan)?;
         let loss = Loss { kind: LossKind::Mean, rows: count, classes, gradient: false };
         let views = [network.logits.slice(0, count * classes), network.labels.slice(0, count), to.stats];
         device.run(&of(Kind::Loss(loss), &views)?)?;
         let here = to.probabilities.slice(0, count * classes);
         probabilities.extend(download_f32(device, here)?);
+        tell(start + count, data.count);
     }
     let [sum, correct, ..] = read_stats(device, to.stats)?;
     Ok(Evaluation { loss: sum / data.count as f64, correct: correct as usize, probabilities, classes })

@@ -5,6 +5,7 @@ pub mod config;
 pub mod evaluation;
 pub mod init;
 pub mod metrics;
+pub mod predictions;
 pub mod recipe;
 pub mod samples;
 pub mod trainer;

@@ -49,6 +49,8 @@ fn a_run_is_written_evaluated_predicted_and_exported() {
     assert_eq!(cells.map(|c| c.as_u64().unwrap()).sum::<u64>(), 120);
     assert_eq!(eval["per_class"].as_array().unwrap().len(), synthetic::CLASSES);
     assert!(ok(&mut evaluate("")).contains("accuracy"));
+    let first: serde_json::Value = serde_json::from_str(metrics.lines().next().unwrap()).unwrap();
+    assert!(first["test_accuracy_raw"].is_null(), "{first}");
 
     let picture = dir.join("digit.png");
     let (images, _) = synthetic::split(1, 9);
@@ -68,6 +70,58 @@ fn a_run_is_written_evaluated_predicted_and_exported() {
     assert_eq!(shape("features.3.weight"), [64, 32, 5, 5]);
     assert_eq!(shape("classifier.0.weight"), [1024, 3136]);
     assert_eq!(shape("classifier.3.weight"), [12, 1024]);
+}
+
+/// The answers that a run keeps are those that its best weights give.
+#[test]
+fn answers_are_kept_and_used_where_they_are_those_of_weights_and_images() {
+    let dir = workplace(600, 120);
+    let dir = dir.path();
+    ok(&mut train(dir, "run --plain-too"));
+    let metrics = std::fs::read_to_string(dir.join("run/metrics.jsonl")).unwrap();
+    assert_eq!(metrics.matches("test_accuracy_raw").count(), 2, "{metrics}");
+    let evaluate = |line: &str| warp19_in(dir, &format!("eval run --json {line}"));
+    let (kept, again) = (json(&mut evaluate("--data set")), json(&mut evaluate("--data set --again")));
+    for key in ["accuracy", "errors", "confusion", "per_class", "step"] {
+        assert_eq!(kept[key], again[key], "{key}");
+    }
+    assert!((kept["loss"].as_f64().unwrap() - again["loss"].as_f64().unwrap()).abs() < 1e-6);
+
+    let path = dir.join("run/predictions.safetensors");
+    let bytes = std::fs::read(&path).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(tensors.tensor("probabilities").unwrap().shape(), [120, synthetic::CLASSES]);
+    let (_, labels) = synthetic::split(120, 2);
+    assert_eq!(tensors.tensor("labels").unwrap().data(), labels);
+    // Other images, and other weights, are answered to anew.
+    synthetic::dataset(&dir.join("other"), 120, 60);
+    assert_eq!(json(&mut evaluate("--data other"))["images"], 60);
+    ok(&mut train_for(3, dir, "longer"));
+    std::fs::copy(dir.join("longer/predictions.safetensors"), &path).unwrap();
+    assert_eq!(json(&mut evaluate("--data set"))["confusion"], again["confusion"]);
+    std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    fails(&mut evaluate("--data set"), &["predictions.safetensors", "damaged"]);
+    assert_eq!(json(&mut evaluate("--data set --again"))["confusion"], again["confusion"]);
+}
+
+/// `devices` and the run name the instruction set; one that is not there is an error that has those that are.
+#[test]
+fn the_instruction_set_is_chosen_and_named() {
+    let dir = workplace(100, 20);
+    for isa in warp19::cpu::Isa::all() {
+        let name = isa.name();
+        let chosen = |line: &str| {
+            let mut command = warp19_in(dir.path(), line);
+            command.env("WARP19_ISA", name);
+            command
+        };
+        assert!(ok(&mut chosen("devices")).contains(&format!("cpu ({name}, ")));
+        let train = "train --model deep-mnist --data set --dataset shapes --device cpu --steps 1 --batch 10";
+        ok(&mut chosen(&format!("{train} --out {name}")));
+        let config = std::fs::read_to_string(dir.path().join(name).join("config.json")).unwrap();
+        assert!(config.contains(&format!("\"device\": \"cpu ({name}, ")), "{config}");
+    }
+    fails(warp19("devices").env("WARP19_ISA", "avx1024"), &["WARP19_ISA=avx1024", "plain"]);
 }
 
 #[test]

@@ -214,7 +214,7 @@ fn the_graph_gives_the_engines_probabilities() {
         let images = Images { count: n, height: h, width: w, pixels };
         let split = Split::new(images, vec![0; n], "noise").unwrap();
         let d = &mut CpuDevice::new(Some(1)).unwrap();
-        let ours = evaluate(d, &config, &weights, &split, 2).unwrap();
+        let ours = evaluate(d, &config, &weights, &split, 2, &mut |_, _| {}).unwrap();
 
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out.onnx");

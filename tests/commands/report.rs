@@ -22,7 +22,7 @@ fn workplace(line: &str) -> tempfile::TempDir {
 
 fn read(dir: &Path, run: &str) -> Run {
     let open = &mut || Ok(Box::new(CpuDevice::new(Some(2))?) as Box<dyn Device>);
-    Run::read(&dir.join(run), Some(&dir.join("set")), open).unwrap()
+    Run::read(&dir.join(run), Some(&dir.join("set")), open, &mut |_, _| {}).unwrap()
 }
 
 /// Width, height, and three bytes a pixel.

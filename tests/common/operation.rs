@@ -1,10 +1,16 @@
-//! Running operations one by one.
+//! Running operations one by one, on the CPU with each instruction set.
 
+use warp19::cpu::{CpuDevice, Isa};
 use warp19::device::{Device, Precision, View};
 use warp19::ops::conv::ConvShape;
 use warp19::ops::layer::{LayerPass, LayerShape, Pass};
 use warp19::ops::linear::LinearShape;
 use warp19::ops::operation::{Kind, Operation};
+
+/// The CPU with every instruction set that this processor has, one device for each.
+pub fn cpus() -> Vec<CpuDevice> {
+    Isa::all().into_iter().map(|isa| CpuDevice::with(isa, None).unwrap()).collect()
+}
 
 /// Runs an operation on views.
 pub fn run(d: &mut dyn Device, kind: Kind, views: &[View]) {

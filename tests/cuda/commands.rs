@@ -17,7 +17,20 @@ fn with_nvrtc(line: &str) -> Command {
 #[test]
 fn verify_times_the_kernels_where_asked() {
     let verify = |line: &str| with_nvrtc(&format!("verify --device softgpu --only memory {line}"));
-    let all = json(&mut verify("--timing 1 --json"));
+    let all = json(&mut verify("--timing 0,1 --json"));
+    // Each layer that is timed was compared with the naive kernels on the device, forward and both gradients.
+    let compared: Vec<(&str, &str)> = all["comparisons"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|c| Some((c["operation"].as_str()?.strip_suffix(" against naive")?, c["shape"].as_str()?)))
+        .collect();
+    for shape in ["1x28x28x64 -> 64, 3x3", "1x2x2x512 -> 512, 3x3", "1x4096 -> 4096"] {
+        let conv = if shape.contains("3x3") { "conv" } else { "linear" };
+        for result in ["forward relu y", "backward_data masked dx", "backward_weight dw", "backward_weight db"] {
+            assert!(compared.contains(&(&format!("{conv}_{result}"), shape)), "{conv}_{result} {shape}: {compared:?}");
+        }
+    }
     let timings = all["timings"].as_array().unwrap();
     let names: Vec<&str> = timings.iter().filter_map(|t| t["operation"].as_str()).collect();
     for name in [
@@ -26,6 +39,8 @@ fn verify_times_the_kernels_where_asked() {
         "conv_backward_data",
         "conv_backward_weight",
         "linear_forward",
+        "linear_backward_data",
+        "linear_backward_weight",
         "pool_forward",
         "dropout",
         "adam and average",
@@ -34,7 +49,9 @@ fn verify_times_the_kernels_where_asked() {
     }
     for t in timings {
         let number = |what: &str| t[what].as_f64().unwrap();
-        assert!(number("seconds") > 0.0 && number("share_of_bandwidth") > 0.0, "{t}");
+        assert!(number("fastest") > 0.0 && number("share_of_bandwidth") > 0.0, "{t}");
+        assert!(number("fastest") <= number("seconds") && number("seconds") <= number("slowest"), "{t}");
+        assert!(number("warm_up") >= 0.3, "a GPU's clock is low at first: {t}");
         let arithmetic = number("flops") > 0.0;
         assert_eq!(number("share_of_flops") > 0.0, arithmetic, "{t}");
     }

@@ -34,6 +34,44 @@ fn without_a_driver() {
 }
 
 #[test]
+fn with_variables_that_mean_nothing() {
+    let cache = tempfile::tempdir().unwrap();
+    for (name, value, says) in [
+        ("WARP19_TILE", "4", "0, 1, 2, 3"),
+        ("WARP19_TILE", "128x128", "0, 1, 2, 3"),
+        ("WARP19_WINOGRAD", "yes", "0, 1"),
+        ("WARP19_GRAPH", "off", "0, 1"),
+        ("WARP19_TILES", "2", "there is no variable"),
+        ("WARP19_NVRTC_DIR", "/nowhere", "nothing of that kind"),
+    ] {
+        let mut command = verify(cache.path());
+        if name == "WARP19_NVRTC_DIR" {
+            command.env_remove("WARP19_NVRTC");
+        }
+        fails(command.env(name, value), &[name, says]);
+    }
+    // Set to nothing is not set; other programs' variables are theirs.
+    run(verify(cache.path()).env("WARP19_TILE", "").env("WARP20_TILE", "9"), 0);
+    // A command that uses no device refuses them too.
+    fails(warp19("params").env("WARP19_BATCH", "3"), &["WARP19_BATCH", "WARP19_BENCH_BATCH"]);
+    let report = "kernels report --arch sm_86";
+    fails(warp19(report).env("WARP19_NVDISASM", "/nowhere"), &["WARP19_NVDISASM=/nowhere"]);
+}
+
+#[test]
+fn with_a_precision_that_has_no_kernels() {
+    let verify = |precision: &str| {
+        let mut command = warp19(&format!("verify --device softgpu --only conv --precision {precision}"));
+        command.env("WARP19_NVRTC", nvrtc("13"));
+        command
+    };
+    for precision in ["tf32", "tf32x3", "bf16", "f16"] {
+        fails(&mut verify(precision), &[precision, "no kernels"]);
+    }
+    run(&mut verify("fp16"), 2);
+}
+
+#[test]
 fn without_nvrtc() {
     let empty = tempfile::tempdir().unwrap();
     let named = [empty.path().to_str().unwrap(), "WARP19_NVRTC", ADVICE];
@@ -82,7 +120,10 @@ fn with_a_damaged_cache() {
         let files = files(cache.path());
         files.iter().map(|f| std::fs::read(f).unwrap()).collect()
     };
-    run(&mut verify(cache.path()), 0);
+    // What takes seconds says so: at the first unit, and not at every one.
+    let said = run(&mut verify(cache.path()), 0).said;
+    assert_eq!(said.matches("compiling the CUDA kernels for sm_86").count(), 1, "{said}");
+    assert!(said.contains(cache.path().to_str().unwrap()), "{said}");
     let before = contents();
     assert_eq!(before.len(), 2, "{:?}", files(cache.path()));
     for file in files(cache.path()) {
@@ -94,6 +135,8 @@ fn with_a_damaged_cache() {
     }
     run(&mut verify(cache.path()), 0);
     assert!(before == contents(), "damaged files are compiled and written anew");
+    let said = run(&mut verify(cache.path()), 0).said;
+    assert!(!said.contains("compiling"), "nothing is left to compile: {said}");
 }
 
 #[test]

@@ -6,5 +6,6 @@ mod commands;
 mod common;
 mod conformance;
 mod failures;
+mod ladder;
 mod ranges;
 mod training;

@@ -1,10 +1,11 @@
 //! Training with `--device softgpu` as a user does it: the same bits in every order of execution and after a resume,
 //! and deep-mnist on MNIST beside the CPU backend.
 
-use crate::common::command::{ok, train, warp19_in, workplace};
+use crate::common::command::{ended, ok, train, warp19_in, workplace};
 use crate::common::{nvrtc, repository};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 use warp19::train::metrics;
 
 /// The command with an NVRTC and more variables.
@@ -69,6 +70,24 @@ fn the_same_bits_after_being_killed() {
     assert!(!child.wait().unwrap().success(), "it ended before it was killed");
     resume(dir, "killed", "3");
     assert!(weights(dir, "killed") == weights(dir, "whole"));
+}
+
+/// Nothing runs on softgpu before the host waits for it: a host that runs ahead would queue the whole epoch before it
+/// saves or hears of Ctrl-C.
+#[test]
+fn ctrl_c_and_saving_do_not_wait_for_an_epoch() {
+    let dir = workplace(3000, 16);
+    let dir = dir.path();
+    let line = "--device softgpu --batch 4 --epochs 1 --save-every 1 --out run";
+    let mut child = with(train(dir, line), &[]).stderr(Stdio::piped()).spawn().unwrap();
+    while !dir.join("run/checkpoint.safetensors").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it saved");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let said = ended(&train(dir, line), child.wait_with_output().unwrap(), 1).said;
+    let step = said.split("interrupted at step ").nth(1).and_then(|s| s.split(';').next()?.parse::<u32>().ok());
+    assert!(step.is_some_and(|step| step < 750 / 2), "750 steps an epoch: {said}");
 }
 
 /// 20 steps of deep-mnist at batch 32 on MNIST, an epoch of metrics every 4 steps, on softgpu and on the CPU.

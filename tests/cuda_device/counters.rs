@@ -102,9 +102,25 @@ fn winograd_wastes_nothing() {
     assert_eq!(counters.len(), 2);
     for c in &counters {
         let what = c["kernel"].as_str().unwrap();
-        assert!(what.ends_with("_winograd"), "{what}");
+        assert!(what.contains("_winograd_"), "{what}");
         wastes_nothing(what, c);
     }
+}
+
+/// A product in parts: one thread of a block fences, before its count and after, and not every thread.
+#[test]
+fn the_parts_of_a_sum_meet_by_one_threads_fences() {
+    let (_alone, mut d) = softgpu("none", "1");
+    let d = &mut d;
+    d.set_winograd(Some(true));
+    let s = ConvShape { n: 1, h: 4, w: 4, c: 512, k: 512, kernel: 3 };
+    let [x, w, b, y] = operands(d, &s);
+    let counters = counted(d, |d| run(d, conv(&s, Pass::Forward { relu: true }), &[x, w, b, y]));
+    let c = &counters[0];
+    let (blocks, parts) = (c["blocks"].as_u64().unwrap(), c["grid"][2].as_u64().unwrap());
+    assert!(parts > 1, "{c:#}");
+    // Fences are the only instructions of their class in this kernel.
+    assert_eq!(c["by_class"]["other"]["threads"].as_u64(), Some(2 * blocks), "{c:#}");
 }
 
 /// Memory-bound kernels move the bytes they must, and at most 5 % more.

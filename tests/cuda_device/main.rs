@@ -3,6 +3,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod counters;
+mod device;
+mod full;
 mod gemm;
 mod step;
 mod tiles;

@@ -25,7 +25,6 @@ struct Training {
     arenas: Arenas,
     pixels: View,
     labels: View,
-    indices: View,
     stats: View,
     gather: Gather,
 }
@@ -60,10 +59,11 @@ impl Training {
                 moment1,
                 moment2: Some(moment2),
                 ema: Some(ema),
+                copy: None,
+                scaling: None,
             },
             pixels,
             labels,
-            indices: d.alloc(DType::U32, batch).unwrap(),
             stats,
             gather: Gather {
                 images: 64,
@@ -84,7 +84,7 @@ impl Training {
         let n = &self.network;
         let planned =
             |phase, kind, views: &[View]| Planned::new(phase, "", Operation::new(kind, Precision::F32, views).unwrap());
-        let views = [self.pixels, self.labels, self.indices, n.input, n.labels];
+        let views = [self.pixels, self.labels, n.input, n.labels];
         let mut plan = vec![planned("batch", Kind::Gather(self.gather), &views)];
         plan.extend(n.forward(n.weights, Mode::Train { seed: SEED }).unwrap());
         let loss = Loss { kind: LossKind::Mean, rows: n.batch, classes: n.model.classes, gradient: true };
@@ -96,9 +96,8 @@ impl Training {
     }
 
     fn step(&self, d: &mut dyn Device, step: u64) {
-        let indices: Vec<u32> = (0..self.gather.n as u32).map(|i| (i * 5 + step as u32) % 64).collect();
-        d.upload(self.indices, bytemuck::cast_slice(&indices)).unwrap();
-        d.set_step(StepState { step, lr: LR, ema_decay: DECAY }).unwrap();
+        let samples: Vec<u32> = (0..self.gather.n as u32).map(|i| (i * 5 + step as u32) % 64).collect();
+        d.set_step(StepState { step, lr: LR, ema_decay: DECAY, samples: &samples }).unwrap();
         d.record("step", &self.plan()).unwrap();
         d.synchronize().unwrap();
     }

@@ -10,10 +10,10 @@ use warp19::ops::operation::Kind;
 /// Runs the layers with weights of at most so many floating-point operations that `chosen` takes.
 fn agrees(d: &mut CudaDevice, chosen: &dyn Fn(&Case) -> bool) {
     let mut count = 0;
-    for case in cases::all() {
+    for case in cases::all(Precision::F32) {
         let Case::Operation(kind @ Kind::Layer(_)) = &case else { continue };
         if chosen(&case) && kind.describe(Precision::F32).flops <= 20_000_000 {
-            for result in conformance::run(d, &case).unwrap() {
+            for result in conformance::run(&mut [d], &case, Precision::F32).unwrap() {
                 assert!(result.failure.is_none(), "{result:?}");
             }
             count += 1;

@@ -1,7 +1,7 @@
 //! Every operation of the CPU backend against PyTorch in float64 (`tests/golden/make_operations.py`).
 
 use crate::common::golden::noise;
-use crate::common::operation::{conv as conv_pass, linear as linear_pass, run};
+use crate::common::operation::{conv as conv_pass, cpus, linear as linear_pass, run};
 use serde::Deserialize;
 use warp19::cpu::CpuDevice;
 use warp19::device::{DType, Device, StepState, View, download_f32, upload_f32};
@@ -53,14 +53,15 @@ fn operations_equal_pytorch() {
     let cases: Vec<Case> = serde_json::from_str(include_str!("../golden/operations.json")).unwrap();
     assert_eq!(cases.len(), 15);
     for case in &cases {
-        let d = &mut CpuDevice::new(None).unwrap();
-        let s = &case.shape;
-        match case.operation.as_str() {
-            "conv" => conv(d, case, s),
-            "pool" => pool(d, case, s),
-            "linear" => linear(d, case, s),
-            "loss" => loss(d, case, s),
-            _ => optimizer(d, case, s[0]),
+        for d in &mut cpus() {
+            let s = &case.shape;
+            match case.operation.as_str() {
+                "conv" => conv(d, case, s),
+                "pool" => pool(d, case, s),
+                "linear" => linear(d, case, s),
+                "loss" => loss(d, case, s),
+                _ => optimizer(d, case, s[0]),
+            }
         }
     }
 }
@@ -124,11 +125,18 @@ fn optimizer(d: &mut CpuDevice, case: &Case, len: usize) {
     d.zero(others[1]).unwrap();
     d.zero(others[2]).unwrap();
     let adam = case.operation == "adam";
-    let arenas =
-        Arenas { weights, gradients: others[0], moment1: others[1], moment2: adam.then_some(others[2]), ema: None };
+    let arenas = Arenas {
+        weights,
+        gradients: others[0],
+        moment1: others[1],
+        moment2: adam.then_some(others[2]),
+        ema: None,
+        copy: None,
+        scaling: None,
+    };
     for step in 0..3 {
         upload_f32(d, others[0], &noise(10 + step, len)).unwrap();
-        d.set_step(StepState { step: u64::from(step), lr: 0.01, ema_decay: 0.0 }).unwrap();
+        d.set_step(StepState { step: u64::from(step), lr: 0.01, ema_decay: 0.0, samples: &[] }).unwrap();
         if adam {
             let epsilon_kind = Epsilon::Outer;
             let p = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind };

@@ -2,7 +2,7 @@
 //! parameter's gradient (its norm and samples, the largest among them) and samples of every updated weight.
 
 use crate::common::golden::noise;
-use crate::common::operation::run;
+use crate::common::operation::{cpus, run};
 use serde::Deserialize;
 use warp19::cpu::CpuDevice;
 use warp19::device::{DType, Device, Precision, StepState, download_f32, run_plan, upload_f32};
@@ -35,58 +35,67 @@ struct GoldenParameter {
 fn one_training_step_equals_pytorch() {
     let text = include_str!("../golden/vgg19_step.json");
     let golden: Golden = serde_json::from_str(text).unwrap();
-    let d = &mut CpuDevice::new(None).unwrap();
-    let model = zoo::build("vgg19", "28x28x1".parse().unwrap(), 10).unwrap();
-    let net = Network::new(d, &model, Precision::F32, golden.batch, true).unwrap();
-    let gradients = net.gradients.unwrap();
-    for (i, p) in net.parameters.iter().enumerate() {
-        let scale = if p.is_bias() { 0.1 } else { (6.0 / p.fan_in() as f64).sqrt() };
-        let values: Vec<f32> = noise(100 + i as u32, p.len).iter().map(|v| v * scale as f32).collect();
-        upload_f32(d, net.weights.slice(p.offset, p.len), &values).unwrap();
-    }
-    let x: Vec<f32> = noise(1, golden.batch * 784).iter().map(|&v| ((f64::from(v) + 1.0) / 2.0) as f32).collect();
-    upload_f32(d, net.input, &x).unwrap();
-    let labels: Vec<u8> = (0..golden.batch).map(|i| ((3 * i + 1) % 10) as u8).collect();
-    d.upload(net.labels, &labels).unwrap();
-    let arena = net.weights.len;
-    let moments: Vec<_> = (0..2).map(|_| d.alloc(DType::F32, arena).unwrap()).collect();
-    let stats = d.alloc(DType::F64, 4).unwrap();
-    for view in [moments[0], moments[1], stats] {
-        d.zero(view).unwrap();
-    }
+    for d in &mut cpus() {
+        let model = zoo::build("vgg19", "28x28x1".parse().unwrap(), 10).unwrap();
+        let net = Network::new(d, &model, Precision::F32, golden.batch, true).unwrap();
+        let gradients = net.gradients.unwrap();
+        for (i, p) in net.parameters.iter().enumerate() {
+            let scale = if p.is_bias() { 0.1 } else { (6.0 / p.fan_in() as f64).sqrt() };
+            let values: Vec<f32> = noise(100 + i as u32, p.len).iter().map(|v| v * scale as f32).collect();
+            upload_f32(d, net.weights.slice(p.offset, p.len), &values).unwrap();
+        }
+        let x: Vec<f32> = noise(1, golden.batch * 784).iter().map(|&v| ((f64::from(v) + 1.0) / 2.0) as f32).collect();
+        upload_f32(d, net.input, &x).unwrap();
+        let labels: Vec<u8> = (0..golden.batch).map(|i| ((3 * i + 1) % 10) as u8).collect();
+        d.upload(net.labels, &labels).unwrap();
+        let arena = net.weights.len;
+        let moments: Vec<_> = (0..2).map(|_| d.alloc(DType::F32, arena).unwrap()).collect();
+        let stats = d.alloc(DType::F64, 4).unwrap();
+        for view in [moments[0], moments[1], stats] {
+            d.zero(view).unwrap();
+        }
 
-    d.set_step(StepState { step: 0, lr: golden.lr, ema_decay: 0.0 }).unwrap();
-    let seed = golden.seed;
-    run_plan(d, &net.forward(net.weights, Mode::Train { seed }).unwrap()).unwrap();
-    let loss = Loss { kind: LossKind::Mean, rows: golden.batch, classes: 10, gradient: true };
-    run(d, Kind::Loss(loss), &[net.logits, net.labels, stats, net.dlogits]);
-    run_plan(d, &net.backward(seed).unwrap()).unwrap();
-    let adam = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind: Epsilon::Outer };
-    let arenas = Arenas { weights: net.weights, gradients, moment1: moments[0], moment2: Some(moments[1]), ema: None };
-    run(d, Kind::Adam(Adam { params: adam, len: arena, average: false }), &arenas.views());
+        d.set_step(StepState { step: 0, lr: golden.lr, ema_decay: 0.0, samples: &[] }).unwrap();
+        let seed = golden.seed;
+        run_plan(d, &net.forward(net.weights, Mode::Train { seed }).unwrap()).unwrap();
+        let loss = Loss { kind: LossKind::Mean, rows: golden.batch, classes: 10, gradient: true };
+        run(d, Kind::Loss(loss), &[net.logits, net.labels, stats, net.dlogits]);
+        run_plan(d, &net.backward(seed).unwrap()).unwrap();
+        let adam = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind: Epsilon::Outer };
+        let arenas = Arenas {
+            weights: net.weights,
+            gradients,
+            moment1: moments[0],
+            moment2: Some(moments[1]),
+            ema: None,
+            copy: None,
+            scaling: None,
+        };
+        run(d, Kind::Adam(Adam { params: adam, len: arena, average: false }), &arenas.views());
 
-    for (&got, want) in download_f32(d, net.logits).unwrap().iter().zip(&golden.logits) {
-        close("logit", f64::from(got), *want, 1.0);
-    }
-    let mut sums = [0.0f64; 4];
-    d.download(stats, bytemuck::cast_slice_mut(&mut sums)).unwrap();
-    close("loss", sums[0] / golden.batch as f64, golden.loss, 1.0);
-    let (g, w) = (download_f32(d, gradients).unwrap(), download_f32(d, net.weights).unwrap());
-    assert_eq!(net.parameters.len(), golden.parameters.len());
-    for (p, want) in net.parameters.iter().zip(&golden.parameters) {
-        assert_eq!(p.name, want.name);
-        let g = &g[p.offset..p.offset + p.len];
-        let norm = g.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt();
-        close(&format!("{} gradient norm", p.name), norm, want.norm, want.norm);
-        // The tensor's typical gradient takes the place of one in the contract's bound.
-        let typical = want.norm / (p.len as f64).sqrt();
-        for (i, &at) in want.at.iter().enumerate() {
-            let what = format!("{} gradient {at}", p.name);
-            close(&what, f64::from(g[at]), want.gradient[i], typical);
-            // The first step moves a weight by lr times the sign of its gradient, where that is beyond rounding.
-            if want.gradient[i].abs() > 0.01 * typical {
-                let what = format!("{} weight {at}", p.name);
-                close(&what, f64::from(w[p.offset + at]), want.weight[i], 0.1);
+        for (&got, want) in download_f32(d, net.logits).unwrap().iter().zip(&golden.logits) {
+            close("logit", f64::from(got), *want, 1.0);
+        }
+        let mut sums = [0.0f64; 4];
+        d.download(stats, bytemuck::cast_slice_mut(&mut sums)).unwrap();
+        close("loss", sums[0] / golden.batch as f64, golden.loss, 1.0);
+        let (g, w) = (download_f32(d, gradients).unwrap(), download_f32(d, net.weights).unwrap());
+        assert_eq!(net.parameters.len(), golden.parameters.len());
+        for (p, want) in net.parameters.iter().zip(&golden.parameters) {
+            assert_eq!(p.name, want.name);
+            let g = &g[p.offset..p.offset + p.len];
+            let norm = g.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt();
+            close(&format!("{} gradient norm", p.name), norm, want.norm, want.norm);
+            // The tensor's typical gradient takes the place of one in the contract's bound.
+            let typical = want.norm / (p.len as f64).sqrt();
+            for (i, &at) in want.at.iter().enumerate() {
+                let what = format!("{} gradient {at}", p.name);
+                close(&what, f64::from(g[at]), want.gradient[i], typical);
+                // The first step moves a weight by lr times the sign of its gradient, where that is beyond rounding.
+                if want.gradient[i].abs() > 0.01 * typical {
+                    let what = format!("{} weight {at}", p.name);
+                    close(&what, f64::from(w[p.offset + at]), want.weight[i], 0.1);
+                }
             }
         }
     }

@@ -8,5 +8,6 @@ mod golden_operations;
 mod golden_vgg19;
 mod model;
 mod operations;
+mod precision;
 mod random;
 mod trainer;

@@ -4,8 +4,8 @@ mod layers;
 mod references;
 mod training;
 
-use crate::common::operation;
-use warp19::conformance;
+use crate::common::operation::{self, cpus};
+use warp19::conformance::{self, cases};
 use warp19::cpu::CpuDevice;
 use warp19::device::{DType, Device, Precision, View, download_f32, upload_f32};
 use warp19::model::zoo;
@@ -89,4 +89,33 @@ fn a_plan_says_what_it_computes() {
     let written =
         |p: &Planned| p.operation.operands().filter(|(o, _)| o.is_written()).map(|(_, v)| v).collect::<Vec<_>>();
     assert_eq!(written(forward.last().unwrap()), [net.logits]);
+}
+
+/// The conformance suite in a precision, with every instruction set.
+fn conforms(precision: Precision) {
+    let (mut cpus, names) = (cpus(), cpus().iter().map(Device::describe).collect::<Vec<_>>());
+    let mut devices: Vec<&mut dyn Device> = cpus.iter_mut().map(|d| d as &mut dyn Device).collect();
+    for case in cases::all(precision) {
+        let results = conformance::run(&mut devices, &case, precision).unwrap();
+        for (results, name) in results.chunks(results.len() / names.len()).zip(&names) {
+            for result in results {
+                assert!(result.failure.is_none(), "{name} in {precision}: {result:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn conformance_in_f32() {
+    conforms(Precision::F32);
+}
+
+#[test]
+fn conformance_in_bf16() {
+    conforms(Precision::Bf16);
+}
+
+#[test]
+fn conformance_in_f16() {
+    conforms(Precision::F16);
 }

@@ -1,139 +1,159 @@
-//! The transforms of whole tiles: input, output and its gradient, weights and theirs.
-//!
-//! The 36 elements of a transformed tile are the rows of a matrix, and each tile (or input channel of the weights) is a
-//! few columns of it, one a channel. Each task writes columns, or rows of the map, of its own.
+//! The transforms of tiles: input, output and its gradient.
 
-use super::lines::{Line, M, OutputLine, T, both};
-use super::plan::Plan;
+use super::lines::{Line, OutputLine, T, Tile, columns};
+use super::plan::{BLOCK, F, Grid, Part, Place, Spectrum};
 use crate::cpu::epilogue::Epilogue;
-use crate::cpu::matrix::{Matrix, MatrixMut};
-use crate::cpu::parallel::for_each;
-use crate::cpu::vector::{Isa, Job, Vector};
+use crate::cpu::matrix::{Matrix, Shared};
+use crate::cpu::vector::Vector;
+use crate::ops::conv::ConvShape;
 
-/// A transformation of many tiles, cut into tasks.
-pub(super) trait Transform: Sync {
-    /// Writes task number `task`'s part of the result. Always inlined, so that it is compiled for the vectors of its
-    /// caller.
-    fn part<V: Vector>(&self, zero: V, task: usize, out: &mut MatrixMut);
-}
-
-/// Runs a transformation, each task writing one of `parts`, with the processor's vectors. Without fused multiply-adds,
-/// so that every processor rounds alike.
-pub(super) fn run(parts: Vec<MatrixMut>, transform: &impl Transform) {
-    let isa = Isa::detect();
-    for_each(parts, |task, out| isa.run(Part { transform, task, out }));
-}
-
-/// One task of a transformation.
-struct Part<'a, J> {
-    transform: &'a J,
-    task: usize,
-    out: MatrixMut<'a>,
-}
-
-impl<J: Transform> Job for Part<'_, J> {
-    #[inline(always)]
-    fn run<V: Vector>(mut self, zero: V) {
-        self.transform.part(zero, self.task, &mut self.out);
-    }
-}
-
-/// From a map to transformed tiles of `stride` columns each: `out[f][t][c] = (X d X^T)[f]`, with X the matrix of a
-/// line's transform and d the tile of `I x I` pixels. A task is a row of tiles.
-pub(super) struct FromMap<'a, X, const I: usize> {
-    pub(super) plan: &'a Plan,
-    pub(super) map: &'a [f32],
+/// A map `[n, h, w, channels]`.
+#[derive(Clone, Copy)]
+pub(super) struct Map<'a> {
+    grid: Grid,
+    h: usize,
+    w: usize,
     pub(super) channels: usize,
-    /// Pixels outside of the map on its upper and left side that the first tiles begin with.
-    pub(super) border: usize,
-    /// Image of the chunk's first tile.
-    pub(super) first: usize,
-    pub(super) stride: usize,
-    pub(super) line: X,
+    data: &'a [f32],
 }
 
-impl<X, const I: usize> FromMap<'_, X, I> {
-    /// Some channels of the tile whose output pixels begin at `(i0, j0)` of image `n`; outside of the map is zero.
+impl<'a> Map<'a> {
+    /// The map of a convolution with that many channels.
+    ///
+    /// # Panics
+    /// It has another size.
+    pub(super) fn new(s: &ConvShape, channels: usize, data: &'a [f32]) -> Map<'a> {
+        assert!(data.len() == s.n * s.h * s.w * channels, "a map of another size");
+        Map { grid: Grid::new(s), h: s.h, w: s.w, channels, data }
+    }
+
+    /// Where the channels from `channel` on begin, for each pixel of the tile of `I x I` pixels that begins `border`
+    /// before those of tile `t`; a pixel outside of the map has zeros for [`BLOCK`] channels.
     #[inline(always)]
-    fn read<V: Vector>(&self, zero: V, n: usize, (i0, j0): (usize, usize), c: usize) -> [[V; I]; I] {
-        let s = &self.plan.s;
-        let mut tile = [[zero; I]; I];
-        for (i, line) in tile.iter_mut().enumerate() {
-            let Some(y) = (i0 + i).checked_sub(self.border).filter(|&y| y < s.h) else {
-                continue;
-            };
-            for (j, v) in line.iter_mut().enumerate() {
-                let Some(x) = (j0 + j).checked_sub(self.border).filter(|&x| x < s.w) else {
-                    continue;
-                };
-                *v = zero.load(&self.map[((n * s.h + y) * s.w + x) * self.channels + c..]);
+    fn pixels<const I: usize>(&self, t: usize, border: usize, channel: usize) -> [[*const f32; I]; I] {
+        static ZEROS: [f32; BLOCK] = [0.0; BLOCK];
+        let (n, i0, j0) = self.grid.place(t);
+        let mut pixels = [[ZEROS.as_ptr(); I]; I];
+        for (i, line) in pixels.iter_mut().enumerate() {
+            for (j, at) in line.iter_mut().enumerate() {
+                let (y, x) = ((i0 + i).wrapping_sub(border), (j0 + j).wrapping_sub(border));
+                if y < self.h && x < self.w {
+                    *at = self.data[((n * self.h + y) * self.w + x) * self.channels + channel..].as_ptr();
+                }
             }
         }
-        tile
+        pixels
     }
-}
 
-impl<X: Line<I, T>, const I: usize> Transform for FromMap<'_, X, I> {
+    /// To transformed tiles: `out[f][t][c] = (X d X^T)[f]`, with X the matrix of a line's transform and d the tile of
+    /// `I x I` pixels, which begins `border` before its output pixels.
+    ///
+    /// # Safety
+    /// Nobody else uses these tiles and channels of the result meanwhile.
+    ///
+    /// # Panics
+    /// More than [`BLOCK`] channels, or no room for them.
     #[inline(always)]
-    fn part<V: Vector>(&self, zero: V, task: usize, out: &mut MatrixMut) {
-        let (n, i0) = self.plan.place(self.first, task);
-        for t in 0..self.plan.columns {
-            for c in (0..self.channels).step_by(V::LANES) {
-                let d = self.read(zero, n, (i0, t * M), c);
-                out.put_tile(t * self.stride + c, &both(&self.line, &d));
-            }
-        }
-    }
-}
-
-/// To a map: `y = A^T m A` with an epilogue, for the pixels of a chunk's tiles that lie inside the map. A task is a row
-/// of tiles, at most four rows of the map.
-pub(super) struct Output<'a> {
-    pub(super) plan: &'a Plan,
-    /// The products, the tiles `y_stride` columns apart.
-    pub(super) products: Matrix<'a>,
-    /// Image of the chunk's first tile.
-    pub(super) first: usize,
-    pub(super) end: Epilogue<'a>,
-}
-
-impl Transform for Output<'_> {
-    #[inline(always)]
-    fn part<V: Vector>(&self, zero: V, task: usize, out: &mut MatrixMut) {
-        let (s, rows) = (&self.plan.s, out.rows());
-        let (n, i0) = self.plan.place(self.first, task);
-        for t in 0..self.plan.columns {
-            let (from, j0) = ((task * self.plan.columns + t) * self.plan.y_stride, t * M);
-            for k in (0..s.k).step_by(V::LANES) {
-                let m: [[V; T]; T] = self.products.tile(zero, from + k);
-                let tile = both(&OutputLine, &m);
-                for (i, line) in tile.iter().enumerate().take(rows) {
-                    let row = out.row(i);
-                    for (j, v) in line.iter().enumerate().take(s.w - j0) {
-                        let at = ((n * s.h + i0 + i) * s.w + j0 + j) * s.k;
-                        self.end.apply_vector(*v, at, k).store(&mut row[(j0 + j) * s.k + k..]);
-                    }
+    pub(super) unsafe fn transform<V: Vector, X: Line<I, T>, const I: usize>(
+        &self,
+        zero: V,
+        (line, border): (&X, usize),
+        part: Part,
+        to: Place,
+    ) {
+        let channels = part.channels.len();
+        assert!(part.channels.end <= self.channels && channels <= BLOCK && channels.is_multiple_of(V::LANES));
+        for (row, t) in part.tiles.enumerate() {
+            let at = self.pixels::<I>(t, border, part.channels.start);
+            for c in (0..channels).step_by(V::LANES) {
+                for (i, half) in columns(line, zero, &Pixels { at: &at, c }).into_iter().enumerate() {
+                    // SAFETY: as the caller says.
+                    unsafe { to.put(i, (row, c), line.apply(half)) };
                 }
             }
         }
     }
 }
 
-/// From weights to weights, element by element of their columns: `out[O O][c][k] = X g[I I][c][k] X^T`. A task is a few
-/// columns.
-pub(super) struct Columns<'a, X, const I: usize, const O: usize> {
-    pub(super) from: Matrix<'a>,
-    pub(super) line: X,
-    /// Columns of a task.
-    pub(super) columns: usize,
+/// Some channels of a tile's pixels, from channel c on.
+struct Pixels<'a, const I: usize> {
+    /// Each of them has a vector's numbers from c on.
+    at: &'a [[*const f32; I]; I],
+    c: usize,
 }
 
-impl<X: Line<I, O>, const I: usize, const O: usize> Transform for Columns<'_, X, I, O> {
+impl<V: Vector, const I: usize> Tile<I, V> for Pixels<'_, I> {
     #[inline(always)]
-    fn part<V: Vector>(&self, zero: V, task: usize, out: &mut MatrixMut) {
-        for column in (0..out.columns()).step_by(V::LANES) {
-            let g: [[V; I]; I] = self.from.tile(zero, task * self.columns + column);
-            out.put_tile(column, &both(&self.line, &g));
+    fn read(&self, zero: V, i: usize, j: usize) -> V {
+        // SAFETY: as the field says.
+        unsafe { zero.read(self.at[i][j].add(self.c)) }
+    }
+}
+
+/// A tile whose vectors lie at one column of a matrix, one in each of its first rows.
+pub(super) struct Rows<const I: usize> {
+    /// `I I` rows have a vector's numbers there.
+    at: *const f32,
+    row: usize,
+}
+
+impl<const I: usize> Rows<I> {
+    /// # Panics
+    /// They are not all there.
+    #[inline(always)]
+    pub(super) fn new<V: Vector>(m: Matrix, column: usize) -> Rows<I> {
+        let (at, row) = m.vectors::<V>(I * I, column);
+        Rows { at, row }
+    }
+}
+
+impl<V: Vector, const I: usize> Tile<I, V> for Rows<I> {
+    #[inline(always)]
+    fn read(&self, zero: V, i: usize, j: usize) -> V {
+        // SAFETY: as the field says.
+        unsafe { zero.read(self.at.add((i * I + j) * self.row)) }
+    }
+}
+
+/// A map `[n, h, w, channels]` that several tasks write.
+pub(super) struct MapMut<'a> {
+    grid: Grid,
+    h: usize,
+    w: usize,
+    channels: usize,
+    data: Shared<'a>,
+}
+
+impl<'a> MapMut<'a> {
+    /// As [`Map::new`].
+    pub(super) fn new(s: &ConvShape, channels: usize, data: &'a mut [f32]) -> MapMut<'a> {
+        assert!(data.len() == s.n * s.h * s.w * channels, "a map of another size");
+        MapMut { grid: Grid::new(s), h: s.h, w: s.w, channels, data: Shared::new(data) }
+    }
+
+    /// From products: `y = A^T m A` with an epilogue, for the pixels of the part's tiles that lie inside the map.
+    ///
+    /// # Safety
+    /// Nobody else uses this part of the map meanwhile.
+    #[inline(always)]
+    pub(super) unsafe fn put<V: Vector>(&self, zero: V, part: Part, from: Spectrum, products: &[f32], end: &Epilogue) {
+        let products = Matrix::new(products, F, from.distance);
+        for (row, t) in part.tiles.enumerate() {
+            let (n, i0, j0) = self.grid.place(t);
+            for k in part.channels.clone().step_by(V::LANES) {
+                let m = Rows::<T>::new::<V>(products, from.at(row, k - part.channels.start));
+                for (i, half) in columns(&OutputLine, zero, &m).into_iter().enumerate() {
+                    for (j, v) in OutputLine.apply(half).into_iter().enumerate() {
+                        if i0 + i < self.h && j0 + j < self.w {
+                            let at = ((n * self.h + i0 + i) * self.w + j0 + j) * self.channels;
+                            // SAFETY: the pixels of different tiles are different ones, and the caller alone uses this
+                            // tile's, in these channels.
+                            let to = unsafe { self.data.part(at + k..at + k + V::LANES) };
+                            end.apply_vector(v, at, k).store(to);
+                        }
+                    }
+                }
+            }
         }
     }
 }

@@ -40,9 +40,9 @@ pub fn gather(d: &mut CudaDevice, g: &Gather, at: Addresses) -> Result<()> {
         }
     };
     let grid = Grid { blocks: g.n * g.h.div_ceil(rows), parts: 1, shared };
-    let mut args = at.map(Arg::Address).to_vec();
+    let mut args = at[..4].iter().copied().map(Arg::Address).collect::<Vec<_>>();
     args.extend([
-        Arg::Address(d.memory.address(d.step)?),
+        Arg::Address(d.step_address()?),
         Arg::U64(g.seed),
         g.h.into(),
         g.w.into(),

@@ -5,18 +5,18 @@ use super::winograd;
 use crate::cuda::device::CudaDevice;
 use crate::cuda::launch::{Arg, Grid};
 use crate::cuda::plan::{self, Divisor, Product};
-use crate::cuda::units::{DIRECT_CHANNELS, DIRECT_ROWS, DIRECT_THREADS, REDUCE_THREADS, TILE_K, Unit};
+use crate::cuda::units::{DIRECT_CHANNELS, DIRECT_ROWS, DIRECT_THREADS, TILE_K, Unit};
 use crate::error::Result;
 use crate::ops::conv::ConvShape;
 use crate::ops::layer::Pass;
 
 pub fn run(d: &mut CudaDevice, s: &ConvShape, pass: Pass, at: Addresses) -> Result<()> {
     match (pass, at) {
-        (Pass::Forward { relu }, [x, w, b, y, _]) => forward(d, s, [x, w, b, y], relu),
-        (Pass::BackwardData { .. }, [dy, w, dx, mask, _]) => {
+        (Pass::Forward { relu }, [x, w, b, y, ..]) => forward(d, s, [x, w, b, y], relu),
+        (Pass::BackwardData { .. }, [dy, w, dx, mask, ..]) => {
             gathered(d, s, true, [dy, w, dx], After { mask, ..After::default() })
         }
-        (Pass::BackwardWeight, [x, dy, dw, db, _]) => backward_weight(d, s, [x, dy, dw, db]),
+        (Pass::BackwardWeight, [x, dy, dw, db, ..]) => backward_weight(d, s, [x, dy, dw, db]),
     }
 }
 
@@ -36,7 +36,7 @@ fn forward(d: &mut CudaDevice, s: &ConvShape, [x, w, b, y]: [u64; 4], relu: bool
 
 /// Forward or backward data, whichever way is cheaper.
 fn gathered(d: &mut CudaDevice, s: &ConvShape, backward: bool, at: [u64; 3], after: After) -> Result<()> {
-    match plan::winograd(s, backward, d.winograd) {
+    match plan::winograd(s, backward, d.choices.winograd) {
         Some(parts) => winograd::convolution(d, s, backward, parts, at, after),
         None => implicit(d, s, backward, at, after),
     }
@@ -116,9 +116,9 @@ fn direct(s: &ConvShape) -> Option<(&'static str, usize)> {
 fn reduce(d: &mut CudaDevice, from: u64, to: (u64, usize), tail: (u64, usize), parts: usize) -> Result<()> {
     let (elements, behind) = (to.1, tail.1);
     let vector = [elements, behind].iter().all(|n| n.is_multiple_of(4)) && aligned(&[from, to.0, tail.0]);
-    let (unit, wide) = if vector { (Unit::Gemm(2), 4) } else { (Unit::Gemm(3), 1) };
-    let blocks = (elements + behind).div_ceil(wide * REDUCE_THREADS);
+    let (kernel, wide) = if vector { ("reduce_parts", 4) } else { ("reduce_parts_scalar", 1) };
+    let blocks = (elements + behind).div_ceil(wide * DIRECT_THREADS);
     let mut args = [from, to.0, tail.0].map(Arg::Address).to_vec();
     args.extend([parts, elements, behind].map(Arg::from));
-    d.launch(unit, "reduce_parts", Grid::of(blocks), &args)
+    d.launch(Unit::ConvDirect, kernel, Grid::of(blocks), &args)
 }

@@ -47,7 +47,7 @@ pub fn parts(d: &mut CudaDevice, parts: usize, blocks: usize, floats: usize) -> 
 
 /// The tile a product takes, the blocks of its launch, and the arguments [`parts`] gives.
 pub fn tiled(d: &mut CudaDevice, product: &Product) -> Result<(usize, Grid, [Arg; 2])> {
-    let plan = product.plan(d.tile);
+    let plan = product.plan(d.choices.tile);
     let (blocks, tile) = (product.blocks(plan.tile), TILES[plan.tile]);
     let sums = parts(d, plan.parts, blocks, tile.m * tile.n)?;
     let grid = Grid { blocks, parts: plan.parts, shared: 0 };

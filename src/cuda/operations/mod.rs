@@ -1,17 +1,19 @@
 //! Operations as kernel launches: a plan is chosen, and what kernels ask for beyond views that fit is checked.
 //! `product` has matrix products and linear layers, `conv` convolutions by products or, for the first layer, directly,
-//! `winograd` those by Winograd's algorithm, `pointwise` pools, dropout and the loss.
+//! `winograd` those by Winograd's algorithm, `pointwise` pools, dropout and the loss, `naive` what fast kernels are
+//! compared with.
 
 mod batch;
 mod conv;
 mod launching;
+pub mod naive;
 mod optimizer;
 mod pointwise;
 pub mod product;
 mod winograd;
 
 use super::device::CudaDevice;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ops::layer::{LayerPass, LayerShape};
 use crate::ops::operation::{Kind, Operation};
 use launching::Addresses;
@@ -26,6 +28,7 @@ pub fn run(d: &mut CudaDevice, operation: &Operation, at: Addresses) -> Result<(
         Kind::Dropout(o) => pointwise::dropout(d, o, at),
         Kind::Loss(l) => pointwise::loss(d, l, at),
         Kind::Softmax(s) => pointwise::softmax(d, s, at),
+        Kind::Cast(_) | Kind::Scaling(_) => Err(Error::Device(format!("{operation}: there is no kernel for it"))),
         Kind::Adam(a) => optimizer::adam(d, a, at),
         Kind::Sgd(s) => optimizer::sgd(d, s, at),
     }

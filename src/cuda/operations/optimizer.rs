@@ -12,8 +12,8 @@ const BLOCKS: usize = 2048;
 
 pub fn adam(d: &mut CudaDevice, a: &Adam, at: Addresses) -> Result<()> {
     let grid = arenas("adam", a.len, &at)?;
-    let [g, w, m, v, ema] = at;
-    let mut args = [w, g, m, v, ema, d.memory.address(d.step)?].map(Arg::Address).to_vec();
+    let [g, w, m, v, ema, ..] = at;
+    let mut args = [w, g, m, v, ema, d.step_address()?].map(Arg::Address).to_vec();
     args.extend([a.params.beta1, a.params.beta2, a.params.epsilon].map(Arg::F32));
     args.extend([(a.params.epsilon_kind == Epsilon::Hat).into(), a.len.into()]);
     d.launch(Unit::Optimizer, "adam", grid, &args)
@@ -21,8 +21,8 @@ pub fn adam(d: &mut CudaDevice, a: &Adam, at: Addresses) -> Result<()> {
 
 pub fn sgd(d: &mut CudaDevice, s: &Sgd, at: Addresses) -> Result<()> {
     let grid = arenas("sgd", s.len, &at)?;
-    let [g, w, u, ema, _] = at;
-    let mut args = [w, g, u, ema, d.memory.address(d.step)?].map(Arg::Address).to_vec();
+    let [g, w, u, ema, ..] = at;
+    let mut args = [w, g, u, ema, d.step_address()?].map(Arg::Address).to_vec();
     args.extend([s.params.momentum, s.params.l2].map(Arg::F32));
     args.extend([Arg::Ranges(Box::new(ranges(&s.decayed)?)), s.len.into()]);
     d.launch(Unit::Optimizer, "sgd", grid, &args)

@@ -21,7 +21,7 @@ pub fn dropout(d: &mut CudaDevice, o: &Dropout, [x, ..]: Addresses) -> Result<()
     expect_aligned("dropout", &[x])?;
     let args = [
         Arg::Address(x),
-        Arg::Address(d.memory.address(d.step)?),
+        Arg::Address(d.step_address()?),
         Arg::U64(o.seed),
         Arg::U32(o.layer),
         Arg::F32(o.p),
@@ -31,7 +31,7 @@ pub fn dropout(d: &mut CudaDevice, o: &Dropout, [x, ..]: Addresses) -> Result<()
     d.launch(Unit::Dropout, "dropout", Grid::of(o.len.div_ceil(4 * DROPOUT_THREADS)), &args)
 }
 
-pub fn loss(d: &mut CudaDevice, l: &Loss, [logits, labels, stats, dlogits, _]: Addresses) -> Result<()> {
+pub fn loss(d: &mut CudaDevice, l: &Loss, [logits, labels, stats, dlogits, ..]: Addresses) -> Result<()> {
     let mut args = [logits, labels, dlogits, stats].map(Arg::Address).to_vec();
     args.extend([l.rows, l.classes].map(Arg::from));
     args.push((l.kind == LossKind::SummedClipped).into());

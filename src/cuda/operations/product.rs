@@ -2,9 +2,10 @@
 
 use super::launching::{Addresses, After, aligned, tiled};
 use crate::cuda::device::CudaDevice;
-use crate::cuda::launch::{Arg, Grid};
+use crate::cuda::launch::Arg;
+use crate::cuda::limits;
 use crate::cuda::plan::Product;
-use crate::cuda::units::{NAIVE_THREADS, Unit};
+use crate::cuda::units::Unit;
 use crate::device::{DType, View};
 use crate::error::Result;
 use crate::ops::description::{Operand, check};
@@ -45,33 +46,17 @@ impl CudaDevice {
         }
     }
 
-    /// `c = a b` by `gemm_naive`, which computes each element as it is defined: what the others are compared with.
-    ///
-    /// # Errors
-    /// As [`CudaDevice::gemm`].
-    pub fn gemm_naive(&mut self, kind: Gemm, s: Sizes, a: View, b: View, c: View) -> Result<()> {
-        let mut args = self.factors("gemm_naive", s, [a, b, c])?.map(Arg::Address).to_vec();
-        // Elements between rows and inner steps of A, between inner steps and columns of B.
-        let strides = match kind {
-            Gemm::Nn => [s.k, 1, s.n, 1],
-            Gemm::Nt => [s.k, 1, 1, s.k],
-            Gemm::Tn => [1, s.m, s.n, 1],
-        };
-        args.extend([s.m, s.n, s.k].map(Arg::from));
-        args.extend(strides.map(Arg::from));
-        let blocks = (s.m * s.n).div_ceil(NAIVE_THREADS);
-        self.launch(Unit::Gemm(0), "gemm_naive", Grid::of(blocks), &args)
-    }
-
     /// Addresses of a product's operands, which fit its sizes.
-    fn factors(&self, operation: &str, s: Sizes, views: [View; 3]) -> Result<[u64; 3]> {
+    pub(super) fn factors(&self, operation: &str, s: Sizes, views: [View; 3]) -> Result<[u64; 3]> {
         let operands = [
             Operand::read("a", DType::F32, s.m * s.k),
             Operand::read("b", DType::F32, s.k * s.n),
             Operand::write("c", DType::F32, s.m * s.n),
         ];
         check(operation, &operands, &views)?;
-        self.memory.addresses(operation, operands.into_iter().zip(views))
+        limits::operands(operation, &operands)?;
+        let [a, b, c, ..] = self.memory.addresses(views.into_iter())?;
+        Ok([a, b, c])
     }
 }
 
@@ -126,15 +111,15 @@ fn transposed(d: &mut CudaDevice, s: Sizes, [a, b, c]: [u64; 3], sums: u64, accu
 pub fn linear(d: &mut CudaDevice, s: &LinearShape, pass: Pass, at: Addresses) -> Result<()> {
     let LinearShape { n, inputs, outputs } = *s;
     match (pass, at) {
-        (Pass::Forward { relu }, [x, w, bias, y, _]) => {
+        (Pass::Forward { relu }, [x, w, bias, y, ..]) => {
             let after = After { bias, relu, ..After::default() };
             rows_first(d, "gemm_nn", Sizes { m: n, n: outputs, k: inputs }, [x, w, y], after)
         }
-        (Pass::BackwardData { .. }, [dy, w, dx, mask, _]) => {
+        (Pass::BackwardData { .. }, [dy, w, dx, mask, ..]) => {
             let after = After { mask, ..After::default() };
             rows_first(d, "gemm_nt", Sizes { m: n, n: inputs, k: outputs }, [dy, w, dx], after)
         }
-        (Pass::BackwardWeight, [x, dy, dw, db, _]) => {
+        (Pass::BackwardWeight, [x, dy, dw, db, ..]) => {
             transposed(d, Sizes { m: inputs, n: outputs, k: n }, [x, dy, dw], db, false)
         }
     }

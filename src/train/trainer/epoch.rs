@@ -1,11 +1,12 @@
 //! The end of an epoch: evaluation, the line of metrics, the best weights, and the warning of a network that guesses.
 
 use super::{Event, Trainer};
-use crate::device::{Device, View, download_f32};
+use crate::device::{Device, View, download_f32, run_plan};
 use crate::error::Result;
 use crate::train::checkpoint::{BEST, Best, Checkpoint, Meta};
 use crate::train::evaluation::{Evaluation, Resident, read_stats, run_evaluation};
 use crate::train::metrics::{self, Epoch};
+use crate::train::predictions;
 
 impl Trainer {
     /// Warns, once an epoch, when the epoch's mean loss so far is that of guessing, ln(classes). The first steps of a
@@ -38,13 +39,14 @@ impl Trainer {
         device.zero(self.stats)?;
         let raw = self.network.weights;
         let judged = self.arenas.ema.unwrap_or(raw);
-        let test = self.evaluate(device, judged, &self.test, "eval test")?;
-        let plain = match self.arenas.ema {
-            Some(_) => Some(self.evaluate(device, raw, &self.test, "eval test raw")?),
+        let test = self.evaluate(device, judged, &self.test, "eval test", tell)?;
+        let plain_too = self.plain_too || epoch == self.config.recipe.epochs;
+        let plain = match self.arenas.ema.filter(|_| plain_too) {
+            Some(_) => Some(self.evaluate(device, raw, &self.test, "eval test raw", tell)?),
             None => None,
         };
         let val = match &self.validation {
-            Some(v) => Some(self.evaluate(device, judged, v, "eval validation")?),
+            Some(v) => Some(self.evaluate(device, judged, v, "eval validation", tell)?),
             None => None,
         };
         let line = Epoch {
@@ -73,20 +75,32 @@ impl Trainer {
                 arenas: vec![("weights", weights)],
             }
             .write(&self.dir.join(BEST))?;
+            predictions::write(&self.dir, BEST, &self.asked, &test)?;
         }
         self.epochs.push(line);
         metrics::write(&self.dir.join("metrics.jsonl"), &self.epochs)?;
         Ok(improved)
     }
 
-    fn evaluate(&self, device: &mut dyn Device, weights: View, data: &Resident, name: &str) -> Result<Evaluation> {
-        let (net, to) = (&self.network, &self.buffers);
-        run_evaluation(device, &self.config, net, weights, data, to, name)
+    fn evaluate(
+        &self,
+        device: &mut dyn Device,
+        weights: View,
+        data: &Resident,
+        name: &str,
+        tell: &mut dyn FnMut(Event),
+    ) -> Result<Evaluation> {
+        let (net, to) = (&self.network, (&self.buffers, name));
+        let tell = &mut |done, images| tell(Event::Evaluating { done, images });
+        let result = run_evaluation(device, &self.config, net, weights, data, to, tell)?;
+        // The next step reads the copy of the weights as they are.
+        run_plan(device, &net.prepare(net.weights)?)?;
+        Ok(result)
     }
 
     /// Evaluates the weights as they are on the test images.
-    pub fn test(&self, device: &mut dyn Device) -> Result<Evaluation> {
+    pub fn test(&self, device: &mut dyn Device, tell: &mut dyn FnMut(Event)) -> Result<Evaluation> {
         let judged = self.arenas.ema.unwrap_or(self.network.weights);
-        self.evaluate(device, judged, &self.test, "eval test")
+        self.evaluate(device, judged, &self.test, "eval test", tell)
     }
 }

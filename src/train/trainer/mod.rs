@@ -9,16 +9,18 @@ use super::config::{Config, check_dataset};
 use super::evaluation::{EvaluationBuffers, Resident};
 use super::init;
 use super::metrics::{self, Epoch};
+use super::predictions::Asked;
 use super::recipe::Optimizer;
 use super::samples::Samples;
 use crate::data::{Dataset, atomic};
-use crate::device::{DType, Device, View, upload_f32};
+use crate::device::{DType, Device, View, run_plan, upload_f32};
 use crate::error::Result;
 use crate::model::{Layer, Model};
 use crate::network::{Mode, Network};
 use crate::ops::loss::Loss;
 use crate::ops::operation::{Kind, Operation, Planned};
 use crate::ops::optimizer::{Adam, Arenas, Sgd};
+use crate::ops::scaling::{self, Scaling};
 use std::path::{Path, PathBuf};
 
 /// What the trainer tells whoever shows it.
@@ -33,8 +35,8 @@ pub enum Event<'a> {
         accuracy: f64,
         images_per_second: f64,
     },
-    /// The epoch's steps are done and its evaluation begins.
-    Evaluating,
+    /// The epoch's steps are done, and so many of the images of an evaluation.
+    Evaluating { done: usize, images: usize },
     /// An epoch is over.
     Epoch(&'a Epoch, bool),
     /// Something the user should know.
@@ -60,6 +62,8 @@ pub struct Trainer {
     pub best: Option<Best>,
     /// Optimiser steps done.
     pub step: u64,
+    /// Whether every epoch tests the plain weights too, where there is an average; else the last one does.
+    pub plain_too: bool,
     /// The epoch last warned about.
     warned: u64,
     network: Network,
@@ -67,9 +71,9 @@ pub struct Trainer {
     /// A step, from its batch to the new weights.
     plan: Vec<Planned>,
     test: Resident,
+    asked: Asked,
     validation: Option<Resident>,
     samples: Samples,
-    indices: View,
     stats: View,
     buffers: EvaluationBuffers,
 }
@@ -97,7 +101,7 @@ impl Trainer {
             if !wanted {
                 return Ok(None);
             }
-            let view = device.alloc(DType::F32, network.weights.len)?;
+            let view = device.alloc_for(&network.memory, DType::F32, network.weights.len)?;
             device.zero(view)?;
             if let Some(values) = from.as_mut().and_then(|c| c.take(name)) {
                 upload_f32(device, view, &values)?;
@@ -118,7 +122,16 @@ impl Trainer {
                 }
             }
         }
-        let stats = device.alloc(DType::F64, 4)?;
+        run_plan(device, &network.prepare(network.weights)?)?;
+        let scaling = if config.precision.scales_gradients() {
+            let state = from.as_ref().and_then(|c| c.meta.scaling).unwrap_or(scaling::START);
+            let view = device.alloc_for(&network.memory, DType::F32, scaling::STATE)?;
+            upload_f32(device, view, &state)?;
+            Some(view)
+        } else {
+            None
+        };
+        let stats = device.alloc_for(&network.memory, DType::F64, 4)?;
         device.zero(stats)?;
         if let Some(checkpoint) = &from {
             device.upload(stats, bytemuck::cast_slice(&checkpoint.meta.stats))?;
@@ -130,19 +143,20 @@ impl Trainer {
                 (split.train.head(config.images), Some(split.test))
             }
         };
-        let validation = validation.map(|v| Resident::new(device, &v)).transpose()?;
+        let validation = validation.map(|v| Resident::new(device, &network.memory, &v)).transpose()?;
         let step = from.as_ref().map_or(0, |c| c.meta.step);
         let mut epochs = metrics::read(&dir.join("metrics.jsonl"))?;
         epochs.retain(|e| e.step <= step);
-        let train = Resident::new(device, &train)?;
-        let indices = device.alloc(DType::U32, config.recipe.batch)?;
-        let arenas = Arenas { weights: network.weights, gradients, moment1, moment2, ema };
+        let train = Resident::new(device, &network.memory, &train)?;
+        let (weights, copy) = (network.weights, network.copy);
+        let arenas = Arenas { weights, gradients, moment1, moment2, ema, copy, scaling };
         Ok(Trainer {
-            plan: plan(&config, &network, &train, &arenas, indices, stats)?,
-            test: Resident::new(device, &dataset.test)?,
+            plan: plan(&config, &network, &train, &arenas, stats)?,
+            test: Resident::new(device, &network.memory, &dataset.test)?,
+            asked: Asked::new(&dataset.test),
+            plain_too: false,
             validation,
             samples: Samples::new(config.seed, config.images),
-            indices,
             stats,
             buffers: EvaluationBuffers::new(device, &network)?,
             arenas,
@@ -157,25 +171,22 @@ impl Trainer {
     }
 }
 
-/// The plan of a step: the batch of the images `indices`, forward, the loss, which adds to `stats`, backward, and the
-/// optimiser's step.
-fn plan(
-    config: &Config,
-    network: &Network,
-    train: &Resident,
-    arenas: &Arenas,
-    indices: View,
-    stats: View,
-) -> Result<Vec<Planned>> {
+/// The plan of a step: the batch, forward, the loss, which adds to `stats`, backward, and the optimiser's step.
+fn plan(config: &Config, network: &Network, train: &Resident, arenas: &Arenas, stats: View) -> Result<Vec<Planned>> {
     let (recipe, seed) = (&config.recipe, config.seed);
     let of = |kind, views: &[View]| Operation::new(kind, config.precision, views);
-    let mut plan = vec![Planned::new("batch", "", train.gather(config, network, indices, true)?)];
+    let mut plan = vec![Planned::new("batch", "", train.gather(config, network, true)?)];
     plan.extend(network.forward(network.weights, Mode::Train { seed })?);
     let loss = Loss { kind: recipe.loss, rows: network.batch, classes: network.model.classes, gradient: true };
-    let loss = of(Kind::Loss(loss), &[network.logits, network.labels, stats, network.dlogits])?;
-    plan.push(Planned::new("loss", "", loss));
+    let mut views = vec![network.logits, network.labels, stats, network.dlogits];
+    views.extend(arenas.scaling);
+    plan.push(Planned::new("loss", "", of(Kind::Loss(loss), &views)?));
     plan.extend(network.backward(seed)?);
     let (len, average) = (arenas.weights.len, arenas.ema.is_some());
+    if let Some(state) = arenas.scaling {
+        let scaling = of(Kind::Scaling(Scaling { len }), &[arenas.gradients, state])?;
+        plan.push(Planned::new("optimizer", "", scaling));
+    }
     let optimizer = match recipe.optimizer {
         Optimizer::Adam(params) => Kind::Adam(Adam { params, len, average }),
         Optimizer::Sgd(params) => Kind::Sgd(Sgd { params, decayed: decayed_ranges(&network.model), len, average }),

@@ -3,6 +3,7 @@
 use super::Trainer;
 use crate::device::{Device, View, download_f32};
 use crate::error::{Error, Result};
+use crate::ops::scaling::STATE;
 use crate::train::checkpoint::{self, LAST, Meta};
 use crate::train::evaluation::read_stats;
 
@@ -19,7 +20,12 @@ impl Trainer {
             [("weights", Some(a.weights)), ("moment1", Some(a.moment1)), ("moment2", a.moment2), ("ema", a.ema)];
         let views: Vec<(&str, View)> = named.into_iter().filter_map(|(name, view)| Some((name, view?))).collect();
         let names: Vec<&str> = views.iter().map(|(name, _)| *name).collect();
-        let meta = Meta::new(self.step, self.config.clone(), self.best, stats);
+        let mut meta = Meta::new(self.step, self.config.clone(), self.best, stats);
+        if let Some(view) = a.scaling {
+            let mut state = [0.0; STATE];
+            device.download(view, bytemuck::cast_slice_mut(&mut state))?;
+            meta.scaling = Some(state);
+        }
         checkpoint::write(&self.dir.join(LAST), &meta, &names, &mut |name| {
             let (_, view) = views.iter().find(|(n, _)| *n == name).expect("named above");
             let values = download_f32(device, *view)?;

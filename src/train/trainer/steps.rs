@@ -74,7 +74,6 @@ impl Trainer {
             }
             device.synchronize()?;
             let speed = ((last - from) * batch as u64) as f64 / began.elapsed().as_secs_f64();
-            tell(Event::Evaluating);
             let clock = || before + start.elapsed().as_secs_f64();
             let improved = self.finish_epoch(device, epoch + 1, speed, &clock, tell)?;
             self.save(device)?;
@@ -100,9 +99,8 @@ impl Trainer {
             step,
             lr: recipe.lr_at(step, self.config.images),
             ema_decay: recipe.ema_at(step),
+            samples: &self.samples.batch(step, recipe.batch),
         })?;
-        let indices = self.samples.batch(step, recipe.batch);
-        device.upload(self.indices, bytemuck::cast_slice(&indices))?;
         device.record("step", &self.plan)?;
         self.step += 1;
         Ok(())

@@ -1,0 +1,40 @@
+//! What a processor can do at most: fused multiply-adds from register to register.
+
+use super::isa::Isa;
+use super::vector::{Job, Vector};
+use std::hint::black_box;
+use std::time::Instant;
+
+/// Sums side by side: more than the latency of a multiply-add times the number that start in a cycle.
+const SUMS: usize = 12;
+/// Rounds of a measurement: some milliseconds.
+const ROUNDS: usize = 2_000_000;
+
+/// Floating-point operations a second of one thread (a fused multiply-add is two of them).
+pub fn flops(isa: Isa) -> f64 {
+    let start = Instant::now();
+    let lanes = isa.run(Rounds);
+    (2 * lanes * SUMS * ROUNDS) as f64 / start.elapsed().as_secs_f64()
+}
+
+/// Gives the number of lanes.
+struct Rounds;
+
+impl Job for Rounds {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<V: Vector>(self, zero: V) -> usize {
+        let (factor, term) = (zero.splat(black_box(0.5)), zero.splat(black_box(1.0)));
+        let mut sums = [zero; SUMS];
+        for _ in 0..ROUNDS {
+            for sum in &mut sums {
+                *sum = term.plus_product(*sum, factor);
+            }
+        }
+        for sum in sums {
+            black_box(sum);
+        }
+        V::LANES
+    }
+}

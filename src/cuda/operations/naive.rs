@@ -1,0 +1,115 @@
+//! Products and layers as they are defined (`kernels/naive.cu`), and how two results differ (`kernels/compare.cu`):
+//! what the fast kernels are compared with on the device.
+
+use super::product::{Gemm, Sizes};
+use crate::cuda::device::CudaDevice;
+use crate::cuda::launch::{Arg, Grid};
+use crate::cuda::units::{COMPARE_THREADS, NAIVE_THREADS, Unit};
+use crate::device::{DType, Device, Owner, View};
+use crate::error::{Error, Result};
+use crate::ops::description::{Operand, check};
+use crate::ops::layer::{LayerPass, Pass};
+use crate::ops::operation::{Kind, Operation};
+
+/// How a result differs from its reference, over all elements; `Difference` of `kernels/compare.cu`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Difference {
+    /// Largest share of the bound; infinite where a number is NaN.
+    pub share: f64,
+    /// Largest `|a - b|`.
+    pub most: f64,
+    /// `sum (a - b)^2` and `sum b^2`.
+    pub error: f64,
+    pub power: f64,
+    /// The first element with the largest share.
+    pub worst: usize,
+}
+
+/// Numbers of a `Difference`.
+const NUMBERS: usize = 5;
+
+/// Blocks of the comparison at most.
+const BLOCKS: usize = 1024;
+
+impl CudaDevice {
+    /// `c = a b` by `gemm_naive`, which computes each element as it is defined: what the others are compared with.
+    ///
+    /// # Errors
+    /// As [`CudaDevice::gemm`].
+    pub fn gemm_naive(&mut self, kind: Gemm, s: Sizes, a: View, b: View, c: View) -> Result<()> {
+        let mut args = self.factors("gemm_naive", s, [a, b, c])?.map(Arg::Address).to_vec();
+        // Elements between rows and inner steps of A, between inner steps and columns of B.
+        let strides = match kind {
+            Gemm::Nn => [s.k, 1, s.n, 1],
+            Gemm::Nt => [s.k, 1, 1, s.k],
+            Gemm::Tn => [1, s.m, s.n, 1],
+        };
+        args.extend([s.m, s.n, s.k].map(Arg::from));
+        args.extend(strides.map(Arg::from));
+        let blocks = (s.m * s.n).div_ceil(NAIVE_THREADS);
+        self.launch(Unit::Naive, "gemm_naive", Grid::of(blocks), &args)
+    }
+
+    /// Runs a pass of a layer by the kernels that compute each element as it is defined, sums in double.
+    ///
+    /// # Errors
+    /// An operation that is no layer's; those of the driver.
+    pub fn run_naive(&mut self, operation: &Operation) -> Result<()> {
+        let Kind::Layer(LayerPass { shape, pass }) = operation.kind() else {
+            return Err(Error::Device(format!("{operation}: there is no naive kernel for it")));
+        };
+        let s = shape.as_conv();
+        let addresses = self.memory.addresses(operation.operands().map(|(_, view)| view))?;
+        let (kernel, results, addresses) = match (*pass, addresses) {
+            (Pass::Forward { .. }, [x, w, b, y, ..]) => ("conv_forward_naive", s.y_len(), [x, w, b, y]),
+            (Pass::BackwardData { .. }, [dy, w, dx, mask, ..]) => {
+                ("conv_backward_data_naive", s.x_len(), [dy, w, mask, dx])
+            }
+            (Pass::BackwardWeight, [x, dy, dw, db, ..]) => {
+                ("conv_backward_weight_naive", s.w_len() + s.k, [x, dy, dw, db])
+            }
+        };
+        let mut args = addresses.map(Arg::Address).to_vec();
+        if let Pass::Forward { relu } = *pass {
+            args.push(relu.into());
+        }
+        args.extend([s.n, s.h, s.w, s.c, s.k, s.kernel].map(Arg::from));
+        self.launch(Unit::Naive, kernel, Grid::of(results.div_ceil(NAIVE_THREADS)), &args)
+    }
+
+    /// How two results differ, computed on the device. The bound of an element is
+    /// `max(absolute, relative max(|a|, |b|))`.
+    ///
+    /// # Errors
+    /// Views that are not of one length of float32; those of the driver.
+    pub fn difference(&mut self, result: View, reference: View, absolute: f64, relative: f64) -> Result<Difference> {
+        let len = result.len;
+        let operands = [Operand::read("result", DType::F32, len), Operand::read("reference", DType::F32, len)];
+        check("compare", &operands, &[result, reference])?;
+        let blocks = len.div_ceil(COMPARE_THREADS).clamp(1, BLOCKS);
+        let owner = Owner::new();
+        let parts = self.alloc_for(&owner, DType::F64, NUMBERS * blocks)?;
+        let [result, reference, to, ..] = self.memory.addresses([result, reference, parts].into_iter())?;
+        let mut args = [result, reference, to].map(Arg::Address).to_vec();
+        args.extend([Arg::U64(len as u64), Arg::F64(absolute), Arg::F64(relative)]);
+        self.launch(Unit::Compare, "compare", Grid::of(blocks), &args)?;
+        let mut numbers = vec![0.0; parts.len];
+        self.download(parts, bytemuck::cast_slice_mut(&mut numbers))?;
+        let one = |n: &[f64]| Difference { share: n[0], most: n[1], error: n[2], power: n[3], worst: n[4] as usize };
+        Ok(numbers.chunks_exact(NUMBERS).map(one).reduce(Difference::with).expect("at least one block"))
+    }
+}
+
+impl Difference {
+    /// Of both.
+    fn with(self, other: Difference) -> Difference {
+        let worse = other.share > self.share || (other.share == self.share && other.worst < self.worst);
+        let of = if worse { other } else { self };
+        Difference {
+            most: self.most.max(other.most),
+            error: self.error + other.error,
+            power: self.power + other.power,
+            ..of
+        }
+    }
+}
