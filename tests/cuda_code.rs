@@ -13,7 +13,8 @@ use warp19::cuda::units::{TILES, Unit};
 
 fn load(major: &str) -> Nvrtc {
     let file = nvrtc(major).join(format!("libnvrtc.so.{major}"));
-    Nvrtc::load(&file).unwrap()
+    // SAFETY: NVRTC, as it was fetched.
+    unsafe { Nvrtc::load(&file) }.unwrap()
 }
 
 /// Registers and shared memory of a multiprocessor's block on every architecture here.

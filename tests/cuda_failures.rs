@@ -51,7 +51,8 @@ fn with_an_nvrtc_that_does_not_know_the_device() {
 #[test]
 fn with_an_nvrtc_older_than_the_device() {
     let file = nvrtc("12").join("libnvrtc.so.12");
-    let nvrtc = Nvrtc::load(&file).unwrap();
+    // SAFETY: NVRTC, as it was fetched.
+    let nvrtc = unsafe { Nvrtc::load(&file) }.unwrap();
     let (oldest, newest) = (nvrtc.architectures[0], *nvrtc.architectures.last().unwrap());
     // PTX of the newest it knows, which the driver compiles for the device.
     assert_eq!(Target::of(&nvrtc, newest + 40), Some(Target::Ptx(newest)));
@@ -69,7 +70,8 @@ fn with_an_nvrtc_older_than_the_device() {
 
 #[test]
 fn a_kernel_that_does_not_compile_shows_nvrtcs_log() {
-    let nvrtc = Nvrtc::load(&nvrtc("13").join("libnvrtc.so.13")).unwrap();
+    // SAFETY: NVRTC, as it was fetched.
+    let nvrtc = unsafe { Nvrtc::load(&nvrtc("13").join("libnvrtc.so.13")) }.unwrap();
     // Without its constants.
     let error = nvrtc::compile(&nvrtc, "dropout.cu", Target::Cubin(86), &[]).unwrap_err();
     assert!(error.contains("kernels/dropout.cu(") && error.contains("DROPOUT_THREADS"), "{error}");

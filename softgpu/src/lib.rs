@@ -61,7 +61,7 @@ mod watch;
 
 pub use check::{Finding, FindingKind, Source};
 pub use counters::{Counters, Executed, Occupancy, Traffic};
-pub use engine::launch;
+pub use engine::launch::launch;
 pub use kernel::{Fault, KernelInfo, LaunchConfig, LaunchReport, LoadError, Options, ParamInfo, Registers};
 pub use library::{Library, LibraryError, library_path};
 pub use load::Module;

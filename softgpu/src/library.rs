@@ -4,7 +4,8 @@
 //! chance. Once a program has loaded it by its full path, that program's `dlopen("libcuda.so")`
 //! gets it, cudarc's included.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use libloading::os::unix::{Library as Loaded, RTLD_GLOBAL, RTLD_NOW};
+use std::ffi::{CString, c_char, c_int};
 use std::path::{Path, PathBuf};
 
 const FILE: &str = "libsoftgpu.so";
@@ -67,51 +68,35 @@ pub fn library_path() -> Result<PathBuf, LibraryError> {
     found.ok_or(LibraryError::NotFound(folders))
 }
 
+type Set = unsafe extern "C" fn(*const c_char, *const c_char) -> c_int;
+type Take = unsafe extern "C" fn(*const c_char, *mut c_char, *mut usize) -> c_int;
+
 /// The loaded library. It is never unloaded, so that no function pointer into it dies.
 #[derive(Clone, Copy, Debug)]
 pub struct Library {
-    set: unsafe extern "C" fn(*const c_char, *const c_char) -> c_int,
-    take: unsafe extern "C" fn(*const c_char, *mut c_char, *mut usize) -> c_int,
+    set: Set,
+    take: Take,
 }
 
 impl Library {
     /// Loads [`library_path`] so that `dlopen("libcuda.so")` finds it from now on.
     ///
-    /// Errors: the file is not there or can't be loaded, or a real driver was loaded before.
+    /// # Errors
+    /// The file is not there or can't be loaded, or a real driver was loaded before.
     pub fn load() -> Result<Library, LibraryError> {
         let path = library_path()?;
-        let failed = |reason: String| LibraryError::Load { path: path.clone(), reason };
-        let name = CString::new(path.as_os_str().as_encoded_bytes()).map_err(|error| failed(error.to_string()))?;
-        // SAFETY: C strings; the handle is kept for the life of the process.
-        unsafe {
-            let handle = libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL);
-            if handle.is_null() {
-                let reason = libc::dlerror();
-                return Err(failed(match reason.is_null() {
-                    true => "no reason given".into(),
-                    false => CStr::from_ptr(reason).to_string_lossy().into_owned(),
-                }));
-            }
-            let by_name = libc::dlopen(c"libcuda.so".as_ptr(), libc::RTLD_NOW | libc::RTLD_NOLOAD);
-            if by_name != handle {
-                return Err(LibraryError::Shadowed);
-            }
-            let symbol = |name: &CStr| -> Result<*mut c_void, LibraryError> {
-                let found = libc::dlsym(handle, name.as_ptr());
-                match found.is_null() {
-                    true => Err(failed(format!("it has no {name:?}"))),
-                    false => Ok(found),
-                }
-            };
-            Ok(Library {
-                set: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(*const c_char, *const c_char) -> c_int>(
-                    symbol(c"softgpu_set")?,
-                ),
-                take: std::mem::transmute::<
-                    *mut c_void,
-                    unsafe extern "C" fn(*const c_char, *mut c_char, *mut usize) -> c_int,
-                >(symbol(c"softgpu_take")?),
-            })
+        let failed = |error: libloading::Error| LibraryError::Load { path: path.clone(), reason: error.to_string() };
+        // SAFETY: softgpu's library has no initialisers.
+        let loaded = unsafe { Loaded::open(Some(&path), RTLD_NOW | RTLD_GLOBAL) }.map_err(failed)?;
+        // SAFETY: these are the types of softgpu's own entry points (`driver/calls/own.rs`).
+        let (set, take) = unsafe { (loaded.get::<Set>(c"softgpu_set"), loaded.get::<Take>(c"softgpu_take")) };
+        let library = Library { set: *set.map_err(failed)?, take: *take.map_err(failed)? };
+        // SAFETY: nothing is loaded by this.
+        let by_name = unsafe { Loaded::open(Some("libcuda.so"), RTLD_NOW | libc::RTLD_NOLOAD) };
+        let handle = loaded.into_raw();
+        match by_name.map(Loaded::into_raw) {
+            Ok(found) if found == handle => Ok(library),
+            _ => Err(LibraryError::Shadowed),
         }
     }
 
@@ -119,15 +104,15 @@ impl Library {
     /// values of the variables `SOFTGPU_CHECK` and so on.
     pub fn set(&self, name: &str, value: &str) -> Result<(), LibraryError> {
         let what = format!("{name}={value}");
-        let (Ok(a), Ok(b)) = (CString::new(name), CString::new(value)) else {
-            let message = "it contains a zero byte".into();
-            return Err(LibraryError::Refused { what, message });
+        let message = match (CString::new(name), CString::new(value)) {
+            // SAFETY: two C strings.
+            (Ok(name), Ok(value)) => match unsafe { (self.set)(name.as_ptr(), value.as_ptr()) } {
+                0 => return Ok(()),
+                code => format!("error {code}; the log says why"),
+            },
+            _ => "it contains a zero byte".into(),
         };
-        // SAFETY: two C strings.
-        match unsafe { (self.set)(a.as_ptr(), b.as_ptr()) } {
-            0 => Ok(()),
-            code => Err(LibraryError::Refused { what, message: format!("error {code}; the log says why") }),
-        }
+        Err(LibraryError::Refused { what, message })
     }
 
     /// The findings so far as JSON, `{"findings": [...], "beyond": N}`; they are forgotten then.
@@ -148,7 +133,7 @@ impl Library {
     fn take(&self, what: &str) -> Result<String, LibraryError> {
         let name = CString::new(what).expect("a plain word");
         let mut room = 4096;
-        // What is asked for can grow between two calls; three times is enough in peace.
+        // The first call tells the room that is needed; it can grow until the second.
         for _ in 0..3 {
             let mut text = vec![0u8; room];
             // SAFETY: `room` bytes of room.

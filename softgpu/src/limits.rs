@@ -2,6 +2,7 @@
 
 use crate::kernel::{Fault, KernelInfo, LaunchConfig, Registers};
 use crate::profile::{MAX_BLOCK, MAX_GRID, MAX_REGISTERS_PER_THREAD, Profile};
+use std::fmt::Arguments;
 
 impl Registers {
     /// From the values alive at once and the directives by which ptxas is told to use fewer: `.maxnreg`, and
@@ -21,7 +22,7 @@ impl Registers {
 
 impl KernelInfo {
     /// Most threads of a block of this kernel: the device's limit, the kernel's launch bounds, the register file.
-    pub fn max_threads(&self, profile: &Profile) -> u32 {
+    pub(crate) fn max_threads(&self, profile: &Profile) -> u32 {
         self.bound().unwrap_or(u32::MAX).min(profile.threads_by_registers(self.registers.count))
     }
 
@@ -35,37 +36,31 @@ impl KernelInfo {
     ///
     /// # Errors
     /// [`Fault::InvalidLaunch`], or [`Fault::OutOfResources`] for more threads than the registers suffice for.
-    pub fn accepts(&self, cfg: &LaunchConfig, profile: &Profile) -> Result<(), Fault> {
+    pub(crate) fn accepts(&self, cfg: &LaunchConfig, profile: &Profile) -> Result<(), Fault> {
         let device = profile.name;
-        let invalid = |message: String| Err(Fault::InvalidLaunch(message));
+        let valid = |holds: bool, message: Arguments| match holds {
+            true => Ok(()),
+            false => Err(Fault::InvalidLaunch(message.to_string())),
+        };
         for (axis, letter) in ["x", "y", "z"].iter().enumerate() {
             for (value, most, what) in
                 [(cfg.grid[axis], MAX_GRID[axis], "grid"), (cfg.block[axis], MAX_BLOCK[axis], "block")]
             {
-                if value == 0 || value > most {
-                    return invalid(format!(
-                        "{what} dimension {letter} is {value}; 1 to {most} are possible on {device}"
-                    ));
-                }
+                let message =
+                    format_args!("{what} dimension {letter} is {value}; 1 to {most} are possible on {device}");
+                valid((1..=most).contains(&value), message)?;
             }
         }
         let threads: u64 = cfg.block.iter().map(|&n| u64::from(n)).product();
-        if threads > u64::from(profile.max_threads_per_block) {
-            return invalid(format!(
-                "a block of {threads} threads; {device} has at most {}",
-                profile.max_threads_per_block
-            ));
-        }
-        if let Some(wanted) = self.reqntid
-            && wanted != cfg.block
-        {
-            return invalid(format!("it requires blocks of {wanted:?} threads, launched with {:?}", cfg.block));
-        }
-        if let Some(most) = self.bound()
-            && threads > u64::from(most)
-        {
-            return invalid(format!("a block of {threads} threads; its launch bounds allow {most}"));
-        }
+        let most = profile.max_threads_per_block;
+        let message = format_args!("a block of {threads} threads; {device} has at most {most}");
+        valid(threads <= u64::from(most), message)?;
+        let wanted = self.reqntid.unwrap_or(cfg.block);
+        let message = format_args!("it requires blocks of {wanted:?} threads, launched with {:?}", cfg.block);
+        valid(wanted == cfg.block, message)?;
+        let most = self.bound().unwrap_or(u32::MAX);
+        let message = format_args!("a block of {threads} threads; its launch bounds allow {most}");
+        valid(threads <= u64::from(most), message)?;
         let Registers { count, known } = self.registers;
         let most = profile.threads_by_registers(count);
         if threads > u64::from(most) {
@@ -76,44 +71,12 @@ impl KernelInfo {
                 profile.registers_per_sm,
             )));
         }
-        let shared = u64::from(self.static_shared) + u64::from(cfg.dynamic_shared);
-        if shared > u64::from(profile.shared_per_block_optin) {
-            return invalid(format!(
-                "{} bytes of static and {} of dynamic shared memory; {device} has {} a block",
-                self.static_shared, cfg.dynamic_shared, profile.shared_per_block_optin
-            ));
-        }
-        if self.param_bytes > profile.max_param_bytes {
-            return invalid(format!(
-                "it takes {} bytes of parameters; {device} allows {}",
-                self.param_bytes, profile.max_param_bytes
-            ));
-        }
-        if cfg.params.len() < self.param_bytes as usize {
-            return invalid(format!(
-                "{} bytes of parameters are given, it takes {}",
-                cfg.params.len(),
-                self.param_bytes
-            ));
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn directives_bound_the_count() {
-        let profile = Profile::default();
-        let count = |alive, nreg, ntid, ncta| Registers::counted(alive, nreg, ntid, ncta, &profile).count;
-        assert_eq!(count(100, None, None, None), 100);
-        assert_eq!(count(300, None, None, None), 255);
-        assert_eq!(count(100, Some(32), None, None), 32);
-        assert_eq!(count(100, None, Some(1024), None), 64);
-        assert_eq!(count(100, None, Some(256), None), 100);
-        assert_eq!(count(100, None, Some(256), Some(4)), 64);
-        assert_eq!(count(0, None, None, None), 1);
+        let (fixed, dynamic, most) = (self.static_shared, cfg.dynamic_shared, profile.shared_per_block_optin);
+        let message =
+            format_args!("{fixed} bytes of static and {dynamic} of dynamic shared memory; {device} has {most} a block");
+        valid(u64::from(fixed) + u64::from(dynamic) <= u64::from(most), message)?;
+        let (needed, most, given) = (self.param_bytes, profile.max_param_bytes, cfg.params.len());
+        valid(needed <= most, format_args!("it takes {needed} bytes of parameters; {device} allows {most}"))?;
+        valid(given >= needed as usize, format_args!("{given} bytes of parameters are given, it takes {needed}"))
     }
 }

@@ -77,6 +77,14 @@ impl Default for Profile {
     }
 }
 
+impl std::str::FromStr for Profile {
+    type Err = String;
+    fn from_str(name: &str) -> Result<Profile, String> {
+        let known = Profile::NAMES.join(", ");
+        Profile::named(name).ok_or_else(|| format!("no device of that name is modelled; known are {known}"))
+    }
+}
+
 impl Profile {
     /// The names that [`Profile::named`] knows.
     pub const NAMES: [&'static str; 6] = ["sm_61", "sm_75", "sm_80", "sm_86", "sm_89", "sm_90"];
@@ -114,7 +122,7 @@ impl Profile {
     }
 
     /// Compute capability as (major, minor).
-    pub fn capability(&self) -> (u32, u32) {
+    pub(crate) fn capability(&self) -> (u32, u32) {
         (self.sm / 10, self.sm % 10)
     }
 
@@ -126,13 +134,13 @@ impl Profile {
     /// Most threads a block of a kernel with this many registers a thread can have.
     ///
     /// Warps are given registers in four equal parts of the file, so their number is a multiple of 4.
-    pub fn threads_by_registers(&self, registers: u32) -> u32 {
+    pub(crate) fn threads_by_registers(&self, registers: u32) -> u32 {
         let warps = self.registers_per_sm / Self::registers_per_warp(registers) / 4 * 4;
         (warps * WARP).min(self.max_threads_per_block)
     }
 
     /// Registers a thread can have at most where so many blocks of so many threads are to share a multiprocessor.
-    pub fn registers_for_blocks(&self, threads: u32, blocks: u32) -> u32 {
+    pub(crate) fn registers_for_blocks(&self, threads: u32, blocks: u32) -> u32 {
         let fit = |&registers: &u32| {
             let found = self.occupancy(threads, registers, 0);
             found.blocks >= blocks || found.bound != Bound::Registers
@@ -146,7 +154,7 @@ impl Profile {
     /// blocks = min(most blocks, floor(warps of the multiprocessor / warps of a block),
     /// floor(registers), floor(shared memory / (static + dynamic + reserved))), each rounded to
     /// its granularity; 0 when a single block does not fit. `registers` 0 means not known and does not bound.
-    pub fn occupancy(&self, threads: u32, registers: u32, shared: u32) -> Occupancy {
+    pub(crate) fn occupancy(&self, threads: u32, registers: u32, shared: u32) -> Occupancy {
         let warps_per_block = threads.div_ceil(WARP);
         if threads == 0 || threads > self.max_threads_per_block || shared > self.shared_per_block_optin {
             return Occupancy::default();
@@ -172,7 +180,7 @@ impl Profile {
     }
 
     /// Dynamic shared memory left to each block when `blocks` are to share a multiprocessor, bytes.
-    pub fn shared_for_blocks(&self, blocks: u32, static_shared: u32) -> u32 {
+    pub(crate) fn shared_for_blocks(&self, blocks: u32, static_shared: u32) -> u32 {
         let share = self.shared_per_sm / blocks.max(1) / self.shared_granularity * self.shared_granularity;
         share.saturating_sub(self.shared_reserved).min(self.shared_per_block_optin).saturating_sub(static_shared)
     }
@@ -181,7 +189,7 @@ impl Profile {
     ///
     /// What softgpu does not model (textures, virtual memory management, handles to
     /// other processes) is 0, which is how a driver says that a device lacks it.
-    pub fn attribute(&self, id: i32) -> Option<i32> {
+    pub(crate) fn attribute(&self, id: i32) -> Option<i32> {
         let (major, minor) = self.capability();
         let value = match id {
             1 => self.max_threads_per_block,
@@ -248,58 +256,4 @@ pub struct Occupancy {
     /// Warps of a multiprocessor.
     pub warps: u32,
     pub bound: Bound,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_name_is_known_and_consistent() {
-        for name in Profile::NAMES {
-            let p = Profile::named(name).unwrap();
-            assert_eq!(p.name, name);
-            assert!(p.shared_per_block_optin + p.shared_reserved <= p.shared_per_sm);
-            assert_eq!(p.attribute(75), Some((p.sm / 10) as i32));
-            assert_eq!(p.attribute(97), Some(p.shared_per_block_optin as i32));
-        }
-        assert!(Profile::named("sm_42").is_none());
-        assert_eq!(Profile::default().attribute(0), None);
-        assert_eq!(Profile::default().attribute(100_000), None);
-    }
-
-    /// Rows worked out by hand from the rules in the occupancy calculator.
-    #[test]
-    fn occupancy_by_hand() {
-        let at = |name: &str, threads, registers, shared| {
-            let o = Profile::named(name).unwrap().occupancy(threads, registers, shared);
-            (o.blocks, o.bound)
-        };
-        assert_eq!(at("sm_86", 256, 32, 0), (6, Bound::Warps));
-        assert_eq!(at("sm_86", 64, 32, 0), (16, Bound::Blocks));
-        assert_eq!(at("sm_86", 256, 128, 0), (2, Bound::Registers));
-        // 100 KiB / (48 KiB + 1 KiB reserved)
-        assert_eq!(at("sm_86", 128, 32, 48 << 10), (2, Bound::Shared));
-        assert_eq!(at("sm_86", 128, 32, 99 << 10), (1, Bound::Shared));
-        assert_eq!(at("sm_86", 128, 32, 100 << 10), (0, Bound::TooLarge));
-        assert_eq!(at("sm_61", 128, 32, 48 << 10), (2, Bound::Shared));
-        assert_eq!(at("sm_75", 1024, 64, 0), (1, Bound::Warps));
-        assert_eq!(at("sm_80", 1024, 65, 0), (0, Bound::Registers));
-        assert_eq!(at("sm_90", 128, 168, 0), (3, Bound::Registers));
-        assert_eq!(at("sm_89", 1025, 16, 0), (0, Bound::TooLarge));
-    }
-
-    #[test]
-    fn registers_bound_the_block() {
-        let p = Profile::default();
-        assert_eq!(p.threads_by_registers(64), 1024);
-        assert_eq!(p.threads_by_registers(65), 896);
-        assert_eq!(p.threads_by_registers(255), 256);
-        // what ptxas gives kernels with __launch_bounds__(threads, blocks)
-        assert_eq!(p.registers_for_blocks(1024, 1), 64);
-        assert_eq!(p.registers_for_blocks(256, 1), 255);
-        assert_eq!(p.registers_for_blocks(256, 2), 128);
-        assert_eq!(p.registers_for_blocks(256, 3), 80);
-        assert_eq!(p.registers_for_blocks(96, 1), 255);
-    }
 }

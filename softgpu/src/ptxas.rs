@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// The variable that names it.
-pub const VARIABLE: &str = "SOFTGPU_PTXAS";
+pub(crate) const VARIABLE: &str = "SOFTGPU_PTXAS";
 
 /// A kernel's needs, by `ptxas`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -79,41 +79,4 @@ pub fn usage(log: &str) -> Vec<Usage> {
         last.spill_loads = number("bytes spill loads").unwrap_or(last.spill_loads);
     }
     found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_ptxas() {
-        let log = "ptxas info    : 140 bytes gmem, 280 bytes cmem[4]\n\
-                   ptxas info    : Compiling entry function 'gemm_tn' for 'sm_86'\n\
-                   ptxas info    : Function properties for gemm_tn\n\
-                   ptxas         .     8 bytes stack frame, 16 bytes spill stores, 24 bytes spill loads\n\
-                   ptxas info    : Used 107 registers, used 1 barriers, 18433 bytes smem, 416 bytes cmem[0]\n";
-        let want = Usage {
-            kernel: "gemm_tn".into(),
-            registers: 107,
-            shared: 18433,
-            stack: 8,
-            spill_stores: 16,
-            spill_loads: 24,
-        };
-        assert_eq!(usage(log), [want]);
-    }
-
-    #[test]
-    fn reads_several_kernels() {
-        let log = "ptxas info    : 0 bytes gmem\n\
-                   ptxas info    : Compiling entry function 'one' for 'sm_86'\n\
-                   ptxas info    : Function properties for one\n\
-                   ptxas         .     0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads\n\
-                   ptxas info    : Used 107 registers, used 1 barriers, 18433 bytes smem, 416 bytes cmem[0]\n\
-                   ptxas info    : Compiling entry function 'two' for 'sm_86'\n\
-                   ptxas info    : Used 8 registers, 356 bytes cmem[0]\n";
-        let want = [("one".to_string(), 107), ("two".to_string(), 8)];
-        let found = usage(log).into_iter().map(|u| (u.kernel, u.registers));
-        assert_eq!(found.collect::<Vec<_>>(), want);
-    }
 }

@@ -228,22 +228,27 @@ fn refusals_exit_with_1() {
 fn wrong_usage_exits_with_2() {
     let f = Folder::new("usage");
     let ptx = f.write("scale.ptx", SCALE.as_bytes());
-    let cases: [&[&str]; 10] = [
-        &[],
-        &[&ptx],
-        &[&ptx, "--kernel", "scale", "--grid", "0", "--block", "1"],
-        &[&ptx, "--kernel", "scale", "--grid", "1,1,1,1", "--block", "1"],
-        &[&ptx, "--kernel", "scale", "--grid", "1", "--block", "1", "--profile", "sm_42"],
-        &[&ptx, "--kernel", "scale", "--grid", "1", "--block", "1", "--check", "rice"],
-        &[&ptx, "--kernel", "scale", "--grid", "1", "--block", "1", "--", "i31:4"],
-        &[&ptx, "--kernel", "scale", "--grid", "1", "--block", "1", "--", "u32:1"],
-        &[&ptx, "--kernel", "scale", "--grid", "1", "--block", "1", "--", "u64:0", "u64:0", "f64:0", "u32:1"],
-        &["scale.txt", "--kernel", "scale", "--grid", "1", "--block", "1"],
-    ];
-    for words in cases {
-        let output = run(words);
+    for (words, part) in [
+        ("", "required arguments"),
+        ("PTX", "--kernel"),
+        ("PTX --kernel scale --grid 0 --block 1", "not a whole number above zero"),
+        ("PTX --kernel scale --grid 1,1,1,1 --block 1", "at most three numbers"),
+        ("PTX --kernel scale --grid 1 --block 1 --profile sm_42", "known are sm_61"),
+        ("PTX --kernel scale --grid 1 --block 1 --check rice", "`rice` is no check"),
+        ("PTX --kernel scale --grid 1 --block 1 -- i31:4", "no kind of argument"),
+        ("PTX --kernel scale --grid 1 --block 1 -- u32:1", "4 parameters but 1 arguments"),
+        ("PTX --kernel scale --grid 1 --block 1 -- u64:0 u64:0 f64:0 u32:1", "argument 3 has 8 bytes"),
+        (
+            "PTX --kernel scale --grid 1 --block 1 -- u64:0 u32:0 f32:0 u32:1",
+            "an integer of 4 bytes for a parameter of 8",
+        ),
+        ("PTX --kernel scale --grid 1 --block 1 -- u64:0 u64:0 f32:0 i64:5000000000", "does not fit"),
+        ("scale.txt --kernel scale --grid 1 --block 1", "must end in .cu or .ptx"),
+    ] {
+        let words: Vec<&str> = words.split_whitespace().map(|word| if word == "PTX" { &ptx } else { word }).collect();
+        let output = run(&words);
         assert_eq!(code(&output), 2, "{words:?}: {}", error(&output));
-        assert!(!error(&output).is_empty());
+        assert!(error(&output).contains(part), "{words:?}: {}", error(&output));
     }
 }
 
@@ -387,7 +392,8 @@ fn registers_are_those_of_the_compiler() {
     let wanted = format!("threads of {own} registers");
     assert!(code == 1 && message.contains(&wanted), "{message}");
 
-    let nvrtc = softgpu::nvrtc::Nvrtc::load(&fetched("13/nvidia/cu13/lib/libnvrtc.so.13")).unwrap();
+    // SAFETY: NVRTC, as it was fetched.
+    let nvrtc = unsafe { softgpu::nvrtc::Nvrtc::load(&fetched("13/nvidia/cu13/lib/libnvrtc.so.13")) }.unwrap();
     let source = softgpu::nvrtc::Source { name: "k.cu", text: source, headers: &[] };
     let options = ["--gpu-architecture=compute_86".to_string()];
     let compiled = nvrtc.compile(&source, &options).unwrap().ptx().unwrap();

@@ -2,36 +2,34 @@
 
 use super::argument::Argument;
 use super::failure::{Failure, usage};
-use super::npy;
-use crate::kernel::ParamInfo;
+use super::npy::Array;
+use crate::kernel::KernelInfo;
 use crate::memory::Memory;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A device buffer that is written to a file afterwards.
 pub(super) struct Buffer {
     address: u64,
-    bytes: usize,
-    dtype: npy::Dtype,
-    shape: Vec<usize>,
+    /// What it was at first; its type, shape and size stay.
+    array: Array,
     file: PathBuf,
 }
 
 impl Buffer {
-    pub(super) fn write_back(&self, memory: &Memory) -> Result<(), Failure> {
-        let mut data = vec![0; self.bytes];
-        memory.read(self.address, &mut data).map_err(|e| format!("cannot read back {}: {e}", self.file.display()))?;
-        let array = npy::Array { dtype: self.dtype, shape: self.shape.clone(), data };
-        array.write(&self.file).map_err(|e| Failure::from(format!("cannot write {}: {e}", self.file.display())))
+    pub(super) fn write_back(mut self, memory: &Memory) -> Result<(), Failure> {
+        let file = self.file.display();
+        memory.read(self.address, &mut self.array.data).map_err(|e| format!("cannot read back {file}: {e}"))?;
+        self.array.write(&self.file).map_err(|e| format!("cannot write {file}: {e}").into())
     }
 }
 
 /// Packs the arguments at the parameters' offsets, with the buffers they need allocated.
 pub(super) fn place(
     arguments: &[Argument],
-    params: &[ParamInfo],
-    bytes: u32,
+    kernel: &KernelInfo,
     memory: &Memory,
 ) -> Result<(Vec<u8>, Vec<Buffer>), Failure> {
+    let params = &kernel.params;
     if arguments.len() != params.len() {
         let list: Vec<String> = params.iter().map(|p| format!("{} ({} bytes)", p.name, p.size)).collect();
         return Err(usage(format!(
@@ -41,24 +39,30 @@ pub(super) fn place(
             list.join(", ")
         )));
     }
-    let mut packed = vec![0; bytes as usize];
+    let mut packed = vec![0; kernel.param_bytes as usize];
     let mut buffers = Vec::new();
-    for (index, (argument, param)) in arguments.iter().zip(params).enumerate() {
-        let number = index + 1;
+    for (number, (argument, param)) in (1..).zip(arguments.iter().zip(params)) {
+        let allocate = |bytes: usize| {
+            let address = memory.alloc(bytes.max(1) as u64, &format!("argument {number}"));
+            address.map_err(|e| format!("argument {number}: {e}"))
+        };
         let value = match argument {
-            Argument::Integer { .. } | Argument::Float { .. } => argument
-                .scalar_bytes(param.size)
+            Argument::Integer(value, bytes) => integer_bytes(*value, *bytes, param.size)
                 .map_err(|e| usage(format!("argument {number} ({}): {e}", param.name)))?,
-            Argument::Raw(path) => {
-                std::fs::read(path).map_err(|e| format!("argument {number}: cannot read {}: {e}", path.display()))?
+            Argument::Float(bytes) => bytes.clone(),
+            Argument::Raw(path) => read(path)?,
+            Argument::In(from, to) => {
+                let array = Array::parse(&read(from)?).map_err(|e| format!("cannot read {}: {e}", from.display()))?;
+                let address = allocate(array.data.len())?;
+                memory.write(address, &array.data).map_err(|e| format!("argument {number}: {e}"))?;
+                buffers.extend(to.clone().map(|file| Buffer { address, array, file }));
+                address.to_le_bytes().to_vec()
             }
-            Argument::In(path) => upload(memory, read(path)?, None, &mut buffers, number)?,
-            Argument::InOut(from, to) => upload(memory, read(from)?, Some(to.clone()), &mut buffers, number)?,
-            Argument::Out { file, dtype, shape } => {
-                let count = shape.iter().product::<usize>();
-                let bytes = count * dtype.bytes();
-                let address = allocate(memory, bytes, number)?;
-                buffers.push(Buffer { address, bytes, dtype: *dtype, shape: shape.clone(), file: file.clone() });
+            Argument::Out(file, dtype, shape) => {
+                let bytes = shape.iter().product::<usize>() * dtype.bytes();
+                let address = allocate(bytes)?;
+                let array = Array { dtype: *dtype, shape: shape.clone(), data: vec![0; bytes] };
+                buffers.push(Buffer { address, array, file: file.clone() });
                 address.to_le_bytes().to_vec()
             }
         };
@@ -76,29 +80,19 @@ pub(super) fn place(
     Ok((packed, buffers))
 }
 
-fn read(path: &std::path::Path) -> Result<npy::Array, Failure> {
-    npy::Array::read(path).map_err(|e| Failure::from(format!("cannot read {}: {e}", path.display())))
-}
-
-fn allocate(memory: &Memory, bytes: usize, number: usize) -> Result<u64, Failure> {
-    memory
-        .alloc(bytes.max(1) as u64, &format!("argument {number}"))
-        .map_err(|e| Failure::from(format!("argument {number}: {e}")))
-}
-
-/// Allocates a buffer with an array in it; gives the argument's bytes.
-fn upload(
-    memory: &Memory,
-    array: npy::Array,
-    file: Option<PathBuf>,
-    buffers: &mut Vec<Buffer>,
-    number: usize,
-) -> Result<Vec<u8>, Failure> {
-    let bytes = array.data.len();
-    let address = allocate(memory, bytes, number)?;
-    memory.write(address, &array.data).map_err(|e| format!("argument {number}: {e}"))?;
-    if let Some(file) = file {
-        buffers.push(Buffer { address, bytes, dtype: array.dtype, shape: array.shape, file });
+/// An integer of a type of so many bytes as a parameter of `size`, which may be smaller (a `bool` or `short`) if the
+/// number fits there.
+fn integer_bytes(value: i128, bytes: u32, size: u32) -> Result<Vec<u8>, String> {
+    if size > bytes || !matches!(size, 1 | 2 | 4 | 8) {
+        return Err(format!("an integer of {bytes} bytes for a parameter of {size} bytes"));
     }
-    Ok(address.to_le_bytes().to_vec())
+    let limit = 1i128 << (8 * size);
+    if value >= limit || value < -(limit / 2) {
+        return Err(format!("{value} does not fit the parameter's {size} bytes"));
+    }
+    Ok(value.to_le_bytes()[..size as usize].to_vec())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()).into())
 }

@@ -25,11 +25,11 @@ pub struct Arguments {
     #[arg(long, value_name = "BYTES", default_value_t = 0)]
     pub smem: u32,
     /// Modelled device: sm_61, sm_75, sm_80, sm_86, sm_89 or sm_90
-    #[arg(long, default_value = "sm_86", value_parser = profile)]
+    #[arg(long, default_value = "sm_86", value_name = "NAME")]
     pub profile: Profile,
     /// Checks to run: all, none, or some of mem,init,race,sync
-    #[arg(long, default_value = "all", value_parser = checks)]
-    pub check: Checks,
+    #[arg(long, default_value = "all", value_name = "LIST", value_parser = checks)]
+    pub check: Options,
     /// Seed of the order of blocks and warps; 0 is the natural order
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -61,19 +61,6 @@ Exit code: 0 clean, 1 refused or failed, 2 wrong usage, 3 findings.
 Example:
   softgpu-run saxpy.cu --kernel saxpy --grid 4 --block 256 -- f32:2 in:x.npy inout:y.npy:z.npy i32:1000";
 
-/// Which checks are on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Checks {
-    /// Bounds, alignment, use after free.
-    pub mem: bool,
-    /// Reads of memory nobody wrote.
-    pub init: bool,
-    /// Unordered conflicting accesses.
-    pub race: bool,
-    /// Barriers.
-    pub sync: bool,
-}
-
 fn source_file(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     match path.extension().and_then(|e| e.to_str()) {
@@ -99,12 +86,8 @@ fn dimensions(text: &str) -> Result<[u32; 3], String> {
     Ok(size)
 }
 
-fn profile(text: &str) -> Result<Profile, String> {
-    Profile::named(text).ok_or_else(|| format!("no such profile; known are {}", Profile::NAMES.join(", ")))
-}
-
-fn checks(text: &str) -> Result<Checks, String> {
+fn checks(text: &str) -> Result<Options, String> {
     let mut options = Options::default();
-    crate::driver::abi::config::set_checks(&mut options, text)?;
-    Ok(Checks { mem: options.mem, init: options.init, race: options.race, sync: options.sync })
+    options.set_checks(text)?;
+    Ok(options)
 }

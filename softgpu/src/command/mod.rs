@@ -44,17 +44,9 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let kernel = find_kernel(&module, &arguments.kernel)?;
     let info =
         module.kernel(&kernel).ok_or_else(|| format!("{kernel} has no description; this is a mistake of softgpu"))?;
-    let (params, buffers) = place(&arguments.arguments, &info.params, info.param_bytes, &memory)?;
+    let (params, buffers) = place(&arguments.arguments, &info, &memory)?;
 
-    let options = Options {
-        mem: arguments.check.mem,
-        init: arguments.check.init,
-        race: arguments.check.race,
-        sync: arguments.check.sync,
-        counters: arguments.counters.is_some(),
-        seed: arguments.seed,
-        ..Options::default()
-    };
+    let options = Options { counters: arguments.counters.is_some(), seed: arguments.seed, ..arguments.check.clone() };
     let config = LaunchConfig { grid: arguments.grid, block: arguments.block, dynamic_shared: arguments.smem, params };
     let mut output = std::io::stdout().lock();
     // A closed pipe ends what is printed, not the kernel.
@@ -65,17 +57,14 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
     tell(&report, &kernel);
     if let Some(path) = &arguments.findings {
         // The same form as the driver's SOFTGPU_FINDINGS.
-        let found = serde_json::json!({
-            "findings": report.findings,
-            "beyond": report.findings_beyond,
-        });
+        let found = serde_json::json!({ "findings": report.findings, "beyond": report.findings_beyond });
         write_json(path, &found)?;
     }
     if let (Some(path), Some(counters)) = (&arguments.counters, &report.counters) {
         write_json(path, counters)?;
     }
     if report.fault.is_none() {
-        for buffer in &buffers {
+        for buffer in buffers {
             buffer.write_back(&memory)?;
         }
     }

@@ -9,28 +9,28 @@ use std::path::Path;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dtype {
     /// `b` boolean, `i` signed, `u` unsigned, `f` float, `c` complex, `V` opaque.
-    kind: u8,
+    kind: char,
     bytes: usize,
 }
 
 /// Names that `out:` accepts.
-const NAMES: [(&str, u8, usize); 15] = [
-    ("bool", b'b', 1),
-    ("int8", b'i', 1),
-    ("int16", b'i', 2),
-    ("int32", b'i', 4),
-    ("int64", b'i', 8),
-    ("uint8", b'u', 1),
-    ("uint16", b'u', 2),
-    ("uint32", b'u', 4),
-    ("uint64", b'u', 8),
-    ("float16", b'f', 2),
-    ("float32", b'f', 4),
-    ("float64", b'f', 8),
-    ("complex64", b'c', 8),
-    ("complex128", b'c', 16),
+pub const NAMES: [(&str, char, usize); 15] = [
+    ("bool", 'b', 1),
+    ("int8", 'i', 1),
+    ("int16", 'i', 2),
+    ("int32", 'i', 4),
+    ("int64", 'i', 8),
+    ("uint8", 'u', 1),
+    ("uint16", 'u', 2),
+    ("uint32", 'u', 4),
+    ("uint64", 'u', 8),
+    ("float16", 'f', 2),
+    ("float32", 'f', 4),
+    ("float64", 'f', 8),
+    ("complex64", 'c', 8),
+    ("complex128", 'c', 16),
     // What ml_dtypes writes for it: two opaque bytes.
-    ("bfloat16", b'V', 2),
+    ("bfloat16", 'V', 2),
 ];
 
 impl Dtype {
@@ -39,10 +39,17 @@ impl Dtype {
     /// # Errors
     /// Lists the names if it is none of them.
     pub fn named(name: &str) -> Result<Dtype, String> {
-        NAMES.iter().find(|n| n.0 == name).map(|&(_, kind, bytes)| Dtype { kind, bytes }).ok_or_else(|| {
-            let names: Vec<&str> = NAMES.iter().map(|n| n.0).collect();
-            format!("`{name}` is no element type; known are {}", names.join(" "))
-        })
+        let found = NAMES.iter().find(|row| row.0 == name).map(|&(_, kind, bytes)| Dtype { kind, bytes });
+        found.ok_or_else(|| format!("`{name}` is no element type; known are {}", NAMES.map(|row| row.0).join(" ")))
+    }
+
+    /// The type of a file's `descr`, and whether its bytes are big-endian.
+    fn described(descr: &str) -> Option<(Dtype, bool)> {
+        let mut characters = descr.chars();
+        let (order, kind) = (characters.next()?, characters.next()?);
+        let bytes = characters.as_str().parse().ok()?;
+        let known = NAMES.iter().any(|row| (row.1, row.2) == (kind, bytes)) || kind == 'V' && (1..=16).contains(&bytes);
+        (known && "<>|=".contains(order)).then_some((Dtype { kind, bytes }, order == '>' && kind != 'V'))
     }
 
     /// Bytes of one element.
@@ -50,14 +57,9 @@ impl Dtype {
         self.bytes
     }
 
-    /// Bytes that are reversed together in the other byte order.
-    fn word(self) -> usize {
-        if self.kind == b'c' { self.bytes / 2 } else { self.bytes }
-    }
-
     fn descr(self) -> String {
-        let order = if self.bytes == 1 || self.kind == b'V' { '|' } else { '<' };
-        format!("{order}{}{}", self.kind as char, self.bytes)
+        let order = if self.bytes == 1 || self.kind == 'V' { '|' } else { '<' };
+        format!("{order}{}{}", self.kind, self.bytes)
     }
 }
 
@@ -72,52 +74,57 @@ pub struct Array {
     pub data: Vec<u8>,
 }
 
+/// What a file says of its array.
+#[derive(serde::Deserialize)]
+struct Header {
+    descr: String,
+    fortran_order: bool,
+    shape: Vec<usize>,
+}
+
+impl Header {
+    /// Reads a dictionary of Python as JSON, which it is but for quotes, tuples and the names of truth values.
+    fn parse(text: &str) -> Result<Header, String> {
+        let mut json: String = text.split_whitespace().collect();
+        for (python, other) in
+            [("'", "\""), (",)", ")"), (",}", "}"), ("(", "["), (")", "]"), ("False", "false"), ("True", "true")]
+        {
+            json = json.replace(python, other);
+        }
+        serde_json::from_str(&json).map_err(|e| format!("the header is not that of a plain array: {e}"))
+    }
+}
+
 impl Array {
-    /// Reads a file.
+    /// Reads a file's contents.
     ///
     /// # Errors
-    /// If it cannot be read, is no .npy file, holds Python objects or records, or has more or
-    /// fewer bytes than its shape says.
-    pub fn read(path: &Path) -> Result<Array, String> {
-        let file = std::fs::read(path).map_err(|e| e.to_string())?;
-        Array::parse(&file)
-    }
-
-    /// Reads a file's contents; see [`Array::read`].
+    /// If it is no .npy file, holds Python objects or records, or has more or fewer bytes than its shape says.
     pub fn parse(file: &[u8]) -> Result<Array, String> {
-        if file.len() < 10 || &file[..6] != b"\x93NUMPY" {
+        let Some([version, _, rest @ ..]) = file.strip_prefix(b"\x93NUMPY") else {
             return Err("not a .npy file (it does not begin with \\x93NUMPY)".into());
-        }
-        let (start, length): (usize, usize) = match file[6] {
-            1 => (10, u16::from_le_bytes([file[8], file[9]]) as usize),
-            2 | 3 if file.len() >= 12 => {
-                let bytes = [file[8], file[9], file[10], file[11]];
-                (12, u32::from_le_bytes(bytes) as usize)
-            }
-            version => return Err(format!("format version {version} is not known")),
         };
-        let header = file
-            .get(start..)
-            .and_then(|rest| rest.get(..length))
-            .and_then(|h| std::str::from_utf8(h).ok())
-            .ok_or("the header is cut off or not text")?;
-        let (dtype, big_endian, fortran, shape) = parse_header(header)?;
-        let count = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
-        let bytes = count.and_then(|n| n.checked_mul(dtype.bytes));
-        let data = &file[start + length..];
-        if bytes != Some(data.len()) {
+        let (length, rest) = match (version, rest) {
+            (1, [a, b, rest @ ..]) => (u16::from_le_bytes([*a, *b]) as usize, rest),
+            (2 | 3, [a, b, c, d, rest @ ..]) => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, rest),
+            _ => return Err(format!("format version {version} is not known")),
+        };
+        let (header, data) = rest.split_at_checked(length).ok_or("the header is cut off")?;
+        let Header { descr, fortran_order, shape } = Header::parse(&String::from_utf8_lossy(header))?;
+        let (dtype, big_endian) =
+            Dtype::described(&descr).ok_or_else(|| format!("elements of type `{descr}` are not supported"))?;
+        if shape.iter().try_fold(dtype.bytes, |n, &d| n.checked_mul(d)) != Some(data.len()) {
             return Err(format!(
                 "{} bytes of data do not make an array of shape {shape:?} with {} bytes an element",
                 data.len(),
                 dtype.bytes
             ));
         }
-        let mut data = data.to_vec();
+        let mut data = if fortran_order { row_major(data, &shape, dtype.bytes) } else { data.to_vec() };
         if big_endian {
-            data.chunks_exact_mut(dtype.word()).for_each(<[u8]>::reverse);
-        }
-        if fortran && shape.len() > 1 {
-            data = row_major(&data, &shape, dtype.bytes);
+            // The two parts of a complex number are each reversed.
+            let word = if dtype.kind == 'c' { dtype.bytes / 2 } else { dtype.bytes };
+            data.chunks_exact_mut(word).for_each(<[u8]>::reverse);
         }
         Ok(Array { dtype, shape, data })
     }
@@ -126,34 +133,28 @@ impl Array {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn write(&self, path: &Path) -> Result<(), String> {
+    pub fn write(&self, path: &Path) -> std::io::Result<()> {
         let mut temporary = path.as_os_str().to_owned();
         temporary.push(format!(".{}.tmp", std::process::id()));
         let result = std::fs::write(&temporary, self.to_bytes()).and_then(|()| std::fs::rename(&temporary, path));
         if result.is_err() {
             std::fs::remove_file(&temporary).ok();
         }
-        result.map_err(|e| e.to_string())
+        result
     }
 
     /// The contents of a file.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let sizes: String = self.shape.iter().map(|d| format!("{d}, ")).collect();
-        // A tuple of one keeps its comma, longer ones drop the last.
-        let sizes = match self.shape.len() {
-            0 => "",
-            1 => sizes.trim_end(),
-            _ => sizes.trim_end_matches(", "),
-        };
-        let mut header = format!("{{'descr': '{}', 'fortran_order': False, 'shape': ({sizes}), }}", self.dtype.descr());
-        // Data begins at a multiple of 64.
-        while (10 + header.len() + 1) % 64 != 0 {
-            header.push(' ');
-        }
-        header.push('\n');
+        let sizes: Vec<String> = self.shape.iter().map(usize::to_string).collect();
+        // A tuple of one keeps a comma.
+        let comma = if sizes.len() == 1 { "," } else { "" };
+        let (descr, sizes) = (self.dtype.descr(), sizes.join(", "));
+        let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({sizes}{comma}), }}");
+        // Data begins at a multiple of 64, after a line end.
+        let width = (10 + header.len() + 1).next_multiple_of(64) - 11;
         let mut file = b"\x93NUMPY\x01\x00".to_vec();
-        file.extend((header.len() as u16).to_le_bytes());
-        file.extend(header.as_bytes());
+        file.extend((width as u16 + 1).to_le_bytes());
+        file.extend(format!("{header:width$}\n").as_bytes());
         file.extend(&self.data);
         file
     }
@@ -161,133 +162,11 @@ impl Array {
 
 /// Column-major elements in row-major order.
 fn row_major(data: &[u8], shape: &[usize], bytes: usize) -> Vec<u8> {
-    let mut out = Vec::with_capacity(data.len());
-    let mut strides = vec![1; shape.len()];
-    for i in 1..shape.len() {
-        strides[i] = strides[i - 1] * shape[i - 1];
-    }
-    let mut index = vec![0; shape.len()];
-    for _ in 0..data.len() / bytes {
-        let at: usize = index.iter().zip(&strides).map(|(i, s)| i * s).sum();
-        out.extend(&data[at * bytes..(at + 1) * bytes]);
-        for axis in (0..shape.len()).rev() {
-            index[axis] += 1;
-            if index[axis] < shape[axis] {
-                break;
-            }
-            index[axis] = 0;
-        }
+    let mut out = vec![0; data.len()];
+    for (index, element) in data.chunks_exact(bytes).enumerate() {
+        // The first axis changes fastest here, slowest there.
+        let (_, at) = shape.iter().fold((index, 0), |(rest, at), d| (rest / d, at * d + rest % d));
+        out[at * bytes..(at + 1) * bytes].copy_from_slice(element);
     }
     out
-}
-
-/// Type, whether big-endian, whether column-major, shape.
-type Header = (Dtype, bool, bool, Vec<usize>);
-
-fn parse_header(header: &str) -> Result<Header, String> {
-    let value = |key: &str| {
-        let at = header.find(&format!("'{key}'"))?;
-        let rest = &header[at + key.len() + 2..];
-        Some(rest.trim_start().strip_prefix(':')?.trim_start())
-    };
-    let descr = value("descr").ok_or("the header has no descr")?;
-    let descr = descr
-        .strip_prefix('\'')
-        .and_then(|d| d.split_once('\''))
-        .ok_or("arrays of records are not supported; save a plain array")?
-        .0;
-    let (dtype, big_endian) = parse_descr(descr)?;
-    let fortran = match value("fortran_order") {
-        Some(text) if text.starts_with("True") => true,
-        Some(text) if text.starts_with("False") => false,
-        _ => return Err("the header has no fortran_order".into()),
-    };
-    let shape = value("shape")
-        .and_then(|s| s.strip_prefix('('))
-        .and_then(|s| s.split_once(')'))
-        .ok_or("the header has no shape")?
-        .0
-        .split(',')
-        .map(str::trim)
-        .filter(|word| !word.is_empty())
-        .map(|word| word.parse().map_err(|_| format!("`{word}` is not a size in the shape")))
-        .collect::<Result<Vec<usize>, String>>()?;
-    Ok((dtype, big_endian, fortran, shape))
-}
-
-fn parse_descr(descr: &str) -> Result<(Dtype, bool), String> {
-    let unknown = || format!("elements of type `{descr}` are not supported");
-    let mut characters = descr.chars();
-    let order = characters.next().ok_or_else(unknown)?;
-    let kind = characters.next().ok_or_else(unknown)?;
-    let bytes: usize = characters.as_str().parse().map_err(|_| unknown())?;
-    let fits = match kind {
-        'b' => bytes == 1,
-        'i' | 'u' => matches!(bytes, 1 | 2 | 4 | 8),
-        'f' => matches!(bytes, 2 | 4 | 8),
-        'c' => matches!(bytes, 8 | 16),
-        'V' => (1..=16).contains(&bytes),
-        _ => false,
-    };
-    if !fits || !matches!(order, '<' | '>' | '|' | '=') {
-        return Err(unknown());
-    }
-    let dtype = Dtype { kind: kind as u8, bytes };
-    Ok((dtype, order == '>' && kind != 'V'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn file(header: &str, data: &[u8]) -> Vec<u8> {
-        let mut file = b"\x93NUMPY\x01\x00".to_vec();
-        file.extend((header.len() as u16).to_le_bytes());
-        file.extend(header.as_bytes());
-        file.extend(data);
-        file
-    }
-
-    #[test]
-    fn what_is_written_is_read() {
-        for (name, _, bytes) in NAMES {
-            for shape in [vec![], vec![3], vec![2, 3], vec![0, 4]] {
-                let count = shape.iter().product::<usize>() * bytes;
-                let array =
-                    Array { dtype: Dtype::named(name).unwrap(), shape, data: (0..count).map(|i| i as u8).collect() };
-                assert_eq!(Array::parse(&array.to_bytes()), Ok(array.clone()));
-                let start = array.to_bytes().len() - array.data.len();
-                assert_eq!(start % 64, 0);
-            }
-        }
-    }
-
-    #[test]
-    fn other_orders_are_rearranged() {
-        let header = "{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3), }\n";
-        // Column-major 2 x 3, values 1..6: rows are 1 3 5 and 2 4 6.
-        let data: Vec<u8> = (1..7u16).flat_map(u16::to_be_bytes).collect();
-        let array = Array::parse(&file(header, &data)).unwrap();
-        let values: Vec<u8> = array.data.iter().step_by(2).copied().collect();
-        assert_eq!(values, [1, 3, 5, 2, 4, 6]);
-        assert_eq!(array.shape, [2, 3]);
-    }
-
-    #[test]
-    fn bad_files_are_refused() {
-        let good = "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }\n";
-        assert!(Array::parse(&file(good, &[0; 8])).is_ok());
-        for (bytes, part) in [
-            (file(good, &[0; 7]), "do not make an array"),
-            (b"hello world".to_vec(), "not a .npy file"),
-            (file(&good.replace("<f4", "|O"), &[0; 8]), "not supported"),
-            (file(&good.replace("<f4", "<U4"), &[0; 8]), "not supported"),
-            (file(&good.replace("'shape'", "'form'"), &[0; 8]), "no shape"),
-            (file(good, &[])[..20].to_vec(), "cut off"),
-            (file(&good.replace("(2,)", "(18446744073709551615, 9)"), &[0; 8]), "do not make an array"),
-        ] {
-            let message = Array::parse(&bytes).expect_err(part);
-            assert!(message.contains(part), "{message}");
-        }
-    }
 }

@@ -14,6 +14,3 @@ pub(crate) use device::LAUNCHES;
 pub use device::Memory;
 pub use error::MemoryError;
 pub use table::Allocation;
-
-#[cfg(test)]
-mod tests;

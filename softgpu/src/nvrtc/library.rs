@@ -1,9 +1,10 @@
 //! NVRTC's functions.
 
-use libloading::Library;
+use libloading::{Library, Symbol};
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::{Path, PathBuf};
 
+// The functions' types, as in nvrtc.h of every release since 11.2.
 type Handle = *mut c_void;
 type Texts = *const *const c_char;
 type Version = unsafe extern "C" fn(*mut c_int, *mut c_int) -> c_int;
@@ -15,28 +16,9 @@ type Get = unsafe extern "C" fn(Handle, *mut c_char) -> c_int;
 type Destroy = unsafe extern "C" fn(*mut Handle) -> c_int;
 type ErrorText = unsafe extern "C" fn(c_int) -> *const c_char;
 
-/// The functions, with their types as in nvrtc.h of every release since 11.2.
-struct Functions {
-    version: Version,
-    architecture_count: Numbers,
-    architectures: Numbers,
-    create: Create,
-    compile: Compile,
-    log_size: Size,
-    log: Get,
-    ptx_size: Size,
-    ptx: Get,
-    cubin_size: Size,
-    cubin: Get,
-    destroy: Destroy,
-    error_text: ErrorText,
-}
-
 /// A loaded NVRTC.
 pub struct Nvrtc {
-    functions: Functions,
-    /// Keeps the functions alive.
-    _library: Library,
+    library: Library,
     /// The file it was loaded from.
     pub path: PathBuf,
     /// Major and minor version.
@@ -80,44 +62,54 @@ pub enum NvrtcError {
 impl Nvrtc {
     /// Loads one library.
     ///
+    /// # Safety
+    /// It is NVIDIA's compiler, if it has functions of these names at all.
+    ///
     /// # Errors
     /// The loader's message, or that it is no NVRTC.
-    pub fn load(path: &Path) -> Result<Nvrtc, NvrtcError> {
+    pub unsafe fn load(path: &Path) -> Result<Nvrtc, NvrtcError> {
         // SAFETY: loading runs the library's initialisers; NVRTC's have no precondition.
         let library = unsafe { Library::new(path) }.map_err(|e| NvrtcError::Load(e.to_string()))?;
-        macro_rules! function {
-            ($name:literal) => {
-                // SAFETY: the type of the field is the function's; the library is kept as long.
-                *unsafe { library.get($name.to_bytes()) }
-                    .map_err(|e| NvrtcError::Load(format!("{} has no {:?}: {e}", path.display(), $name)))?
-            };
-        }
-        let functions = Functions {
-            version: function!(c"nvrtcVersion"),
-            architecture_count: function!(c"nvrtcGetNumSupportedArchs"),
-            architectures: function!(c"nvrtcGetSupportedArchs"),
-            create: function!(c"nvrtcCreateProgram"),
-            compile: function!(c"nvrtcCompileProgram"),
-            log_size: function!(c"nvrtcGetProgramLogSize"),
-            log: function!(c"nvrtcGetProgramLog"),
-            ptx_size: function!(c"nvrtcGetPTXSize"),
-            ptx: function!(c"nvrtcGetPTX"),
-            cubin_size: function!(c"nvrtcGetCUBINSize"),
-            cubin: function!(c"nvrtcGetCUBIN"),
-            destroy: function!(c"nvrtcDestroyProgram"),
-            error_text: function!(c"nvrtcGetErrorString"),
-        };
+        let mut nvrtc = Nvrtc { library, path: path.into(), version: (0, 0), architectures: Vec::new() };
         let (mut major, mut minor, mut count) = (0, 0, 0);
         // SAFETY: places for the results.
-        functions.check(unsafe { (functions.version)(&mut major, &mut minor) }, "nvrtcVersion")?;
+        unsafe { nvrtc.call("nvrtcVersion", |version: Version| version(&mut major, &mut minor)) }?;
+        nvrtc.version = (major, minor);
         // SAFETY: a place for the result.
-        functions.check(unsafe { (functions.architecture_count)(&mut count) }, "nvrtcGetNumSupportedArchs")?;
+        unsafe { nvrtc.call("nvrtcGetNumSupportedArchs", |get: Numbers| get(&mut count)) }?;
         let mut list = vec![0; count.max(0) as usize];
         // SAFETY: a place for as many as were just counted.
-        functions.check(unsafe { (functions.architectures)(list.as_mut_ptr()) }, "nvrtcGetSupportedArchs")?;
-        let mut architectures: Vec<u32> = list.iter().filter_map(|&a| u32::try_from(a).ok()).collect();
-        architectures.sort_unstable();
-        Ok(Nvrtc { functions, _library: library, path: path.into(), version: (major, minor), architectures })
+        unsafe { nvrtc.call("nvrtcGetSupportedArchs", |get: Numbers| get(list.as_mut_ptr())) }?;
+        nvrtc.architectures = list.iter().filter_map(|&a| u32::try_from(a).ok()).collect();
+        nvrtc.architectures.sort_unstable();
+        Ok(nvrtc)
+    }
+
+    /// A function of the library.
+    ///
+    /// # Safety
+    /// `F` is the type of NVRTC's function of that name.
+    unsafe fn function<F>(&self, name: &'static str) -> Result<Symbol<'_, F>, NvrtcError> {
+        // SAFETY: by the caller.
+        let found = unsafe { self.library.get(name) };
+        found.map_err(|e| NvrtcError::Load(format!("{} has no {name}: {e}", self.path.display())))
+    }
+
+    /// Calls a function of the library.
+    ///
+    /// # Safety
+    /// `F` is the type of NVRTC's function of that name, and `run` gives it what it asks for.
+    unsafe fn call<F: Copy>(&self, name: &'static str, run: impl FnOnce(F) -> c_int) -> Result<(), NvrtcError> {
+        // SAFETY: by the caller.
+        let status = run(*unsafe { self.function::<F>(name) }?);
+        if status == 0 {
+            return Ok(());
+        }
+        // SAFETY: its type.
+        let describe = unsafe { self.function::<ErrorText>("nvrtcGetErrorString") }?;
+        // SAFETY: it returns a static string for every status.
+        let reason = unsafe { CStr::from_ptr(describe(status)) }.to_string_lossy().into_owned();
+        Err(NvrtcError::Call { function: name, reason })
     }
 
     /// Compiles a text.
@@ -132,43 +124,35 @@ impl Nvrtc {
         let options = options.iter().map(|o| c(o)).collect::<Result<Vec<CString>, _>>()?;
         let pointers = |strings: &[CString]| strings.iter().map(|s| s.as_ptr()).collect::<Vec<_>>();
         let (names, texts, words) = (pointers(&names), pointers(&texts), pointers(&options));
-        let (functions, count) = (&self.functions, names.len() as c_int);
-        let mut handle = std::ptr::null_mut();
-        // SAFETY: C strings that outlive the call, `count` headers, and a place for the handle.
-        let status = unsafe {
-            let (text, name) = (text.as_ptr(), name.as_ptr());
-            (functions.create)(&mut handle, text, name, count, texts.as_ptr(), names.as_ptr())
+        let (text, name, count) = (text.as_ptr(), name.as_ptr(), names.len() as c_int);
+        let mut program = Program { nvrtc: self, handle: std::ptr::null_mut() };
+        let create = |create: Create| {
+            // SAFETY: C strings that outlive the call, `count` headers, and a place for the handle.
+            unsafe { create(&mut program.handle, text, name, count, texts.as_ptr(), names.as_ptr()) }
         };
-        functions.check(status, "nvrtcCreateProgram")?;
-        let program = Program { functions, handle };
+        // SAFETY: the function's type.
+        unsafe { self.call("nvrtcCreateProgram", create) }?;
+        let (handle, count) = (program.handle, words.len() as c_int);
         // SAFETY: a live program and as many C strings as are said, which outlive the call.
-        let status = unsafe { (functions.compile)(program.handle, words.len() as c_int, words.as_ptr()) };
-        if status == 0 { Ok(program) } else { Err(NvrtcError::Refused(program.log())) }
-    }
-}
-
-impl Functions {
-    fn check(&self, status: c_int, function: &'static str) -> Result<(), NvrtcError> {
-        if status == 0 {
-            return Ok(());
+        match unsafe { self.call("nvrtcCompileProgram", |compile: Compile| compile(handle, count, words.as_ptr())) } {
+            Ok(()) => Ok(program),
+            Err(NvrtcError::Call { .. }) => Err(NvrtcError::Refused(program.log())),
+            Err(other) => Err(other),
         }
-        // SAFETY: nvrtcGetErrorString returns a static string for every status.
-        let reason = unsafe { CStr::from_ptr((self.error_text)(status)) }.to_string_lossy().into_owned();
-        Err(NvrtcError::Call { function, reason })
     }
 }
 
 /// A compiled text.
 pub struct Program<'a> {
-    functions: &'a Functions,
-    /// Live until this is dropped.
+    nvrtc: &'a Nvrtc,
+    /// Null, or live until this is dropped.
     handle: Handle,
 }
 
 impl Program<'_> {
     /// The compiler's own words, warnings included; with `--ptxas-options=-v`, see [`crate::ptxas::usage`].
     pub fn log(&self) -> String {
-        let bytes = self.bytes(self.functions.log_size, self.functions.log, "nvrtcGetProgramLog");
+        let bytes = self.bytes("nvrtcGetProgramLogSize", "nvrtcGetProgramLog");
         text(bytes.unwrap_or_default()).trim().to_string()
     }
 
@@ -177,7 +161,7 @@ impl Program<'_> {
     /// # Errors
     /// NVRTC gives none.
     pub fn ptx(&self) -> Result<String, NvrtcError> {
-        self.bytes(self.functions.ptx_size, self.functions.ptx, "nvrtcGetPTX").map(text)
+        self.bytes("nvrtcGetPTXSize", "nvrtcGetPTX").map(text)
     }
 
     /// The machine code, where the architecture in the options is a real one (`sm_86`).
@@ -185,16 +169,17 @@ impl Program<'_> {
     /// # Errors
     /// NVRTC gives none.
     pub fn cubin(&self) -> Result<Vec<u8>, NvrtcError> {
-        self.bytes(self.functions.cubin_size, self.functions.cubin, "nvrtcGetCUBIN")
+        self.bytes("nvrtcGetCUBINSize", "nvrtcGetCUBIN")
     }
 
-    fn bytes(&self, size: Size, get: Get, function: &'static str) -> Result<Vec<u8>, NvrtcError> {
+    /// One of the results, by the names of the function that tells its size and of the one that gives it.
+    fn bytes(&self, size: &'static str, get: &'static str) -> Result<Vec<u8>, NvrtcError> {
         let mut length = 0;
         // SAFETY: the program lives, and a place for the result.
-        self.functions.check(unsafe { size(self.handle, &mut length) }, function)?;
+        unsafe { self.nvrtc.call(size, |size: Size| size(self.handle, &mut length)) }?;
         let mut buffer = vec![0u8; length.max(1)];
         // SAFETY: the buffer has the size that NVRTC asked for.
-        self.functions.check(unsafe { get(self.handle, buffer.as_mut_ptr().cast()) }, function)?;
+        unsafe { self.nvrtc.call(get, |get: Get| get(self.handle, buffer.as_mut_ptr().cast())) }?;
         buffer.truncate(length);
         Ok(buffer)
     }
@@ -202,8 +187,10 @@ impl Program<'_> {
 
 impl Drop for Program<'_> {
     fn drop(&mut self) {
-        // SAFETY: the program lives until here.
-        unsafe { (self.functions.destroy)(&mut self.handle) };
+        if !self.handle.is_null() {
+            // SAFETY: the program lives until here. Nothing is lost if it can't be freed.
+            let _ = unsafe { self.nvrtc.call("nvrtcDestroyProgram", |destroy: Destroy| destroy(&mut self.handle)) };
+        }
     }
 }
 

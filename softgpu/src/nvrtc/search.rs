@@ -59,7 +59,8 @@ pub fn search(setting: &str, folder: &str, enough: impl Fn(&Nvrtc) -> bool) -> S
     }
     // The loader's own search: LD_LIBRARY_PATH, ld.so.cache. A name it does not know is no news.
     for name in ["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"] {
-        match Nvrtc::load(Path::new(name)) {
+        // SAFETY: the loader's own libraries are what their names say.
+        match unsafe { Nvrtc::load(Path::new(name)) } {
             Ok(nvrtc) => search.add(nvrtc),
             Err(_) => search.missed.push(format!("system: {name} is not known to the loader")),
         }
@@ -80,7 +81,8 @@ impl Search {
             self.missed.push(format!("{kind}: no libnvrtc.so in {}", folder.display()));
         }
         for file in files {
-            match Nvrtc::load(&file) {
+            // SAFETY: NVRTC by its name, where the owner of the machine keeps it or says that it is.
+            match unsafe { Nvrtc::load(&file) } {
                 Ok(nvrtc) => self.add(nvrtc),
                 Err(e) => self.missed.push(format!("{kind}: {}: {e}", file.display())),
             }

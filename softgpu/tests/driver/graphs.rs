@@ -206,6 +206,11 @@ fn strided_copies() {
         assert_eq!(sys::cuMemcpy2D_v2(&p), CUDA_ERROR_INVALID_VALUE);
         p.dstPitch = 2;
         assert_eq!(sys::cuMemcpy2D_v2(&p), CUDA_ERROR_INVALID_VALUE);
+        // Places that no address can hold.
+        for (x, y, pitch) in [(usize::MAX, 0, pitch), (0, usize::MAX / 2, pitch), (0, 2, usize::MAX / 2 + 1)] {
+            (p.dstXInBytes, p.dstY, p.dstPitch) = (x, y, pitch);
+            assert_eq!(sys::cuMemcpy2D_v2(&p), CUDA_ERROR_INVALID_VALUE);
+        }
 
         let mut box3 = blank_3d();
         box3.srcMemoryType = CUmemorytype::CU_MEMORYTYPE_HOST;

@@ -9,5 +9,6 @@ mod graphs;
 mod host_bugs;
 mod libraries;
 mod managed;
+mod queries;
 mod rules;
 mod support;

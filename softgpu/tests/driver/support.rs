@@ -39,7 +39,8 @@ pub fn ptx(major: u32, source: &str) -> String {
         _ => "13/nvidia/cu13/lib",
     };
     let file = fetched(&format!("{folder}/libnvrtc.so.{major}"));
-    let nvrtc = Nvrtc::load(&file).unwrap();
+    // SAFETY: NVRTC, as it was fetched.
+    let nvrtc = unsafe { Nvrtc::load(&file) }.unwrap();
     let options = ["--gpu-architecture=compute_86", "-lineinfo"].map(String::from);
     let compiled = nvrtc.compile(&Source { name: "test.cu", text: source, headers: &[] }, &options);
     let ptx = compiled.unwrap().ptx().unwrap();

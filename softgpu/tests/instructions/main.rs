@@ -6,8 +6,11 @@ mod bitwise;
 mod convert;
 mod floating;
 mod integer;
+#[path = "../common/random.rs"]
+mod random;
 mod video;
 
+use random::Random;
 use softgpu::{LaunchConfig, Memory, Module, Options, Profile, launch};
 
 /// What a result must be.
@@ -38,19 +41,6 @@ pub fn exact(
     f: impl Fn([u64; 3]) -> u64 + 'static,
 ) -> Row {
     Row { text: text.into(), widths: widths.to_vec(), edges, expect: Expect::Bits(Box::new(f)) }
-}
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
 }
 
 /// Lanes of one launch: every pair of edges fits.

@@ -1,7 +1,7 @@
 //! What a launch may ask for, on every profile.
 
 use softgpu::ptxas::Usage;
-use softgpu::{Fault, LaunchConfig, Memory, Module, Profile, Registers, launch};
+use softgpu::{Fault, LaunchConfig, LaunchReport, Memory, Module, Options, Profile, Registers, launch};
 
 /// A kernel that reads `alive` words, all before it writes the first of them.
 fn hungry(sm: u32, directives: &str, alive: usize) -> String {
@@ -36,10 +36,12 @@ impl Kernel {
     }
 
     fn launch(&self, block: [u32; 3], dynamic_shared: u32) -> Option<Fault> {
+        self.run(block, dynamic_shared, &Options::default()).fault
+    }
+
+    fn run(&self, block: [u32; 3], dynamic_shared: u32, options: &Options) -> LaunchReport {
         let config = LaunchConfig { grid: [1, 1, 1], block, dynamic_shared, params: self.params.clone() };
-        let (memory, profile) = (&self.memory, &self.profile);
-        let options = Default::default();
-        launch(&self.module, "k", &config, memory, profile, &options, &mut |_| ()).fault
+        launch(&self.module, "k", &config, &self.memory, &self.profile, options, &mut |_| ())
     }
 
     fn registers(&self) -> Registers {
@@ -83,6 +85,8 @@ fn launch_bounds_and_maxnreg_cap_registers() {
         (".maxntid 256, 2, 1", 128, 512),
         (".maxntid 256, 1, 1\n.minnctapersm 3", 80, 256),
         (".reqntid 32, 32, 1", 64, 1024),
+        (".maxntid 256", 150, 256),
+        (".maxntid 96", 150, 96),
         (".maxnreg 40", 40, 1024),
         (".maxnreg 100", 100, 512),
     ] {
@@ -93,6 +97,36 @@ fn launch_bounds_and_maxnreg_cap_registers() {
         if most < 1024 {
             assert!(kernel.launch([most + 1, 1, 1], 0).is_some(), "{directives}");
         }
+    }
+}
+
+/// A kernel whose every value is alive at once has no more registers than a thread can have.
+#[test]
+fn a_thread_has_255_registers_at_most() {
+    assert_eq!(Kernel::new(&Profile::default(), "", 300).registers().count, 255);
+    assert_eq!(Kernel::new(&Profile::default(), "", 0).registers().count, 1);
+}
+
+/// Rows worked out by hand from the rules in the occupancy calculator.
+#[test]
+fn occupancy_by_hand() {
+    for (name, threads, registers, shared, blocks, bound) in [
+        ("sm_86", 256, 32, 0, 6, "threads"),
+        ("sm_86", 64, 32, 0, 16, "blocks"),
+        ("sm_86", 256, 128, 0, 2, "registers"),
+        // 100 KiB / (48 KiB + 1 KiB reserved)
+        ("sm_86", 128, 32, 48 << 10, 2, "shared memory"),
+        ("sm_86", 128, 32, 99 << 10, 1, "shared memory"),
+        ("sm_61", 128, 32, 48 << 10, 2, "shared memory"),
+        ("sm_75", 1024, 64, 0, 1, "threads"),
+        ("sm_90", 128, 168, 0, 3, "registers"),
+    ] {
+        let mut kernel = Kernel::new(&Profile::named(name).unwrap(), "", 0);
+        kernel.module.know_registers(&[Usage { kernel: "k".into(), registers, ..Usage::default() }]);
+        let options = Options { counters: true, ..Options::default() };
+        let report = kernel.run([threads, 1, 1], shared, &options);
+        let found = report.counters.unwrap_or_else(|| panic!("{:?}", report.fault)).occupancy;
+        assert_eq!((found.blocks_per_sm, found.limited_by), (blocks, bound), "{name} {threads} {registers} {shared}");
     }
 }
 

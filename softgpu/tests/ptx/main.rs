@@ -10,3 +10,4 @@ mod memory;
 mod refusals;
 mod repeatable;
 mod support;
+mod used_bytes;

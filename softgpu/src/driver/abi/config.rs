@@ -2,10 +2,10 @@
 
 use crate::kernel::Options;
 use crate::profile::Profile;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Settings of the process, read once by `cuInit`.
-#[derive(Clone, Debug)]
+#[derive(Default)]
 pub struct Config {
     pub profile: Profile,
     /// Limit of device memory in bytes.
@@ -21,145 +21,85 @@ pub struct Config {
     pub idle_ms: u64,
     /// NVIDIA's assembler, asked for the registers of every kernel.
     pub ptxas: Option<PathBuf>,
-    /// Settings that could not be understood, in words.
-    pub complaints: Vec<String>,
 }
+
+/// Sets one of them from its text, or says what is wrong with that.
+type Set = fn(&mut Config, &str) -> Result<(), String>;
+
+/// The variables and what they set; the device comes first because it brings its memory.
+const SETTINGS: [(&str, Set); 12] = [
+    ("SOFTGPU_DEVICE", |config, text| {
+        config.profile = text.parse()?;
+        set(&mut config.memory, Ok(config.profile.memory_bytes))
+    }),
+    ("SOFTGPU_MEMORY", |config, text| set(&mut config.memory, number(text))),
+    ("SOFTGPU_CHECK", |config, text| config.options.set_checks(text)),
+    ("SOFTGPU_ABORT", |config, text| set(&mut config.options.abort_on_finding, Ok(is_on(text)))),
+    ("SOFTGPU_SEED", |config, text| set(&mut config.options.seed, number(text))),
+    ("SOFTGPU_THREADS", |config, text| set(&mut config.options.threads, number(text).map(|n| n as usize))),
+    ("SOFTGPU_STREAMS", |config, text| match text {
+        "late" | "eager" => set(&mut config.eager, Ok(text == "eager")),
+        _ => Err("it is neither late nor eager".into()),
+    }),
+    ("SOFTGPU_IDLE_MS", |config, text| set(&mut config.idle_ms, number(text))),
+    ("SOFTGPU_PROFILE", |config, text| set(&mut config.table, Ok(is_on(text)))),
+    ("SOFTGPU_FINDINGS", |config, text| set(&mut config.findings_file, Ok(Some(text.into())))),
+    ("SOFTGPU_COUNTERS", |config, text| set(&mut config.counters_file, Ok(Some(text.into())))),
+    (crate::ptxas::VARIABLE, |config, text| match Path::new(text).is_file() {
+        true => set(&mut config.ptxas, Ok(Some(text.into()))),
+        false => Err("there is no such file".into()),
+    }),
+];
 
 impl Config {
-    /// Reads the `SOFTGPU_*` variables through `get`.
+    /// Reads the variables through `get`.
     ///
-    /// A value that can't be understood is kept in `complaints`; `cuInit` refuses to go on with one,
-    /// so that a misspelt check is never silently off.
-    pub fn read(get: impl Fn(&str) -> Option<String>) -> Config {
-        let mut complaints = Vec::new();
-        let device = get("SOFTGPU_DEVICE").unwrap_or_else(|| "sm_86".into());
-        let profile = Profile::named(&device).unwrap_or_else(|| {
-            complaints
-                .push(format!("SOFTGPU_DEVICE={device} is no known profile; known are {}", Profile::NAMES.join(", ")));
-            Profile::default()
-        });
-        let mut number = |name: &str, default: u64| match get(name) {
-            None => default,
-            Some(text) => parse_bytes(&text).unwrap_or_else(|| {
-                complaints.push(format!("{name}={text} is not a whole number"));
-                default
-            }),
-        };
-        let memory = number("SOFTGPU_MEMORY", profile.memory_bytes);
-        let seed = number("SOFTGPU_SEED", 0);
-        let threads = number("SOFTGPU_THREADS", 0) as usize;
-        let idle_ms = number("SOFTGPU_IDLE_MS", 500);
-        let flag = |name: &str| get(name).is_some_and(|v| !v.is_empty() && v != "0");
-        let table = flag("SOFTGPU_PROFILE");
-        let counters_file = get("SOFTGPU_COUNTERS").map(PathBuf::from);
-        let mut options = Options {
-            seed,
-            threads,
-            counters: table || counters_file.is_some(),
-            abort_on_finding: flag("SOFTGPU_ABORT"),
-            ..Options::default()
-        };
-        if let Err(message) = set_checks(&mut options, &get("SOFTGPU_CHECK").unwrap_or_else(|| "none".into())) {
-            complaints.push(format!("SOFTGPU_CHECK: {message}"));
-        }
-        let eager = match get("SOFTGPU_STREAMS").as_deref() {
-            None | Some("late") => false,
-            Some("eager") => true,
-            Some(other) => {
-                complaints.push(format!("SOFTGPU_STREAMS={other} is neither late nor eager"));
-                false
+    /// # Errors
+    /// One that can't be understood: `cuInit` refuses to go on then, so that a misspelt check is never silently off.
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Config, String> {
+        let mut config = Config { idle_ms: 500, ..Config::default() };
+        config.memory = config.profile.memory_bytes;
+        for (variable, _) in SETTINGS {
+            if let Some(text) = get(variable) {
+                config.set(variable, &text)?;
             }
-        };
-        let ptxas = get(crate::ptxas::VARIABLE).map(PathBuf::from);
-        if let Some(file) = ptxas.as_ref().filter(|f| !f.is_file()) {
-            let (name, file) = (crate::ptxas::VARIABLE, file.display());
-            complaints.push(format!("{name}={file} is no file"));
         }
-        Config {
-            profile,
-            memory,
-            options,
-            table,
-            findings_file: get("SOFTGPU_FINDINGS").map(PathBuf::from),
-            counters_file,
-            eager,
-            idle_ms,
-            ptxas,
-            complaints,
-        }
+        config.options.counters = config.table || config.counters_file.is_some();
+        Ok(config)
+    }
+
+    /// Sets what a variable stands for.
+    ///
+    /// # Errors
+    /// The variable, its text and what is wrong with it.
+    pub fn set(&mut self, variable: &str, text: &str) -> Result<(), String> {
+        let found = SETTINGS.iter().find(|setting| setting.0 == variable);
+        let result = found.map_or(Err("there is no such setting".into()), |setting| setting.1(self, text));
+        result.map_err(|message| format!("{variable}={text}: {message}"))
     }
 }
 
-/// Sets the checks from `all`, `none` or a list of `mem`, `init`, `race`, `sync`.
-pub fn set_checks(options: &mut Options, text: &str) -> Result<(), String> {
-    let [mut mem, mut init, mut race, mut sync] = [false; 4];
-    for word in text.split(',').map(str::trim).filter(|w| !w.is_empty()) {
-        match word {
-            "all" => [mem, init, race, sync] = [true; 4],
-            "none" => [mem, init, race, sync] = [false; 4],
-            "mem" => mem = true,
-            "init" => init = true,
-            "race" => race = true,
-            "sync" => sync = true,
-            other => {
-                return Err(format!("`{other}` is no check; use all, none, or some of mem,init,race,sync"));
-            }
-        }
-    }
-    (options.mem, options.init, options.race, options.sync) = (mem, init, race, sync);
+fn set<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
+    *place = value?;
     Ok(())
 }
 
-/// A whole number, with an optional K, M or G (powers of 1024).
-fn parse_bytes(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let (digits, shift) = match text.chars().last()? {
-        'k' | 'K' => (&text[..text.len() - 1], 10),
-        'm' | 'M' => (&text[..text.len() - 1], 20),
-        'g' | 'G' => (&text[..text.len() - 1], 30),
-        _ => (text, 0),
-    };
-    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
+/// A switch: anything but nothing and 0.
+pub fn is_on(text: &str) -> bool {
+    !text.is_empty() && text != "0"
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn from(pairs: &[(&str, &str)]) -> Config {
-        Config::read(|name| pairs.iter().find(|p| p.0 == name).map(|p| p.1.to_string()))
-    }
-
-    #[test]
-    fn defaults() {
-        let c = from(&[]);
-        assert_eq!(c.profile.name, "sm_86");
-        assert!(!c.options.mem && !c.options.race && !c.options.counters);
-        assert!(c.complaints.is_empty());
-    }
-
-    #[test]
-    fn settings_are_read() {
-        let c = from(&[
-            ("SOFTGPU_DEVICE", "sm_90"),
-            ("SOFTGPU_MEMORY", "64M"),
-            ("SOFTGPU_CHECK", "mem,race"),
-            ("SOFTGPU_SEED", "7"),
-            ("SOFTGPU_PROFILE", "1"),
-        ]);
-        assert_eq!(c.profile.sm, 90);
-        assert_eq!(c.memory, 64 << 20);
-        assert!(c.options.mem && c.options.race && !c.options.init && !c.options.sync);
-        assert_eq!(c.options.seed, 7);
-        assert!(c.table && c.options.counters);
-    }
-
-    #[test]
-    fn what_cannot_be_understood_is_said() {
-        assert_eq!(from(&[("SOFTGPU_CHECK", "rice")]).complaints.len(), 1);
-        assert_eq!(from(&[("SOFTGPU_DEVICE", "sm_42")]).complaints.len(), 1);
-        assert_eq!(from(&[("SOFTGPU_SEED", "-1")]).complaints.len(), 1);
-        assert_eq!(from(&[("SOFTGPU_PTXAS", "/none")]).complaints.len(), 1);
-        assert_eq!(from(&[("SOFTGPU_STREAMS", "soon")]).complaints.len(), 1);
-    }
+/// A whole number, with an optional K, M or G (powers of 1024).
+fn number(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match &text[digits.len()..] {
+        "" => 0,
+        "k" | "K" => 10,
+        "m" | "M" => 20,
+        "g" | "G" => 30,
+        _ => return Err("it is not a whole number".into()),
+    };
+    let number = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(1 << shift));
+    number.ok_or_else(|| "it is not a whole number".into())
 }

@@ -3,14 +3,16 @@
 use super::errors::{self, CuResult};
 use std::cell::Cell;
 use std::collections::HashSet;
+use std::fmt::Display;
 use std::sync::Mutex;
 
 /// Defines an entry point: `entry!(cuName, |argument: Type, ...| body)`, whose body is an [`Answer`]; or several that
 /// are the same: `entry!(cuName, cuName_v2, ...)`.
 ///
-/// The function has that name and those arguments in C and runs its body inside [`call`]. It must be listed in
-/// `symbols.txt` as one that softgpu has; the table in `calls/proc_address.rs` names all of those, so that a name in
-/// only one of the two places does not compile.
+/// The function has that name and those arguments in C and runs its body inside [`call`]. It is unsafe to call from
+/// Rust, because only C gives arguments that are what the driver API says of them. It must be listed in `symbols.txt`
+/// as one that softgpu has; the table in `calls/proc_address.rs` names all of those, so that a name in only one of the
+/// two places does not compile.
 macro_rules! entry {
     ($name:ident, || $body:expr) => {
         $crate::driver::abi::entry::entry!($name, | | $body);
@@ -21,13 +23,29 @@ macro_rules! entry {
     };
     ($name:ident, |$($argument:ident: $type:ty),* $(,)?| $body:expr) => {
         #[unsafe(no_mangle)]
-        pub(in crate::driver) extern "C" fn $name($($argument: $type),*) -> $crate::driver::abi::errors::CuResult {
+        pub(in crate::driver) unsafe extern "C" fn $name($($argument: $type),*) -> $crate::driver::abi::errors::CuResult {
             const _: () = $crate::driver::abi::listed::$name();
             $crate::driver::abi::entry::call(stringify!($name), || $body)
         }
     };
 }
 pub(in crate::driver) use entry;
+
+/// Defines two entry points that do the same, the second with a stream as its last argument:
+/// `pair!(cuName, cuNameAsync, stream, |argument: Type, ...| body)`. In the body of the first the stream is `None`.
+macro_rules! pair {
+    ($now:ident, $late:ident, $stream:ident, |$($argument:ident: $type:ty),*| $body:expr) => {
+        $crate::driver::abi::entry::entry!($now, |$($argument: $type),*| {
+            let $stream = None;
+            $body
+        });
+        $crate::driver::abi::entry::entry!($late, |$($argument: $type,)* $stream: Handle| {
+            let $stream = Some($stream);
+            $body
+        });
+    };
+}
+pub(in crate::driver) use pair;
 
 /// Why a call was refused: the code the caller gets and the words that go to the log.
 #[derive(Debug)]
@@ -40,8 +58,33 @@ pub struct Refusal {
 pub type Answer<T = ()> = Result<T, Refusal>;
 
 /// A refusal with its reason.
-pub fn refuse<T>(code: CuResult, message: impl Into<String>) -> Answer<T> {
-    Err(Refusal { code, message: message.into() })
+pub fn refuse<T>(code: CuResult, message: impl Display) -> Answer<T> {
+    Err(Refusal { code, message: message.to_string() })
+}
+
+/// Refuses unless something holds.
+pub fn ensure(holds: bool, code: CuResult, message: impl Display) -> Answer {
+    if holds { Ok(()) } else { refuse(code, message) }
+}
+
+/// Refuses arguments for which something does not hold.
+pub fn valid(holds: bool, message: impl Display) -> Answer {
+    ensure(holds, errors::INVALID_VALUE, message)
+}
+
+/// What may not be there.
+pub trait OrRefuse<T> {
+    /// It, or a refusal.
+    fn or_refuse(self, code: CuResult, message: impl Display) -> Answer<T>;
+}
+
+impl<T> OrRefuse<T> for Option<T> {
+    fn or_refuse(self, code: CuResult, message: impl Display) -> Answer<T> {
+        match self {
+            Some(value) => Ok(value),
+            None => refuse(code, message),
+        }
+    }
 }
 
 thread_local! {
@@ -59,28 +102,22 @@ pub fn called() -> &'static str {
 /// A host function that runs on a stream must not call the driver (driver API, `cuLaunchHostFunc`:
 /// "The host function must not make any CUDA API calls ... may return CUDA_ERROR_NOT_PERMITTED"); here it always
 /// does. A panic inside is reported as `CUDA_ERROR_UNKNOWN` instead of crossing into C.
-pub fn call(name: &'static str, body: impl FnOnce() -> Answer) -> CuResult {
-    if IN_CALLBACK.get() {
-        log(&format!(
-            "{name}: CUDA_ERROR_NOT_PERMITTED: a host function that runs on a stream must not call the driver"
-        ));
-        return errors::NOT_PERMITTED;
+pub fn call<T>(name: &'static str, body: impl FnOnce() -> Answer<T>) -> CuResult {
+    let refused = if IN_CALLBACK.get() {
+        refuse(errors::NOT_PERMITTED, "a host function that runs on a stream must not call the driver")
+    } else {
+        CALLED.set(name);
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).unwrap_or_else(|_| {
+            refuse(errors::UNKNOWN, "softgpu itself failed; please report it with the message above")
+        })
+    };
+    let Err(Refusal { code, message }) = refused else {
+        return 0;
+    };
+    if !message.is_empty() {
+        log(&format!("{name}: {}: {message}", errors::name(code)));
     }
-    CALLED.set(name);
-    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)) {
-        Ok(Ok(())) => 0,
-        Ok(Err(refusal)) => {
-            if !refusal.message.is_empty() {
-                let code = errors::name(refusal.code);
-                log(&format!("{name}: {code}: {}", refusal.message));
-            }
-            refusal.code
-        }
-        Err(_) => {
-            log(&format!("{name}: CUDA_ERROR_UNKNOWN: softgpu itself failed; please report it with the message above"));
-            errors::UNKNOWN
-        }
-    }
+    code
 }
 
 /// Runs a host function of the program; meanwhile this thread may not call the driver.

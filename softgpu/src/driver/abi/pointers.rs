@@ -3,7 +3,7 @@
 //! Values of these types come from C alone, as arguments of an entry point, or from an `unsafe` constructor. They last
 //! as long as the call, but for [`HostAddress`], which lasts until the work is done that it was given for.
 
-use super::entry::{Answer, refuse};
+use super::entry::{Answer, OrRefuse, valid};
 use super::errors::*;
 use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
@@ -25,7 +25,7 @@ impl<T> Out<'_, T> {
 
     /// Refuses a null pointer before anything is made that could not be handed over.
     pub fn required(&self, what: &str) -> Answer {
-        if self.is_given() { Ok(()) } else { refuse(INVALID_VALUE, format!("{what} is a null pointer")) }
+        valid(self.is_given(), format_args!("{what} is a null pointer"))
     }
 
     /// Writes the result, or refuses a null pointer.
@@ -52,23 +52,40 @@ pub struct Text<'a>(*const c_char, PhantomData<&'a CStr>);
 impl<'a> Text<'a> {
     /// The text; a null pointer is refused with `message`.
     pub fn get(self, message: &str) -> Answer<&'a CStr> {
-        if self.0.is_null() {
-            return refuse(INVALID_VALUE, message);
-        }
+        valid(!self.0.is_null(), message)?;
         // SAFETY: not null, so a C string by the type's promise.
         Ok(unsafe { CStr::from_ptr(self.0) })
     }
 
     /// A name, which is UTF-8.
     pub fn name(self) -> Answer<&'a str> {
-        match self.get("the name is a null pointer")?.to_str() {
-            Ok(name) => Ok(name),
-            Err(_) => refuse(INVALID_VALUE, "the name is not UTF-8"),
-        }
+        self.get("the name is a null pointer")?.to_str().ok().or_refuse(INVALID_VALUE, "the name is not UTF-8")
     }
 }
 
-/// Several values to read: null, or as many as another argument of the call says.
+/// How many values the pointer beside it in the same call or structure has, as the program says.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub struct Count<N = usize>(N);
+
+impl<N: Copy + TryInto<usize>> Count<N> {
+    /// The number; 0 for a negative one.
+    pub fn get(self) -> usize {
+        self.0.try_into().unwrap_or(0)
+    }
+}
+
+impl Count {
+    /// Tells the program another number.
+    ///
+    /// # Safety
+    /// It is no more than this was, or the pointer beside it is null or not looked at any more.
+    pub unsafe fn set(&mut self, number: usize) {
+        self.0 = number;
+    }
+}
+
+/// Several values to read: null, or as many as the [`Count`] beside it says.
 #[repr(transparent)]
 pub struct Array<'a, T>(*const T, PhantomData<&'a [T]>);
 
@@ -78,10 +95,16 @@ impl<'a, T> Array<'a, T> {
     }
 
     /// The values; none for a null pointer.
+    pub fn of<N: Copy + TryInto<usize>>(&self, count: Count<N>) -> &'a [T] {
+        // SAFETY: no call has two counts, so this is the one by the types' promise.
+        unsafe { self.first(count.get()) }
+    }
+
+    /// So many values; none for a null pointer.
     ///
     /// # Safety
-    /// `count` is the number that the call gave with the pointer.
-    pub unsafe fn of(&self, count: usize) -> &'a [T] {
+    /// The call's other arguments say that there are so many.
+    pub unsafe fn first(&self, count: usize) -> &'a [T] {
         if self.0.is_null() || count == 0 {
             return &[];
         }
@@ -90,32 +113,32 @@ impl<'a, T> Array<'a, T> {
     }
 }
 
-/// Room for several results: null, or as many as another argument of the call says.
+/// Room for several results: null, or as many as the [`Count`] beside it says.
 #[repr(transparent)]
 pub struct Room<'a, T>(*mut T, PhantomData<&'a mut [T]>);
 
 impl<'a, T> Room<'a, T> {
-    /// # Safety
-    /// `pointer` is null, or was given by the program for results of type `T`.
-    pub unsafe fn new(pointer: *mut T) -> Self {
-        Room(pointer, PhantomData)
-    }
-
     pub fn is_given(&self) -> bool {
         !self.0.is_null()
     }
 
     /// The places; none for a null pointer.
-    ///
-    /// # Safety
-    /// `count` is the number that the call gave with the pointer, and this is the call's only use of it.
-    pub unsafe fn of(&self, count: usize) -> &'a mut [MaybeUninit<T>] {
-        if self.0.is_null() || count == 0 {
-            return &mut [];
-        }
-        // SAFETY: by the caller and the type's promise.
-        unsafe { std::slice::from_raw_parts_mut(self.0.cast(), count) }
+    pub fn of<N: Copy + TryInto<usize>>(self, count: Count<N>) -> &'a mut [MaybeUninit<T>] {
+        // SAFETY: no call has two counts, so this is the one by the types' promise.
+        unsafe { places(self.0, count.get()) }
     }
+}
+
+/// So many places for results; none for a null pointer.
+///
+/// # Safety
+/// The program gave the pointer with room for so many results, and this is the only use of it.
+pub unsafe fn places<'a, T>(pointer: *mut T, count: usize) -> &'a mut [MaybeUninit<T>] {
+    if pointer.is_null() || count == 0 {
+        return &mut [];
+    }
+    // SAFETY: by the caller.
+    unsafe { std::slice::from_raw_parts_mut(pointer.cast(), count) }
 }
 
 /// Writes as much of a text as there is room for, and a closing zero.
@@ -163,14 +186,6 @@ impl HostAddress {
 
     pub fn pointer(self) -> *mut u8 {
         self.0 as *mut u8
-    }
-}
-
-/// An argument that points to a structure; a null pointer is refused with `message`.
-pub fn required<T>(argument: Option<T>, message: &str) -> Answer<T> {
-    match argument {
-        Some(value) => Ok(value),
-        None => refuse(INVALID_VALUE, message),
     }
 }
 

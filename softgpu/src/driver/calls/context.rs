@@ -15,35 +15,35 @@ fn create(out: Out<Handle>, flags: u32, device: i32) -> Answer {
 entry!(cuCtxCreate_v2, |out: Out<Handle>, flags: u32, device: i32| create(out, flags, device));
 
 entry!(cuCtxCreate_v3, |out: Out<Handle>, _affinity: Array<u8>, count: i32, flags: u32, device: i32| {
-    if count != 0 {
-        return refuse(NOT_SUPPORTED, "softgpu has no execution affinity");
-    }
+    ensure(count == 0, NOT_SUPPORTED, "softgpu has no execution affinity")?;
     create(out, flags, device)
 });
 
 entry!(cuCtxCreate_v4, |out: Out<Handle>, params: Array<u8>, flags: u32, device: i32| {
-    if params.is_given() {
-        return refuse(NOT_SUPPORTED, "softgpu has no execution affinity and no graphics contexts");
-    }
+    ensure(!params.is_given(), NOT_SUPPORTED, "softgpu has no execution affinity and no graphics contexts")?;
     create(out, flags, device)
 });
 
 // `cuCtxDetach` is deprecated; without `cuCtxAttach`, which is not there, a context is used once and this ends it.
 entry!(cuCtxDestroy_v2, cuCtxDetach, |context: Handle| {
     let mut state = lock()?;
-    if state.contexts.known(context)?.primary {
-        return refuse(INVALID_CONTEXT, "the primary context is released, not destroyed");
-    }
+    ensure(!state.contexts.known(context)?.primary, INVALID_CONTEXT, "the primary context is released, not destroyed")?;
     state.destroy_context(context);
     STACK.with_borrow_mut(|s| s.pop_if(|c| *c == context));
     Ok(())
 });
 
-entry!(cuCtxSetCurrent, |context: Handle| {
+/// Refuses a context that is not there; 0 is none.
+fn known_or_none(context: Handle) -> Answer {
     let state = lock()?;
     if context != 0 {
         state.contexts.known(context)?;
     }
+    Ok(())
+}
+
+entry!(cuCtxSetCurrent, |context: Handle| {
+    known_or_none(context)?;
     STACK.with_borrow_mut(|s| {
         s.pop();
         s.extend((context != 0).then_some(context));
@@ -59,13 +59,9 @@ entry!(cuCtxPushCurrent_v2, |context: Handle| {
 
 entry!(cuCtxPopCurrent_v2, |out: Out<Handle>| {
     driver()?;
-    match STACK.with_borrow_mut(|s| s.pop()) {
-        Some(context) => {
-            out.set_if_given(context);
-            Ok(())
-        }
-        None => refuse(INVALID_CONTEXT, "no context is current to this thread"),
-    }
+    let context = STACK.with_borrow_mut(|s| s.pop());
+    out.set_if_given(context.or_refuse(INVALID_CONTEXT, "no context is current to this thread")?);
+    Ok(())
 });
 
 entry!(cuCtxGetCurrent, |out: Out<Handle>| {
@@ -91,9 +87,7 @@ entry!(cuCtxSetFlags, |flags: u32| {
 });
 
 entry!(cuCtxGetApiVersion, |context: Handle, version: Out<u32>| {
-    if context != 0 {
-        lock()?.contexts.known(context)?;
-    }
+    known_or_none(context)?;
     version.set(3020, "version")
 });
 
@@ -103,10 +97,10 @@ entry!(cuCtxSynchronize, || {
     let context = state.context;
     state.no_capture_in(context, "the context is synchronised")?;
     state.drain(context);
-    state.current().map(|_| ())
+    state.current()
 });
 
-entry!(cuProfilerStart, cuProfilerStop, || enter().map(|_| ()));
+entry!(cuProfilerStart, cuProfilerStop, || enter());
 
 entry!(cuDevicePrimaryCtxRetain, |out: Out<Handle>, device: i32| {
     let mut state = lock_device(device)?;
@@ -123,9 +117,8 @@ entry!(cuDevicePrimaryCtxRetain, |out: Out<Handle>, device: i32| {
 
 entry!(cuDevicePrimaryCtxRelease_v2, |device: i32| {
     let mut state = lock_device(device)?;
-    let Some(handle) = state.primary.filter(|_| state.primary_count > 0) else {
-        return refuse(INVALID_CONTEXT, "the primary context is not retained");
-    };
+    let retained = state.primary.filter(|_| state.primary_count > 0);
+    let handle = retained.or_refuse(INVALID_CONTEXT, "the primary context is not retained")?;
     state.primary_count -= 1;
     if state.primary_count == 0 {
         state.no_capture_in(handle, "the primary context is released")?;
@@ -168,10 +161,8 @@ entry!(cuCtxGetStreamPriorityRange, |least: Out<i32>, greatest: Out<i32>| {
 const LIMITS: [(i32, u64); 4] = [(0, 1024), (1, 1 << 20), (2, 8 << 20), (5, 128)];
 
 fn default_of(limit: i32) -> Answer<u64> {
-    match LIMITS.iter().find(|l| l.0 == limit) {
-        Some((_, value)) => Ok(*value),
-        None => refuse(UNSUPPORTED_LIMIT, format!("softgpu has no limit {limit}")),
-    }
+    let found = LIMITS.iter().find(|l| l.0 == limit).map(|l| l.1);
+    found.or_refuse(UNSUPPORTED_LIMIT, format_args!("softgpu has no limit {limit}"))
 }
 
 entry!(cuCtxGetLimit, |value: Out<usize>, limit: i32| {
@@ -209,8 +200,5 @@ entry!(cuKernelSetCacheConfig, |kernel: Handle, config: i32, device: i32| {
 });
 
 fn check_cache_config(config: i32) -> Answer {
-    match config {
-        0..=3 => Ok(()),
-        _ => refuse(INVALID_VALUE, format!("{config} is no cache configuration")),
-    }
+    valid((0..=3).contains(&config), format_args!("{config} is no cache configuration"))
 }

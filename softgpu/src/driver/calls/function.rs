@@ -14,22 +14,23 @@ entry!(cuFuncGetName, |out: Out<*const c_char>, function: Handle| {
 });
 
 entry!(cuFuncGetParamInfo, |function: Handle, index: usize, offset: Out<usize>, size: Out<usize>| {
-    let mut state = enter()?;
-    let info = &state.function(function)?.info;
-    let Some(p) = info.params.get(index) else {
-        return refuse(INVALID_VALUE, format!("kernel {} has {} parameters", info.name, info.params.len()));
-    };
-    offset.set(p.offset as usize, "offset")?;
-    size.set_if_given(p.size as usize);
-    Ok(())
+    param_info(enter()?, function, index, offset, size)
 });
+
+/// Programs count parameters by asking until there is no further one: that is no event for the log.
+fn param_info(mut state: Session, kernel: Handle, index: usize, offset: Out<usize>, size: Out<usize>) -> Answer {
+    let param = state.function(kernel)?.info.params.get(index).or_refuse(INVALID_VALUE, "")?;
+    offset.set(param.offset as usize, "offset")?;
+    size.set_if_given(param.size as usize);
+    Ok(())
+}
 
 entry!(cuFuncGetAttribute, |out: Out<i32>, attribute: i32, function: Handle| {
     out.set(attribute_of(enter()?, function, attribute)?, "value")
 });
 
 fn attribute_of(mut state: Session, function: Handle, attribute: i32) -> Answer<i32> {
-    let profile = state.driver.config().profile;
+    let profile = state.config.profile.clone();
     let f = state.function(function)?;
     Ok(match attribute {
         0 => f.info.max_threads(&profile) as i32,
@@ -41,7 +42,7 @@ fn attribute_of(mut state: Session, function: Handle, attribute: i32) -> Answer<
         8 => f.max_dynamic_shared as i32,
         9 => f.carveout,
         2 | 7 | 10..=15 => 0,
-        _ => return refuse(INVALID_VALUE, format!("{attribute} is no function attribute")),
+        _ => return refuse(INVALID_VALUE, format_args!("{attribute} is no function attribute")),
     })
 }
 
@@ -51,23 +52,20 @@ entry!(cuFuncSetAttribute, |function: Handle, attribute: i32, value: i32| {
 
 /// Settable are the dynamic shared memory (8) and the carveout preference (9).
 fn set_attribute(mut state: Session, function: Handle, attribute: i32, value: i32) -> Answer {
-    let most = state.driver.config().profile.shared_per_block_optin;
+    let most = state.config.profile.shared_per_block_optin;
     let entry = state.function(function)?;
-    let shared = entry.info.static_shared;
+    let (name, shared) = (&entry.info.name, entry.info.static_shared);
     match attribute {
-        8 if value >= 0 && value as u32 + shared <= most => entry.max_dynamic_shared = value as u32,
         8 => {
-            return refuse(
-                INVALID_VALUE,
-                format!(
-                    "kernel {}: {value} bytes of dynamic and {shared} of static shared memory \
-                     are more than the device's {most} a block",
-                    entry.info.name
-                ),
+            let message = format_args!(
+                "kernel {name}: {value} bytes of dynamic and {shared} of static shared memory are more than the \
+                 device's {most} a block"
             );
+            valid(value >= 0 && value as u32 + shared <= most, message)?;
+            entry.max_dynamic_shared = value as u32;
         }
         9 if (-1..=100).contains(&value) => entry.carveout = value,
-        _ => return refuse(INVALID_VALUE, format!("attribute {attribute} can't be set to {value}")),
+        _ => return refuse(INVALID_VALUE, format_args!("attribute {attribute} can't be set to {value}")),
     }
     Ok(())
 }
@@ -89,12 +87,7 @@ entry!(cuKernelSetAttribute, |attribute: i32, value: i32, kernel: Handle, device
 });
 
 entry!(cuKernelGetParamInfo, |kernel: Handle, index: usize, offset: Out<usize>, size: Out<usize>| {
-    let mut state = enter_for(kernel, 0)?;
-    // Programs count parameters by asking until there is no further one: no event for the log.
-    let p = required(state.function(kernel)?.info.params.get(index), "")?;
-    offset.set(p.offset as usize, "offset")?;
-    size.set_if_given(p.size as usize);
-    Ok(())
+    param_info(enter_for(kernel, 0)?, kernel, index, offset, size)
 });
 
 entry!(cuKernelGetParamCount, |kernel: Handle, count: Out<usize>| {

@@ -1,26 +1,19 @@
 //! Instantiating, launching, updating.
 
 use crate::driver::abi::*;
+use crate::driver::engine::stream::enter_on;
 use crate::driver::objects::*;
 use std::sync::Arc;
 
 /// Flags: 1 free memory at launch, 2 upload, 4 launch from the device, 8 node priorities.
 fn instantiate(out: Out<Handle>, graph: Handle, flags: u64) -> Answer {
     let mut state = enter()?;
-    if flags & !15 != 0 || flags & 5 == 5 {
-        return refuse(INVALID_VALUE, format!("flags {flags} can't be combined or are unknown"));
-    }
-    if flags & 4 != 0 {
-        return refuse(NOT_SUPPORTED, "softgpu can't launch graphs from kernels");
-    }
+    valid(flags & !15 == 0 && flags & 5 != 5, format_args!("flags {flags} can't be combined or are unknown"))?;
+    ensure(flags & 4 == 0, NOT_SUPPORTED, "softgpu can't launch graphs from kernels")?;
     let graph = state.graphs.known(graph)?.clone();
-    let Some(plan) = graph.plan() else {
-        return refuse(INVALID_VALUE, "the graph's nodes wait for one another in a circle");
-    };
-    let handle = state.handle(Kind::Exec);
+    let plan = graph.plan().or_refuse(INVALID_VALUE, "the graph's nodes wait for one another in a circle")?;
     let exec = Exec { context: state.context, graph, plan: Arc::new(plan), last: None };
-    state.execs.insert(handle, exec);
-    out.set(handle, "executable graph")
+    out.set(state.execs.add(exec), "executable graph")
 }
 
 entry!(cuGraphInstantiateWithFlags, |out: Out<Handle>, graph: Handle, flags: u64| instantiate(out, graph, flags));
@@ -35,23 +28,18 @@ pub struct InstantiateParams {
 }
 
 entry!(cuGraphInstantiateWithParams, |out: Out<Handle>, graph: Handle, params: Option<&mut InstantiateParams>| {
-    let params = required(params, "no parameters")?;
+    let params = params.or_refuse(INVALID_VALUE, "no parameters")?;
     let outcome = instantiate(out, graph, params.flags);
     params.result = outcome.is_err() as i32;
     outcome
 });
 
-entry!(cuGraphExecDestroy, |exec: Handle| lock()?.execs.take(exec).map(|_| ()));
+entry!(cuGraphExecDestroy, |exec: Handle| lock()?.execs.take(exec));
 
-entry!(cuGraphUpload, |exec: Handle, stream: Handle| {
-    let mut state = enter()?;
-    state.stream(stream)?;
-    state.execs.known(exec).map(|_| ())
-});
+entry!(cuGraphUpload, |exec: Handle, stream: Handle| enter_on(stream)?.0.execs.known(exec).map(|_| ()));
 
 entry!(cuGraphLaunch, |exec: Handle, stream: Handle| {
-    let mut state = enter()?;
-    let stream = state.stream(stream)?;
+    let (mut state, stream) = enter_on(stream)?;
     let entry = state.execs.known(exec)?;
     let (plan, before) = (entry.plan.clone(), entry.last);
     if let (None, Some(before)) = (state.capture_of(stream)?, before) {
@@ -81,27 +69,19 @@ entry!(cuGraphExecUpdate_v2, |exec: Handle, graph: Handle, result: Out<UpdateRes
     let fresh = state.graphs.known(graph)?.clone();
     let entry = state.execs.known_mut(exec)?;
     let mut pairs = entry.graph.nodes.values().zip(fresh.nodes.values());
-    let (outcome, why) = if fresh.edges() != entry.graph.edges() {
-        (2, "its shape changed")
-    } else if pairs.any(|(old, new)| old.kind() != new.kind()) {
-        (3, "the kind of a node changed")
-    } else {
-        (0, "")
+    let (outcome, why) = match pairs.any(|(old, new)| old.kind() != new.kind()) {
+        _ if fresh.edges() != entry.graph.edges() => (2, "its shape changed"),
+        true => (3, "the kind of a node changed"),
+        false => (0, ""),
     };
-    if outcome != 0 {
-        result.set_if_given(UpdateResult { outcome, ..UpdateResult::default() });
-        return refuse(
-            GRAPH_EXEC_UPDATE_FAILURE,
-            format!("the graph can't replace the instantiated one: {why}; instantiate it anew"),
-        );
-    }
+    result.set_if_given(UpdateResult { outcome, ..UpdateResult::default() });
+    let why = format_args!("the graph can't replace the instantiated one: {why}; instantiate it anew");
+    ensure(outcome == 0, GRAPH_EXEC_UPDATE_FAILURE, why)?;
     for (old, new) in entry.graph.nodes.values_mut().zip(fresh.nodes.values()) {
         old.work = new.work.clone();
         old.child = new.child.clone();
     }
-    match entry.graph.plan() {
-        Some(plan) => entry.plan = Arc::new(plan),
-        None => return refuse(INVALID_VALUE, "a child graph's nodes wait for one another in a circle"),
-    }
+    let plan = entry.graph.plan();
+    entry.plan = Arc::new(plan.or_refuse(INVALID_VALUE, "a child graph's nodes wait for one another in a circle")?);
     Ok(())
 });

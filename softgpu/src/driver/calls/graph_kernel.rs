@@ -2,7 +2,7 @@
 
 use super::graph_nodes::add;
 use crate::driver::abi::*;
-use crate::driver::engine::launch::{Pointers, Request};
+use crate::driver::engine::launch::Pointers;
 use crate::driver::objects::*;
 use std::sync::Arc;
 
@@ -23,17 +23,17 @@ pub struct KernelNode2<'a> {
     context: Handle,
 }
 
-fn work(state: &Session, p: Option<&KernelNode>) -> Answer<Work> {
-    let p = required(p, "no parameters of the node")?;
+fn work(state: &mut Session, p: Option<&KernelNode>) -> Answer<Work> {
+    let p = p.or_refuse(INVALID_VALUE, "no parameters of the node")?;
     // SAFETY: the program gives them for this function.
-    let request = unsafe { Request::new(p.function, p.shape, p.params, p.extra) };
-    Ok(Work::Kernel(state.prepare(request)?))
+    let arguments = unsafe { state.arguments(p.function, p.params, p.extra) }?;
+    Ok(Work::Kernel(state.prepare(p.function, p.shape, arguments)?))
 }
 
 entry!(
     cuGraphAddKernelNode,
     cuGraphAddKernelNode_v2,
-    |out: Out<Handle>, graph: Handle, after: Nodes, count: usize, p: Option<&KernelNode>| {
+    |out: Out<Handle>, graph: Handle, after: Nodes, count: Count, p: Option<&KernelNode>| {
         add(out, graph, after, count, |state| Ok((work(state, p)?, None)))
     }
 );
@@ -65,10 +65,8 @@ entry!(cuGraphKernelNodeGetParams_v2, |node: Handle, out: Out<KernelNode2>| {
 
 entry!(cuGraphKernelNodeSetParams, cuGraphKernelNodeSetParams_v2, |node: Handle, p: Option<&KernelNode>| {
     let mut state = enter()?;
-    if !matches!(*state.node(node)?.work, Work::Kernel(_)) {
-        return refuse(INVALID_VALUE, "the node is no kernel");
-    }
-    let work = work(&state, p)?;
+    valid(matches!(*state.node(node)?.work, Work::Kernel(_)), "the node is no kernel")?;
+    let work = work(&mut state, p)?;
     state.node(node)?.work = Arc::new(work);
     Ok(())
 });
@@ -78,14 +76,11 @@ entry!(
     cuGraphExecKernelNodeSetParams_v2,
     |exec: Handle, node: Handle, p: Option<&KernelNode>| {
         let mut state = enter()?;
-        let work = work(&state, p)?;
+        let work = work(&mut state, p)?;
         let entry = state.execs.known_mut(exec)?;
-        match entry.graph.nodes.get_mut(&node) {
-            Some(n) if matches!(*n.work, Work::Kernel(_)) => n.work = Arc::new(work),
-            _ => {
-                return refuse(INVALID_VALUE, format!("{node:#x} is no kernel node of the graph this was made from"));
-            }
-        }
+        let found = entry.graph.nodes.get_mut(&node).filter(|node| matches!(*node.work, Work::Kernel(_)));
+        let message = format_args!("{node:#x} is no kernel node of the graph this was made from");
+        found.or_refuse(INVALID_VALUE, message)?.work = Arc::new(work);
         entry.plan = Arc::new(entry.graph.plan().expect("had a plan before"));
         Ok(())
     }

@@ -10,34 +10,34 @@ pub fn add(
     out: Out<Handle>,
     graph: Handle,
     after: Nodes,
-    count: usize,
-    make: impl FnOnce(&Session) -> Answer<(Work, Option<Arc<Graph>>)>,
+    count: Count,
+    make: impl FnOnce(&mut Session) -> Answer<(Work, Option<Arc<Graph>>)>,
 ) -> Answer {
     let mut state = enter()?;
     let nodes = &state.graphs.known(graph)?.nodes;
-    // SAFETY: the count that came with the handles.
-    let after = unsafe { after.of(count) }.to_vec();
-    if let Some(odd) = after.iter().find(|n| !nodes.contains_key(n)) {
-        return refuse(INVALID_VALUE, format!("the node is to wait for {odd:#x}, which is no node of this graph"));
+    let after = after.of(count).to_vec();
+    for node in &after {
+        let message = format_args!("the node is to wait for {node:#x}, which is no node of this graph");
+        valid(nodes.contains_key(node), message)?;
     }
     out.required("node")?;
-    let (work, child) = make(&state)?;
-    let node = state.handle(Kind::Node);
+    let (work, child) = make(&mut state)?;
+    let node = Kind::Node.fresh();
     state.graphs.at(graph).nodes.insert(node, Node { child, ..Node::new(work, after) });
     out.set(node, "node")
 }
 
-entry!(cuGraphAddEmptyNode, |out: Out<Handle>, graph: Handle, after: Nodes, count: usize| {
+entry!(cuGraphAddEmptyNode, |out: Out<Handle>, graph: Handle, after: Nodes, count: Count| {
     add(out, graph, after, count, |_| Ok((Work::Nothing, None)))
 });
 
-entry!(cuGraphAddChildGraphNode, |out: Out<Handle>, graph: Handle, after: Nodes, count: usize, child: Handle| {
+entry!(cuGraphAddChildGraphNode, |out: Out<Handle>, graph: Handle, after: Nodes, count: Count, child: Handle| {
     add(out, graph, after, count, |state| Ok((Work::Nothing, Some(Arc::new(state.graphs.known(child)?.clone())))))
 });
 
-entry!(cuGraphAddHostNode, |out: Out<Handle>, graph: Handle, after: Nodes, count: usize, p: Option<&HostCall>| {
+entry!(cuGraphAddHostNode, |out: Out<Handle>, graph: Handle, after: Nodes, count: Count, p: Option<&HostCall>| {
     add(out, graph, after, count, |_| {
-        let call = required(p.filter(|call| call.has_function()), "no function")?;
+        let call = p.filter(|call| call.has_function()).or_refuse(INVALID_VALUE, "no function")?;
         Ok((Work::Host(*call), None))
     })
 });
@@ -45,11 +45,11 @@ entry!(cuGraphAddHostNode, |out: Out<Handle>, graph: Handle, after: Nodes, count
 entry!(cuGraphAddMemcpyNode, |out: Out<Handle>,
                               graph: Handle,
                               after: Nodes,
-                              count: usize,
+                              count: Count,
                               p: Option<&Memcpy3D>,
                               _context: Handle| {
     add(out, graph, after, count, |state| {
-        let copy = required(p, "no description of the copy")?.to_copy(state.driver)?;
+        let copy = p.or_refuse(INVALID_VALUE, "no description of the copy")?.to_copy(state.driver)?;
         copy.check(&state.driver.memory)?;
         Ok((Work::Copy(copy), None))
     })
@@ -69,14 +69,12 @@ pub struct MemsetNode {
 entry!(cuGraphAddMemsetNode, |out: Out<Handle>,
                               graph: Handle,
                               after: Nodes,
-                              count: usize,
+                              count: Count,
                               p: Option<&MemsetNode>,
                               _context: Handle| {
     add(out, graph, after, count, |state| {
-        let p = required(p, "no description of the fill")?;
-        if !matches!(p.size, 1 | 2 | 4) {
-            return refuse(INVALID_VALUE, format!("elements of {} bytes; 1, 2 or 4 are possible", p.size));
-        }
+        let p = p.or_refuse(INVALID_VALUE, "no description of the fill")?;
+        valid(matches!(p.size, 1 | 2 | 4), format_args!("elements of {} bytes; 1, 2 or 4 are possible", p.size))?;
         let fill = Fill {
             address: p.address,
             pitch: p.pitch as u64,

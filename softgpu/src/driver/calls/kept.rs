@@ -2,13 +2,10 @@
 //! (driver API, "Execution Control [DEPRECATED]"). PyCUDA still sets the block shape this way.
 
 use crate::driver::abi::*;
-use crate::driver::engine::launch::Request;
 use crate::driver::objects::*;
 
 entry!(cuFuncSetBlockShape, |function: Handle, x: i32, y: i32, z: i32| {
-    if x <= 0 || y <= 0 || z <= 0 {
-        return refuse(INVALID_VALUE, format!("a block of {x} x {y} x {z} threads"));
-    }
+    valid(x > 0 && y > 0 && z > 0, format_args!("a block of {x} x {y} x {z} threads"))?;
     enter()?.function(function)?.kept.block = [x as u32, y as u32, z as u32];
     Ok(())
 });
@@ -22,9 +19,7 @@ entry!(cuFuncSetSharedSize, |function: Handle, bytes: u32| {
 const MOST: usize = 32764;
 
 fn resize(kept: &mut Kept, bytes: usize) -> Answer {
-    if bytes > MOST {
-        return refuse(INVALID_VALUE, format!("{bytes} bytes of parameters"));
-    }
+    valid(bytes <= MOST, format_args!("{bytes} bytes of parameters"))?;
     kept.params.resize(bytes, 0);
     Ok(())
 }
@@ -34,9 +29,8 @@ entry!(cuParamSetSize, |function: Handle, bytes: u32| {
 });
 
 fn set(function: Handle, offset: i32, bytes: &[u8]) -> Answer {
-    let Ok(offset) = usize::try_from(offset) else {
-        return refuse(INVALID_VALUE, format!("a parameter at offset {offset}"));
-    };
+    valid(offset >= 0, format_args!("a parameter at offset {offset}"))?;
+    let offset = offset as usize;
     let mut state = enter()?;
     let kept = &mut state.function(function)?.kept;
     let end = offset + bytes.len();
@@ -48,32 +42,23 @@ fn set(function: Handle, offset: i32, bytes: &[u8]) -> Answer {
 }
 
 entry!(cuParamSeti, |function: Handle, offset: i32, value: u32| set(function, offset, &value.to_ne_bytes()));
-
 entry!(cuParamSetf, |function: Handle, offset: i32, value: f32| set(function, offset, &value.to_ne_bytes()));
 
-entry!(cuParamSetv, |function: Handle, offset: i32, value: Array<u8>, bytes: u32| {
-    if !value.is_given() {
-        return refuse(INVALID_VALUE, "the value is a null pointer");
-    }
-    // SAFETY: the length that came with the value.
-    set(function, offset, unsafe { value.of(bytes as usize) })
+entry!(cuParamSetv, |function: Handle, offset: i32, value: Array<u8>, bytes: Count<u32>| {
+    valid(value.is_given(), "the value is a null pointer")?;
+    set(function, offset, value.of(bytes))
 });
 
 fn launch(function: Handle, width: i32, height: i32, stream: Handle) -> Answer {
-    if width <= 0 || height <= 0 {
-        return refuse(INVALID_VALUE, format!("a grid of {width} x {height} blocks"));
-    }
+    valid(width > 0 && height > 0, format_args!("a grid of {width} x {height} blocks"))?;
     let mut state = enter()?;
     let kept = state.function(function)?.kept.clone();
-    if kept.block == [0; 3] {
-        return refuse(INVALID_VALUE, "no block shape was set; cuFuncSetBlockShape comes first");
-    }
+    valid(kept.block != [0; 3], "no block shape was set; cuFuncSetBlockShape comes first")?;
     let shape = Shape { grid: [width as u32, height as u32, 1], block: kept.block, shared: kept.shared };
-    state.queue_launch(Request::with_bytes(function, shape, kept.params), stream, false)
+    state.queue_launch(function, shape, kept.params, stream, false)
 }
 
 entry!(cuLaunch, |function: Handle| launch(function, 1, 1, 0));
-
 entry!(cuLaunchGrid, |function: Handle, width: i32, height: i32| launch(function, width, height, 0));
 
 entry!(cuLaunchGridAsync, |function: Handle, width: i32, height: i32, stream: Handle| {

@@ -1,8 +1,26 @@
 //! The launching calls.
 
 use crate::driver::abi::*;
-use crate::driver::engine::launch::{Pointers, Request};
+use crate::driver::engine::launch::Pointers;
 use crate::driver::objects::*;
+
+/// Launches a function.
+///
+/// # Safety
+/// `params` and `extra` are what the driver API says of `cuLaunchKernel`'s, for this function.
+unsafe fn launch(
+    function: Handle,
+    shape: Shape,
+    params: Pointers,
+    extra: Pointers,
+    stream: Handle,
+    cooperative: bool,
+) -> Answer {
+    let mut state = enter()?;
+    // SAFETY: by the caller.
+    let arguments = unsafe { state.arguments(function, params, extra) }?;
+    state.queue_launch(function, shape, arguments, stream, cooperative)
+}
 
 entry!(cuLaunchKernel, |function: Handle,
                         gx: u32,
@@ -17,7 +35,7 @@ entry!(cuLaunchKernel, |function: Handle,
                         extra: Pointers| {
     let shape = Shape { grid: [gx, gy, gz], block: [bx, by, bz], shared };
     // SAFETY: the program gives them for this function.
-    enter()?.queue_launch(unsafe { Request::new(function, shape, params, extra) }, stream, false)
+    unsafe { launch(function, shape, params, extra, stream, false) }
 });
 
 entry!(cuLaunchCooperativeKernel, |function: Handle,
@@ -32,7 +50,7 @@ entry!(cuLaunchCooperativeKernel, |function: Handle,
                                    params: Pointers| {
     let shape = Shape { grid: [gx, gy, gz], block: [bx, by, bz], shared };
     // SAFETY: the program gives them for this function.
-    enter()?.queue_launch(unsafe { Request::new(function, shape, params, Pointers::none()) }, stream, true)
+    unsafe { launch(function, shape, params, Pointers::none(), stream, true) }
 });
 
 /// `CUlaunchConfig`.
@@ -41,7 +59,7 @@ pub struct Config<'a> {
     shape: Shape,
     stream: Handle,
     attributes: Array<'a, Attribute>,
-    count: u32,
+    count: Count<u32>,
 }
 
 /// `CUlaunchAttribute`.
@@ -53,24 +71,17 @@ pub struct Attribute {
 }
 
 entry!(cuLaunchKernelEx, |config: Option<&Config>, function: Handle, params: Pointers, extra: Pointers| {
-    let config = required(config, "no configuration")?;
+    let config = config.or_refuse(INVALID_VALUE, "no configuration")?;
     let mut cooperative = false;
-    // SAFETY: the count that came with them.
-    for attribute in unsafe { config.attributes.of(config.count as usize) } {
+    for attribute in config.attributes.of(config.count) {
         match attribute.id {
             // Ignored, or hints that change no result.
             0 | 1 | 3 | 8 | 9 | 10 => {}
             2 => cooperative = attribute.value[0] != 0,
             4 if attribute.value[..3] == [1; 3] => {}
-            id => {
-                return refuse(
-                    NOT_SUPPORTED,
-                    format!("softgpu has no launch attribute {id} (4: clusters, 6: programmatic serialisation)"),
-                );
-            }
+            id => return refuse(NOT_SUPPORTED, format_args!("softgpu has no launch attribute {id} (4: clusters)")),
         }
     }
     // SAFETY: the program gives them for this function.
-    let request = unsafe { Request::new(function, config.shape, params, extra) };
-    enter()?.queue_launch(request, config.stream, cooperative)
+    unsafe { launch(function, config.shape, params, extra, config.stream, cooperative) }
 });

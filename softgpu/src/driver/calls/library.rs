@@ -1,6 +1,7 @@
 //! Libraries: code that belongs to no context and is loaded into each that uses it
 //! (driver API, "Library Management"). A kernel's handle is taken wherever a function's is.
 
+use super::module::global;
 use crate::driver::abi::*;
 use crate::driver::engine::loading::Image;
 use crate::driver::objects::*;
@@ -21,10 +22,8 @@ entry!(cuLibraryLoadData, |out: Out<Handle>,
     let module = state.load_module(&text)?;
     let mut names: Vec<String> = state.modules[&module].functions.keys().cloned().collect();
     names.sort_unstable();
-    let library = state.handle(Kind::Library);
-    let entry = Library { text, modules: HashMap::from([(state.context, module)]), names };
-    state.libraries.insert(library, entry);
-    out.set(library, "library")
+    let library = Library { text, modules: HashMap::from([(state.context, module)]), names };
+    out.set(state.libraries.add(library), "library")
 });
 
 entry!(cuLibraryUnload, |library: Handle| {
@@ -50,12 +49,10 @@ fn kernel(state: &mut State, library: Handle, name: &str) -> Answer<Handle> {
     }
     let names = &state.libraries.known(library)?.names;
     if !names.iter().any(|n| n == name) {
-        return refuse(NOT_FOUND, format!("the library has no kernel `{name}`; it has {}", names.join(", ")));
+        return refuse(NOT_FOUND, format_args!("the library has no kernel `{name}`; it has {}", names.join(", ")));
     }
-    let handle = state.handle(Kind::Kernel);
     let kernel = Kernel { library, name: name.to_string(), c_name: CString::new(name).unwrap_or_default() };
-    state.kernels.insert(handle, kernel);
-    Ok(handle)
+    Ok(state.kernels.add(kernel))
 }
 
 entry!(cuLibraryGetKernel, |out: Out<Handle>, library: Handle, name: Text| {
@@ -67,14 +64,11 @@ entry!(cuLibraryGetKernelCount, |count: Out<u32>, library: Handle| {
     count.set(lock()?.libraries.known(library)?.names.len() as u32, "count")
 });
 
-entry!(cuLibraryEnumerateKernels, |out: Room<Handle>, room: u32, library: Handle| {
+entry!(cuLibraryEnumerateKernels, |out: Room<Handle>, room: Count<u32>, library: Handle| {
     let mut state = lock()?;
     let names = state.libraries.known(library)?.names.clone();
-    if !out.is_given() && room > 0 && !names.is_empty() {
-        return refuse(INVALID_VALUE, "kernels is a null pointer");
-    }
-    // SAFETY: the count that came with the room.
-    for (place, name) in unsafe { out.of(room as usize) }.iter_mut().zip(&names) {
+    valid(out.is_given() || room.get() == 0 || names.is_empty(), "kernels is a null pointer")?;
+    for (place, name) in out.of(room).iter_mut().zip(&names) {
         place.write(kernel(&mut state, library, name)?);
     }
     Ok(())
@@ -84,14 +78,8 @@ entry!(cuLibraryGetModule, |out: Out<Handle>, library: Handle| out.set(enter()?.
 
 entry!(cuLibraryGetGlobal, |address: Out<u64>, bytes: Out<usize>, library: Handle, name: Text| {
     let mut state = enter()?;
-    let name = name.name()?;
     let module = state.module_of(library)?;
-    let Some((at, size)) = state.modules[&module].data.module.global(name) else {
-        return refuse(NOT_FOUND, format!("the library has no variable `{name}`"));
-    };
-    address.set_if_given(at);
-    bytes.set_if_given(size as usize);
-    Ok(())
+    global(&state, module, name, address, bytes)
 });
 
 entry!(cuKernelGetFunction, |out: Out<Handle>, kernel: Handle| {

@@ -11,39 +11,31 @@ use std::ffi::c_void;
 // Options are accepted and have no effect.
 entry!(cuLinkCreate_v2, |_count: u32, _options: Array<i32>, _values: Array<*const c_void>, out: Out<Handle>| {
     let mut state = enter()?;
-    let link = state.handle(Kind::Link);
-    state.links.insert(link, Link::default());
-    out.set(link, "linker")
+    out.set(state.links.add(Link::default()), "linker")
 });
 
 // Adds PTX (input type 1); machine code, LTO and NVVM inputs are refused.
 entry!(cuLinkAddData_v2, |link: Handle,
                           kind: i32,
                           data: Array<u8>,
-                          size: usize,
+                          size: Count,
                           _name: Text,
                           _count: u32,
                           _options: Array<i32>,
                           _values: Array<*const c_void>| {
     let mut state = enter()?;
     let link = state.links.known_mut(link)?;
-    if !data.is_given() {
-        return refuse(INVALID_VALUE, "the data is a null pointer");
-    }
-    if kind != 1 {
-        return refuse(NO_BINARY_FOR_GPU, format!("linker input of type {kind}; softgpu links PTX (1) only"));
-    }
-    // SAFETY: the size that came with the data.
-    link.texts.push(ptx_of(unsafe { data.of(size) })?);
+    valid(data.is_given(), "the data is a null pointer")?;
+    let message = format_args!("linker input of type {kind}; softgpu links PTX (1) only");
+    ensure(kind == 1, NO_BINARY_FOR_GPU, message)?;
+    link.texts.push(ptx_of(data.of(size))?);
     Ok(())
 });
 
 entry!(cuLinkComplete, |link: Handle, out: Out<*const c_void>, size: Out<usize>| {
     let mut state = enter()?;
     let link = state.links.known_mut(link)?;
-    let Some((first, others)) = link.texts.split_first() else {
-        return refuse(INVALID_VALUE, "nothing was added to link");
-    };
+    let (first, others) = link.texts.split_first().or_refuse(INVALID_VALUE, "nothing was added to link")?;
     let mut text = first.clone();
     for other in others {
         text.push('\n');
@@ -65,4 +57,4 @@ entry!(cuLinkComplete, |link: Handle, out: Out<*const c_void>, size: Out<usize>|
 });
 
 // Frees the linker and its result.
-entry!(cuLinkDestroy, |link: Handle| enter()?.links.take(link).map(|_| ()));
+entry!(cuLinkDestroy, |link: Handle| enter()?.links.take(link));

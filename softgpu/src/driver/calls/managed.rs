@@ -13,13 +13,9 @@ pub struct Location {
 }
 
 fn managed(driver: &Driver, address: u64, bytes: usize) -> Answer {
-    if bytes > 0 && driver.memory.is_managed(address, bytes as u64) {
-        return Ok(());
-    }
-    refuse(
-        INVALID_VALUE,
-        format!("{bytes} bytes at {address:#x} are not managed memory ({})", driver.memory.describe(address)),
-    )
+    let place = driver.memory.describe(address);
+    let message = format_args!("{bytes} bytes at {address:#x} are not managed memory ({place})");
+    valid(bytes > 0 && driver.memory.is_managed(address, bytes as u64), message)
 }
 
 /// -1 is the host.
@@ -32,7 +28,7 @@ fn known_place(place: Location) -> Answer {
     match place {
         Location { kind: 1, id } => known_device(id),
         Location { kind: 2..=4, .. } => Ok(()),
-        Location { kind, .. } => refuse(INVALID_VALUE, format!("{kind} is no kind of location")),
+        Location { kind, .. } => refuse(INVALID_VALUE, format_args!("{kind} is no kind of location")),
     }
 }
 
@@ -49,9 +45,7 @@ entry!(cuMemPrefetchAsync, |address: u64, bytes: usize, device: i32, stream: Han
 });
 
 entry!(cuMemPrefetchAsync_v2, |address: u64, bytes: usize, place: Location, flags: u32, stream: Handle| {
-    if flags != 0 {
-        return refuse(INVALID_VALUE, "flags must be 0");
-    }
+    valid(flags == 0, "flags must be 0")?;
     prefetch(address, bytes, place, stream)
 });
 
@@ -61,7 +55,7 @@ fn advise(address: u64, bytes: usize, advice: i32, place: Location) -> Answer {
         // read mostly and its end, no preferred location: the place is not looked at
         1 | 2 | 4 => Ok(()),
         3 | 5 | 6 => known_place(place),
-        _ => refuse(INVALID_VALUE, format!("{advice} is no advice")),
+        _ => refuse(INVALID_VALUE, format_args!("{advice} is no advice")),
     }
 }
 
@@ -78,15 +72,10 @@ entry!(cuStreamAttachMemAsync, |stream: Handle, address: u64, bytes: usize, flag
     let mut state = enter()?;
     managed(state.driver, address, bytes.max(1))?;
     let whole = state.driver.memory.find(address);
-    if !whole.is_some_and(|a| a.base == address && (bytes == 0 || bytes as u64 == a.size)) {
-        return refuse(INVALID_VALUE, "only a whole allocation can be attached: its address, and its size or 0");
-    }
-    if !matches!(flags, 1 | 2 | 4) {
-        return refuse(INVALID_VALUE, format!("flags {flags}; 1, 2 or 4 are possible"));
-    }
+    let whole = whole.is_some_and(|a| a.base == address && (bytes == 0 || bytes as u64 == a.size));
+    valid(whole, "only a whole allocation can be attached: its address, and its size or 0")?;
+    valid(matches!(flags, 1 | 2 | 4), format_args!("flags {flags}; 1, 2 or 4 are possible"))?;
     // Driver API: CU_MEM_ATTACH_SINGLE needs a stream of the program's own
-    if flags == 4 && stream <= 2 {
-        return refuse(INVALID_VALUE, "CU_MEM_ATTACH_SINGLE with a default stream; it needs one that was created");
-    }
-    state.stream(stream).map(|_| ())
+    valid(flags != 4 || stream > 2, "CU_MEM_ATTACH_SINGLE with a default stream; it needs one that was created")?;
+    state.stream(stream)
 });

@@ -2,6 +2,7 @@
 
 use crate::driver::abi::*;
 use crate::driver::engine::memory::Origin;
+use crate::driver::engine::stream::enter_on;
 use crate::driver::objects::*;
 use std::ffi::c_void;
 
@@ -15,26 +16,19 @@ entry!(cuMemAlloc_v2, |out: Out<u64>, bytes: usize| {
 entry!(cuMemAllocPitch_v2, |out: Out<u64>, pitch: Out<usize>, width: usize, height: usize, element: u32| {
     let mut state = enter()?;
     state.not_while_capturing("cuMemAllocPitch")?;
-    if !matches!(element, 4 | 8 | 16) {
-        return refuse(INVALID_VALUE, format!("an element of {element} bytes; 4, 8 or 16 are possible"));
-    }
-    let row = width.next_multiple_of(512);
-    let Some(bytes) = row.checked_mul(height) else {
-        return refuse(OUT_OF_MEMORY, "more bytes than there are addresses");
-    };
+    let message = format_args!("an element of {element} bytes; 4, 8 or 16 are possible");
+    valid(matches!(element, 4 | 8 | 16), message)?;
+    let sizes = width.checked_next_multiple_of(512).and_then(|row| Some((row, row.checked_mul(height)?)));
+    let (row, bytes) = sizes.or_refuse(OUT_OF_MEMORY, "more bytes than there are addresses")?;
     pitch.set(row, "pitch")?;
     out.set(state.allocate(bytes, Origin::Plain)?, "address")
 });
 
-/// `CU_MEM_ATTACH_GLOBAL`, `_HOST`.
-const ATTACH: [u32; 2] = [1, 2];
-
 entry!(cuMemAllocManaged, |out: Out<u64>, bytes: usize, flags: u32| {
     let mut state = enter()?;
     state.not_while_capturing("cuMemAllocManaged")?;
-    if !ATTACH.contains(&flags) {
-        return refuse(INVALID_VALUE, format!("flags {flags}; CU_MEM_ATTACH_GLOBAL (1) and _HOST (2) are possible"));
-    }
+    let message = format_args!("flags {flags}; CU_MEM_ATTACH_GLOBAL (1) and _HOST (2) are possible");
+    valid(matches!(flags, 1 | 2), message)?;
     out.set(state.allocate(bytes, Origin::Managed)?, "address")
 });
 
@@ -47,24 +41,19 @@ entry!(cuMemFree_v2, |address: u64| {
     if address == 0 {
         return Ok(());
     }
-    let context = state.context;
-    match state.linear.get(&address) {
-        Some(entry) if entry.freeing => {
-            return refuse(INVALID_VALUE, format!("{address:#x} was freed before with cuMemFreeAsync: a double free"));
-        }
-        Some(entry) if entry.context != context => {
-            return refuse(INVALID_VALUE, format!("{address:#x} belongs to a context that is not current"));
-        }
-        Some(entry) if entry.pool.is_none() => state.drain(context),
-        _ => {}
+    let entry = state.live(address)?;
+    let (context, pooled) = (entry.context, entry.pool.is_some());
+    valid(context == state.context, format_args!("{address:#x} belongs to a context that is not current"))?;
+    if !pooled {
+        state.drain(context);
     }
     state.release(address)?;
-    state.current().map(|_| ())
+    state.current()?;
+    Ok(())
 });
 
 fn alloc_async(out: Out<u64>, bytes: usize, pool: Option<Handle>, stream: Handle) -> Answer {
-    let mut state = enter()?;
-    let stream = state.stream(stream)?;
+    let (mut state, stream) = enter_on(stream)?;
     state.not_captured(stream, "softgpu has no memory nodes in graphs: allocate before the capture")?;
     let pool = pool.unwrap_or(state.current_pool);
     state.pools.known(pool)?;
@@ -92,13 +81,7 @@ entry!(cuMemFreeAsync, |address: u64, stream: Handle| {
     if address == 0 {
         return Ok(());
     }
-    match state.linear.get(&address) {
-        None => return state.no_allocation(address),
-        Some(entry) if entry.freeing => {
-            return refuse(INVALID_VALUE, format!("{address:#x} was freed before: a double free"));
-        }
-        Some(_) => {}
-    }
+    state.live(address)?;
     state.submit(stream, Work::Free(address), called())?;
     if let Some(entry) = state.linear.get_mut(&address) {
         entry.freeing = true;
@@ -113,9 +96,8 @@ entry!(cuMemGetInfo_v2, |free: Out<usize>, total: Out<usize>| {
 });
 
 entry!(cuMemGetAddressRange_v2, |base: Out<u64>, bytes: Out<usize>, address: u64| {
-    let Some(found) = enter()?.driver.memory.find(address) else {
-        return refuse(NOT_FOUND, format!("{address:#x} lies in no allocation"));
-    };
+    let found = enter()?.driver.memory.find(address);
+    let found = found.or_refuse(NOT_FOUND, format_args!("{address:#x} lies in no allocation"))?;
     base.set_if_given(found.base);
     bytes.set_if_given(found.size as usize);
     Ok(())
@@ -127,14 +109,9 @@ entry!(cuPointerGetAttribute, |out: Out<c_void>, attribute: i32, address: u64| {
     let device = state.driver.memory.find(address);
     let pinned = state.pinned.range(..=address).next_back().filter(|(base, p)| address - **base < p.bytes);
     let (base, size, context, kind) = match (&device, pinned) {
-        (Some(a), _) => {
-            let owner = state.linear.get(&a.base).map_or(0, |l| l.context);
-            (a.base, a.size, owner, 2)
-        }
+        (Some(a), _) => (a.base, a.size, state.linear.get(&a.base).map_or(0, |l| l.context), 2),
         (None, Some((base, p))) => (*base, p.bytes, p.context, 1),
-        _ => {
-            return refuse(INVALID_VALUE, format!("{address:#x} is no pointer the driver knows"));
-        }
+        _ => return refuse(INVALID_VALUE, format_args!("{address:#x} is no pointer the driver knows")),
     };
     let managed = device.is_some_and(|a| a.managed);
     let value = match attribute {
@@ -147,7 +124,7 @@ entry!(cuPointerGetAttribute, |out: Out<c_void>, attribute: i32, address: u64| {
         9 => Value::Int(0),
         12 => Value::Long(size),
         13 => Value::Int(1),
-        _ => return refuse(INVALID_VALUE, format!("attribute {attribute} does not apply to this pointer")),
+        _ => return refuse(INVALID_VALUE, format_args!("attribute {attribute} does not apply to this pointer")),
     };
     // SAFETY: the attribute has a value of that size, by the API.
     unsafe { out.set_value(value, "value") }

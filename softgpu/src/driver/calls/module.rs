@@ -17,33 +17,32 @@ const ERROR_LOG: [i32; 2] = [5, 6];
 // JIT options are accepted; of them only the error log has an effect.
 entry!(cuModuleLoadDataEx, |out: Out<Handle>,
                             image: Image,
-                            count: u32,
+                            count: Count<u32>,
                             keys: Array<i32>,
                             values: Array<*mut c_void>| {
     let result = image.text().and_then(|ptx| load(out, &ptx));
     if let Err(refusal) = &result
         && keys.is_given()
     {
-        // SAFETY: the count that came with both.
-        let (keys, values) = unsafe { (keys.of(count as usize), values.of(count as usize)) };
+        let (keys, values) = (keys.of(count), values.of(count));
         let value = |key| keys.iter().position(|k| *k == key).and_then(|i| values.get(i));
         if let [Some(log), Some(size)] = ERROR_LOG.map(value) {
             // SAFETY: the program gives the log with its size.
-            write_text(unsafe { Room::new(log.cast()).of(*size as usize) }, &refusal.message);
+            write_text(unsafe { places(log.cast(), *size as usize) }, &refusal.message);
         }
     }
     result
 });
 
 entry!(cuModuleLoadFatBinary, |_out: Out<Handle>, _image: Image| {
-    refuse(NO_BINARY_FOR_GPU, "softgpu runs PTX text only; load the PTX with cuModuleLoadData")
+    refuse::<()>(NO_BINARY_FOR_GPU, "softgpu runs PTX text only; load the PTX with cuModuleLoadData")
 });
 
 entry!(cuModuleLoad, |out: Out<Handle>, path: Text| {
     let path = path.get("the path is a null pointer")?.to_string_lossy();
     match std::fs::read(&*path) {
         Ok(bytes) => load(out, &file_text(&bytes)?),
-        Err(error) => refuse(FILE_NOT_FOUND, format!("{path}: {error}")),
+        Err(error) => refuse(FILE_NOT_FOUND, format_args!("{path}: {error}")),
     }
 });
 
@@ -67,7 +66,7 @@ entry!(cuModuleGetFunction, |out: Out<Handle>, module: Handle, name: Text| {
         None => {
             let mut names: Vec<&str> = functions.keys().map(String::as_str).collect();
             names.sort_unstable();
-            refuse(NOT_FOUND, format!("the module has no kernel `{name}`; it has {}", names.join(", ")))
+            refuse(NOT_FOUND, format_args!("the module has no kernel `{name}`; it has {}", names.join(", ")))
         }
     }
 });
@@ -77,15 +76,18 @@ entry!(cuModuleGetFunctionCount, |count: Out<u32>, module: Handle| {
 });
 
 entry!(cuModuleGetGlobal_v2, |address: Out<u64>, bytes: Out<usize>, module: Handle, name: Text| {
-    let state = enter()?;
+    global(&enter()?, module, name, address, bytes)
+});
+
+/// Gives address and size of a variable.
+pub fn global(state: &Session, module: Handle, name: Text, address: Out<u64>, bytes: Out<usize>) -> Answer {
     let name = name.name()?;
-    let Some((at, size)) = state.modules.known(module)?.data.module.global(name) else {
-        return refuse(NOT_FOUND, format!("the module has no variable `{name}`"));
-    };
+    let found = state.modules.known(module)?.data.module.global(name);
+    let (at, size) = found.or_refuse(NOT_FOUND, format_args!("the module has no variable `{name}`"))?;
     address.set_if_given(at);
     bytes.set_if_given(size as usize);
     Ok(())
-});
+}
 
 // Modules are loaded at once.
 entry!(cuModuleGetLoadingMode, |mode: Out<i32>| mode.set(1, "mode"));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// What the questions are about: a kernel on the device.
 fn kernel(function: Handle) -> Answer<(Arc<KernelInfo>, Profile)> {
     let mut state = enter()?;
-    let profile = state.driver.config().profile;
+    let profile = state.config.profile.clone();
     Ok((state.function(function)?.info.clone(), profile))
 }
 
@@ -20,9 +20,8 @@ fn total(info: &KernelInfo, dynamic: usize) -> u32 {
 
 fn active_blocks(out: Out<i32>, function: Handle, threads: i32, shared: usize) -> Answer {
     let (info, profile) = kernel(function)?;
-    if threads <= 0 || threads as u32 > info.max_threads(&profile) {
-        return refuse(INVALID_VALUE, format!("a block of {threads} threads"));
-    }
+    let fits = threads > 0 && threads as u32 <= info.max_threads(&profile);
+    valid(fits, format_args!("a block of {threads} threads"))?;
     let found = profile.occupancy(threads as u32, info.registers.count, total(&info, shared));
     out.set(found.blocks as i32, "blocks")
 }
@@ -61,9 +60,7 @@ fn best_block(
         let blocks = profile.occupancy(threads, info.registers.count, total(&info, dynamic)).blocks;
         best = best.max((blocks * threads, threads, blocks));
     }
-    if best.0 == 0 {
-        return refuse(INVALID_VALUE, format!("no block of kernel {} fits a multiprocessor", info.name));
-    }
+    valid(best.0 != 0, format_args!("no block of kernel {} fits a multiprocessor", info.name))?;
     grid.set((best.2 * profile.sm_count) as i32, "grid")?;
     block.set(best.1 as i32, "block")
 }
@@ -89,8 +86,7 @@ entry!(cuOccupancyMaxPotentialBlockSizeWithFlags, |grid: Out<i32>,
 
 entry!(cuOccupancyAvailableDynamicSMemPerBlock, |out: Out<usize>, function: Handle, blocks: i32, threads: i32| {
     let (info, profile) = kernel(function)?;
-    if blocks <= 0 || threads <= 0 || threads as u32 > info.max_threads(&profile) {
-        return refuse(INVALID_VALUE, format!("{blocks} blocks of {threads} threads"));
-    }
+    let fits = blocks > 0 && threads > 0 && threads as u32 <= info.max_threads(&profile);
+    valid(fits, format_args!("{blocks} blocks of {threads} threads"))?;
     out.set(profile.shared_for_blocks(blocks as u32, info.static_shared) as usize, "bytes")
 });

@@ -28,23 +28,16 @@ pub struct PoolProperties {
 
 entry!(cuMemPoolCreate, |out: Out<Handle>, properties: Option<&PoolProperties>| {
     let mut state = lock()?;
-    let given = required(properties.filter(|_| out.is_given()), "a null pointer")?;
-    if (given.allocation, given.place, given.device) != (1, 1, 0) {
-        return refuse(INVALID_VALUE, "softgpu's pools hold pinned-type allocations on device 0");
-    }
-    if given.handles != 0 {
-        return refuse(NOT_SUPPORTED, "softgpu's pools can't be shared with other processes");
-    }
-    let pool = state.handle(Kind::Pool);
-    state.pools.insert(pool, Pool::default());
-    out.set(pool, "pool")
+    let given = properties.filter(|_| out.is_given()).or_refuse(INVALID_VALUE, "a null pointer")?;
+    let possible = (given.allocation, given.place, given.device) == (1, 1, 0);
+    valid(possible, "softgpu's pools hold pinned-type allocations on device 0")?;
+    ensure(given.handles == 0, NOT_SUPPORTED, "softgpu's pools can't be shared with other processes")?;
+    out.set(state.pools.add(Pool::default()), "pool")
 });
 
 entry!(cuMemPoolDestroy, |pool: Handle| {
     let mut state = lock()?;
-    if state.pools.known(pool)?.default {
-        return refuse(INVALID_VALUE, "the default pool can't be destroyed");
-    }
+    valid(!state.pools.known(pool)?.default, "the default pool can't be destroyed")?;
     state.pools.remove(&pool);
     if state.current_pool == pool {
         state.current_pool = state.default_pool;
@@ -64,7 +57,7 @@ entry!(cuMemPoolGetAttribute, |pool: Handle, attribute: i32, out: Out<c_void>| {
         4 => Value::Long(set.unwrap_or(0)),
         5 | 7 => Value::Long(entry.used),
         6 | 8 => Value::Long(entry.high),
-        _ => return refuse(INVALID_VALUE, format!("{attribute} is no pool attribute")),
+        _ => return refuse(INVALID_VALUE, format_args!("{attribute} is no pool attribute")),
     };
     // SAFETY: the attribute has a value of that size, by the API.
     unsafe { out.set_value(value, "value") }
@@ -73,9 +66,7 @@ entry!(cuMemPoolGetAttribute, |pool: Handle, attribute: i32, out: Out<c_void>| {
 entry!(cuMemPoolSetAttribute, |pool: Handle, attribute: i32, value: Array<u8>| {
     let mut state = lock()?;
     let entry = state.pools.known_mut(pool)?;
-    if !value.is_given() {
-        return refuse(INVALID_VALUE, "value is a null pointer");
-    }
+    valid(value.is_given(), "value is a null pointer")?;
     let size = match attribute {
         1..=3 => 4,
         4 => 8,
@@ -83,11 +74,11 @@ entry!(cuMemPoolSetAttribute, |pool: Handle, attribute: i32, value: Array<u8>| {
             entry.high = entry.used;
             return Ok(());
         }
-        _ => return refuse(INVALID_VALUE, format!("{attribute} can't be set")),
+        _ => return refuse(INVALID_VALUE, format_args!("{attribute} can't be set")),
     };
     let mut number = [0; 8];
     // SAFETY: the attribute has a value of that size, by the API.
-    number[..size].copy_from_slice(unsafe { value.of(size) });
+    number[..size].copy_from_slice(unsafe { value.first(size) });
     entry.attributes.insert(attribute, u64::from_le_bytes(number));
     Ok(())
 });

@@ -41,9 +41,7 @@ fn has_stream_variant(name: &str) -> bool {
 
 fn look_up(name: Text, out: Out<*const c_void>, version: i32, flags: u64, status: Out<i32>) -> Answer {
     let text = name.get("a null pointer")?.to_string_lossy();
-    if !out.is_given() {
-        return refuse(INVALID_VALUE, "a null pointer");
-    }
+    valid(out.is_given(), "a null pointer")?;
     let (found, outcome) = find(&text, version, flags);
     out.set_if_given(found.unwrap_or(std::ptr::null()));
     status.set_if_given(outcome);

@@ -2,32 +2,27 @@
 
 use crate::driver::abi::*;
 use crate::driver::engine::capture::{GLOBAL, MODE, RELAXED};
+use crate::driver::engine::stream::enter_on;
 use crate::driver::objects::*;
 use std::ffi::c_void;
 
 fn create(out: Out<Handle>, flags: u32, priority: i32) -> Answer {
     let mut state = enter()?;
-    if flags > 1 {
-        return refuse(INVALID_VALUE, format!("{flags} is no stream flag"));
-    }
+    valid(flags <= 1, format_args!("{flags} is no stream flag"))?;
     out.required("stream")?;
     let context = state.context;
     out.set(state.create_stream(context, flags == 0, priority), "stream")
 }
 
 entry!(cuStreamCreate, |out: Out<Handle>, flags: u32| create(out, flags, 0));
-
 entry!(cuStreamCreateWithPriority, |out: Out<Handle>, flags: u32, priority: i32| create(out, flags, priority));
 
 // Destroys a stream; what is queued on it still runs (driver API, `cuStreamDestroy`).
 entry!(cuStreamDestroy_v2, |stream: Handle| {
     let mut state = lock()?;
-    if stream <= 2 {
-        return refuse(INVALID_HANDLE, "the default streams can't be destroyed");
-    }
-    let Some(entry) = state.streams.get_mut(&stream).filter(|s| s.alive) else {
-        return refuse(INVALID_HANDLE, format!("{stream:#x} is no stream, or a destroyed one"));
-    };
+    ensure(stream > 2, INVALID_HANDLE, "the default streams can't be destroyed")?;
+    let entry = state.streams.known_mut(stream)?;
+    ensure(entry.alive, INVALID_HANDLE, "the stream has been destroyed already")?;
     entry.alive = false;
     let (capture, empty) = (entry.capture, entry.queue.is_empty());
     if let Some(capture) = capture {
@@ -51,33 +46,23 @@ fn waits(state: &State, stream: Handle) -> Vec<OpId> {
 }
 
 entry!(cuStreamSynchronize, |stream: Handle| {
-    let mut state = enter()?;
-    let stream = state.stream(stream)?;
+    let (mut state, stream) = enter_on(stream)?;
     state.stream_not_capturing(stream, "a synchronisation")?;
     let targets = waits(&state, stream);
     state.complete(&targets);
-    state.current().map(|_| ())
+    state.current()
 });
 
-// `CUDA_ERROR_NOT_READY` while work is queued; every query lets the device do one step.
 entry!(cuStreamQuery, |stream: Handle| {
-    let mut state = enter()?;
-    let stream = state.stream(stream)?;
+    let (mut state, stream) = enter_on(stream)?;
     state.stream_not_capturing(stream, "a query")?;
     let targets = waits(&state, stream);
-    if targets.iter().any(|t| state.pending.contains(t)) {
-        state.progress(&targets);
-        return refuse(NOT_READY, "");
-    }
-    Ok(())
+    state.query(&targets)
 });
 
 entry!(cuStreamWaitEvent, |stream: Handle, event: Handle, flags: u32| {
-    let mut state = enter()?;
-    if flags > 1 {
-        return refuse(INVALID_VALUE, format!("{flags} is no flag of a wait"));
-    }
-    let stream = state.stream(stream)?;
+    let (mut state, stream) = enter_on(stream)?;
+    valid(flags <= 1, format_args!("{flags} is no flag of a wait"))?;
     let entry = state.events.known(event)?;
     let (last, captured) = (entry.last, entry.captured.clone());
     match (captured, state.capture_of(stream)?) {
@@ -105,38 +90,26 @@ entry!(cuStreamWaitEvent, |stream: Handle, event: Handle, flags: u32| {
 
 entry!(cuLaunchHostFunc, |stream: Handle, function: Option<HostFn>, data: usize| {
     let mut state = enter()?;
-    if function.is_none() {
-        return refuse(INVALID_VALUE, "no function");
-    }
+    valid(function.is_some(), "no function")?;
     // SAFETY: the program asks for this call here.
     let call = unsafe { HostCall::new(function, data) };
-    state.submit(stream, Work::Host(call), "a host function").map(|_| ())
+    state.submit(stream, Work::Host(call), "a host function")
 });
 
-/// What the driver knows of a stream.
-fn known<R>(stream: Handle, read: impl FnOnce(&State, Handle) -> R) -> Answer<R> {
-    let mut state = enter()?;
-    let stream = state.stream(stream)?;
-    Ok(read(&state, stream))
-}
-
 entry!(cuStreamGetFlags, |stream: Handle, flags: Out<u32>| {
-    let blocking = known(stream, |state, handle| {
-        let entry = &state.streams[&handle];
-        entry.blocking || handle == state.contexts[&entry.context].legacy
-    })?;
+    let (state, handle) = enter_on(stream)?;
+    let stream = &state.streams[&handle];
+    let blocking = stream.blocking || handle == state.contexts[&stream.context].legacy;
     flags.set(!blocking as u32, "flags")
 });
 
 entry!(cuStreamGetPriority, |stream: Handle, priority: Out<i32>| {
-    priority.set(known(stream, |state, stream| state.streams[&stream].priority)?, "priority")
+    let (state, stream) = enter_on(stream)?;
+    priority.set(state.streams[&stream].priority, "priority")
 });
 
-entry!(cuStreamGetCtx, |stream: Handle, out: Out<Handle>| {
-    out.set(known(stream, |state, stream| state.streams[&stream].context)?, "context")
-});
-
-entry!(cuStreamGetId, |stream: Handle, out: Out<u64>| out.set(known(stream, |_, stream| stream)?, "id"));
+entry!(cuStreamGetCtx, |stream: Handle, out: Out<Handle>| out.set(enter_on(stream)?.0.context, "context"));
+entry!(cuStreamGetId, |stream: Handle, out: Out<u64>| out.set(enter_on(stream)?.1, "id"));
 
 entry!(cuStreamBeginCapture_v2, |stream: Handle, mode: i32| enter()?.begin_capture(stream, mode));
 
@@ -147,8 +120,7 @@ entry!(cuStreamEndCapture, |stream: Handle, graph: Out<Handle>| {
 
 /// 0 not capturing, 1 capturing, 2 the capture is invalid; and the capture's number.
 fn status(stream: Handle) -> Answer<(i32, u64)> {
-    let mut state = enter()?;
-    let stream = state.stream(stream)?;
+    let (state, stream) = enter_on(stream)?;
     Ok(match state.streams[&stream].capture {
         None => (0, 0),
         Some(c) => (1 + state.captures[&c].invalid as i32, c),
@@ -162,10 +134,8 @@ fn capture_info(stream: Handle, out: Out<i32>, id: Out<u64>, asks_for_graph: boo
     let (status, number) = status(stream)?;
     out.set(status, "status")?;
     id.set_if_given(number);
-    if status == 1 && asks_for_graph {
-        return refuse(NOT_SUPPORTED, "softgpu gives no access to a graph before its capture ends");
-    }
-    Ok(())
+    let given = status != 1 || !asks_for_graph;
+    ensure(given, NOT_SUPPORTED, "softgpu gives no access to a graph before its capture ends")
 }
 
 entry!(cuStreamGetCaptureInfo_v2, |stream: Handle,
@@ -188,10 +158,8 @@ entry!(cuStreamGetCaptureInfo_v3, |stream: Handle,
 });
 
 entry!(cuThreadExchangeStreamCaptureMode, |mode: Option<&mut i32>| {
-    let mode = required(mode, "mode is a null pointer")?;
-    if !(GLOBAL..=RELAXED).contains(mode) {
-        return refuse(INVALID_VALUE, format!("{mode} is no capture mode"));
-    }
+    let mode = mode.or_refuse(INVALID_VALUE, "mode is a null pointer")?;
+    valid((GLOBAL..=RELAXED).contains(mode), format_args!("{mode} is no capture mode"))?;
     *mode = MODE.replace(*mode);
     Ok(())
 });

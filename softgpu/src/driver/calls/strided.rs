@@ -60,7 +60,7 @@ impl End3D {
             2 => Place::Device(device.number() as u64),
             4 => Place::unified(&driver.memory, device),
             3 => return refuse(NOT_SUPPORTED, "softgpu has no arrays"),
-            kind => return refuse(INVALID_VALUE, format!("{kind} is no memory type")),
+            kind => return refuse(INVALID_VALUE, format_args!("{kind} is no memory type")),
         })
     }
 }
@@ -71,14 +71,15 @@ impl Memcpy3D {
         let side = |e: &End3D| -> Answer<(Place, [u64; 2])> {
             let pitch = if e.pitch == 0 { self.width } else { e.pitch };
             let rows = if e.height == 0 { self.height } else { e.height };
-            if (self.height > 1 || self.depth > 1) && pitch < e.x + self.width {
-                return refuse(INVALID_VALUE, format!("a pitch of {pitch} is less than {} + {}", e.x, self.width));
-            }
-            if self.depth > 1 && rows < e.y + self.height {
-                return refuse(INVALID_VALUE, "the height of a plane is less than what is copied");
-            }
-            let offset = (e.z * rows + e.y) * pitch + e.x;
-            Ok((e.place(driver, offset as u64)?, [pitch as u64, (pitch * rows) as u64]))
+            let one_row = self.height <= 1 && self.depth <= 1;
+            let narrow = format_args!("a pitch of {pitch} is less than {} + {}", e.x, self.width);
+            valid(one_row || pitch >= e.x.saturating_add(self.width), narrow)?;
+            let low = "the height of a plane is less than what is copied";
+            valid(self.depth <= 1 || rows >= e.y.saturating_add(self.height), low)?;
+            let start = || e.z.checked_mul(rows)?.checked_add(e.y)?.checked_mul(pitch)?.checked_add(e.x);
+            let (start, plane) = (start().zip(pitch.checked_mul(rows)))
+                .or_refuse(INVALID_VALUE, "the copy reaches beyond all addresses")?;
+            Ok((e.place(driver, start as u64)?, [pitch as u64, plane as u64]))
         };
         let (source, source_steps) = side(&self.source)?;
         let (target, target_steps) = side(&self.target)?;
@@ -88,7 +89,7 @@ impl Memcpy3D {
 }
 
 fn copy_2d(p: Option<&Memcpy2D>, stream: Option<Handle>) -> Answer {
-    let p = required(p, "no description of the copy")?;
+    let p = p.or_refuse(INVALID_VALUE, "no description of the copy")?;
     let widen = |e: &End2D| End3D {
         x: e.x,
         y: e.y,
@@ -107,15 +108,12 @@ fn copy_2d(p: Option<&Memcpy2D>, stream: Option<Handle>) -> Answer {
     copy_3d(Some(&flat), stream)
 }
 
-entry!(cuMemcpy2D_v2, cuMemcpy2DUnaligned_v2, |p: Option<&Memcpy2D>| copy_2d(p, None));
-
-entry!(cuMemcpy2DAsync_v2, |p: Option<&Memcpy2D>, stream: Handle| copy_2d(p, Some(stream)));
+pair!(cuMemcpy2D_v2, cuMemcpy2DAsync_v2, stream, |p: Option<&Memcpy2D>| copy_2d(p, stream));
+entry!(cuMemcpy2DUnaligned_v2, |p: Option<&Memcpy2D>| copy_2d(p, None));
 
 fn copy_3d(p: Option<&Memcpy3D>, stream: Option<Handle>) -> Answer {
-    let copy = required(p, "no description of the copy")?.to_copy(driver()?)?;
+    let copy = p.or_refuse(INVALID_VALUE, "no description of the copy")?.to_copy(driver()?)?;
     enter()?.copy(copy, stream)
 }
 
-entry!(cuMemcpy3D_v2, |p: Option<&Memcpy3D>| copy_3d(p, None));
-
-entry!(cuMemcpy3DAsync_v2, |p: Option<&Memcpy3D>, stream: Handle| copy_3d(p, Some(stream)));
+pair!(cuMemcpy3D_v2, cuMemcpy3DAsync_v2, stream, |p: Option<&Memcpy3D>| copy_3d(p, stream));

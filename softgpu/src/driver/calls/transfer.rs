@@ -8,33 +8,21 @@ fn linear(target: Place, source: Place, bytes: usize, stream: Option<Handle>) ->
     enter()?.copy(Copy::linear(target, source, bytes as u64), stream)
 }
 
-entry!(cuMemcpyHtoD_v2, |to: u64, from: HostAddress, bytes: usize| { linear(Device(to), Host(from), bytes, None) });
-
-entry!(cuMemcpyHtoDAsync_v2, |to: u64, from: HostAddress, bytes: usize, stream: Handle| {
-    linear(Device(to), Host(from), bytes, Some(stream))
+pair!(cuMemcpyHtoD_v2, cuMemcpyHtoDAsync_v2, stream, |to: u64, from: HostAddress, bytes: usize| {
+    linear(Device(to), Host(from), bytes, stream)
 });
 
-entry!(cuMemcpyDtoH_v2, |to: HostAddress, from: u64, bytes: usize| { linear(Host(to), Device(from), bytes, None) });
-
-entry!(cuMemcpyDtoHAsync_v2, |to: HostAddress, from: u64, bytes: usize, stream: Handle| {
-    linear(Host(to), Device(from), bytes, Some(stream))
+pair!(cuMemcpyDtoH_v2, cuMemcpyDtoHAsync_v2, stream, |to: HostAddress, from: u64, bytes: usize| {
+    linear(Host(to), Device(from), bytes, stream)
 });
 
-entry!(cuMemcpyDtoD_v2, |to: u64, from: u64, bytes: usize| { linear(Device(to), Device(from), bytes, None) });
-
-entry!(cuMemcpyDtoDAsync_v2, |to: u64, from: u64, bytes: usize, stream: Handle| {
-    linear(Device(to), Device(from), bytes, Some(stream))
+pair!(cuMemcpyDtoD_v2, cuMemcpyDtoDAsync_v2, stream, |to: u64, from: u64, bytes: usize| {
+    linear(Device(to), Device(from), bytes, stream)
 });
 
-fn unified(to: HostAddress, from: HostAddress, bytes: usize, stream: Option<Handle>) -> Answer {
+pair!(cuMemcpy, cuMemcpyAsync, stream, |to: HostAddress, from: HostAddress, bytes: usize| {
     let memory = &driver()?.memory;
     linear(Place::unified(memory, to), Place::unified(memory, from), bytes, stream)
-}
-
-entry!(cuMemcpy, |to: HostAddress, from: HostAddress, bytes: usize| unified(to, from, bytes, None));
-
-entry!(cuMemcpyAsync, |to: HostAddress, from: HostAddress, bytes: usize, stream: Handle| {
-    unified(to, from, bytes, Some(stream))
 });
 
 // Between contexts of the one device; both must exist.
@@ -62,27 +50,22 @@ fn rows(address: u64, pitch: usize, pattern: &[u8], [width, height]: [usize; 2],
     if stream.is_none() {
         state.not_while_capturing(called())?;
     }
-    state.submit(stream.unwrap_or(0), Work::Fill(fill), called()).map(|_| ())
+    state.submit(stream.unwrap_or(0), Work::Fill(fill), called())?;
+    Ok(())
 }
 
 fn flat(address: u64, pattern: &[u8], count: usize, stream: Option<Handle>) -> Answer {
     rows(address, 0, pattern, [count, 1], stream)
 }
 
-entry!(cuMemsetD8_v2, |to: u64, value: u8, count: usize| flat(to, &[value], count, None));
+pair!(cuMemsetD8_v2, cuMemsetD8Async, stream, |to: u64, value: u8, count: usize| flat(to, &[value], count, stream));
 
-entry!(cuMemsetD16_v2, |to: u64, value: u16, count: usize| flat(to, &value.to_le_bytes(), count, None));
-
-entry!(cuMemsetD32_v2, |to: u64, value: u32, count: usize| flat(to, &value.to_le_bytes(), count, None));
-
-entry!(cuMemsetD8Async, |to: u64, value: u8, count: usize, stream: Handle| flat(to, &[value], count, Some(stream)));
-
-entry!(cuMemsetD16Async, |to: u64, value: u16, count: usize, stream: Handle| {
-    flat(to, &value.to_le_bytes(), count, Some(stream))
+pair!(cuMemsetD16_v2, cuMemsetD16Async, stream, |to: u64, value: u16, count: usize| {
+    flat(to, &value.to_le_bytes(), count, stream)
 });
 
-entry!(cuMemsetD32Async, |to: u64, value: u32, count: usize, stream: Handle| {
-    flat(to, &value.to_le_bytes(), count, Some(stream))
+pair!(cuMemsetD32_v2, cuMemsetD32Async, stream, |to: u64, value: u32, count: usize| {
+    flat(to, &value.to_le_bytes(), count, stream)
 });
 
 entry!(cuMemsetD2D8_v2, |to: u64, pitch: usize, value: u8, width: usize, height: usize| {

@@ -8,6 +8,7 @@ use crate::driver::abi::*;
 use crate::driver::objects::*;
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
+use std::fmt::{Arguments, Display};
 
 pub const GLOBAL: i32 = 0;
 pub const THREAD_LOCAL: i32 = 1;
@@ -20,52 +21,36 @@ thread_local! {
 
 impl State {
     /// Makes a capture invalid and refuses the call that did it.
-    pub fn spoil<T>(&mut self, capture: Handle, code: CuResult, message: &str) -> Answer<T> {
+    pub fn spoil<T>(&mut self, capture: Handle, code: CuResult, message: impl Display) -> Answer<T> {
         self.captures.at(capture).invalid = true;
-        refuse(code, format!("{message}; the capture is now invalid"))
+        refuse(code, format_args!("{message}; the capture is now invalid"))
     }
 
-    /// Makes these captures invalid and says whether there are any.
-    fn invalidate(&mut self, which: impl Fn(&Capture) -> bool) -> bool {
-        let mut any = false;
-        for capture in self.captures.values_mut().filter(|c| which(c)) {
-            capture.invalid = true;
-            any = true;
-        }
-        any
+    /// Makes these captures invalid; where there are any, refuses the call that did it.
+    fn spoil_all(&mut self, which: impl Fn(Handle, &Capture) -> bool, code: CuResult, message: Arguments) -> Answer {
+        let found: Vec<Handle> = self.captures.iter().filter(|(h, c)| which(**h, c)).map(|(h, _)| *h).collect();
+        found.into_iter().map(|capture| self.spoil(capture, code, message)).fold(Ok(()), Result::and)
     }
 
     /// Refuses a call that is unsafe while a stream captures, as allocation and implicit
     /// synchronisation are, and invalidates the captures it would disturb.
     pub fn not_while_capturing(&mut self, what: &str) -> Answer {
         let thread = std::thread::current().id();
-        let mode = MODE.get();
-        let disturbed = self.invalidate(|c| match mode {
+        let disturbed = |_, c: &Capture| match MODE.get() {
             GLOBAL => c.mode == GLOBAL || (c.thread == thread && c.mode != RELAXED),
             THREAD_LOCAL => c.thread == thread && c.mode != RELAXED,
             _ => false,
-        });
-        if !disturbed {
-            return Ok(());
-        }
-        refuse(
-            STREAM_CAPTURE_UNSUPPORTED,
-            format!(
-                "{what} is not allowed while a stream captures; the capture is now invalid. \
-                 Do it before, or begin the capture in relaxed mode"
-            ),
-        )
+        };
+        let message = format_args!(
+            "{what} is not allowed while a stream captures. Do it before, or begin the capture in relaxed mode"
+        );
+        self.spoil_all(disturbed, STREAM_CAPTURE_UNSUPPORTED, message)
     }
 
     /// Refuses to wait for a context one of whose streams captures.
     pub fn no_capture_in(&mut self, context: Handle, what: &str) -> Answer {
-        if !self.invalidate(|c| c.context == context) {
-            return Ok(());
-        }
-        refuse(
-            STREAM_CAPTURE_UNSUPPORTED,
-            format!("{what} while a stream of the context captures; the capture is now invalid"),
-        )
+        let message = format_args!("{what} while a stream of the context captures");
+        self.spoil_all(|_, c| c.context == context, STREAM_CAPTURE_UNSUPPORTED, message)
     }
 
     /// Refuses what can't be a node of a graph, where the stream captures.
@@ -80,7 +65,7 @@ impl State {
     pub fn stream_not_capturing(&mut self, stream: Handle, what: &str) -> Answer {
         match self.streams[&stream].capture {
             Some(capture) => {
-                self.spoil(capture, STREAM_CAPTURE_UNSUPPORTED, &format!("{what} of a stream that captures"))
+                self.spoil(capture, STREAM_CAPTURE_UNSUPPORTED, format_args!("{what} of a stream that captures"))
             }
             None => self.legacy_allowed(stream, what),
         }
@@ -94,33 +79,19 @@ impl State {
         }
         let streams = self.streams.values().filter(|s| s.context == context && s.blocking);
         let blocking: Vec<Handle> = streams.filter_map(|s| s.capture).collect();
-        if blocking.is_empty() {
-            return Ok(());
-        }
-        for capture in blocking {
-            self.captures.at(capture).invalid = true;
-        }
-        refuse(
-            STREAM_CAPTURE_IMPLICIT,
-            format!(
-                "{what} on the legacy default stream while a blocking stream captures would make it depend on the \
-                 capture; the capture is now invalid"
-            ),
-        )
+        let message = format_args!(
+            "{what} on the legacy default stream while a blocking stream captures would make it depend on the capture"
+        );
+        self.spoil_all(|capture, _| blocking.contains(&capture), STREAM_CAPTURE_IMPLICIT, message)
     }
 
     /// The capture a stream is in, refused when it is invalid.
     pub fn capture_of(&mut self, stream: Handle) -> Answer<Option<Handle>> {
-        let Some(handle) = self.streams[&stream].capture else {
-            return Ok(None);
-        };
-        if self.captures[&handle].invalid {
-            return refuse(
-                STREAM_CAPTURE_INVALIDATED,
-                "an earlier call made this stream's capture invalid; end it and capture again",
-            );
-        }
-        Ok(Some(handle))
+        let capture = self.streams[&stream].capture;
+        let valid = capture.is_none_or(|capture| !self.captures[&capture].invalid);
+        let message = "an earlier call made this stream's capture invalid; end it and capture again";
+        ensure(valid, STREAM_CAPTURE_INVALIDATED, message)?;
+        Ok(capture)
     }
 }
 
@@ -133,7 +104,7 @@ impl Session {
             if matches!(work, Work::Free(_)) {
                 return self.spoil(capture, NOT_SUPPORTED, "softgpu has no memory nodes in graphs");
             }
-            let node = self.handle(Kind::Node);
+            let node = Kind::Node.fresh();
             let capture = self.captures.at(capture);
             let front = capture.fronts.entry(stream).or_default();
             let after = std::mem::replace(front, BTreeSet::from([node]));
@@ -141,7 +112,7 @@ impl Session {
             return Ok(None);
         }
         let id = self.push(stream, work, vec![]);
-        if self.driver.config().eager {
+        if self.config.eager {
             self.complete(&[id]);
         }
         Ok(Some(id))
@@ -149,21 +120,13 @@ impl Session {
 
     /// Begins a capture on a stream.
     pub fn begin_capture(&mut self, stream: Handle, mode: i32) -> Answer {
-        if !(GLOBAL..=RELAXED).contains(&mode) {
-            return refuse(INVALID_VALUE, format!("{mode} is no capture mode"));
-        }
+        valid((GLOBAL..=RELAXED).contains(&mode), format_args!("{mode} is no capture mode"))?;
         let stream = self.stream(stream)?;
         let context = self.context;
-        if stream == self.contexts[&context].legacy {
-            return refuse(
-                STREAM_CAPTURE_UNSUPPORTED,
-                "the legacy default stream cannot capture; use a stream of your own",
-            );
-        }
-        if self.streams[&stream].capture.is_some() {
-            return refuse(ILLEGAL_STATE, "the stream captures already");
-        }
-        let handle = self.handle(Kind::Graph);
+        let legacy = stream == self.contexts[&context].legacy;
+        let message = "the legacy default stream cannot capture; use a stream of your own";
+        ensure(!legacy, STREAM_CAPTURE_UNSUPPORTED, message)?;
+        ensure(self.streams[&stream].capture.is_none(), ILLEGAL_STATE, "the stream captures already")?;
         let capture = Capture {
             origin: stream,
             context,
@@ -173,24 +136,20 @@ impl Session {
             fronts: HashMap::from([(stream, BTreeSet::new())]),
             invalid: false,
         };
-        self.captures.insert(handle, capture);
-        self.streams.at(stream).capture = Some(handle);
+        self.streams.at(stream).capture = Some(self.captures.add(capture));
         Ok(())
     }
 
     /// Ends a capture and returns its graph.
     pub fn end_capture(&mut self, stream: Handle) -> Answer<Handle> {
         let stream = self.stream(stream)?;
-        let Some(handle) = self.streams[&stream].capture else {
-            return refuse(ILLEGAL_STATE, "the stream does not capture");
-        };
+        let handle = self.streams[&stream].capture.or_refuse(ILLEGAL_STATE, "the stream does not capture")?;
         let capture = &self.captures[&handle];
-        if capture.origin != stream {
-            return refuse(STREAM_CAPTURE_UNMATCHED, "the capture began on another stream and must end there");
-        }
-        if capture.mode != RELAXED && capture.thread != std::thread::current().id() {
-            return refuse(STREAM_CAPTURE_WRONG_THREAD, "the capture was begun by another thread and is not relaxed");
-        }
+        let message = "the capture began on another stream and must end there";
+        ensure(capture.origin == stream, STREAM_CAPTURE_UNMATCHED, message)?;
+        let allowed = capture.mode == RELAXED || capture.thread == std::thread::current().id();
+        let message = "the capture was begun by another thread and is not relaxed";
+        ensure(allowed, STREAM_CAPTURE_WRONG_THREAD, message)?;
         let capture = self.captures.take(handle)?;
         for stream in self.streams.values_mut() {
             stream.capture.take_if(|c| *c == handle);
@@ -198,19 +157,12 @@ impl Session {
         for event in self.events.values_mut() {
             event.captured.take_if(|c| c.0 == handle);
         }
-        if capture.invalid {
-            return refuse(STREAM_CAPTURE_INVALIDATED, "an earlier call made the capture invalid; there is no graph");
-        }
-        if !joined(&capture, stream) {
-            return refuse(
-                STREAM_CAPTURE_UNJOINED,
-                "work was captured on another stream and the first stream never waits for it; \
-                 record an event there and wait for it before ending the capture",
-            );
-        }
-        let graph = self.handle(Kind::Graph);
-        self.graphs.insert(graph, capture.graph);
-        Ok(graph)
+        let message = "an earlier call made the capture invalid; there is no graph";
+        ensure(!capture.invalid, STREAM_CAPTURE_INVALIDATED, message)?;
+        let message = "work was captured on another stream and the first stream never waits for it; \
+                       record an event there and wait for it before ending the capture";
+        ensure(joined(&capture, stream), STREAM_CAPTURE_UNJOINED, message)?;
+        Ok(self.graphs.add(capture.graph))
     }
 }
 

@@ -6,9 +6,8 @@ use crate::driver::objects::*;
 impl State {
     /// Makes a context with its legacy stream.
     pub fn create_context(&mut self, primary: bool, flags: u32) -> Handle {
-        let handle = self.handle(Kind::Context);
-        let legacy = self.create_stream(handle, false, 0);
-        self.contexts.insert(handle, Context { primary, flags, legacy, ..Context::default() });
+        let handle = self.contexts.add(Context { primary, flags, ..Context::default() });
+        self.contexts.at(handle).legacy = self.create_stream(handle, false, 0);
         handle
     }
 }
@@ -18,8 +17,8 @@ impl Session {
     pub fn destroy_context(&mut self, context: Handle) {
         self.drain(context);
         report::leaks(self, context);
-        let modules: Vec<Handle> = self.modules.iter().filter(|m| m.1.context == context).map(|m| *m.0).collect();
-        for module in modules {
+        let modules = self.modules.iter().filter(|m| m.1.context == context).map(|m| *m.0);
+        for module in modules.collect::<Vec<Handle>>() {
             self.unload(module);
         }
         let memory = &self.driver.memory;
@@ -42,6 +41,6 @@ impl Session {
             self.primary = None;
             self.primary_count = 0;
         }
-        report::write_files(self.driver, self);
+        report::write_files(self);
     }
 }

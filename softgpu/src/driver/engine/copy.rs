@@ -54,7 +54,10 @@ impl Session {
 
     fn is_pinned(&self, address: HostAddress, bytes: u64) -> bool {
         let address = address.number() as u64;
-        self.pinned.range(..=address).next_back().is_some_and(|(base, p)| address + bytes <= base + p.bytes)
+        self.pinned
+            .range(..=address)
+            .next_back()
+            .is_some_and(|(base, p)| bytes <= (base + p.bytes).saturating_sub(address))
     }
 }
 
@@ -81,16 +84,12 @@ impl Copy {
             match place {
                 _ if bytes == 0 => {}
                 Place::Device(address) => check_range(memory, *address, bytes, what)?,
-                Place::Host(host) => match host.number() {
-                    0..4096 => return refuse(INVALID_VALUE, format!("the {what} is a null pointer")),
-                    address if memory.owns(address as u64) => {
-                        return refuse(
-                            INVALID_VALUE,
-                            format!("the {what} {address:#x} is a device address where host memory belongs"),
-                        );
-                    }
-                    _ => {}
-                },
+                Place::Host(host) => {
+                    let address = host.number();
+                    valid(address >= 4096, format_args!("the {what} is a null pointer"))?;
+                    let foreign = format_args!("the {what} {address:#x} is a device address where host memory belongs");
+                    valid(!memory.owns(address as u64), foreign)?;
+                }
                 Place::Staged(_) => {}
             }
         }
@@ -144,12 +143,10 @@ impl Fill {
         if self.width == 0 || self.height == 0 {
             return Ok(());
         }
-        if self.height > 1 && self.pitch < self.width.saturating_mul(size) {
-            return refuse(INVALID_VALUE, "the pitch is less than a row");
-        }
-        if !self.address.is_multiple_of(size) || (self.height > 1 && !self.pitch.is_multiple_of(size)) {
-            return refuse(INVALID_VALUE, format!("address and pitch must be multiples of the element size, {size}"));
-        }
+        let several = self.height > 1;
+        valid(!several || self.pitch >= self.width.saturating_mul(size), "the pitch is less than a row")?;
+        let aligned = self.address.is_multiple_of(size) && (!several || self.pitch.is_multiple_of(size));
+        valid(aligned, format_args!("address and pitch must be multiples of the element size, {size}"))?;
         let bytes = (self.height - 1).saturating_mul(self.pitch).saturating_add(self.width.saturating_mul(size));
         check_range(memory, self.address, bytes, "destination")
     }
@@ -176,7 +173,7 @@ fn check_range(memory: &Memory, address: u64, bytes: u64, what: &str) -> Answer 
     } else {
         "not a device address at all: a host pointer?".into()
     };
-    refuse(INVALID_VALUE, format!("the {what} of {bytes} bytes at {address:#x} is not device memory ({place})"))
+    refuse(INVALID_VALUE, format_args!("the {what} of {bytes} bytes at {address:#x} is not device memory ({place})"))
 }
 
 fn late(error: &MemoryError, what: &str) -> Refusal {

@@ -16,9 +16,7 @@ pub struct Image<'a>(*const c_void, PhantomData<&'a c_void>);
 impl Image<'_> {
     /// Its PTX text, or why it can't be run.
     pub fn text(self) -> Answer<String> {
-        if self.0.is_null() {
-            return refuse(INVALID_VALUE, "the image is a null pointer");
-        }
+        valid(!self.0.is_null(), "the image is a null pointer")?;
         // SAFETY: not null, so it has at least the zero that ends a text.
         let first = unsafe { *self.0.cast::<u8>() };
         let magic = match first {
@@ -82,13 +80,9 @@ impl Session {
     /// Loads a text into the current context.
     pub fn load_module(&mut self, ptx: &str) -> Answer<Handle> {
         self.not_while_capturing("loading a module")?;
-        let (context, memory, config) = (self.context, &self.driver.memory, self.driver.config());
-        let profile = config.profile;
-        let mut module = match Module::load(ptx, &profile, memory) {
-            Ok(module) => module,
-            Err(error) => return refuse(INVALID_PTX, error.to_string()),
-        };
-        if let Some(ptxas) = &config.ptxas {
+        let (context, memory, profile) = (self.context, &self.driver.memory, self.config.profile.clone());
+        let mut module = Module::load(ptx, &profile, memory).or_else(|error| refuse(INVALID_PTX, error))?;
+        if let Some(ptxas) = &self.config.ptxas {
             match crate::ptxas::assemble(ptxas, ptx, profile.sm) {
                 Ok(usage) => module.know_registers(&usage),
                 Err(message) => {
@@ -98,14 +92,13 @@ impl Session {
             }
         }
         let data = Arc::new(ModuleData { module, versions: versions(ptx) });
-        let handle = self.handle(Kind::Module);
-        let mut functions = HashMap::new();
+        let module = LoadedModule { context, data: data.clone(), functions: HashMap::new() };
+        let handle = self.modules.add(module);
         for name in data.module.kernel_names() {
             let Some(info) = data.module.kernel(name) else {
                 continue;
             };
-            let function = self.handle(Kind::Function);
-            let entry = Function {
+            let function = Function {
                 module: handle,
                 context,
                 c_name: CString::new(name).unwrap_or_default(),
@@ -115,10 +108,9 @@ impl Session {
                 carveout: -1,
                 kept: Kept::default(),
             };
-            self.functions.insert(function, entry);
-            functions.insert(name.to_string(), function);
+            let function = self.functions.add(function);
+            self.modules.at(handle).functions.insert(name.to_string(), function);
         }
-        self.modules.insert(handle, LoadedModule { context, data, functions });
         Ok(handle)
     }
 
@@ -159,7 +151,7 @@ impl Session {
         let module = self.module_of(library)?;
         match self.modules[&module].functions.get(&name) {
             Some(function) => Ok(*function),
-            None => refuse(NOT_FOUND, format!("the library has no kernel `{name}`")),
+            None => refuse(NOT_FOUND, format_args!("the library has no kernel `{name}`")),
         }
     }
 

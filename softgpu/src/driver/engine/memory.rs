@@ -44,17 +44,19 @@ impl Session {
         Ok(address)
     }
 
-    /// Refuses an address at which no allocation starts.
-    pub fn no_allocation<T>(&self, address: u64) -> Answer<T> {
+    /// The allocation that starts at an address and that no queued work frees.
+    pub fn live(&self, address: u64) -> Answer<&Linear> {
         let place = self.driver.memory.describe(address);
-        refuse(INVALID_VALUE, format!("{address:#x} is not the start of an allocation ({place})"))
+        let message = format_args!("{address:#x} is not the start of an allocation ({place})");
+        let entry = self.linear.get(&address).or_refuse(INVALID_VALUE, message)?;
+        let message = format_args!("{address:#x} was freed before with cuMemFreeAsync: a double free");
+        valid(!entry.freeing, message)?;
+        Ok(entry)
     }
 
     /// Gives an allocation back now.
     pub fn release(&mut self, address: u64) -> Answer {
-        let Some(entry) = self.linear.remove(&address) else {
-            return self.no_allocation(address);
-        };
+        let entry = self.linear.remove(&address).or_refuse(INVALID_VALUE, "it was freed already")?;
         if let Some(pool) = entry.pool.and_then(|p| self.pools.get_mut(&p)) {
             pool.used -= entry.bytes;
         }

@@ -27,8 +27,8 @@ impl State {
             after.extend(self.streams[&legacy].last);
         }
         after.retain(|op| self.pending.contains(op));
-        self.next_op += 1;
-        let id = self.next_op;
+        self.last_op += 1;
+        let id = self.last_op;
         self.pending.insert(id);
         let stream = self.streams.at(stream);
         stream.last = Some(id);
@@ -101,7 +101,7 @@ impl Session {
         }
     }
 
-    /// Runs one operation that `targets` need, if one can run now; what a query does.
+    /// Runs one operation that `targets` need, if one can run now.
     ///
     /// A query never blocks, but a host function may, until the program calls it off after the
     /// query: it runs in a thread of its own.
@@ -125,6 +125,15 @@ impl Session {
         if let Err(error) = thread.spawn(run) {
             log(&format!("no thread for a host function: {error}"));
         }
+    }
+
+    /// Refuses while `targets` are not done, with `CUDA_ERROR_NOT_READY`; every query lets the device do one step.
+    pub fn query(&mut self, targets: &[OpId]) -> Answer {
+        if targets.iter().all(|t| !self.pending.contains(t)) {
+            return Ok(());
+        }
+        self.progress(targets);
+        refuse(NOT_READY, "")
     }
 
     /// Runs everything queued in a context.

@@ -33,17 +33,16 @@ pub fn leaks(state: &mut State, context: Handle) {
 }
 
 /// Writes the files asked for by `SOFTGPU_FINDINGS` and `SOFTGPU_COUNTERS`.
-pub fn write_files(driver: &Driver, state: &State) {
-    let config = driver.config();
+pub fn write_files(state: &State) {
     let write = |path: &std::path::Path, text: String| {
         if let Err(error) = std::fs::write(path, text) {
             log(&format!("{} can't be written: {error}", path.display()));
         }
     };
-    if let Some(path) = &config.findings_file {
+    if let Some(path) = &state.config.findings_file {
         write(path, findings_json(state));
     }
-    if let Some(path) = &config.counters_file {
+    if let Some(path) = &state.config.counters_file {
         write(path, counters_json(state));
     }
 }
@@ -67,8 +66,8 @@ pub extern "C" fn at_exit() {
     let Ok(state) = driver.state.try_lock() else {
         return;
     };
-    write_files(driver, &state);
-    if driver.config().table {
+    write_files(&state);
+    if state.config.table {
         table(&state);
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::driver::abi::*;
 use crate::driver::objects::*;
-use std::collections::VecDeque;
 
 /// The most urgent priority; 0 is the least. Kept, but the seed decides the order.
 pub const GREATEST_PRIORITY: i32 = -5;
@@ -10,20 +9,16 @@ pub const GREATEST_PRIORITY: i32 = -5;
 impl State {
     /// A new stream in a context.
     pub fn create_stream(&mut self, context: Handle, blocking: bool, priority: i32) -> Handle {
-        let handle = self.handle(Kind::Stream);
-        let stream = Stream {
-            context,
-            blocking,
-            priority: priority.clamp(GREATEST_PRIORITY, 0),
-            alive: true,
-            queue: VecDeque::new(),
-            last: None,
-            busy: false,
-            capture: None,
-        };
-        self.streams.insert(handle, stream);
-        handle
+        let priority = priority.clamp(GREATEST_PRIORITY, 0);
+        self.streams.add(Stream { context, blocking, priority, alive: true, ..Stream::default() })
     }
+}
+
+/// Begins a call about a stream of the context current to the thread.
+pub fn enter_on(stream: Handle) -> Answer<(Session, Handle)> {
+    let mut state = enter()?;
+    let stream = state.stream(stream)?;
+    Ok((state, stream))
 }
 
 impl Session {
@@ -41,13 +36,13 @@ impl Session {
                 self.contexts.at(context).per_thread.insert(thread, own);
                 Ok(own)
             }
-            handle => match self.streams.known(handle)? {
-                s if !s.alive => refuse(INVALID_HANDLE, "the stream has been destroyed"),
-                s if s.context != context => {
-                    refuse(INVALID_HANDLE, "the stream belongs to a context that is not current to this thread")
-                }
-                _ => Ok(handle),
-            },
+            handle => {
+                let stream = self.streams.known(handle)?;
+                ensure(stream.alive, INVALID_HANDLE, "the stream has been destroyed")?;
+                let current = stream.context == context;
+                ensure(current, INVALID_HANDLE, "the stream belongs to a context that is not current to this thread")?;
+                Ok(handle)
+            }
         }
     }
 }

@@ -41,7 +41,8 @@ impl Copy {
         if self.width == 0 || self.height == 0 || self.depth == 0 {
             return 0;
         }
-        (self.depth - 1) * steps[1] + (self.height - 1) * steps[0] + self.width
+        let rows = (self.depth - 1).saturating_mul(steps[1]).saturating_add((self.height - 1).saturating_mul(steps[0]));
+        rows.saturating_add(self.width)
     }
 }
 

@@ -2,13 +2,13 @@
 
 use super::code::{Function, Kernel, Library, Link, LoadedModule};
 use super::graph::{Capture, Exec, Graph, Node};
-use super::handle::{Handle, Kind, OpId, Table};
+use super::handle::{Handle, OpId, Table};
 use super::memory::{Linear, Pinned, Pool};
 use super::stream::{Context, Event, Stream};
 use crate::check::Finding;
 use crate::counters::Counters;
 use crate::driver::abi::config::Config;
-use crate::driver::abi::entry::{Answer, refuse};
+use crate::driver::abi::entry::{Answer, OrRefuse, ensure, refuse};
 use crate::driver::abi::errors::*;
 use crate::memory::Memory;
 use std::cell::RefCell;
@@ -19,7 +19,6 @@ use std::time::Instant;
 
 /// The process's driver, made by `cuInit`.
 pub struct Driver {
-    pub config: Mutex<Config>,
     pub memory: Memory,
     pub state: Mutex<State>,
     /// Signalled whenever an operation ends.
@@ -30,17 +29,10 @@ pub static DRIVER: OnceLock<Driver> = OnceLock::new();
 
 /// The driver, or `CUDA_ERROR_NOT_INITIALIZED` before `cuInit`.
 pub fn driver() -> Answer<&'static Driver> {
-    match DRIVER.get() {
-        Some(driver) => Ok(driver),
-        None => refuse(NOT_INITIALIZED, "cuInit has not been called"),
-    }
+    DRIVER.get().or_refuse(NOT_INITIALIZED, "cuInit has not been called")
 }
 
 impl Driver {
-    pub fn config(&self) -> Config {
-        self.config.lock().unwrap_or_else(|p| p.into_inner()).clone()
-    }
-
     fn guard(&'static self) -> MutexGuard<'static, State> {
         self.state.lock().unwrap_or_else(|p| p.into_inner())
     }
@@ -54,8 +46,8 @@ impl Driver {
 /// All that the driver keeps.
 #[derive(Default)]
 pub struct State {
-    pub next: u64,
-    pub next_op: OpId,
+    pub config: Config,
+    pub last_op: OpId,
     pub contexts: Table<Context>,
     pub primary: Option<Handle>,
     pub primary_count: u32,
@@ -91,12 +83,6 @@ pub struct State {
 }
 
 impl State {
-    /// A fresh handle of that kind.
-    pub fn handle(&mut self, kind: Kind) -> Handle {
-        self.next += 1;
-        (kind as u64) << 56 | self.next << 4
-    }
-
     /// A draw from the seeded sequence, below `n`.
     pub fn draw(&mut self, n: usize) -> usize {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -109,32 +95,27 @@ impl State {
     /// The context current to this thread, if it exists and no fault sticks to it.
     pub fn current(&self) -> Answer<Handle> {
         let context = self.current_any()?;
-        if let Some((code, message)) = &self.contexts[&context].sticky {
-            return refuse(*code, format!("an earlier failure sticks to the context: {message}"));
+        match &self.contexts[&context].sticky {
+            None => Ok(context),
+            Some((code, why)) => refuse(*code, format_args!("an earlier failure sticks to the context: {why}")),
         }
-        Ok(context)
     }
 
     /// The context current to this thread, faulted or not.
     pub fn current_any(&self) -> Answer<Handle> {
-        match STACK.with_borrow(|s| s.last().copied()) {
-            None => refuse(
-                INVALID_CONTEXT,
-                "no context is current to this thread; create one or retain the primary context and make it current",
-            ),
-            Some(c) if !self.contexts.contains_key(&c) => {
-                refuse(CONTEXT_IS_DESTROYED, "the context current to this thread has been destroyed")
-            }
-            Some(c) => Ok(c),
-        }
+        let context = STACK.with_borrow(|s| s.last().copied()).or_refuse(
+            INVALID_CONTEXT,
+            "no context is current to this thread; create one or retain the primary context and make it current",
+        )?;
+        let there = self.contexts.contains_key(&context);
+        ensure(there, CONTEXT_IS_DESTROYED, "the context current to this thread has been destroyed")?;
+        Ok(context)
     }
 
     /// The graph a node is in.
     pub fn graph_of(&mut self, node: Handle) -> Answer<&mut Graph> {
-        match self.graphs.values_mut().find(|g| g.nodes.contains_key(&node)) {
-            Some(graph) => Ok(graph),
-            None => refuse(INVALID_VALUE, format!("{node:#x} is a node of no graph")),
-        }
+        let graph = self.graphs.values_mut().find(|g| g.nodes.contains_key(&node));
+        graph.or_refuse(INVALID_VALUE, format_args!("{node:#x} is a node of no graph"))
     }
 
     /// A node of any graph.
@@ -216,8 +197,5 @@ pub fn lock_device(device: i32) -> Answer<Session> {
 
 /// Refuses a device that is not there.
 pub fn known_device(device: i32) -> Answer {
-    match device {
-        0 => Ok(()),
-        _ => refuse(INVALID_DEVICE, format!("device {device}; softgpu has one, number 0")),
-    }
+    ensure(device == 0, INVALID_DEVICE, format_args!("device {device}; softgpu has one, number 0"))
 }

@@ -23,6 +23,7 @@ pub struct Context {
 
 object!(Context, INVALID_CONTEXT, "is no context, or a destroyed one");
 
+#[derive(Default)]
 pub struct Stream {
     pub context: Handle,
     pub blocking: bool,
@@ -46,6 +47,7 @@ pub struct Op {
     pub work: Arc<Work>,
 }
 
+#[derive(Default)]
 pub struct Event {
     pub context: Handle,
     pub timed: bool,

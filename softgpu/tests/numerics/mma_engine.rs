@@ -1,16 +1,8 @@
 //! `mma.sync` as an instruction: registers in, registers out, refusals.
 
+use crate::random::Random;
 use softgpu::numerics::mma::{self, Accumulator, Architecture, Element, Operation};
 use softgpu::{LaunchConfig, Memory, Module, Options, Profile, launch};
-
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        self.0 >> 11
-    }
-}
 
 /// A kernel of one mma: each lane reads its registers from the buffer (a, b, c in order) and
 /// writes those of d.

@@ -1,8 +1,9 @@
 //! `mma.sync` against Microsoft's MMA-Sim, bit for bit, and the fast path against the model.
 
+use crate::random::Random;
 use softgpu::numerics::mma::{self, Accumulator, Architecture, Element, Operation, fragment, model};
 
-const VECTORS: &[u8] = include_bytes!("vectors/mma_vectors.bin");
+const VECTORS: &[u8] = include_bytes!("../vectors/mma_vectors.bin");
 
 fn element(name: &str) -> Element {
     match name {
@@ -97,19 +98,6 @@ fn model_has_the_bits_of_mma_sim() {
     }
     assert!(cases >= 25, "only {cases} cases in the vectors");
     assert!(elements >= 15_000, "only {elements} elements");
-}
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
 }
 
 /// A register full of elements whose difficulty depends on `kind`.

@@ -1,6 +1,7 @@
 //! Floating-point arithmetic against rustc_apfloat (LLVM's APFloat), which shares no code
 //! with softgpu, on edge values and random ones, in every rounding mode.
 
+use crate::random::Random;
 use rustc_apfloat::ieee::{BFloat, Double, Half as ApHalf, Single};
 use rustc_apfloat::{Float, FloatConvert, Round};
 use softgpu::numerics::half::{self, Half};
@@ -15,17 +16,7 @@ const MODES: [(Rounding, Round); 5] = [
     (Rounding::Up, Round::TowardPositive),
 ];
 
-/// SplitMix64.
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
     /// A pattern: an edge value, one near another exponent, or anything.
     fn pattern(&mut self, f: Format) -> u64 {
         let r = self.next();

@@ -1,0 +1,7 @@
+//! The arithmetic of single values and of `mma`, against yardsticks that share no code with softgpu.
+
+mod mma_engine;
+mod mma_vectors;
+#[path = "../common/random.rs"]
+mod random;
+mod values;
