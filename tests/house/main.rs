@@ -49,7 +49,7 @@ const HOUSES: &[(&str, &str, &[&str])] = &[
             "machine",
             "shadow limits",
             "kernel",
-            "check counters memory numerics nvrtc ptx profile ptxas",
+            "check counters fatbin memory numerics nvrtc ptx profile ptxas",
         ],
     ),
 ];

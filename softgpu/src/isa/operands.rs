@@ -313,6 +313,8 @@ fn special(name: &str) -> Option<Special> {
         "lanemask_gt" => Special::MaskGt,
         "total_smem_size" | "aggr_smem_size" => Special::SharedTotal,
         "dynamic_smem_size" => Special::SharedDynamic,
+        "envreg1" => Special::WorkspaceHigh,
+        "envreg2" => Special::WorkspaceLow,
         _ => return None,
     })
 }

@@ -199,6 +199,8 @@ pub fn write_fill(
             Special::MaskGt => put(&|l| (FULL << l) & !(1 << l)),
             Special::SharedTotal => put(&|_| launch.shared_bytes),
             Special::SharedDynamic => put(&|_| launch.dynamic_shared),
+            Special::WorkspaceHigh => put(&|_| (launch.opts.workspace >> 32) as u32),
+            Special::WorkspaceLow => put(&|_| launch.opts.workspace as u32),
             Special::Frame => put(&|_| frame_local),
             Special::Ctaid(axis) => {
                 let index = launch.block_index(linear)[axis as usize];

@@ -68,6 +68,9 @@ pub enum Special {
     MaskGt,
     SharedTotal,
     SharedDynamic,
+    /// Halves of the address of a cooperative launch's workspace.
+    WorkspaceHigh,
+    WorkspaceLow,
     /// Address of the frame's local memory.
     Frame,
 }

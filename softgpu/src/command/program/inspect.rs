@@ -58,7 +58,10 @@ pub fn inspect(program: &Path, links: &Path, library_path: &OsStr) -> Result<(),
         let Some((name, file)) = line.trim().split_once(" => ") else { continue };
         let ours = ["libcuda.so", "libcudart.so"].iter().any(|library| name.starts_with(library));
         if name.starts_with("libcudart.so") && !links.join(name).exists() {
-            return Err(format!("{program} needs {name}; softgpu has the runtime of CUDA 12 and 13: compile it with one of those").into());
+            return Err(format!(
+                "{program} needs {name}; softgpu has the runtime of CUDA 12 and 13: compile it with one of those"
+            )
+            .into());
         }
         if ours && !file.starts_with(&*links.to_string_lossy()) {
             return Err(format!(

@@ -48,7 +48,9 @@ fn find() -> Result<PathBuf, Failure> {
     if let Some(path) = std::env::var_os(VARIABLE).map(PathBuf::from) {
         return match path.is_file() {
             true => Ok(path),
-            false => Err(format!("{VARIABLE} names {}, which is no file: correct it or unset it", path.display()).into()),
+            false => {
+                Err(format!("{VARIABLE} names {}, which is no file: correct it or unset it", path.display()).into())
+            }
         };
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -114,7 +116,10 @@ fn ptx(arguments: &[String]) -> Option<String> {
     if kept {
         return None;
     }
-    let newest = words.iter().filter_map(|word| word.strip_prefix("sm_")).max_by_key(|sm| sm.trim_end_matches(['a', 'f']).parse::<u32>().ok())?;
+    let newest = words
+        .iter()
+        .filter_map(|word| word.strip_prefix("sm_"))
+        .max_by_key(|sm| sm.trim_end_matches(['a', 'f']).parse::<u32>().ok())?;
     match values(arguments, &["-code", "--gpu-code"]).is_empty() {
         true => Some(format!("-gencode=arch=compute_{newest},code=compute_{newest}")),
         false => Some(format!("-code=compute_{newest}")),

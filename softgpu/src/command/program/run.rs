@@ -91,7 +91,8 @@ fn find(name: &OsStr) -> Result<PathBuf, Failure> {
     let given = Path::new(name);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut places = std::env::split_paths(&path).map(|folder| folder.join(given));
-    let found = if given.components().count() > 1 { Some(given.to_path_buf()) } else { places.find(|file| file.is_file()) };
+    let found =
+        if given.components().count() > 1 { Some(given.to_path_buf()) } else { places.find(|file| file.is_file()) };
     match found.filter(|file| file.is_file()) {
         Some(file) => Ok(file),
         None => Err(format!("there is no program {}", given.display()).into()),

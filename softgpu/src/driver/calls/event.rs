@@ -33,9 +33,9 @@ fn record(event: Handle, stream: Handle) -> Answer {
     Ok(())
 }
 
-entry!(cuEventRecord, |event: Handle, stream: Handle| record(event, stream));
+entry!(cuEventRecord, cuEventRecord_ptsz, |event: Handle, stream: Handle| record(event, stream));
 
-entry!(cuEventRecordWithFlags, |event: Handle, stream: Handle, flags: u32| {
+entry!(cuEventRecordWithFlags, cuEventRecordWithFlags_ptsz, |event: Handle, stream: Handle, flags: u32| {
     ensure(flags == 0, NOT_SUPPORTED, "softgpu has no external event nodes in captures")?;
     record(event, stream)
 });

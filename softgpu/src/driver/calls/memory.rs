@@ -69,14 +69,18 @@ fn alloc_async(out: Out<u64>, bytes: usize, pool: Option<Handle>, stream: Handle
     out.set(address, "address")
 }
 
-entry!(cuMemAllocAsync, |out: Out<u64>, bytes: usize, stream: Handle| alloc_async(out, bytes, None, stream));
+entry!(cuMemAllocAsync, cuMemAllocAsync_ptsz, |out: Out<u64>, bytes: usize, stream: Handle| alloc_async(
+    out, bytes, None, stream
+));
 
-entry!(cuMemAllocFromPoolAsync, |out: Out<u64>, bytes: usize, pool: Handle, stream: Handle| {
-    alloc_async(out, bytes, Some(pool), stream)
-});
+entry!(
+    cuMemAllocFromPoolAsync,
+    cuMemAllocFromPoolAsync_ptsz,
+    |out: Out<u64>, bytes: usize, pool: Handle, stream: Handle| { alloc_async(out, bytes, Some(pool), stream) }
+);
 
 // Frees when the stream gets there.
-entry!(cuMemFreeAsync, |address: u64, stream: Handle| {
+entry!(cuMemFreeAsync, cuMemFreeAsync_ptsz, |address: u64, stream: Handle| {
     let mut state = enter()?;
     if address == 0 {
         return Ok(());

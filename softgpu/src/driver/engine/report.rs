@@ -40,7 +40,9 @@ pub fn write_files(state: &State) {
         }
     };
     if let Some(path) = &state.config.findings_file {
-        write(path, findings_json(state));
+        // One file for each process, where the program may start others.
+        let path = path.to_string_lossy().replace("%p", &std::process::id().to_string());
+        write(path.as_ref(), findings_json(state));
     }
     if let Some(path) = &state.config.counters_file {
         write(path, counters_json(state));

@@ -22,10 +22,11 @@ pub fn enter_on(stream: Handle) -> Answer<(Session, Handle)> {
 }
 
 impl Session {
-    /// The stream that an argument means: 0 and 1 are the legacy stream, 2 the thread's own.
+    /// The stream that an argument means: 1 is the legacy stream, 2 the thread's own, 0 one of them by the entry point.
     pub fn stream(&mut self, stream: Handle) -> Answer<Handle> {
         let context = self.context;
         match stream {
+            0 if has_own_default_stream() => self.stream(2),
             0 | 1 => Ok(self.contexts[&context].legacy),
             2 => {
                 let thread = std::thread::current().id();
