@@ -1,7 +1,7 @@
 //! The folder in which programs find the driver and the runtime.
 
 use crate::command::failure::Failure;
-use crate::library::library_path;
+use crate::library::path_of;
 use std::path::{Path, PathBuf};
 
 /// A folder for one run, removed at the end: links to the libraries, and the findings. It lies among the system's
@@ -21,8 +21,8 @@ impl Links {
     /// # Errors
     /// A library is not there, or the folder can't be made.
     pub fn new() -> Result<Links, Failure> {
-        let driver = library_path().map_err(|e| e.to_string())?;
-        let runtime = runtime_path(&driver)?;
+        let driver = path_of("softgpu").map_err(|error| error.to_string())?;
+        let runtime = runtime_path()?;
         let links = Links::empty()?;
         for (names, file) in [(DRIVER, &driver), (RUNTIME, &runtime)] {
             for name in names {
@@ -53,20 +53,7 @@ impl Drop for Links {
     }
 }
 
-/// Where `libsoftcudart.so` is: `SOFTCUDART_LIBRARY`, or beside the driver.
-pub fn runtime_path(driver: &Path) -> Result<PathBuf, Failure> {
-    const VARIABLE: &str = "SOFTCUDART_LIBRARY";
-    if let Some(path) = std::env::var_os(VARIABLE).map(PathBuf::from) {
-        return match path.canonicalize() {
-            Ok(found) if found.is_file() => Ok(found),
-            _ => Err(format!("{VARIABLE} names {}, which is no file: correct it or unset it", path.display()).into()),
-        };
-    }
-    let here = driver.parent().unwrap_or(Path::new("."));
-    let folders = [here.to_path_buf(), here.join("deps")];
-    let found = folders.iter().map(|folder| folder.join("libsoftcudart.so")).find(|file| file.is_file());
-    found.ok_or_else(|| {
-        let here = here.display();
-        format!("no libsoftcudart.so beside softgpu's driver in {here}: `cargo build --release -p softcudart` makes it, or name it in {VARIABLE}").into()
-    })
+/// Where `libsoftcudart.so` is.
+pub fn runtime_path() -> Result<PathBuf, Failure> {
+    path_of("softcudart").map_err(|error| error.to_string().into())
 }

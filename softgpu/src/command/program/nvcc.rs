@@ -2,7 +2,6 @@
 
 use super::links::{Links, runtime_path};
 use crate::command::failure::{FAILED, Failure};
-use crate::library::library_path;
 use crate::nvrtc::places;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -77,7 +76,7 @@ fn library_to_link(nvcc: &Path) -> Result<Option<PathBuf>, Failure> {
     let versioned = folders.iter().flat_map(|f| ["libcudart.so.13", "libcudart.so.12"].map(|name| f.join(name)));
     match versioned.into_iter().find(|file| file.exists()) {
         Some(file) => Ok(Some(file)),
-        None => Ok(Some(runtime_path(&library_path().map_err(|e| e.to_string())?)?)),
+        None => runtime_path().map(Some),
     }
 }
 
