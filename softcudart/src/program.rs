@@ -215,8 +215,18 @@ impl Program {
         let Some(Some(image)) = number.checked_sub(1).and_then(|i| self.images.get_mut(i)) else {
             return refuse(INVALID_KERNEL_IMAGE, "the code has been unregistered");
         };
-        image.library.get_or_insert_with(|| load(driver, &image.wrapper, &image.managed)).clone()
+        image.library.get_or_insert_with(|| relaxed(driver, || load(driver, &image.wrapper, &image.managed))).clone()
     }
+}
+
+/// Loads code while a stream may be capturing: that its kernels were not used before is nothing of the program's.
+fn relaxed<T>(driver: &Driver, load: impl FnOnce() -> Answer<T>) -> Answer<T> {
+    // CU_STREAM_CAPTURE_MODE_RELAXED
+    let mut mode = 2;
+    driver.cuThreadExchangeStreamCaptureMode(Room::of(&mut mode))?;
+    let loaded = load();
+    driver.cuThreadExchangeStreamCaptureMode(Room::of(&mut mode))?;
+    loaded
 }
 
 fn load(driver: &Driver, wrapper: &Wrapper, managed: &[(CString, HostPlace)]) -> Answer<Handle> {

@@ -2,7 +2,7 @@
 
 use crate::abi::*;
 use crate::context::{chosen, current};
-use crate::driver::{Driver, Location};
+use crate::driver::Location;
 
 entry!(cudaMalloc, |out: Out<usize>, bytes: usize| {
     match bytes {
@@ -157,28 +157,27 @@ struct Attributes {
 /// Bytes that CUDA 13's `cudaPointerAttributes` is longer.
 const RESERVED: usize = 64;
 
-/// One attribute of a pointer; `None` where the driver doesn't know it of this pointer.
-fn ask<T: Default>(driver: &Driver, attribute: i32, address: usize) -> Option<T> {
-    let mut value = T::default();
-    driver.cuPointerGetAttribute(Room::of(&mut value), attribute, address).ok().map(|()| value)
-}
-
 // A pointer that the driver doesn't know is no error: it is host memory of the program's own.
 entry!(cudaPointerGetAttributes, |out: Out<Attributes>, address: usize| {
     let driver = current()?;
     out.required()?;
-    // CU_POINTER_ATTRIBUTE_MEMORY_TYPE (2), _IS_MANAGED (8), _DEVICE_ORDINAL (9), _DEVICE_POINTER (3), _HOST_POINTER (4)
-    let attributes = match ask::<i32>(driver, 2, address) {
-        None => Attributes { kind: 0, device: -2, device_address: 0, host_address: address },
-        Some(kind) => Attributes {
-            kind: if ask::<i32>(driver, 8, address) == Some(1) { 3 } else { kind },
-            device: ask(driver, 9, address).unwrap_or(chosen()?),
-            device_address: ask(driver, 3, address).unwrap_or(0),
-            host_address: ask(driver, 4, address).unwrap_or(0),
-        },
-    };
+    let (mut kind, mut managed, mut found) = (0, 0, Attributes { device: chosen()?, ..Attributes::default() });
+    // CU_POINTER_ATTRIBUTE_MEMORY_TYPE, _IS_MANAGED, _DEVICE_ORDINAL, _DEVICE_POINTER, _HOST_POINTER
+    let asked = [2, 8, 9, 3, 4];
+    let mut places = [
+        Room::of(&mut kind),
+        Room::of(&mut managed),
+        Room::of(&mut found.device),
+        Room::of(&mut found.device_address),
+        Room::of(&mut found.host_address),
+    ];
+    driver.cuPointerGetAttributes(5, Given::of(&asked), Room::many(&mut places), address)?;
+    found.kind = if managed == 1 { 3 } else { kind };
+    if found.kind == 0 {
+        found = Attributes { kind: 0, device: -2, device_address: 0, host_address: address };
+    }
     let room = out.as_room();
-    out.set(attributes)?;
+    out.set(found)?;
     if major() != 12 {
         // SAFETY: CUDA 13's structure is that much longer.
         unsafe { room.after::<Attributes>().clear(RESERVED) };

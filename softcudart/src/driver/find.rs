@@ -10,7 +10,10 @@ use std::sync::OnceLock;
 pub fn driver() -> Answer<&'static Driver> {
     static DRIVER: OnceLock<Answer<Driver>> = OnceLock::new();
     let start = || {
-        let driver = Driver::of(&find()?);
+        let library = find()?;
+        let driver = Driver::of(&library);
+        // It is never unloaded, so that no function of the driver's dies.
+        library.into_raw();
         driver.cuInit(0)?;
         Ok(driver)
     };

@@ -14,7 +14,7 @@ macro_rules! functions {
         }
 
         impl Driver {
-            /// Looks all functions up. The library is never unloaded.
+            /// Looks all functions up; they last as long as the library is loaded.
             pub fn of(library: &Library) -> Driver {
                 // SAFETY: functions of a CUDA driver with those names have those arguments.
                 Driver { $($name: unsafe { library.get(stringify!($name)) }.ok().map(|found| *found),)* }
@@ -131,7 +131,7 @@ functions! {
     cuMemHostUnregister(address: usize);
     cuMemHostGetDevicePointer_v2(device: Out<usize>, host: usize, flags: u32);
     cuMemHostGetFlags(flags: Out<u32>, host: usize);
-    cuPointerGetAttribute(value: Room, attribute: i32, address: usize);
+    cuPointerGetAttributes(count: u32, attributes: Given, values: Room, address: usize);
     cuMemAdvise_v2(address: usize, bytes: usize, advice: i32, place: Location);
     cuMemPrefetchAsync_v2(address: usize, bytes: usize, place: Location, flags: u32, stream: Handle);
     cuMemRangeGetAttribute(data: Room, size: usize, attribute: i32, address: usize, bytes: usize);

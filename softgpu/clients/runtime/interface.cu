@@ -201,6 +201,7 @@ static void errors() {
     bounded<<<1, 0>>>((int *)address);
     HOLDS(cudaGetLastError() == cudaErrorInvalidConfiguration);
     HOLDS(cudaMemcpy(address, address, 4, (cudaMemcpyKind)7) == cudaErrorInvalidMemcpyDirection);
+    CALL(cudaFree(address));
     HOLDS(cudaMalloc(&address, ~size_t(0) / 2) == cudaErrorMemoryAllocation);
     HOLDS(cudaGetLastError() == cudaErrorMemoryAllocation);
     HOLDS(std::string(cudaGetErrorName(cudaErrorInvalidValue)) == "cudaErrorInvalidValue");

@@ -171,6 +171,11 @@ impl Found {
     }
 }
 
+/// A kernel's name as its source has it.
+fn demangled(name: &str) -> String {
+    cpp_demangle::Symbol::new(name).ok().and_then(|symbol| symbol.demangle().ok()).unwrap_or(name.into())
+}
+
 /// Prints the findings, on standard error.
 fn tell(found: &Found) {
     for finding in &found.findings {
@@ -182,7 +187,7 @@ fn tell(found: &Found) {
         };
         let triple = |name: &str| format!("({},{},{})", finding[name][0], finding[name][1], finding[name][2]);
         let at = if place.is_empty() { String::new() } else { format!(" at {place}") };
-        let kernel = text("kernel");
+        let kernel = demangled(&text("kernel"));
         let inside = if kernel.is_empty() {
             String::new()
         } else {
@@ -190,6 +195,9 @@ fn tell(found: &Found) {
         };
         eprintln!("========= {}{at}{inside}", text("kind"));
         eprintln!("=========     {}", text("message"));
+        if let Some(address) = finding["address"].as_u64().filter(|address| *address > 0) {
+            eprintln!("=========     address {address:#x} ({}): {}", text("space"), text("allocation"));
+        }
         if finding["count"].as_u64() > Some(1) {
             eprintln!("=========     {} times at this place", finding["count"]);
         }

@@ -14,7 +14,7 @@ pair!(
     cuMemcpyHtoDAsync_v2,
     cuMemcpyHtoDAsync_v2_ptsz,
     stream,
-    |to: u64, from: HostAddress, bytes: usize| { linear(Device(to), Host(from), bytes, stream) }
+    |to: u64, from: HostAddress, bytes: usize| linear(Device(to), Host(from), bytes, stream)
 );
 
 pair!(
@@ -23,7 +23,7 @@ pair!(
     cuMemcpyDtoHAsync_v2,
     cuMemcpyDtoHAsync_v2_ptsz,
     stream,
-    |to: HostAddress, from: u64, bytes: usize| { linear(Host(to), Device(from), bytes, stream) }
+    |to: HostAddress, from: u64, bytes: usize| linear(Host(to), Device(from), bytes, stream)
 );
 
 pair!(
@@ -32,7 +32,7 @@ pair!(
     cuMemcpyDtoDAsync_v2,
     cuMemcpyDtoDAsync_v2_ptsz,
     stream,
-    |to: u64, from: u64, bytes: usize| { linear(Device(to), Device(from), bytes, stream) }
+    |to: u64, from: u64, bytes: usize| linear(Device(to), Device(from), bytes, stream)
 );
 
 pair!(
@@ -97,7 +97,7 @@ pair!(
     cuMemsetD16Async,
     cuMemsetD16Async_ptsz,
     stream,
-    |to: u64, value: u16, count: usize| { flat(to, &value.to_le_bytes(), count, stream) }
+    |to: u64, value: u16, count: usize| flat(to, &value.to_le_bytes(), count, stream)
 );
 
 pair!(
@@ -106,7 +106,7 @@ pair!(
     cuMemsetD32Async,
     cuMemsetD32Async_ptsz,
     stream,
-    |to: u64, value: u32, count: usize| { flat(to, &value.to_le_bytes(), count, stream) }
+    |to: u64, value: u32, count: usize| flat(to, &value.to_le_bytes(), count, stream)
 );
 
 pair!(

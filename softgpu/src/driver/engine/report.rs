@@ -14,7 +14,9 @@ pub fn leaks(state: &mut State, context: Handle) {
             "{} at {address:#x} was never freed before its context ended: free it with cuMemFree or cuMemFreeAsync",
             entry.label
         );
-        log(&format!("leak: {message}"));
+        if state.config.findings_file.is_none() {
+            log(&format!("leak: {message}"));
+        }
         state.findings.push(Finding {
             kind: FindingKind::Leak,
             kernel: String::new(),
