@@ -145,7 +145,8 @@ pub fn ptx(container: &[u8], sm: u32) -> Result<String, String> {
         Some('f') => text.architecture / 10 == sm / 10 && text.architecture <= sm,
         _ => text.architecture <= sm,
     };
-    let others = found.iter().map(|text| format!("PTX for sm_{}", text.architecture));
+    let suffix = |text: &Text| text.suffix.map(String::from).unwrap_or_default();
+    let others = found.iter().map(|text| format!("PTX for sm_{}{}", text.architecture, suffix(text)));
     let others: Vec<String> = others.chain(machine_code.iter().map(|sm| format!("machine code for sm_{sm}"))).collect();
     match found.into_iter().filter(runs).max_by_key(|text| (text.architecture, text.suffix)) {
         Some(text) => Ok(text.ptx),

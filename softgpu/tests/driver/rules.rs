@@ -212,7 +212,7 @@ fn binaries_and_broken_texts_are_refused() {
     let load = |bytes: &[u8]| unsafe { result::module::load_data(bytes.as_ptr().cast()) }.map_err(|e| e.0);
     assert_eq!(load(b"\x7fELF\x02\x01\x01\0").unwrap_err(), CUDA_ERROR_NO_BINARY_FOR_GPU);
     assert!(turn.library.last_message().unwrap().contains("cubin"));
-    assert_eq!(load(b"\x50\xed\x55\xba\x01\0\x10\0").unwrap_err(), CUDA_ERROR_NO_BINARY_FOR_GPU);
+    assert_eq!(load(b"\x50\xed\x55\xba\x01\0\x10\0\0\0\0\0\0\0\0\0").unwrap_err(), CUDA_ERROR_NO_BINARY_FOR_GPU);
     assert!(turn.library.last_message().unwrap().contains("fatbin"));
     assert_eq!(load(b"hello\0").unwrap_err(), CUDA_ERROR_INVALID_IMAGE);
     let broken = ptx(12, KERNELS).replace("st.global.u32", "st.global.q32");

@@ -23,20 +23,20 @@ impl<'a> Image<'a> {
         valid(!self.0.is_null(), "the image is a null pointer")?;
         // SAFETY: not null, so it has at least the zero that ends a text.
         let first = unsafe { *self.0.cast::<u8>() };
-        let magic = match first {
-            // SAFETY: these begin binary images, whose headers have 16 bytes or more.
-            0x7f | 0x50 | 0xb1 => unsafe { std::slice::from_raw_parts(self.0.cast::<u8>(), 16) },
+        // SAFETY: where they begin a binary image, it has a header of more bytes than these.
+        let head = |bytes| unsafe { std::slice::from_raw_parts(self.0.cast::<u8>(), bytes) };
+        if !matches!(first, 0x7f | 0x50 | 0xb1) {
             // SAFETY: no binary image, so a text with a closing zero.
-            _ => return Ok(unsafe { CStr::from_ptr(self.0.cast()) }.to_bytes()),
-        };
-        if magic[..4] == WRAPPER.to_le_bytes() {
+            return Ok(unsafe { CStr::from_ptr(self.0.cast()) }.to_bytes());
+        }
+        if head(4) == WRAPPER.to_le_bytes() {
             // SAFETY: a wrapper holds the address of a fatbin.
             return Image(unsafe { *self.0.cast::<*const c_void>().add(1) }, PhantomData).bytes();
         }
-        if !fatbin::begins(magic) {
-            return Ok(magic);
+        if !fatbin::begins(head(4)) {
+            return Ok(head(4));
         }
-        let size = fatbin::size(magic).or_else(|error| refuse(INVALID_IMAGE, error))?;
+        let size = fatbin::size(head(16)).or_else(|error| refuse(INVALID_IMAGE, error))?;
         // SAFETY: a fatbin has as many bytes as its header says.
         Ok(unsafe { std::slice::from_raw_parts(self.0.cast(), size) })
     }
