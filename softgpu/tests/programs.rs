@@ -7,9 +7,19 @@ use common::fetched;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 const SOFTGPU: &str = env!("CARGO_BIN_EXE_softgpu");
+
+/// nvcc: the one that the tests have fetched, or another that `SOFTGPU_NVCC` names.
+fn compiler() -> PathBuf {
+    std::env::var_os("SOFTGPU_NVCC").map_or_else(|| fetched("ptxas/nvidia/cu13/bin/nvcc"), PathBuf::from)
+}
+
+/// NVIDIA's runtime beside that nvcc. (Python's packages have it under its versioned name only.)
+fn nvidias_runtime() -> PathBuf {
+    compiler().ancestors().nth(2).unwrap().join("lib/libcudart.so.13")
+}
 
 fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/runtime")
@@ -52,10 +62,15 @@ fn programs() -> Vec<Program> {
     lines.map(read).collect()
 }
 
-/// Where the programs are compiled to.
+/// Where the programs are compiled to; empty at first.
 fn folder() -> &'static Path {
-    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
-    FOLDER.get_or_init(|| tempfile::tempdir().unwrap()).path()
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("programs");
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    })
 }
 
 fn text(output: &Output) -> String {
@@ -66,15 +81,21 @@ fn text(output: &Output) -> String {
 fn nvcc(arguments: &[&str]) -> Output {
     let mut command = Command::new(SOFTGPU);
     command.arg("nvcc").args(arguments).current_dir(sources());
-    command.env("SOFTGPU_NVCC", fetched("ptxas/nvidia/cu13/bin/nvcc")).output().unwrap()
+    command.env("SOFTGPU_NVCC", compiler()).output().unwrap()
 }
 
-/// Compiles a program, with the architecture of the device that runs it.
+/// Compiles a program when it is first asked for, with the architecture of the device that runs it.
 fn compile(name: &str, options: &[&str]) -> PathBuf {
+    static DONE: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let mut done = DONE.lock().unwrap_or_else(|p| p.into_inner());
     let program = folder().join(name);
+    if done.iter().any(|known| known == name) {
+        return program;
+    }
     let source = format!("{name}.cu");
     let output = nvcc(&[&["-std=c++17", "-arch=sm_86", &source, "-o", program.to_str().unwrap()], options].concat());
     assert!(output.status.success(), "{name} does not compile: {}", text(&output));
+    done.push(name.into());
     program
 }
 
@@ -93,12 +114,12 @@ fn programs_have_their_outcomes() {
     let (mut compiled, mut wrong) = (HashSet::new(), Vec::new());
     for program in programs() {
         let options: Vec<&str> = program.options.iter().map(String::as_str).collect();
-        let file = match compiled.insert(program.name.clone()) {
-            true => compile(&program.name, &options),
-            false => folder().join(&program.name),
-        };
+        let file = compile(&program.name, &options);
+        compiled.insert(program.name.clone());
         let output = run(&[], &file, &program.arguments);
         let (code, text) = (output.status.code(), text(&output));
+        // The loader finds NVIDIA's version nodes.
+        assert!(!text.contains("no version information"), "{text}");
         let missing: Vec<&String> = program.words.iter().filter(|word| !text.contains(*word)).collect();
         if code != Some(program.code) || !missing.is_empty() {
             let what = format!("{} {}", program.name, program.arguments.join(" "));
@@ -106,4 +127,115 @@ fn programs_have_their_outcomes() {
         }
     }
     assert!(compiled.len() > 6 && wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A program too small to take long, which writes a number by a kernel.
+const SMALL: &str = "#include <cstdio>\n__global__ void one(int *x) { *x = 1; }\n\
+    int main() { int *x, r = 0; cudaMalloc(&x, 4); one<<<1, 1>>>(x); cudaMemcpy(&r, x, 4, cudaMemcpyDeviceToHost);\n\
+    printf(\"%d %s\\n\", r, cudaGetErrorName(cudaGetLastError())); return r != 1; }\n";
+
+/// The file with [`SMALL`].
+fn small_source() -> &'static Path {
+    static SOURCE: OnceLock<PathBuf> = OnceLock::new();
+    SOURCE.get_or_init(|| {
+        let source = folder().join("small.cu");
+        std::fs::write(&source, SMALL).unwrap();
+        std::os::unix::fs::symlink(nvidias_runtime(), folder().join("libcudart.so")).unwrap();
+        source
+    })
+}
+
+/// Compiles [`SMALL`] by nvcc itself, against NVIDIA's runtime.
+fn small(name: &str, options: &[&str]) -> PathBuf {
+    let (source, program) = (small_source(), folder().join(name));
+    let mut command = Command::new(compiler());
+    let output = command.arg("-L").arg(folder()).args(options).arg(source).arg("-o").arg(&program).output().unwrap();
+    assert!(output.status.success(), "{name} does not compile: {}", text(&output));
+    program
+}
+
+const SHARED: [&str; 2] = ["-cudart", "shared"];
+
+#[test]
+fn ptx_is_found_in_what_nvcc_writes() {
+    let several = "-gencode=arch=compute_75,code=[sm_75,compute_75] -gencode=arch=compute_90,code=compute_90";
+    let several: Vec<&str> = several.split(' ').collect();
+    for (name, mode) in [("none", "--compress-mode=none"), ("speed", "--compress-mode=speed"), ("concat", "--concat")] {
+        let program = small(name, &[&SHARED, &several[..], &[mode]].concat());
+        let output = run(&["--device", "sm_80"], &program, &[]);
+        assert_eq!(output.status.code(), Some(0), "{mode}: {}", text(&output));
+    }
+}
+
+#[test]
+fn machine_code_alone_is_refused_and_softgpu_nvcc_adds_ptx() {
+    let cubin = "-gencode=arch=compute_86,code=sm_86";
+    let output = run(&[], &small("cubin", &[&SHARED[..], &[cubin]].concat()), &[]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("machine code for sm_86") && said.contains("code=compute_86"), "{said}");
+    assert!(said.contains("0 cudaErrorNoKernelImageForDevice"), "{said}");
+    for (name, options) in [("gencode", vec![cubin]), ("code", vec!["-arch=compute_86", "-code=sm_86"])] {
+        let program = folder().join(name);
+        let (source, program) = (small_source().to_str().unwrap(), program.to_str().unwrap());
+        let output = nvcc(&[&options[..], &[source, "-o", program]].concat());
+        assert!(output.status.success(), "{}", text(&output));
+        let output = run(&[], Path::new(program), &[]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    }
+}
+
+/// Compiles a C program; the host's compiler is the one that nvcc uses.
+fn cc(arguments: &[&str]) {
+    let output = Command::new("cc").args(arguments).current_dir(folder()).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+}
+
+#[test]
+fn what_cannot_work_is_said_before_the_start() {
+    let refused = |program: &Path, parts: &[&str]| {
+        let output = run(&[], program, &[]);
+        let said = text(&output);
+        assert!(output.status.code() == Some(1) && output.stdout.is_empty(), "{said}");
+        assert!(parts.iter().all(|part| said.contains(part)), "without {parts:?}: {said}");
+    };
+    // nvcc links the runtime in if it is not told otherwise.
+    refused(&small("static", &[]), &["-cudart shared", "softgpu nvcc"]);
+    // An RPATH of the old kind comes before LD_LIBRARY_PATH.
+    let rpath = format!("-Xlinker=--disable-new-dtags,-rpath,{}", nvidias_runtime().parent().unwrap().display());
+    refused(&small("rpath", &[&SHARED[..], &[&rpath]].concat()), &["RPATH", "libcudart.so.13"]);
+    // Libraries of kernels, by their names.
+    std::fs::write(folder().join("blas.c"), "int cublasCreate_v2(void) { return 0; }\n").unwrap();
+    std::fs::write(
+        folder().join("user.c"),
+        "int cublasCreate_v2(void); int main(void) { return cublasCreate_v2(); }\n",
+    )
+    .unwrap();
+    cc(&["-shared", "-Wl,-soname,libcublas.so.13", "blas.c", "-o", "libcublas.so.13"]);
+    cc(&["user.c", "-L.", "-l:libcublas.so.13", "-Wl,-rpath,.", "-o", "user"]);
+    refused(&folder().join("user"), &["cuBLAS", "does not have"]);
+    refused(Path::new("/no/such/program"), &["there is no program /no/such/program"]);
+}
+
+#[test]
+fn exit_codes_and_findings_of_other_programs() {
+    let shell = Path::new("sh");
+    let of = |script: &str| run(&[], shell, &["-c".into(), script.into()]);
+    assert_eq!(of("exit 0").status.code(), Some(0));
+    assert_eq!(of("exit 7").status.code(), Some(7));
+    assert_eq!(of("kill -9 $$").status.code(), Some(128 + 9));
+    assert_eq!(run(&["--check", "rice"], &small("checks", &SHARED), &[]).status.code(), Some(1));
+    let wrong = Command::new(SOFTGPU).arg("run").output().unwrap();
+    assert_eq!(wrong.status.code(), Some(2));
+
+    // Findings of each process that a program starts, in one file.
+    let (bugs, file) = (compile("bugs", &[]), folder().join("all.json"));
+    let both = format!("{0} bounds; {0} freed; {0} race corrected", bugs.display());
+    let output = run(&["--findings", file.to_str().unwrap()], shell, &["-c".into(), both]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output));
+    let found: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let mut kinds: Vec<&str> =
+        found["findings"].as_array().unwrap().iter().map(|f| f["kind"].as_str().unwrap()).collect();
+    kinds.sort();
+    assert_eq!(kinds, ["out_of_bounds", "use_after_free"]);
 }

@@ -18,7 +18,7 @@ pub struct Arguments {
 
 const AFTER_HELP: &str = "\
 nvcc is SOFTGPU_NVCC, or the first found in PATH, CUDA_HOME, CUDA_PATH, conda, Python's packages
-(pip install nvidia-cuda-nvcc nvidia-cuda-crt nvidia-cuda-runtime nvidia-nvvm nvidia-cuda-cccl), /usr/local/cuda.
+(pip install nvidia-cuda-nvcc nvidia-cuda-cccl), /usr/local/cuda.
 Added to its arguments are
   -cudart shared     so that the runtime is found when the program starts
   -lineinfo          so that findings name lines of the source
@@ -57,8 +57,8 @@ fn find() -> Result<PathBuf, Failure> {
     // The compiler's folder lies beside that of the libraries.
     let others = places("SOFTGPU_NVRTC_DIR").into_iter().filter_map(|p| Some(p.path.parent()?.join("bin/nvcc")));
     in_path.chain(others).find(|file| file.is_file()).ok_or_else(|| {
-        "nvcc was not found. Install it with `python3 -m pip install nvidia-cuda-nvcc nvidia-cuda-crt \
-         nvidia-cuda-runtime nvidia-nvvm nvidia-cuda-cccl`, or set SOFTGPU_NVCC to its path"
+        "nvcc was not found. Install it with `python3 -m pip install nvidia-cuda-nvcc \
+         nvidia-cuda-cccl`, or set SOFTGPU_NVCC to its path"
             .to_string()
             .into()
     })
