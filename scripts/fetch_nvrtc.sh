@@ -50,4 +50,6 @@ fetch ptxas "nvidia-nvvm==$version.*" nvidia/cu13/nvvm/bin/cicc add
 fetch ptxas "nvidia-cuda-crt==$version.*" nvidia/cu13/include/crt/host_runtime.h add
 fetch ptxas "nvidia-cuda-runtime==$version.*" nvidia/cu13/include/cuda_runtime.h add
 fetch ptxas 'nvidia-cuda-cccl==13.*' nvidia/cu13/include/cccl/nv/target add
+# The runtime of CUDA 12, against which programs of that version are compiled.
+fetch ptxas 'nvidia-cuda-runtime-cu12==12.9.*' nvidia/cuda_runtime/lib/libcudart.so.12 add
 chmod +x "$root/tools/nvidia/cu13/bin/nvdisasm" "$root"/ptxas/nvidia/cu13/bin/* "$root"/ptxas/nvidia/cu13/nvvm/bin/*

@@ -30,7 +30,7 @@ packages() {
     pycuda) echo numpy nvidia-cuda-runtime nvidia-cuda-profiler-api nvidia-cuda-crt nvidia-curand 'cuda-bindings==13.*' 'nvidia-cuda-nvrtc==13.0.*' ;;
     cupy) echo numpy 'cupy-cuda13x[ctk]' ;;
     headers) echo numpy nvidia-cuda-{runtime,cccl,nvrtc}-cu12 nvidia-curand-cu12 ;;
-    runtime) echo nvidia-cuda-nvcc nvidia-cuda-cccl ;;
+    runtime) echo nvidia-cuda-nvcc nvidia-cuda-cccl nvidia-cuda-runtime-cu12 ;;
     *)
         echo "error: no client '$1'; there are nvidia, bindings, core, numba, pycuda, cupy, headers and runtime" >&2
         return 1

@@ -21,6 +21,19 @@ fn nvidias_runtime() -> PathBuf {
     compiler().ancestors().nth(2).unwrap().join("lib/libcudart.so.13")
 }
 
+/// Options for nvcc to compile for CUDA 12: that version's headers, and its library under the name that is linked.
+fn cuda12() -> [String; 2] {
+    static LINK: OnceLock<PathBuf> = OnceLock::new();
+    let runtime = compiler().ancestors().nth(3).unwrap().join("cuda_runtime");
+    let link = LINK.get_or_init(|| {
+        let link = folder().join("12");
+        std::fs::create_dir_all(&link).unwrap();
+        std::os::unix::fs::symlink(runtime.join("lib/libcudart.so.12"), link.join("libcudart.so")).unwrap();
+        link
+    });
+    [format!("-I{}", runtime.join("include").display()), format!("-L{}", link.display())]
+}
+
 fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/runtime")
 }
@@ -88,14 +101,22 @@ fn nvcc(arguments: &[&str]) -> Output {
 fn compile(name: &str, options: &[&str]) -> PathBuf {
     static DONE: Mutex<Vec<String>> = Mutex::new(Vec::new());
     let mut done = DONE.lock().unwrap_or_else(|p| p.into_inner());
-    let program = folder().join(name);
-    if done.iter().any(|known| known == name) {
+    let file = if options.contains(&"cuda12") { format!("{name}-12") } else { name.into() };
+    let program = folder().join(&file);
+    if done.contains(&file) {
         return program;
     }
+    let twelve = cuda12();
+    let options = options.iter().flat_map(|option| match *option {
+        "cuda12" => twelve.iter().map(String::as_str).collect(),
+        other => vec![other],
+    });
+    let options: Vec<&str> = options.collect();
     let source = format!("{name}.cu");
-    let output = nvcc(&[&["-std=c++17", "-arch=sm_86", &source, "-o", program.to_str().unwrap()], options].concat());
+    let output =
+        nvcc(&[&["-std=c++17", "-arch=sm_86", &source, "-o", program.to_str().unwrap()], &options[..]].concat());
     assert!(output.status.success(), "{name} does not compile: {}", text(&output));
-    done.push(name.into());
+    done.push(file);
     program
 }
 

@@ -6,6 +6,7 @@
 use crate::abi::*;
 use crate::program::{self, HostPlace, Wrapper};
 use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs what has no code to answer with.
@@ -82,7 +83,9 @@ unsafe extern "C" fn __cudaInitModule(image: usize) -> i8 {
 type Configuration = (Dim3, Dim3, usize, Handle);
 
 thread_local! {
-    static CONFIGURATIONS: RefCell<Vec<Configuration>> = const { RefCell::new(Vec::new()) };
+    /// Those that are pushed and not popped. It is never dropped: a program may launch while its thread ends.
+    static CONFIGURATIONS: RefCell<ManuallyDrop<Vec<Configuration>>> =
+        const { RefCell::new(ManuallyDrop::new(Vec::new())) };
 }
 
 #[unsafe(no_mangle)]
@@ -92,7 +95,7 @@ unsafe extern "C" fn __cudaPushCallConfiguration(grid: Dim3, block: Dim3, shared
 }
 
 entry!(__cudaPopCallConfiguration, |grid: Out<Dim3>, block: Out<Dim3>, shared: Out<usize>, stream: Out<Handle>| {
-    let Some(top) = CONFIGURATIONS.with_borrow_mut(Vec::pop) else {
+    let Some(top) = CONFIGURATIONS.with_borrow_mut(|c| c.pop()) else {
         return refuse(MISSING_CONFIGURATION, "a kernel's host stub was called without <<<...>>>");
     };
     grid.set(top.0)?;

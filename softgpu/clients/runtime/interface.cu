@@ -208,6 +208,79 @@ static void errors() {
     HOLDS(std::string(cudaGetErrorString(cudaErrorMemoryAllocation)) == "out of memory");
 }
 
+// Stream-ordered memory, and host memory that is registered.
+static void pools() {
+    cudaMemPool_t own, standard;
+    CALL(cudaDeviceGetDefaultMemPool(&standard, 0));
+    unsigned long long threshold = 1 << 20, found = 0;
+    CALL(cudaMemPoolSetAttribute(standard, cudaMemPoolAttrReleaseThreshold, &threshold));
+    CALL(cudaMemPoolGetAttribute(standard, cudaMemPoolAttrReleaseThreshold, &found));
+    HOLDS(found == threshold);
+    cudaMemPoolProps properties = {};
+    properties.allocType = cudaMemAllocationTypePinned;
+    properties.location.type = cudaMemLocationTypeDevice;
+    CALL(cudaMemPoolCreate(&own, &properties));
+    int *x;
+    CALL(cudaMallocFromPoolAsync((void **)&x, 64 * sizeof(int), own, 0));
+    CALL(cudaMemPoolGetAttribute(own, cudaMemPoolAttrUsedMemCurrent, &found));
+    HOLDS(found >= 64 * sizeof(int));
+    bounded<<<1, 64>>>(x);
+    std::vector<int> host(64);
+    CALL(cudaHostRegister(host.data(), 64 * sizeof(int), cudaHostRegisterDefault));
+    cudaPointerAttributes attributes;
+    CALL(cudaPointerGetAttributes(&attributes, host.data()));
+    HOLDS(attributes.type == cudaMemoryTypeHost);
+    CALL(cudaMemcpyAsync(host.data(), x, 64 * sizeof(int), cudaMemcpyDeviceToHost, 0));
+    CALL(cudaFreeAsync(x, 0));
+    CALL(cudaStreamSynchronize(0));
+    HOLDS(host[63] == 1);
+    CALL(cudaHostUnregister(host.data()));
+    CALL(cudaMemPoolTrimTo(own, 0));
+    CALL(cudaMemPoolDestroy(own));
+}
+
+// One device has no peers.
+static void peers() {
+    int can = -1, *x, *y, found[4], numbers[4] = {1, 2, 3, 4};
+    CALL(cudaDeviceCanAccessPeer(&can, 0, 0));
+    HOLDS(can == 0);
+    HOLDS(cudaDeviceEnablePeerAccess(0, 0) == cudaErrorInvalidDevice);
+    HOLDS(cudaGetLastError() == cudaErrorInvalidDevice);
+    CALL(cudaMalloc(&x, sizeof numbers));
+    CALL(cudaMalloc(&y, sizeof numbers));
+    CALL(cudaMemcpy(x, numbers, sizeof numbers, cudaMemcpyHostToDevice));
+    CALL(cudaMemcpyPeer(y, 0, x, 0, sizeof numbers));
+    CALL(cudaMemcpy(found, y, sizeof numbers, cudaMemcpyDeviceToHost));
+    HOLDS(found[3] == 4);
+    CALL(cudaFree(x));
+    CALL(cudaFree(y));
+}
+
+#if CUDART_VERSION >= 13000
+// Code that comes at run time, as PTX.
+static void libraries() {
+    const char *text = ".version 8.0\n.target sm_80\n.address_size 64\n"
+                       ".visible .entry store(.param .u64 p)\n{\n.reg .b64 %a;\n.reg .b32 %v;\n"
+                       "ld.param.u64 %a, [p];\nmov.u32 %v, 77;\nst.global.u32 [%a], %v;\nret;\n}\n";
+    cudaLibrary_t library;
+    cudaKernel_t kernel, enumerated;
+    unsigned count = 0;
+    CALL(cudaLibraryLoadData(&library, text, nullptr, nullptr, 0, nullptr, nullptr, 0));
+    CALL(cudaLibraryGetKernelCount(&count, library));
+    CALL(cudaLibraryEnumerateKernels(&enumerated, 1, library));
+    CALL(cudaLibraryGetKernel(&kernel, library, "store"));
+    HOLDS(count == 1 && kernel == enumerated);
+    int *x, found = 0;
+    CALL(cudaMalloc(&x, sizeof(int)));
+    void *arguments[] = {&x};
+    CALL(cudaLaunchKernel((const void *)kernel, dim3(1), dim3(1), arguments, 0, 0));
+    CALL(cudaMemcpy(&found, x, sizeof found, cudaMemcpyDeviceToHost));
+    HOLDS(found == 77);
+    CALL(cudaFree(x));
+    CALL(cudaLibraryUnload(library));
+}
+#endif
+
 // The driver's view of the same device: the runtime works in its primary context.
 static void with_the_driver() {
     typedef int (*GetCurrent)(void **);
@@ -237,6 +310,11 @@ int main() {
     memory();
     kernels();
     errors();
+    pools();
+    peers();
+#if CUDART_VERSION >= 13000
+    libraries();
+#endif
     with_the_driver();
     // A device that was reset is as new: variables have their first values again.
     CALL(cudaDeviceReset());

@@ -13,6 +13,7 @@ use crate::driver::abi::errors::*;
 use crate::memory::Memory;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
+use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
@@ -125,8 +126,9 @@ impl State {
 }
 
 thread_local! {
-    /// The contexts this thread has pushed; the last is current.
-    pub static STACK: RefCell<Vec<Handle>> = const { RefCell::new(Vec::new()) };
+    /// The contexts this thread has pushed; the last is current. It is never dropped: a program may call while its
+    /// thread ends.
+    pub static STACK: RefCell<ManuallyDrop<Vec<Handle>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
 }
 
 /// The driver with its state locked: what a call works on.
