@@ -25,7 +25,7 @@ pub struct Wrapper<'a> {
 
 const MAGIC: u32 = 0x466243b1;
 /// `CU_JIT_INPUT_FATBINARY`.
-const FATBINARY: i32 = 3;
+const FATBINARY: i32 = 2;
 
 /// A program's code of one translation unit, or of several that were linked.
 struct Image {

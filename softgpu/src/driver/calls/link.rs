@@ -14,7 +14,7 @@ entry!(cuLinkCreate_v2, |_count: u32, _options: Array<i32>, _values: Array<*cons
 });
 
 /// `CU_JIT_INPUT_PTX`, `_FATBINARY`.
-const INPUTS: [i32; 2] = [1, 3];
+const INPUTS: [i32; 2] = [1, 2];
 
 // Adds PTX, alone or in a fatbin; machine code, LTO and NVVM inputs are refused.
 entry!(cuLinkAddData_v2, |link: Handle,
@@ -27,7 +27,7 @@ entry!(cuLinkAddData_v2, |link: Handle,
                           _values: Array<*const c_void>| {
     let mut state = enter()?;
     valid(data.is_given(), "the data is a null pointer")?;
-    let message = format_args!("linker input of type {kind}; softgpu links PTX (1) and fatbins (3) only");
+    let message = format_args!("linker input of type {kind}; softgpu links PTX (1) and fatbins (2) only");
     ensure(INPUTS.contains(&kind), NO_BINARY_FOR_GPU, message)?;
     let text = state.text_in(data.of(size))?;
     state.links.known_mut(link)?.texts.push(text);
