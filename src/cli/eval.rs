@@ -5,10 +5,9 @@ use super::output;
 use super::run::Source;
 use crate::data;
 use crate::error::Result;
-use crate::report::guesses;
+use crate::report::guesses::{self, ClassCounts};
 use crate::train::{Evaluation, test_images};
-use std::fmt::Write;
-use std::io::IsTerminal;
+use serde_json::json;
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
@@ -31,7 +30,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let checkpoint = args.source.open()?;
     let name = args.dataset.as_ref().unwrap_or(&checkpoint.meta.config.dataset);
-    let dataset = data::open(args.data.as_deref(), name, std::io::stderr().is_terminal())?;
+    let dataset = data::open(args.data.as_deref(), name)?;
     let mut device = args.backend.open()?;
     let result = test_images(device.as_mut(), &checkpoint, &dataset)?;
     let answers = guesses::all(&result, &dataset.test.labels);
@@ -43,25 +42,19 @@ pub fn run(args: &Args) -> Result<()> {
     }
 }
 
-/// Precision, recall and number of images of a class; a ratio over nothing is 0.
-fn class_figures(confusion: &[Vec<usize>], class: usize) -> (f64, f64, usize) {
-    let hits = confusion[class][class] as f64;
-    let predicted: usize = confusion.iter().map(|row| row[class]).sum();
-    let count: usize = confusion[class].iter().sum();
-    let ratio = |n: usize| if n == 0 { 0.0 } else { hits / n as f64 };
-    (ratio(predicted), ratio(count), count)
+/// A class's precision and recall; a ratio over nothing is 0.
+fn ratios(class: ClassCounts) -> (f64, f64) {
+    let ratio = |all: usize| class.right as f64 / all.max(1) as f64;
+    (ratio(class.answers), ratio(class.images))
 }
 
 fn json(result: &Evaluation, confusion: &[Vec<usize>], step: u64) -> serde_json::Value {
-    let per_class: Vec<_> = (0..result.classes)
-        .map(|class| {
-            let (precision, recall, count) = class_figures(confusion, class);
-            serde_json::json!({
-                "class": class, "precision": precision, "recall": recall, "count": count
-            })
-        })
-        .collect();
-    serde_json::json!({
+    let class = |(class, counts): (usize, ClassCounts)| {
+        let (precision, recall) = ratios(counts);
+        json!({"class": class, "precision": precision, "recall": recall, "count": counts.images})
+    };
+    let per_class: Vec<_> = guesses::class_counts(confusion).into_iter().enumerate().map(class).collect();
+    json!({
         "accuracy": result.accuracy(),
         "loss": result.loss,
         "errors": result.count() - result.correct,
@@ -73,28 +66,24 @@ fn json(result: &Evaluation, confusion: &[Vec<usize>], step: u64) -> serde_json:
 }
 
 fn text(result: &Evaluation, confusion: &[Vec<usize>]) -> String {
-    let mut out = format!(
-        "accuracy {:.2} %  errors {} of {}  loss {:.5}\n\nconfusion (rows: true class, columns: predicted)\n      ",
+    let classes = guesses::class_counts(confusion);
+    let names: Vec<String> = (0..classes.len()).map(|class| format!(">{class}")).collect();
+    let heads: Vec<&str> = std::iter::once(">").chain(names.iter().map(String::as_str)).collect();
+    let row = |(class, row): (usize, &Vec<usize>)| [&[class], &row[..]].concat().iter().map(usize::to_string).collect();
+    let matrix: Vec<Vec<String>> = confusion.iter().enumerate().map(row).collect();
+    let row = |(class, counts): (usize, &ClassCounts)| {
+        let (precision, recall) = ratios(*counts);
+        let percent = |share: f64| format!("{:.2} %", 100.0 * share);
+        vec![class.to_string(), percent(precision), percent(recall), counts.images.to_string()]
+    };
+    let figures: Vec<Vec<String>> = classes.iter().enumerate().map(row).collect();
+    format!(
+        "accuracy {:.2} %  errors {} of {}  loss {:.5}\n\nconfusion (rows: true class, columns: predicted)\n{}\n{}",
         100.0 * result.accuracy(),
         result.count() - result.correct,
         result.count(),
-        result.loss
-    );
-    let line = |out: &mut String, cells: &mut dyn Iterator<Item = usize>| {
-        for cell in cells {
-            let _ = write!(out, "{cell:>6}");
-        }
-        out.push('\n');
-    };
-    line(&mut out, &mut (0..result.classes));
-    for (class, row) in confusion.iter().enumerate() {
-        let _ = write!(out, "{class:>6}");
-        line(&mut out, &mut row.iter().copied());
-    }
-    out += "\n class  precision   recall   images\n";
-    for class in 0..result.classes {
-        let (precision, recall, count) = class_figures(confusion, class);
-        let _ = writeln!(out, "{class:>6} {:>9.2} % {:>6.2} % {count:>8}", 100.0 * precision, 100.0 * recall);
-    }
-    out
+        result.loss,
+        output::table(&heads, &matrix),
+        output::table(&[">class", ">precision", ">recall", ">images"], &figures)
+    )
 }

@@ -7,7 +7,6 @@ use crate::cuda::{report, sass, source};
 use crate::error::{Error, Result};
 use serde_json::{Value, json};
 use softgpu::nvrtc::Nvrtc;
-use std::fmt::Write;
 use std::path::PathBuf;
 
 #[derive(clap::Subcommand)]
@@ -82,34 +81,24 @@ fn report(args: &Report) -> Result<()> {
     if args.json {
         return output::print_json(&Value::Array(rows));
     }
-    let mut text = format!(
-        "{:<7} {:<20} {:<32} {:>7} {:>6} {:>7} {:>6} {:>6} {:>6} {:>6}  main loop\n",
-        "arch", "unit", "kernel", "threads", "regs", "shared", "spill", "local", "warps", "SASS"
-    );
-    for r in &rows {
-        let (u, loop_) = (&r["usage"], &r["main_loop"]);
+    let row = |r: &Value| {
+        let (u, number) = (&r["usage"], |v: &Value| v.as_u64().map_or("-".to_string(), |n| n.to_string()));
+        let text = |v: &Value| v.as_str().unwrap_or_default().to_string();
+        let spill = u["spill_stores"].as_u64().unwrap_or(0) + u["spill_loads"].as_u64().unwrap_or(0);
         let mut mix: Vec<(&String, u64)> =
-            loop_.as_object().into_iter().flatten().map(|(n, c)| (n, c.as_u64().unwrap_or(0))).collect();
+            r["main_loop"].as_object().into_iter().flatten().map(|(n, c)| (n, c.as_u64().unwrap_or(0))).collect();
         mix.sort_by_key(|(_, c)| std::cmp::Reverse(*c));
         let names: Vec<String> = mix.iter().take(4).map(|(n, c)| format!("{c} {n}")).collect();
         let share = r["ffma_share"].as_f64().map_or(String::new(), |s| format!("{:.1} % FFMA: ", 100.0 * s));
-        writeln!(
-            text,
-            "{:<7} {:<20} {:<32} {:>7} {:>6} {:>7} {:>6} {:>6} {:>6} {:>6}  {share}{}",
-            r["arch"].as_str().unwrap_or(""),
-            r["unit"].as_str().unwrap_or(""),
-            u["kernel"].as_str().unwrap_or(""),
-            r["threads"].to_string(),
-            u["registers"].to_string(),
-            u["shared"].to_string(),
-            (u["spill_stores"].as_u64().unwrap_or(0) + u["spill_loads"].as_u64().unwrap_or(0)),
-            u["stack"].to_string(),
-            r["occupancy"]["warps"].as_u64().map_or("-".into(), |w| w.to_string()),
-            r["instructions"].as_u64().map_or("-".into(), |w| w.to_string()),
-            names.join(", ")
-        )
-        .expect("a string takes all");
-    }
+        let names = format!("{share}{}", names.join(", "));
+        let (registers, shared, stack) = (number(&u["registers"]), number(&u["shared"]), number(&u["stack"]));
+        let (warps, sass) = (number(&r["occupancy"]["warps"]), number(&r["instructions"]));
+        let which = [text(&r["arch"]), text(&r["unit"]), text(&u["kernel"]), number(&r["threads"])];
+        which.into_iter().chain([registers, shared, spill.to_string(), stack, warps, sass, names]).collect()
+    };
+    let rows: Vec<Vec<String>> = rows.iter().map(row).collect();
+    let heads = ["<arch", "<unit", "<kernel", ">threads", ">regs", ">shared", ">spill", ">local", ">warps", ">SASS"];
+    let mut text = output::table(&[&heads[..], &["<main loop"]].concat(), &rows);
     if tool.is_none() {
         text += "no nvdisasm was found, so there are no instruction counts: `pip install nvidia-cuda-nvdisasm` brings \
                  one, or name it in WARP19_NVDISASM\n";

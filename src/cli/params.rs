@@ -3,7 +3,6 @@
 use super::output;
 use crate::error::Result;
 use crate::model::{table, zoo};
-use std::fmt::Write;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -34,25 +33,22 @@ pub fn run(args: &Args) -> Result<()> {
             "weights_without_output_layer": weights - output, "mflop": mflop,
         }));
     }
-    let mut out = format!(
-        "{:<10} {:>6} {:>6} {:>6} {:>12} {:>12} {:>7} {:>10}\n",
-        "layer", "kernel", "in", "out", "output", "weights", "biases", "MFLOP"
-    );
+    let mut table: Vec<Vec<String>> = Vec::new();
     for r in &rows {
-        let _ = writeln!(
-            out,
-            "{:<10} {:>6} {:>6} {:>6} {:>12} {:>12} {:>7} {:>10.3}",
-            r.name, r.kernel, r.inputs, r.outputs, r.shape, r.weights, r.biases, r.mflop
-        );
+        let (inputs, outputs) = (r.inputs.to_string(), r.outputs.to_string());
+        let counts = [r.weights.to_string(), r.biases.to_string(), format!("{:.3}", r.mflop)];
+        let names = [r.name.clone(), r.kernel.clone(), inputs, outputs, r.shape.clone()];
+        table.push(names.into_iter().chain(counts).collect());
     }
-    let _ = writeln!(
-        out,
-        "{:<44} {weights:>12} {biases:>7} {mflop:>10.3}\n\n\
-         parameters {}  (weights without the output layer: {})\n\
-         MFLOP: one image forward, a multiply-add as 2, taps in the padding counted; training is three times that",
-        "total",
+    let names = ["total", "", "", "", ""].map(String::from);
+    let sums = [weights.to_string(), biases.to_string(), format!("{mflop:.3}")];
+    table.push(names.into_iter().chain(sums).collect());
+    let heads = ["<layer", ">kernel", ">in", ">out", ">output", ">weights", ">biases", ">MFLOP"];
+    output::print(&format!(
+        "{}\nparameters {}  (weights without the output layer: {})\n\
+         MFLOP: one image forward, a multiply-add as 2, taps in the padding counted; training is three times that\n",
+        output::table(&heads, &table),
         weights + biases,
         weights - output
-    );
-    output::print(&out)
+    ))
 }

@@ -28,16 +28,12 @@ impl Source {
     /// # Errors
     /// No folder, no checkpoint in it, a damaged one.
     pub fn open(&self) -> Result<Checkpoint> {
-        checkpoint::is_folder(&self.run)?;
-        let (best, last) = (self.run.join(BEST), self.run.join(LAST));
-        let path = if self.checkpoint == Which::Best && best.exists() { best } else { last };
-        if !path.exists() {
-            return Err(Error::Invalid(format!(
-                "{} has no {}; it is not the folder of a run, or the run was stopped before its first checkpoint",
-                self.run.display(),
-                path.file_name().unwrap_or_default().display()
-            )));
-        }
-        Checkpoint::read(&path)
+        let names: &[&str] = if self.checkpoint == Which::Best { &[BEST, LAST] } else { &[LAST] };
+        checkpoint::of_run(&self.run, names)?.ok_or_else(|| {
+            Error::Invalid(format!(
+                "{} has no {LAST}; it is not the folder of a run, or the run was stopped before its first checkpoint",
+                self.run.display()
+            ))
+        })
     }
 }

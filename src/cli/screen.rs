@@ -67,17 +67,9 @@ fn describe(e: &Epoch, epochs: u64, improved: bool) -> String {
         e.test_loss,
         100.0 * e.test_accuracy
     );
-    if let Some(raw) = e.test_accuracy_raw {
-        text += &format!(" (plain weights {:.2} %)", 100.0 * raw);
-    }
-    if let Some(val) = e.val_accuracy {
-        text += &format!("  validation {:.2} %", 100.0 * val);
-    }
-    text += &format!("  {:.0} images/s  {:.0} s", e.images_per_second, e.seconds);
-    if improved {
-        text += "  best";
-    }
-    text
+    text += &e.test_accuracy_raw.map_or(String::new(), |raw| format!(" (plain weights {:.2} %)", 100.0 * raw));
+    text += &e.val_accuracy.map_or(String::new(), |share| format!("  validation {:.2} %", 100.0 * share));
+    text + &format!("  {:.0} images/s  {:.0} s{}", e.images_per_second, e.seconds, if improved { "  best" } else { "" })
 }
 
 /// The last line of a finished run: its best and its last epoch.

@@ -8,7 +8,7 @@ use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::model::zoo;
 use crate::report::events::Events;
-use crate::train::checkpoint::{Checkpoint, LAST};
+use crate::train::checkpoint::{self, Checkpoint, LAST};
 use crate::train::trainer::{Event, Outcome};
 use crate::train::{Config, Recipe, Trainer};
 use std::io::IsTerminal;
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 /// Flags that a resumed run has from its checkpoint.
 const FIXED: [&str; 10] = ["model", "recipe", "dataset", "epochs", "batch", "lr", "seed", "out", "limit", "validation"];
@@ -86,7 +86,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Some(checkpoint) => checkpoint.meta.config.dataset.clone(),
         None => args.dataset.clone().unwrap_or_else(|| "mnist".into()),
     };
-    let dataset = data::open(args.data.as_deref(), &name, progress)?;
+    let dataset = data::open(args.data.as_deref(), &name)?;
     let (mut config, dir) = match (&resumed, &args.resume) {
         (Some(checkpoint), Some(dir)) => (checkpoint.meta.config.clone(), dir.clone()),
         _ => {
@@ -155,12 +155,9 @@ fn stop_flag() -> Result<Arc<AtomicBool>> {
 
 /// The newest state in a run folder.
 fn newest(dir: &Path) -> Result<Checkpoint> {
-    let path = dir.join(LAST);
-    if !path.exists() {
-        let dir = dir.display();
-        return Err(Error::Invalid(format!("{dir} has no {LAST} to resume from; give the folder of a run")));
-    }
-    Checkpoint::read(&path)
+    checkpoint::of_run(dir, &[LAST])?.ok_or_else(|| {
+        Error::Invalid(format!("{} has no {LAST} to resume from; give the folder of a run", dir.display()))
+    })
 }
 
 /// The folder of a new run, which must hold none yet.
@@ -241,19 +238,8 @@ fn pictures(args: &Args, dir: &Path, events: Option<(&mut Events, u64)>) {
     }
 }
 
-/// UTC as `20170131-235959`, from the days of the civil calendar (H. Hinnant, "chrono-compatible low-level date
-/// algorithms").
+/// UTC as `20170131-235959`.
 fn timestamp() -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let seconds = now.map_or(0, |d| d.as_secs());
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    let z = days + 719_468;
-    let (era, doe) = (z / 146_097, z % 146_097);
-    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let (day, month) = (doy - (153 * mp + 2) / 5 + 1, if mp < 10 { mp + 3 } else { mp - 9 });
-    let year = yoe + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-    format!("{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}")
+    let text = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    text.replace(['-', ':', 'Z'], "").replace('T', "-")
 }

@@ -5,7 +5,6 @@ use super::output;
 use super::timing::{self, Timing};
 use crate::conformance::{self, Comparison, cases};
 use crate::error::{Error, Result};
-use std::fmt::Write;
 use std::time::Instant;
 
 #[derive(clap::Args)]
@@ -59,7 +58,9 @@ pub fn run(args: &Args) -> Result<()> {
     } else {
         output::print(&table(&results, args.all))?;
         output::print(&format!("{} comparisons, {failed} failed, {seconds:.1} s\n", results.len()))?;
-        output::print(&timing_table(&timings))?;
+        if !timings.is_empty() {
+            output::print(&format!("\n{}", timing_table(&timings)))?;
+        }
         if let Some(findings) = &findings {
             output::print(&format!("softgpu: {} finding(s)\n", count(findings)))?;
         }
@@ -85,65 +86,39 @@ fn count(findings: &serde_json::Value) -> usize {
 
 /// Times and shares of the device's peaks, which its reported clocks give.
 fn timing_table(timings: &[Timing]) -> String {
-    if timings.is_empty() {
-        return String::new();
-    }
-    let mut text = format!(
-        "\n{:<30} {:<28} {:>10} {:>9} {:>7} {:>8} {:>7}\n",
-        "operation", "shape", "time", "TFLOP/s", "of peak", "GB/s", "of peak"
-    );
-    for t in timings {
+    let row = |t: &Timing| {
         let rate = |work: u64| work as f64 / t.seconds.max(1e-9);
         let arithmetic = match t.flops {
-            0 => format!("{:>9} {:>7}", "", ""),
-            flops => format!("{:>9.2} {:>6.1}%", rate(flops) / 1e12, 100.0 * t.share_of_flops),
+            0 => [String::new(), String::new()],
+            flops => [format!("{:.2}", rate(flops) / 1e12), format!("{:.1} %", 100.0 * t.share_of_flops)],
         };
-        writeln!(
-            text,
-            "{:<30} {:<28} {:>7.3} ms {arithmetic} {:>8.1} {:>6.1}%",
-            t.operation,
-            t.shape,
-            1e3 * t.seconds,
-            rate(t.bytes) / 1e9,
-            100.0 * t.share_of_bandwidth
-        )
-        .expect("a string takes all");
-    }
-    text
+        let memory = [format!("{:.1}", rate(t.bytes) / 1e9), format!("{:.1} %", 100.0 * t.share_of_bandwidth)];
+        let time = [t.operation.clone(), t.shape.clone(), format!("{:.3} ms", 1e3 * t.seconds)];
+        time.into_iter().chain(arithmetic).chain(memory).collect()
+    };
+    let rows: Vec<Vec<String>> = timings.iter().map(row).collect();
+    output::table(&["<operation", "<shape", ">time", ">TFLOP/s", ">of peak", ">GB/s", ">of peak"], &rows)
 }
 
 /// The worst comparison of each operation, or all.
 fn table(results: &[Comparison], all: bool) -> String {
-    let mut rows: Vec<&Comparison> = Vec::new();
+    let mut shown: Vec<&Comparison> = Vec::new();
     for r in results {
-        match rows.iter_mut().find(|o| !all && o.operation == r.operation) {
+        match shown.iter_mut().find(|o| !all && o.operation == r.operation) {
             Some(worst) if badness(r) > badness(worst) => *worst = r,
             Some(_) => {}
-            None => rows.push(r),
+            None => shown.push(r),
         }
     }
-    let mut text = format!(
-        "{:<30} {:<28} {:>10} {:>9} {:>9}\n",
-        "operation",
-        if all { "shape" } else { "worst shape" },
-        "max error",
-        "of bound",
-        "NMSE"
-    );
-    for r in rows {
-        let verdict = r.failure.as_ref().map_or(String::new(), |f| format!("  FAILED: {f}"));
-        writeln!(
-            text,
-            "{:<30} {:<28} {:>10.2e} {:>8.1}% {:>9.1e}{verdict}",
-            r.operation,
-            r.shape,
-            r.max_error,
-            100.0 * r.share_of_bound,
-            r.nmse
-        )
-        .expect("a string takes all");
-    }
-    text
+    let row = |r: &&Comparison| {
+        let share = format!("{:.1} %", 100.0 * r.share_of_bound);
+        let verdict = r.failure.as_ref().map_or(String::new(), |f| format!("FAILED: {f}"));
+        let (error, nmse) = (format!("{:.2e}", r.max_error), format!("{:.1e}", r.nmse));
+        vec![r.operation.clone(), r.shape.clone(), error, share, nmse, verdict]
+    };
+    let rows: Vec<Vec<String>> = shown.iter().map(row).collect();
+    let shape = if all { "<shape" } else { "<worst shape" };
+    output::table(&["<operation", shape, ">max error", ">of bound", ">NMSE", "<"], &rows)
 }
 
 fn badness(r: &Comparison) -> f64 {

@@ -61,9 +61,11 @@ pub struct AugmentArg {
     pub spacing: i32,
 }
 
-// Safety: plain numbers in C layout, as the kernels declare them.
+// SAFETY: plain numbers in C layout, as the kernels declare them.
 unsafe impl DeviceRepr for Divisor {}
+// SAFETY: as above.
 unsafe impl DeviceRepr for Ranges {}
+// SAFETY: as above.
 unsafe impl DeviceRepr for AugmentArg {}
 
 /// The blocks of a launch.

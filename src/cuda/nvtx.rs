@@ -37,8 +37,9 @@ static TABLES: OnceLock<[[SlotAddress; ROOM]; MODULES]> = OnceLock::new();
 
 #[repr(transparent)]
 struct SlotAddress(*const Slot);
-// Safety: the address of a static that is only accessed atomically.
+// SAFETY: the address of a static that is only accessed atomically.
 unsafe impl Send for SlotAddress {}
+// SAFETY: as above.
 unsafe impl Sync for SlotAddress {}
 
 #[repr(C)]

@@ -3,7 +3,8 @@
 use crate::{Error, Result};
 use std::fs::File;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use tempfile::NamedTempFile;
 
 /// How the names of temporary files begin and end.
 const PREFIX: &str = ".warp19-";
@@ -29,47 +30,36 @@ pub fn write(path: &Path, contents: &[u8]) -> Result<()> {
 
 /// As [`write`], the contents coming piece by piece from `fill`, whose own errors are passed on.
 pub fn write_with(path: &Path, fill: &mut dyn FnMut(&mut dyn Write) -> Result<()>) -> Result<()> {
-    let folder = folder_of(path);
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(PREFIX).suffix(SUFFIX);
-    // Temporary files are private by default; the finished file should have the usual mode,
-    // which the process's umask narrows.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(&folder).map_err(|e| Error::io("create a file in", &folder, e))?;
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut file = temporary(folder).map_err(|e| Error::io("create a file in", folder, e))?;
     fill(file.as_file_mut())?;
     file.as_file().sync_all().map_err(|e| Error::io("write", path, e))?;
     file.persist(path).map_err(|e| Error::io("write", path, e.error))?;
-    sync_folder(&folder);
-    Ok(())
-}
-
-/// Creates `dir` with its parents and checks that a file can be made in it, so that a read-only
-/// folder is reported before anything is downloaded or computed.
-pub fn writable_folder(dir: &Path) -> Result<()> {
-    std::fs::create_dir_all(dir).map_err(|e| Error::io("create the folder", dir, e))?;
-    tempfile::Builder::new()
-        .prefix(PREFIX)
-        .suffix(SUFFIX)
-        .tempfile_in(dir)
-        .map_err(|e| Error::io("write to the folder", dir, e))?;
-    Ok(())
-}
-
-fn folder_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-        _ => PathBuf::from("."),
-    }
-}
-
-/// Makes the rename itself durable. Not every file system can sync a folder, and by then the file
-/// is complete, so a failure here is no failure of the write.
-fn sync_folder(folder: &Path) {
+    // Makes the rename itself durable. Not every file system can sync a folder, and by now the file is complete, so
+    // that a failure here is none of the write.
     if let Ok(handle) = File::open(folder) {
         let _ = handle.sync_all();
     }
+    Ok(())
+}
+
+/// Creates `dir` with its parents and checks that a file can be made in it, so that a read-only folder is reported
+/// before anything is downloaded or computed.
+pub fn writable_folder(dir: &Path) -> Result<()> {
+    std::fs::create_dir_all(dir).map_err(|e| Error::io("create the folder", dir, e))?;
+    temporary(dir).map_err(|e| Error::io("write to the folder", dir, e))?;
+    Ok(())
+}
+
+/// A temporary file in a folder. Such files are private by default; this one has the usual mode, which the process's
+/// umask narrows.
+fn temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(PREFIX).suffix(SUFFIX);
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }

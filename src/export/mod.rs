@@ -1,5 +1,5 @@
 //! Weights for other programs: PyTorch's layouts and names, and ONNX graphs.
 
 pub mod onnx;
-pub(crate) mod protobuf;
+pub mod protobuf;
 pub mod pytorch;

@@ -27,10 +27,10 @@ const FLOAT: u64 = 1;
 /// A model over 2 GiB, which protocol buffers cannot hold; those of the file system.
 pub fn write(path: &Path, config: &Config, weights: &[f32]) -> Result<()> {
     let message = model(config, weights)?;
-    if message.len() > i32::MAX as usize {
+    if message.size() > i32::MAX as usize {
         return Err(Error::Invalid(format!(
             "the model needs {} bytes, and an ONNX file holds at most 2 GiB; export it as safetensors",
-            message.len()
+            message.size()
         )));
     }
     atomic::write_with(path, &mut |file| {

@@ -12,7 +12,7 @@ pub struct Message {
 
 impl Message {
     /// Number of bytes.
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.pieces.iter().map(Vec::len).sum()
     }
 
@@ -66,7 +66,7 @@ impl Message {
     /// A message inside this one.
     pub fn message(mut self, field: u32, value: Message) -> Message {
         let mut head = key(field, 2);
-        head.extend(varint(value.len() as u64));
+        head.extend(varint(value.size() as u64));
         self.pieces.push(head);
         self.pieces.extend(value.pieces);
         self
@@ -86,23 +86,4 @@ fn varint(mut value: u64) -> Vec<u8> {
     }
     out.push(value as u8);
     out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The examples of the encoding page.
-    #[test]
-    fn the_published_examples() {
-        let flat = |m: Message| m.pieces.concat();
-        assert_eq!(flat(Message::default().int(1, 150)), [0x08, 0x96, 0x01]);
-        let text = flat(Message::default().string(2, "testing"));
-        assert_eq!(text, [&[0x12, 0x07][..], b"testing"].concat());
-        let inner = Message::default().int(1, 150);
-        let nested = flat(Message::default().message(3, inner));
-        assert_eq!(nested, [0x1a, 0x03, 0x08, 0x96, 0x01]);
-        let packed = flat(Message::default().ints(6, &[3, 270, 86942]));
-        assert_eq!(packed, [0x32, 0x06, 0x03, 0x8e, 0x02, 0x9e, 0xa7, 0x05]);
-    }
 }

@@ -13,13 +13,9 @@ const BOX: (usize, usize) = (20, 28);
 
 /// The median of the outermost pixels: the grey of the background.
 pub fn border_median(picture: &Grey) -> f32 {
-    let (height, width) = (picture.height, picture.width);
-    let row = |y: usize| &picture.values[y * width..(y + 1) * width];
-    let mut border: Vec<f32> = [row(0), row(height - 1)].concat();
-    for y in 0..height {
-        border.push(row(y)[0]);
-        border.push(row(y)[width - 1]);
-    }
+    let rows: Vec<&[f32]> = picture.rows().collect();
+    let mut border = [rows[0], rows[rows.len() - 1]].concat();
+    border.extend(rows.iter().flat_map(|row| [row[0], row[row.len() - 1]]));
     border.sort_by(f32::total_cmp);
     border[border.len() / 2]
 }
@@ -48,10 +44,8 @@ pub fn place(ink: &Grey, height: usize, width: usize) -> Option<Grey> {
     let top = offset(centre_y, digit.height, height);
     let left = offset(centre_x, digit.width, width);
     let mut frame = vec![0.0; height * width];
-    for y in 0..digit.height {
-        let start = (top + y) * width + left;
-        let row = &digit.values[y * digit.width..(y + 1) * digit.width];
-        frame[start..start + digit.width].copy_from_slice(row);
+    for (y, row) in digit.rows().enumerate() {
+        frame[(top + y) * width + left..][..digit.width].copy_from_slice(row);
     }
     Some(Grey { height, width, values: frame })
 }
@@ -71,20 +65,15 @@ fn stretched(mut picture: Grey) -> Grey {
 /// The rectangle of all clear ink.
 fn crop(ink: &Grey) -> Option<Grey> {
     let (mut top, mut bottom, mut left, mut right) = (usize::MAX, 0, usize::MAX, 0);
-    for (y, row) in ink.values.chunks_exact(ink.width).enumerate() {
-        for (x, &value) in row.iter().enumerate() {
-            if value >= INK_EDGE {
-                (top, bottom) = (top.min(y), bottom.max(y));
-                (left, right) = (left.min(x), right.max(x));
-            }
+    for (y, row) in ink.rows().enumerate() {
+        for (x, _) in row.iter().enumerate().filter(|(_, value)| **value >= INK_EDGE) {
+            (top, bottom) = (top.min(y), bottom.max(y));
+            (left, right) = (left.min(x), right.max(x));
         }
     }
-    if top == usize::MAX {
-        return None;
-    }
-    let rows = ink.values.chunks_exact(ink.width);
-    let values = rows.skip(top).take(bottom + 1 - top).flat_map(|row| &row[left..=right]).copied().collect();
-    Some(Grey { height: bottom + 1 - top, width: right + 1 - left, values })
+    let height = (bottom + 1).checked_sub(top)?;
+    let values = ink.rows().skip(top).take(height).flat_map(|row| &row[left..=right]).copied().collect();
+    Some(Grey { height, width: right + 1 - left, values })
 }
 
 /// Scales both ways: averages over the area that an output pixel covers when it shrinks, and
@@ -92,48 +81,39 @@ fn crop(ink: &Grey) -> Option<Grey> {
 fn resize(picture: &Grey, height: usize, width: usize) -> Grey {
     let columns = weights(picture.width, width);
     let mut rows = Vec::with_capacity(picture.height * width);
-    for row in picture.values.chunks_exact(picture.width) {
-        for taps in &columns {
-            rows.push(taps.iter().map(|&(x, weight)| weight * row[x]).sum::<f32>());
-        }
+    for row in picture.rows() {
+        rows.extend(columns.iter().map(|taps| taps.iter().map(|&(x, weight)| weight * row[x]).sum::<f32>()));
     }
     let mut values = Vec::with_capacity(height * width);
     for taps in weights(picture.height, height) {
-        for x in 0..width {
-            let column = taps.iter().map(|&(y, weight)| weight * rows[y * width + x]);
-            values.push(column.sum());
-        }
+        let value = |x: usize| taps.iter().map(|&(y, weight)| weight * rows[y * width + x]).sum::<f32>();
+        values.extend((0..width).map(value));
     }
     Grey { height, width, values }
 }
 
 /// For each of `to` output positions, the input positions of `from` and their weights, of sum 1.
 fn weights(from: usize, to: usize) -> Vec<Vec<(usize, f32)>> {
-    let step = from as f64 / to as f64;
-    let last = from - 1;
-    (0..to)
-        .map(|i| {
-            if step <= 1.0 {
-                let centre = ((i as f64 + 0.5) * step - 0.5).clamp(0.0, last as f64);
-                let low = centre.floor() as usize;
-                let share = (centre - low as f64) as f32;
-                return vec![(low, 1.0 - share), ((low + 1).min(last), share)];
-            }
-            let (start, end) = (i as f64 * step, (i + 1) as f64 * step);
-            (start.floor() as usize..=(end.ceil() as usize - 1).min(last))
-                .map(|x| {
-                    let covered = (x as f64 + 1.0).min(end) - (x as f64).max(start);
-                    (x, (covered / step) as f32)
-                })
-                .collect()
-        })
-        .collect()
+    let (step, last) = (from as f64 / to as f64, from - 1);
+    let grown = |i: usize| {
+        let centre = ((i as f64 + 0.5) * step - 0.5).clamp(0.0, last as f64);
+        let low = centre.floor() as usize;
+        let share = (centre - low as f64) as f32;
+        vec![(low, 1.0 - share), ((low + 1).min(last), share)]
+    };
+    let shrunk = |i: usize| {
+        let (start, end) = (i as f64 * step, (i + 1) as f64 * step);
+        let covered = |x: usize| (x as f64 + 1.0).min(end) - (x as f64).max(start);
+        let pixels = start.floor() as usize..=(end.ceil() as usize - 1).min(last);
+        pixels.map(|x| (x, (covered(x) / step) as f32)).collect()
+    };
+    (0..to).map(|i| if step <= 1.0 { grown(i) } else { shrunk(i) }).collect()
 }
 
 /// Centre of mass in pixels from the top left corner: a pixel's own centre is at +0.5.
 fn centre_of_mass(picture: &Grey) -> (f32, f32) {
     let (mut mass, mut sum_y, mut sum_x) = (0.0f64, 0.0f64, 0.0f64);
-    for (y, row) in picture.values.chunks_exact(picture.width).enumerate() {
+    for (y, row) in picture.rows().enumerate() {
         for (x, &value) in row.iter().enumerate() {
             let value = f64::from(value);
             mass += value;

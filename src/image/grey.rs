@@ -22,6 +22,11 @@ pub struct Grey {
 }
 
 impl Grey {
+    /// The rows, from the top.
+    pub fn rows(&self) -> impl Iterator<Item = &[f32]> {
+        self.values.chunks_exact(self.width)
+    }
+
     /// The least and the greatest value.
     pub fn range(&self) -> (f32, f32) {
         let start = (f32::INFINITY, f32::NEG_INFINITY);
@@ -33,25 +38,23 @@ impl Grey {
 /// Reads a PNG as grey, composed on its background.
 pub fn read(path: &Path) -> Result<Grey> {
     let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
-    let damaged = |e: png::DecodingError| Error::Png { path: path.to_path_buf(), cause: e.to_string() };
+    let damaged = |e: &dyn std::fmt::Display| Error::file(path, format!("cannot be read as a PNG image: {e}"));
     let limits = Limits { bytes: DECODER_BYTES };
     let mut decoder = Decoder::new_with_limits(BufReader::new(file), limits);
-    let header = decoder.read_header_info().map_err(damaged)?;
+    let header = decoder.read_header_info().map_err(|e| damaged(&e))?;
     let (width, height) = (header.width, header.height);
     if u64::from(width) * u64::from(height) > MAX_MEGAPIXELS << 20 {
-        return Err(Error::ImageTooLarge { path: path.to_path_buf(), width, height, limit: MAX_MEGAPIXELS });
+        let most = format!("pictures of up to {MAX_MEGAPIXELS} million pixels are read, so make it smaller");
+        return Err(Error::file(path, format!("is {width}x{height} pixels; {most}")));
     }
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
     // Palettes become colours, 1, 2 and 4 bits become 8, 16 bits become 8.
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
-    let mut reader = decoder.read_info().map_err(damaged)?;
-    let size = reader.output_buffer_size().ok_or_else(|| Error::Png {
-        path: path.to_path_buf(),
-        cause: "its size does not fit into memory".to_string(),
-    })?;
+    let mut reader = decoder.read_info().map_err(|e| damaged(&e))?;
+    let size = reader.output_buffer_size().ok_or_else(|| damaged(&"its size does not fit into memory"))?;
     let mut bytes = vec![0; size];
-    let info = reader.next_frame(&mut bytes).map_err(damaged)?;
+    let info = reader.next_frame(&mut bytes).map_err(|e| damaged(&e))?;
     debug_assert_eq!(info.bit_depth, BitDepth::Eight);
     bytes.truncate(info.buffer_size());
     Ok(Grey { height: info.height as usize, width: info.width as usize, values: to_grey(&bytes, info.color_type) })

@@ -12,7 +12,7 @@ mod fit;
 mod grey;
 mod write;
 
-pub use write::{Colour, encode_png, write_png};
+pub use write::{Colour, encode_png};
 
 use crate::{Error, Result};
 use std::path::Path;
@@ -20,28 +20,35 @@ use std::path::Path;
 /// Reads a PNG of any colour type and depth as a grey digit of `height x width` pixels, as the
 /// images of MNIST were made.
 ///
-/// A picture that already has this size and a dark background is taken as it is. Else: colours become luma, composed on
-/// the background where they are transparent; a light background (the median of the border) makes the picture inverted;
-/// the contrast is stretched to 0..255; the digit is cut out, scaled and placed so that its centre of mass lies in the
-/// frame's middle pixel (`height / 2`, `width / 2`), unless the digit would leave the frame.
+/// A picture that already has this size and a dark background is taken as it is. Else, in turn:
+/// - colours become luma, composed on the background where they are transparent;
+/// - a light background (the median of the border) makes the picture inverted;
+/// - the contrast is stretched to 0..255;
+/// - the digit is cut out, scaled and placed so that its centre of mass lies in the frame's middle pixel (`height / 2`,
+///   `width / 2`), unless the digit would leave the frame.
 ///
-/// Errors: [`Error::Io`], [`Error::Png`] for a damaged file, [`Error::ImageTooLarge`],
-/// [`Error::ImageBlank`], [`Error::Invalid`] for a frame of no pixels.
+/// # Errors
+/// [`Error::Io`]; [`Error::File`] for a damaged file, one that is too large, one without a digit to see;
+/// [`Error::Invalid`] for a frame of no pixels.
 pub fn digit_from_png(path: &Path, height: usize, width: usize) -> Result<Vec<u8>> {
     if height == 0 || width == 0 {
         return Err(Error::Invalid(format!("a digit cannot be fitted to {height}x{width} pixels")));
     }
+    let blank = || {
+        let why = "shows nothing: its lightest and darkest parts are almost the same";
+        Error::file(path, format!("{why}; give a picture of a digit that stands out from its background"))
+    };
     let picture = grey::read(path)?;
     let background = fit::border_median(&picture);
     let range = picture.range();
     if range.1 - range.0 < fit::LEAST_CONTRAST {
-        return Err(Error::ImageBlank { path: path.to_path_buf() });
+        return Err(blank());
     }
     if (picture.height, picture.width) == (height, width) && background < 0.5 {
         return Ok(picture.values.iter().map(|&v| to_byte(v)).collect());
     }
     let ink = fit::ink(&picture, background);
-    let digit = fit::place(&ink, height, width).ok_or_else(|| Error::ImageBlank { path: path.to_path_buf() })?;
+    let digit = fit::place(&ink, height, width).ok_or_else(blank)?;
     Ok(digit.values.iter().map(|&v| to_byte(v)).collect())
 }
 

@@ -1,8 +1,6 @@
 //! PNG files written.
 
-use crate::data::atomic;
 use crate::{Error, Result};
-use std::path::Path;
 
 /// What the bytes of a picture to write are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,37 +11,23 @@ pub enum Colour {
     Rgb,
 }
 
-/// Writes a PNG file of 8 bits a channel, atomically. Errors: [`Error::Io`], and [`Error::Shape`]
-/// where the number of bytes is not that of the size.
-pub fn write_png(path: &Path, width: usize, height: usize, colour: Colour, pixels: &[u8]) -> Result<()> {
-    atomic::write(path, &encode_png(width, height, colour, pixels)?)
-}
-
-/// The bytes of a PNG file; see [`write_png`].
+/// The bytes of a PNG file of 8 bits a channel.
+///
+/// # Errors
+/// A number of bytes that is not that of the size; a size beyond what a PNG file may have.
 pub fn encode_png(width: usize, height: usize, colour: Colour, pixels: &[u8]) -> Result<Vec<u8>> {
-    let (channels, kind) = match colour {
-        Colour::Grey => (1, png::ColorType::Grayscale),
-        Colour::Rgb => (3, png::ColorType::Rgb),
-    };
-    let sizes = [width, height].map(u32::try_from);
-    let expected = width.checked_mul(height).and_then(|n| n.checked_mul(channels));
-    let ([Ok(w), Ok(h)], true) = (sizes, expected == Some(pixels.len())) else {
-        return Err(Error::Shape {
-            what: format!("bytes of a {width}x{height} picture of {channels} channel(s)"),
-            expected: expected.map_or("a smaller picture".to_string(), |n| n.to_string()),
-            found: pixels.len().to_string(),
-        });
-    };
+    let [w, h] = [width, height].map(|n| u32::try_from(n).unwrap_or(0));
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, w, h);
-    encoder.set_color(kind);
+    encoder.set_color(match colour {
+        Colour::Grey => png::ColorType::Grayscale,
+        Colour::Rgb => png::ColorType::Rgb,
+    });
     encoder.set_depth(png::BitDepth::Eight);
-    encoder
-        .write_header()
-        .and_then(|mut writer| {
-            writer.write_image_data(pixels)?;
-            writer.finish()
-        })
-        .map_err(|e| Error::Invalid(format!("cannot make a PNG of {width}x{height} pixels: {e}")))?;
+    let written = encoder.write_header().and_then(|mut writer| {
+        writer.write_image_data(pixels)?;
+        writer.finish()
+    });
+    written.map_err(|e| Error::Invalid(format!("cannot make a PNG of {width}x{height} pixels: {e}")))?;
     Ok(bytes)
 }

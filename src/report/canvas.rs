@@ -4,6 +4,7 @@ use super::palette::{Marker, Rgb, Style, Theme, mix};
 use crate::error::{Error, Result};
 use crate::image::{Colour, encode_png};
 use ab_glyph::{Font, FontRef, Glyph, PxScale, ScaleFont, point};
+use std::f32::consts::TAU;
 use tiny_skia::{FillRule, Mask, Paint, Path, PathBuilder, Pixmap, Rect, Stroke, StrokeDash, Transform};
 
 /// Where a text stands to its point.
@@ -20,6 +21,11 @@ pub struct Type {
     pub size: f32,
     pub bold: bool,
     pub colour: Rgb,
+}
+
+/// A text's looks in one line.
+pub fn kind(size: f32, bold: bool, colour: Rgb) -> Type {
+    Type { size, bold, colour }
 }
 
 /// A picture being drawn.
@@ -104,37 +110,25 @@ impl Canvas {
     }
 
     /// A run's marker of radius `r`, filled, with a rim of the background.
-    pub fn marker(&mut self, style: Style, x: f32, y: f32, r: f32) {
-        let rim = self.theme.background;
-        for (r, colour) in [(r + 1.5, rim), (r, style.colour)] {
-            if let Some(path) = outline(style.marker, x, y, r) {
-                self.fill(&path, colour);
-            }
+    pub fn marker(&mut self, style: Style, at: (f32, f32), r: f32) {
+        let Marker { corners, turn, size } = style.marker;
+        for (r, colour) in [(r + 1.5, self.theme.background), (r, style.colour)] {
+            self.polygon(&ring(at, corners, turn, |_| size * r), colour);
         }
     }
 
     /// A five-pointed star, filled, with a rim of the background.
-    pub fn star(&mut self, x: f32, y: f32, r: f32, colour: Rgb) {
-        let rim = self.theme.background;
-        for (r, colour) in [(r + 3.0, rim), (r, colour)] {
-            let points: [(f32, f32); 10] = std::array::from_fn(|i| {
-                let angle = std::f32::consts::PI * (i as f32 / 5.0 - 0.5);
-                let r = if i % 2 == 0 { r } else { 0.45 * r };
-                (x + r * angle.cos(), y + r * angle.sin())
-            });
-            self.polygon(&points, colour);
+    pub fn star(&mut self, at: (f32, f32), r: f32, colour: Rgb) {
+        for (r, colour) in [(r + 3.0, self.theme.background), (r, colour)] {
+            self.polygon(&ring(at, 10, 0.0, |i| if i % 2 == 0 { r } else { 0.45 * r }), colour);
         }
     }
 
     /// A filled polygon, such as the triangle in a picture's corner: a mark that needs no letter.
     pub fn polygon(&mut self, points: &[(f32, f32)], colour: Rgb) {
         if let Some(path) = through(points, true) {
-            self.fill(&path, colour);
+            self.pixmap.fill_path(&path, &paint(colour), FillRule::Winding, Transform::identity(), None);
         }
-    }
-
-    fn fill(&mut self, path: &Path, colour: Rgb) {
-        self.pixmap.fill_path(path, &paint(colour), FillRule::Winding, Transform::identity(), None);
     }
 
     /// Square pixels of `side`, one a value; `colour` says which.
@@ -177,6 +171,14 @@ impl Canvas {
     pub fn text_width(&self, kind: Type, text: &str) -> f32 {
         let font = self.font(kind.bold).as_scaled(self.scale(kind));
         text.chars().map(|c| font.h_advance(font.glyph_id(c))).sum()
+    }
+
+    /// The same looks, smaller where needed for each of the texts to fit into `width`.
+    pub fn shrunk(&self, mut kind: Type, texts: &[impl AsRef<str>], width: f32) -> Type {
+        while kind.size > 9.0 && texts.iter().any(|text| self.text_width(kind, text.as_ref()) > width) {
+            kind.size -= 1.0;
+        }
+        kind
     }
 
     /// The text, or as much of its start as fits into `width` with an ellipsis.
@@ -283,21 +285,8 @@ fn through(points: &[(f32, f32)], closed: bool) -> Option<Path> {
     builder.finish()
 }
 
-fn outline(marker: Marker, x: f32, y: f32, r: f32) -> Option<Path> {
-    let corners = match marker {
-        Marker::Circle => return PathBuilder::from_circle(x, y, r),
-        Marker::Square => {
-            let s = 0.88 * r;
-            vec![(x - s, y - s), (x + s, y - s), (x + s, y + s), (x - s, y + s)]
-        }
-        Marker::Triangle => {
-            let s = 1.2 * r;
-            vec![(x, y - s), (x + s, y + 0.8 * s), (x - s, y + 0.8 * s)]
-        }
-        Marker::Diamond => {
-            let s = 1.3 * r;
-            vec![(x, y - s), (x + s, y), (x, y + s), (x - s, y)]
-        }
-    };
-    through(&corners, true)
+/// Points around a centre from the top on, `turn` of the distance between two of them further.
+fn ring((x, y): (f32, f32), points: usize, turn: f32, radius: impl Fn(usize) -> f32) -> Vec<(f32, f32)> {
+    let angle = |i: usize| TAU * ((i as f32 + turn) / points as f32 - 0.25);
+    (0..points).map(|i| (x + radius(i) * angle(i).cos(), y + radius(i) * angle(i).sin())).collect()
 }

@@ -1,7 +1,7 @@
 //! Line charts: a title, a legend that wraps, panels one above the other that share the epochs' axis.
 
-use super::axis::{Frame, whole_ticks};
-use super::canvas::{Align, Canvas, Type};
+use super::axis::{Frame, nice_step, ticks};
+use super::canvas::{Align, Canvas, kind};
 use super::palette::{Style, Theme};
 use crate::error::Result;
 
@@ -34,13 +34,6 @@ pub struct Mark {
     pub style: Style,
 }
 
-/// One line of the legend.
-pub struct Entry {
-    pub style: Style,
-    pub thin: bool,
-    pub text: String,
-}
-
 /// A plot of its own height range.
 pub struct Panel {
     /// Share of the chart's height.
@@ -57,7 +50,8 @@ pub struct Panel {
 pub struct Chart {
     pub title: String,
     pub subtitle: String,
-    pub entries: Vec<Entry>,
+    /// The legend.
+    pub entries: Vec<(Style, String)>,
     pub panels: Vec<Panel>,
     /// The first and the last epoch.
     pub epochs: (f64, f64),
@@ -72,7 +66,6 @@ pub fn draw(chart: &Chart, size: Size, theme: Theme) -> Result<Canvas> {
     let em = size.em;
     let margin = 1.5 * em;
     let room = canvas.width() - 2.0 * margin;
-    let kind = |size: f32, bold, colour| Type { size, bold, colour };
     let title = kind(1.55 * em, true, theme.ink);
     let text = canvas.fit(title, &chart.title, room);
     canvas.text((margin, margin + 1.2 * em), title, Align::Left, &text);
@@ -117,24 +110,21 @@ pub fn draw(chart: &Chart, size: Size, theme: Theme) -> Result<Canvas> {
 
 /// Returns where it ends.
 fn legend(canvas: &mut Canvas, chart: &Chart, em: f32, top: f32) -> f32 {
-    let theme = canvas.theme;
-    let kind = Type { size: em, bold: false, colour: theme.ink };
+    let words = kind(em, false, canvas.theme.ink);
     let margin = 1.5 * em;
     let sample = 2.6 * em;
     let right = canvas.width() - margin;
     let (mut x, mut y) = (margin, top + em);
-    for entry in &chart.entries {
-        let text = canvas.fit(kind, &entry.text, right - margin - sample - 0.6 * em);
-        let width = sample + 0.6 * em + canvas.text_width(kind, &text);
+    for (style, text) in &chart.entries {
+        let text = canvas.fit(words, text, right - margin - sample - 0.6 * em);
+        let width = sample + 0.6 * em + canvas.text_width(words, &text);
         if x > margin && x + width > right {
             (x, y) = (margin, y + 1.5 * em);
         }
         let middle = y - 0.35 * em;
-        stroke(canvas, &[(x, middle), (x + sample, middle)], entry.style, entry.thin, em, None);
-        if !entry.thin {
-            canvas.marker(entry.style, x + sample / 2.0, middle, 0.34 * em);
-        }
-        canvas.text((x + sample + 0.6 * em, y), kind, Align::Left, &text);
+        stroke(canvas, &[(x, middle), (x + sample, middle)], *style, false, em, None);
+        canvas.marker(*style, (x + sample / 2.0, middle), 0.34 * em);
+        canvas.text((x + sample + 0.6 * em, y), words, Align::Left, &text);
         x += width + 1.8 * em;
     }
     if chart.entries.is_empty() { top } else { y + 0.4 * em }
@@ -147,7 +137,7 @@ fn stroke(canvas: &mut Canvas, points: &[(f32, f32)], style: Style, thin: bool, 
 
 fn draw_panel(canvas: &mut Canvas, panel: &Panel, frame: &Frame, em: f32, margin: f32) {
     let theme = canvas.theme;
-    let small = Type { size: em, bold: false, colour: theme.muted };
+    let small = kind(em, false, theme.muted);
     for (value, text) in &panel.ticks {
         let (_, y) = frame.at((frame.x.0, *value));
         canvas.rect(frame.left, y.round(), frame.width, 1.0, theme.grid);
@@ -168,7 +158,7 @@ fn draw_panel(canvas: &mut Canvas, panel: &Panel, frame: &Frame, em: f32, margin
             let (x, y) = frame.at(point);
             if y >= frame.top - 1.0 && y <= frame.bottom() + 1.0 {
                 let r = if lone { 0.45 * em } else { 0.3 * em };
-                canvas.marker(line.style, x, y, r);
+                canvas.marker(line.style, (x, y), r);
             }
         }
     }
@@ -180,13 +170,13 @@ fn draw_marks(canvas: &mut Canvas, panel: &Panel, frame: &Frame, em: f32) {
     let mut taken: Vec<[f32; 4]> = Vec::new();
     for mark in &panel.marks {
         let (x, y) = frame.at(mark.at);
-        canvas.star(x, y, 0.75 * em, mark.style.colour);
+        canvas.star((x, y), 0.75 * em, mark.style.colour);
         taken.push([x - 0.7 * em, y - 0.7 * em, x + 0.7 * em, y + 0.7 * em]);
     }
     for mark in panel.marks.iter().filter(|m| !m.text.is_empty()) {
-        let kind = Type { size: em, bold: true, colour: mark.style.colour };
+        let words = kind(em, true, mark.style.colour);
         let (x, y) = frame.at(mark.at);
-        let half = canvas.text_width(kind, &mark.text) / 2.0;
+        let half = canvas.text_width(words, &mark.text) / 2.0;
         let within = |x: f32| x.clamp(frame.left + half + 4.0, frame.right() - half);
         let beside = half + 1.1 * em;
         let tries = [
@@ -206,7 +196,7 @@ fn draw_marks(canvas: &mut Canvas, panel: &Panel, frame: &Frame, em: f32) {
             if inside && free {
                 let (w, h) = (area[2] - area[0], area[3] - area[1]);
                 canvas.rect(area[0], area[1], w, h, canvas.theme.background);
-                canvas.text((cx, base), kind, Align::Centre, &mark.text);
+                canvas.text((cx, base), words, Align::Centre, &mark.text);
                 taken.push(area);
                 break;
             }
@@ -216,9 +206,11 @@ fn draw_marks(canvas: &mut Canvas, panel: &Panel, frame: &Frame, em: f32) {
 
 fn epochs_axis(canvas: &mut Canvas, frame: &Frame, em: f32) {
     let theme = canvas.theme;
-    let small = Type { size: em, bold: false, colour: theme.muted };
-    let count = (frame.width / (4.0 * em)) as usize;
-    for value in whole_ticks(frame.x.0, frame.x.1, count.min(12)) {
+    let small = kind(em, false, theme.muted);
+    let count = ((frame.width / (4.0 * em)) as usize).min(12);
+    // Epochs are whole numbers.
+    let step = nice_step(frame.x.0, frame.x.1, count).ceil();
+    for value in ticks(frame.x.0, frame.x.1, step) {
         let (x, _) = frame.at((value, frame.y.0));
         canvas.rect(x.round(), frame.bottom(), 1.0, 0.3 * em, theme.faint);
         let at = (x, frame.bottom() + 1.45 * em);

@@ -1,10 +1,10 @@
 //! `correct.png`: for each class the right answer given most surely, and beside it the least sure one.
 
-use super::canvas::{Align, Canvas};
+use super::canvas::{Align, Canvas, kind};
 use super::guesses::{Guess, surest};
 use super::palette::LIGHT;
 use super::run::{Run, Tested};
-use super::sheet::{self, COLUMNS, DIGIT, TOP, kind};
+use super::sheet::{self, COLUMNS, DIGIT, TOP};
 use super::text::percent;
 use crate::error::Result;
 
@@ -31,18 +31,14 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
 }
 
 fn draw_guess(canvas: &mut Canvas, (x, y): (f32, f32), tested: &Tested, guess: Option<&Guess>, what: &str) {
-    let images = &tested.test.images;
     let small = kind(15.0, false, LIGHT.muted);
-    let scale = sheet::enlarge(images.height, images.width);
-    let (w, h) = ((scale * images.width) as f32, (scale * images.height) as f32);
     let Some(guess) = guess else {
         let side = DIGIT as f32;
         canvas.frame(x, y, side, side, LIGHT.grid);
         canvas.text((x + side / 2.0, y + side / 2.0 + 5.0), small, Align::Centre, "none");
         return;
     };
-    canvas.digit((x, y), scale, images.width, images.image(guess.image));
-    canvas.frame(x - 1.0, y - 1.0, w + 2.0, h + 2.0, LIGHT.grid);
+    let (_, h) = sheet::digit(canvas, (x, y), tested, guess.image, DIGIT);
     let number = kind(16.0, true, LIGHT.ink);
     canvas.text((x, y + h + 20.0), small, Align::Left, what);
     canvas.text((x, y + h + 40.0), number, Align::Left, &percent(f64::from(guess.sureness())));

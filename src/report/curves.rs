@@ -1,7 +1,7 @@
 //! What is plotted over the epochs: accuracy, loss, time.
 
-use super::axis::{label, linear_ticks, log_ticks, nice_step};
-use super::chart::{Chart, Entry, Line, Mark, Panel};
+use super::axis::{label, log_ticks, nice_step, ticks};
+use super::chart::{Chart, Line, Mark, Panel};
 use super::palette::Theme;
 use super::run::Run;
 use crate::train::metrics::Epoch;
@@ -40,28 +40,30 @@ fn marks(runs: &[Run], theme: &Theme, value: &dyn Fn(&Epoch) -> f64, text: &dyn 
     marks
 }
 
-fn entries(runs: &[Run], theme: &Theme, text: &dyn Fn(&Run) -> Option<String>) -> Vec<Entry> {
-    let entry = |(i, run): (usize, &Run)| Entry {
-        style: theme.run(i),
-        thin: false,
-        text: match text(run) {
-            Some(more) => format!("{}: {more}", run.label),
-            None => format!("{}: no epoch yet", run.label),
-        },
+/// A chart without panels; `text` is what the legend says of a run, if an epoch of it is over.
+fn chart(runs: &[Run], theme: &Theme, title: &str, subtitle: &str, text: &dyn Fn(&Run) -> Option<String>) -> Chart {
+    let entry = |(i, run): (usize, &Run)| {
+        let text = text(run).unwrap_or_else(|| "no epoch yet".into());
+        (theme.run(i), format!("{}: {text}", run.label))
     };
-    runs.iter().enumerate().map(entry).collect()
+    Chart {
+        title: title.into(),
+        subtitle: subtitle.into(),
+        entries: runs.iter().enumerate().map(entry).collect(),
+        panels: Vec::new(),
+        epochs: epochs(runs),
+    }
 }
 
 fn panel(label: &str, y: (f64, f64), share: f32, lines: Vec<Line>, marks: Vec<Mark>) -> Panel {
     let count = if share > 0.5 { 6 } else { 3 };
     let step = nice_step(y.0, y.1, count);
-    let ticks = linear_ticks(y.0, y.1, count);
     Panel {
         share,
         label: label.into(),
         y,
         log: false,
-        ticks: ticks.into_iter().map(|t| (t, self::label(t, step))).collect(),
+        ticks: ticks(y.0, y.1, step).into_iter().map(|t| (t, self::label(t, step))).collect(),
         lines,
         marks,
     }
@@ -75,16 +77,11 @@ const NEAR: f64 = 2.0;
 fn accuracy(runs: &[Run], theme: &Theme) -> Chart {
     let percent = |e: &Epoch| 100.0 * e.test_accuracy;
     let text = |e: &Epoch| format!("{:.2} % in epoch {}", percent(e), e.epoch);
-    let mut chart = Chart {
-        title: "Test accuracy".into(),
-        subtitle: "per epoch; a star marks each run's best epoch".into(),
-        entries: entries(runs, theme, &|run| {
-            let best = run.best_epoch()?;
-            Some(format!("best {:.2} %", percent(best)))
-        }),
-        panels: Vec::new(),
-        epochs: epochs(runs),
-    };
+    let subtitle = "per epoch; a star marks each run's best epoch";
+    let mut chart = chart(runs, theme, "Test accuracy", subtitle, &|run| {
+        let best = run.best_epoch()?;
+        Some(format!("best {:.2} %", percent(best)))
+    });
     let all: Vec<f64> = runs.iter().flat_map(|r| &r.epochs).map(percent).collect();
     let Some(lowest) = all.iter().copied().reduce(f64::min) else {
         return chart;
@@ -122,18 +119,12 @@ fn loss(runs: &[Run], theme: &Theme) -> Chart {
     const LEAST: f64 = 1e-7;
     let test = |e: &Epoch| e.test_loss.max(LEAST);
     let train = |e: &Epoch| e.train_loss.max(LEAST);
-    let mut chart = Chart {
-        title: "Loss".into(),
-        subtitle:
-            "mean cross-entropy, log scale; thick: test images, thin: training images as trained on; star: best epoch"
-                .into(),
-        entries: entries(runs, theme, &|run| {
-            let last = run.epochs.last()?;
-            Some(format!("last {:.4} test, {:.4} training", last.test_loss, last.train_loss))
-        }),
-        panels: Vec::new(),
-        epochs: epochs(runs),
-    };
+    let subtitle =
+        "mean cross-entropy, log scale; thick: test images, thin: training images as trained on; star: best epoch";
+    let mut chart = chart(runs, theme, "Loss", subtitle, &|run| {
+        let last = run.epochs.last()?;
+        Some(format!("last {:.4} test, {:.4} training", last.test_loss, last.train_loss))
+    });
     let mut lines_of = lines(runs, theme, true, &train);
     lines_of.extend(lines(runs, theme, false, &test));
     let values = || lines_of.iter().flat_map(|l| &l.points).map(|p| p.1);
@@ -166,17 +157,11 @@ fn time(runs: &[Run], theme: &Theme) -> Chart {
         _ => (1.0, "seconds"),
     };
     let elapsed = |e: &Epoch| e.seconds / unit;
-    let mut chart = Chart {
-        title: "Time".into(),
-        subtitle: "since the start of training, evaluations included; a star marks each run's best epoch".into(),
-        entries: entries(runs, theme, &|run| {
-            let last = run.epochs.last()?;
-            let each = last.seconds / last.epoch as f64;
-            Some(format!("{} an epoch", super::text::duration(each)))
-        }),
-        panels: Vec::new(),
-        epochs: epochs(runs),
-    };
+    let subtitle = "since the start of training, evaluations included; a star marks each run's best epoch";
+    let mut chart = chart(runs, theme, "Time", subtitle, &|run| {
+        let last = run.epochs.last()?;
+        Some(format!("{} an epoch", super::text::duration(last.seconds / last.epoch as f64)))
+    });
     if longest > 0.0 {
         let (_, last) = chart.epochs;
         chart.epochs.0 = 0.0 - 0.01 * last;

@@ -1,18 +1,17 @@
 //! `errors.png`: every misread test image.
 
-use super::canvas::{Align, Canvas};
+use super::canvas::{Align, Canvas, kind};
 use super::guesses::Guess;
-use super::known::doubted;
-use super::palette::{LIGHT, Rgb};
+use super::palette::{DOUBT, LIGHT, Rgb, TRUTH, WRONG};
 use super::run::{Run, Tested};
-use super::sheet::{self, CELL, DIGIT, MARGIN, TOP, kind};
+use super::sheet::{self, CELL, DIGIT, MARGIN, TOP};
 use super::text::{count, percent, thousands};
 use crate::error::Result;
 
 /// Most images on a page.
 const PAGE: usize = 100;
 /// Most pages; a network with more errors shows its surest ones.
-const PAGES: usize = 10;
+pub const PAGES: usize = 10;
 const ROW: f32 = 162.0;
 
 /// The pages, the surest error first. A network without errors gives one page that says so.
@@ -46,7 +45,12 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Vec<Canvas>> {
 fn start(run: &Run, tested: &Tested, height: f32, shown: usize, page: Option<(usize, usize)>) -> Result<Canvas> {
     let errors = tested.errors.len();
     let all = thousands(tested.guesses.len());
-    let title = format!("{}, {} in {all}", sheet::accuracy(run, tested), count(errors, "error", "errors"));
+    let title = format!(
+        "{}: {} of the test images right, {} in {all}",
+        run.config.model,
+        tested.accuracy(),
+        count(errors, "error", "errors")
+    );
     let mut subtitle = sheet::origin(run, tested);
     if shown > 0 {
         subtitle += "; the surest wrong answer first";
@@ -59,7 +63,7 @@ fn start(run: &Run, tested: &Tested, height: f32, shown: usize, page: Option<(us
     }
     let mut canvas = sheet::new(height, &title, &subtitle)?;
     if shown > 0 {
-        let doubts = tested.errors.iter().any(|g| doubt(run, tested, g).is_some());
+        let doubts = tested.errors.iter().any(|g| run.doubted(tested, g).is_some());
         legend(&mut canvas, doubts);
     }
     Ok(canvas)
@@ -69,7 +73,7 @@ fn legend(canvas: &mut Canvas, doubts: bool) {
     let small = kind(16.0, false, LIGHT.ink);
     let mut x = MARGIN;
     let (y, side) = (122.0, 13.0);
-    let entries = [(LIGHT.wrong, "the answer"), (LIGHT.truth, "the true class"), (LIGHT.faint, "other classes")];
+    let entries = [(WRONG, "the answer"), (TRUTH, "the true class"), (LIGHT.faint, "other classes")];
     for (colour, text) in entries {
         canvas.rect(x, y - side + 1.0, side, side, colour);
         canvas.text((x + side + 8.0, y), small, Align::Left, text);
@@ -83,33 +87,24 @@ fn legend(canvas: &mut Canvas, doubts: bool) {
 }
 
 fn corner(canvas: &mut Canvas, x: f32, y: f32, side: f32) {
-    canvas.polygon(&[(x, y), (x + side, y), (x + side, y + side)], LIGHT.doubt);
-}
-
-fn doubt(run: &Run, tested: &Tested, guess: &Guess) -> Option<u8> {
-    let images = tested.guesses.len();
-    doubted(&run.config.dataset, images, guess.image, guess.label as u8)
+    canvas.polygon(&[(x, y), (x + side, y), (x + side, y + side)], DOUBT);
 }
 
 /// The colour of a class's bar in the answer to an image.
 fn colour_of(guess: &Guess, class: usize) -> Rgb {
     match class {
-        c if c == guess.label => LIGHT.truth,
-        c if c == guess.answer() => LIGHT.wrong,
+        c if c == guess.label => TRUTH,
+        c if c == guess.answer() => WRONG,
         _ => LIGHT.faint,
     }
 }
 
 fn draw_guess(canvas: &mut Canvas, (x, y): (f32, f32), run: &Run, tested: &Tested, guess: &Guess) {
-    let images = &tested.test.images;
-    let scale = sheet::enlarge(images.height, images.width);
-    let (w, h) = ((scale * images.width) as f32, (scale * images.height) as f32);
-    canvas.digit((x, y), scale, images.width, images.image(guess.image));
-    canvas.frame(x - 1.0, y - 1.0, w + 2.0, h + 2.0, LIGHT.grid);
+    let (w, h) = sheet::digit(canvas, (x, y), tested, guess.image, DIGIT);
     let below = (x + w / 2.0, y + h + 22.0);
     let label = guess.label.to_string();
-    let bold = kind(19.0, true, LIGHT.truth);
-    match doubt(run, tested, guess) {
+    let bold = kind(19.0, true, TRUTH);
+    match run.doubted(tested, guess) {
         None => canvas.text(below, bold, Align::Centre, &label),
         Some(seen) => {
             corner(canvas, x + w - 18.0, y, 18.0);
@@ -139,14 +134,5 @@ fn draw_guess(canvas: &mut Canvas, (x, y): (f32, f32), run: &Run, tested: &Teste
 
 /// The name of page `index`'s file.
 pub fn file_name(index: usize) -> String {
-    match index {
-        0 => "errors.png".into(),
-        _ => format!("errors-{}.png", index + 1),
-    }
-}
-
-/// Whether a file is a page of an earlier report.
-pub fn is_page(name: &str) -> bool {
-    let number = name.strip_prefix("errors-").and_then(|n| n.strip_suffix(".png"));
-    number.is_some_and(|n| n.parse::<usize>().is_ok())
+    if index == 0 { "errors.png".into() } else { format!("errors-{}.png", index + 1) }
 }

@@ -8,6 +8,7 @@
 use crate::error::{Error, Result};
 use crate::export::protobuf::Message;
 use crate::train::metrics::Epoch;
+use crc::{CRC_32_ISCSI, Crc};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -112,39 +113,6 @@ fn now() -> f64 {
 
 /// CRC-32C (Castagnoli), turned and shifted so that a record that holds checksums has another one.
 fn masked_crc(bytes: &[u8]) -> u32 {
-    crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
-}
-
-fn crc32c(bytes: &[u8]) -> u32 {
-    /// The remainder of each byte, for the reflected polynomial.
-    const TABLE: [u32; 256] = {
-        let mut table = [0; 256];
-        let mut byte = 0;
-        while byte < 256 {
-            let mut crc = byte as u32;
-            let mut bit = 0;
-            while bit < 8 {
-                crc = (crc >> 1) ^ (0x82f6_3b78 * (crc & 1));
-                bit += 1;
-            }
-            table[byte] = crc;
-            byte += 1;
-        }
-        table
-    };
-    let step = |crc: u32, &b: &u8| (crc >> 8) ^ TABLE[(crc as u8 ^ b) as usize];
-    !bytes.iter().fold(!0, step)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// RFC 3720, B.4, and the customary check value.
-    #[test]
-    fn the_checksum_is_that_of_the_standard() {
-        assert_eq!(crc32c(&[0; 32]), 0x8a91_36aa);
-        assert_eq!(crc32c(&[0xff; 32]), 0x62a8_ab43);
-        assert_eq!(crc32c(b"123456789"), 0xe306_9283);
-    }
+    const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
+    CRC.checksum(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }

@@ -1,9 +1,9 @@
 //! `features.png`: the first layer's filters, and one digit on its way through the blocks.
 
-use super::canvas::{Align, Canvas};
-use super::palette::{LIGHT, Rgb, mix};
+use super::canvas::{Align, Canvas, kind};
+use super::palette::{LIGHT, Rgb, TRUTH, WRONG, mix};
 use super::run::{Run, Tested};
-use super::sheet::{self, MARGIN, WIDTH, kind};
+use super::sheet::{self, MARGIN, WIDTH};
 use super::text::percent;
 use crate::error::Result;
 use crate::model::{Layer, Model};
@@ -44,13 +44,9 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
     let head = kind(19.0, true, LIGHT.ink);
     let small = kind(17.0, false, LIGHT.muted);
 
-    let images = &tested.test.images;
     // As high as the filters beside it, with its caption.
-    let scale = ((above as usize - 32) / images.width.max(images.height)).max(1);
     canvas.text((MARGIN, top - 18.0), head, Align::Left, "The digit");
-    canvas.digit((MARGIN, top), scale, images.width, images.image(tested.shown));
-    let (w, h) = ((scale * images.width) as f32, (scale * images.height) as f32);
-    canvas.frame(MARGIN - 1.0, top - 1.0, w + 2.0, h + 2.0, LIGHT.grid);
+    let (_, h) = sheet::digit(&mut canvas, (MARGIN, top), tested, tested.shown, above as usize - 32);
     let answer = format!("read as {}, {}", guess.answer(), percent(f64::from(guess.sureness())));
     canvas.text((MARGIN, top + h + 24.0), small, Align::Left, &answer);
 
@@ -89,7 +85,7 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
 }
 
 fn signed(share: f32) -> Rgb {
-    let end = if share < 0.0 { LIGHT.wrong } else { LIGHT.truth };
+    let end = if share < 0.0 { WRONG } else { TRUTH };
     mix(LIGHT.background, end, f64::from(share.abs()).sqrt())
 }
 

@@ -81,3 +81,24 @@ pub fn confusion(guesses: &[Guess], classes: usize) -> Vec<Vec<usize>> {
     }
     confusion
 }
+
+/// What became of a class's images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClassCounts {
+    pub images: usize,
+    /// Images of the class answered right.
+    pub right: usize,
+    /// Images answered with the class.
+    pub answers: usize,
+}
+
+/// The counts of every class of a [`confusion`] matrix.
+pub fn class_counts(confusion: &[Vec<usize>]) -> Vec<ClassCounts> {
+    let answers = |class: usize| confusion.iter().map(|row| row[class]).sum();
+    let counts = |(class, row): (usize, &Vec<usize>)| ClassCounts {
+        images: row.iter().sum(),
+        right: row[class],
+        answers: answers(class),
+    };
+    confusion.iter().enumerate().map(counts).collect()
+}

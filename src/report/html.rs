@@ -2,7 +2,7 @@
 
 mod parts;
 
-use super::chart::{NARROW, WIDE, draw};
+use super::chart::{NARROW, Size, WIDE, draw};
 use super::palette::{DARK, LIGHT, Theme};
 use super::run::{Run, Tested};
 use super::text::escape;
@@ -57,35 +57,26 @@ pub fn page(runs: &[Run]) -> Result<String> {
 /// Each curve in up to four pictures, of which the browser takes one: light and dark, and the first one wide and
 /// narrow; the others stand beside each other where there is room.
 fn curves_section(runs: &[Run]) -> Result<String> {
-    let picture = |theme: Theme, index: usize, size| -> Result<String> {
+    let picture = |theme: Theme, index: usize, size: Size| -> Result<String> {
         let (_, chart) = &curves::all(runs, &theme)[index];
-        Ok(data_url(&draw(chart, size, theme)?.png()?))
+        let url = data_url(&draw(chart, size, theme)?.png()?);
+        Ok(format!("=\"{url}\" width=\"{}\" height=\"{}\"", size.width, size.height))
     };
+    let (narrow, dark) = ("(max-width: 600px)", "(prefers-color-scheme: dark)");
     let mut out = String::from("<section><h2>Curves</h2>\n<div class=\"curves\">\n");
     for (index, (_, chart)) in curves::all(runs, &LIGHT).iter().enumerate() {
-        let (narrow, dark) = ("(max-width: 600px)", "(prefers-color-scheme: dark)");
         let size = if index == 0 { WIDE } else { NARROW };
-        let mut sources = String::new();
-        if index == 0 {
-            for (theme, media) in [(DARK, format!("{narrow} and {dark}")), (LIGHT, narrow.into())] {
-                sources += &format!(
-                    "<source media=\"{media}\" srcset=\"{}\" width=\"{}\" height=\"{}\">\n",
-                    picture(theme, index, NARROW)?,
-                    NARROW.width,
-                    NARROW.height
-                );
-            }
+        out += "<picture>\n";
+        let phone = [(format!("{narrow} and {dark}"), DARK, NARROW), (narrow.into(), LIGHT, NARROW)];
+        let first = if index == 0 { &phone[..] } else { &[] };
+        for (media, theme, size) in first.iter().chain(&[(dark.into(), DARK, size)]) {
+            out += &format!("<source media=\"{media}\" srcset{}>\n", picture(*theme, index, *size)?);
         }
         out += &format!(
-            "<picture>\n{sources}<source media=\"{dark}\" srcset=\"{}\">\n\
-             <img src=\"{}\" width=\"{}\" height=\"{}\" \
-             alt=\"{} of {}; the numbers are in the table below\">\n</picture>\n",
-            picture(DARK, index, size)?,
+            "<img src{} alt=\"{} of {}; the numbers are in the table below\">\n</picture>\n",
             picture(LIGHT, index, size)?,
-            size.width,
-            size.height,
             chart.title,
-            parts::names(runs),
+            parts::names(runs)
         );
     }
     Ok(out + "</div>\n")

@@ -11,7 +11,7 @@
 //!
 //! Sheets are of the first run that has a checkpoint. Equal runs give equal bytes: nothing here reads a clock.
 
-mod axis;
+pub mod axis;
 mod canvas;
 mod chart;
 mod confusion;
@@ -26,7 +26,7 @@ pub mod known;
 mod palette;
 pub mod run;
 mod sheet;
-mod text;
+pub mod text;
 
 pub use run::Run;
 
@@ -84,12 +84,9 @@ fn name_apart(runs: &mut [Run]) {
     }
 }
 
+/// Removes the pages of errors that an earlier report had and this one has not.
 fn remove_old_pages(out: &Path, pages: usize) {
-    let kept: Vec<String> = (0..pages).map(errors::file_name).collect();
-    for entry in std::fs::read_dir(out).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if errors::is_page(&name) && !kept.contains(&name) {
-            let _ = std::fs::remove_file(entry.path());
-        }
+    for page in pages.max(1)..errors::PAGES {
+        let _ = std::fs::remove_file(out.join(errors::file_name(page)));
     }
 }

@@ -4,6 +4,13 @@
 /// Red, green, blue.
 pub type Rgb = [u8; 3];
 
+/// The true class.
+pub const TRUTH: Rgb = [0, 114, 178];
+/// The answer given, where it is wrong.
+pub const WRONG: Rgb = [213, 94, 0];
+/// A label known to be wrong.
+pub const DOUBT: Rgb = [178, 86, 141];
+
 /// The colours of a picture.
 #[derive(Clone, Copy, Debug)]
 pub struct Theme {
@@ -11,14 +18,8 @@ pub struct Theme {
     pub ink: Rgb,
     pub muted: Rgb,
     pub grid: Rgb,
-    /// Bars of wrong classes, and what a cell without digits is filled with.
+    /// Bars of wrong classes, and axes.
     pub faint: Rgb,
-    /// The true class.
-    pub truth: Rgb,
-    /// The answer given, where it is wrong.
-    pub wrong: Rgb,
-    /// A label known to be wrong.
-    pub doubt: Rgb,
     runs: [Rgb; 6],
 }
 
@@ -28,10 +29,7 @@ pub const LIGHT: Theme = Theme {
     muted: [92, 97, 104],
     grid: [226, 229, 233],
     faint: [176, 182, 190],
-    truth: [0, 114, 178],
-    wrong: [213, 94, 0],
-    doubt: [178, 86, 141],
-    runs: [[0, 114, 178], [213, 94, 0], [0, 140, 102], [178, 86, 141], [40, 44, 52], [178, 122, 0]],
+    runs: [TRUTH, WRONG, [0, 140, 102], DOUBT, [40, 44, 52], [178, 122, 0]],
 };
 
 pub const DARK: Theme = Theme {
@@ -40,19 +38,16 @@ pub const DARK: Theme = Theme {
     muted: [165, 171, 179],
     grid: [52, 56, 62],
     faint: [104, 110, 119],
-    truth: [86, 180, 233],
-    wrong: [255, 148, 77],
-    doubt: [229, 151, 197],
     runs: [[86, 180, 233], [255, 148, 77], [46, 204, 160], [229, 151, 197], [236, 238, 241], [240, 200, 70]],
 };
 
-/// The shape that marks a run's points.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Marker {
-    Circle,
-    Square,
-    Triangle,
-    Diamond,
+/// The shape that marks a run's points: a regular polygon with so many corners, turned by a share of the angle between
+/// two of them, and its size, so that all shapes look equally large.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Marker {
+    pub corners: usize,
+    pub turn: f32,
+    pub size: f32,
 }
 
 /// How a run's lines look.
@@ -65,7 +60,13 @@ pub struct Style {
 }
 
 const DASHES: [&[f32]; 4] = [&[], &[6.0, 2.5], &[1.5, 2.0], &[7.0, 2.0, 1.5, 2.0]];
-const MARKERS: [Marker; 4] = [Marker::Circle, Marker::Square, Marker::Triangle, Marker::Diamond];
+/// Circle, square, triangle, diamond.
+const MARKERS: [Marker; 4] = [
+    Marker { corners: 48, turn: 0.0, size: 1.0 },
+    Marker { corners: 4, turn: 0.5, size: 1.25 },
+    Marker { corners: 3, turn: 0.0, size: 1.4 },
+    Marker { corners: 4, turn: 0.0, size: 1.3 },
+];
 
 impl Theme {
     /// The style of run `index`. Twelve runs in a row differ from each other.

@@ -1,6 +1,8 @@
 //! A run folder, read and evaluated for its pictures.
 
 use super::guesses::{self, Guess};
+use super::known::doubted;
+use super::text::percent_of;
 use crate::data::{self, Split};
 use crate::device::Device;
 use crate::error::{Error, Result};
@@ -39,6 +41,13 @@ pub struct Tested {
     pub activations: Vec<Activation>,
 }
 
+impl Tested {
+    /// The share of right answers, `99.64 %`.
+    pub fn accuracy(&self) -> String {
+        percent_of(self.guesses.len() - self.errors.len(), self.guesses.len())
+    }
+}
+
 impl Run {
     /// Reads a run folder and evaluates its best weights on the test images. `data` is the folder of the datasets,
     /// where it is not the usual one; `open` gives the device. A run without a checkpoint has its curves only.
@@ -47,11 +56,8 @@ impl Run {
     /// No folder; neither a checkpoint nor a configuration in it; damaged files; a dataset that is missing or not the
     /// run's.
     pub fn read(dir: &Path, data: Option<&Path>, open: &mut dyn FnMut() -> Result<Box<dyn Device>>) -> Result<Run> {
-        checkpoint::is_folder(dir)?;
+        let checkpoint = checkpoint::of_run(dir, &[BEST, LAST])?;
         let described = description(dir)?;
-        let path = [BEST, LAST].map(|f| dir.join(f));
-        let path = path.iter().find(|p| p.exists());
-        let checkpoint = path.map(|p| Checkpoint::read(p)).transpose()?;
         let (config, device) = match (&checkpoint, described) {
             (Some(c), Some((_, device))) => (c.meta.config.clone(), device),
             (Some(c), None) => (c.meta.config.clone(), String::new()),
@@ -65,12 +71,9 @@ impl Run {
             }
         };
         let epochs = metrics::read(&dir.join("metrics.jsonl"))?;
-        let mut best = checkpoint.as_ref().and_then(|c| c.meta.best);
-        if best.is_none() {
-            best = best_of(&epochs);
-        }
+        let best = checkpoint.as_ref().and_then(|c| c.meta.best).or_else(|| Best::among(&epochs));
         let tested = match &checkpoint {
-            Some(c) => Some(test(c, path == Some(&dir.join(BEST)), data, open()?.as_mut())?),
+            Some(c) => Some(test(c, dir.join(BEST).exists(), data, open()?.as_mut())?),
             None => None,
         };
         let name = dir.file_name().map(|n| n.to_string_lossy().into_owned());
@@ -82,23 +85,11 @@ impl Run {
         let best = self.best?.epoch;
         self.epochs.iter().find(|e| e.epoch == best)
     }
-}
 
-/// As the trainer chooses: by accuracy, then by loss, on the validation images where there are some.
-fn best_of(epochs: &[Epoch]) -> Option<Best> {
-    let figures = |e: &Epoch| match (e.val_accuracy, e.val_loss) {
-        (Some(accuracy), Some(loss)) => (accuracy, loss),
-        _ => (e.test_accuracy, e.test_loss),
-    };
-    let mut best: Option<Best> = None;
-    for e in epochs {
-        let (accuracy, loss) = figures(e);
-        if best.is_none_or(|b| (accuracy, -loss) > (b.accuracy, -b.loss)) {
-            let epoch = e.epoch;
-            best = Some(Best { epoch, accuracy, loss });
-        }
+    /// What people see in a test image whose label is known to be in doubt.
+    pub fn doubted(&self, tested: &Tested, guess: &Guess) -> Option<u8> {
+        doubted(&self.config.dataset, tested.guesses.len(), guess.image, guess.label as u8)
     }
-    best
 }
 
 /// `config.json`: the configuration and the device's description.
@@ -125,7 +116,7 @@ fn description(dir: &Path) -> Result<Option<(Config, String)>> {
 
 fn test(checkpoint: &Checkpoint, is_best: bool, data: Option<&Path>, device: &mut dyn Device) -> Result<Tested> {
     let config = &checkpoint.meta.config;
-    let dataset = data::open(data, &config.dataset, false)?;
+    let dataset = data::open(data, &config.dataset)?;
     let evaluation = test_images(device, checkpoint, &dataset)?;
     let test = dataset.test;
     let weights = checkpoint.evaluated()?;

@@ -1,9 +1,8 @@
 //! What all sheets share: a headline, and a grid of cells below it.
 
-use super::canvas::{Align, Canvas, Type};
-use super::palette::{LIGHT, Rgb};
+use super::canvas::{Align, Canvas, kind};
+use super::palette::LIGHT;
 use super::run::{Run, Tested};
-use super::text::percent_of;
 use crate::error::Result;
 
 pub const WIDTH: usize = 1440;
@@ -16,11 +15,6 @@ pub const CELL: f32 = 254.0;
 pub const DIGIT: usize = 112;
 /// Where the headline ends.
 pub const TOP: f32 = 150.0;
-
-/// A text of a sheet.
-pub fn kind(size: f32, bold: bool, colour: Rgb) -> Type {
-    Type { size, bold, colour }
-}
 
 /// An empty sheet with a headline and a line below it.
 pub fn new(height: f32, title: &str, subtitle: &str) -> Result<Canvas> {
@@ -41,16 +35,14 @@ pub fn cell(index: usize, height: f32) -> (f32, f32) {
     (MARGIN + column as f32 * (CELL + GAP), TOP + row as f32 * height)
 }
 
-/// Pixels a digit's pixel is enlarged to, so that it fills [`DIGIT`] as well as a whole number can.
-pub fn enlarge(height: usize, width: usize) -> usize {
-    (DIGIT / height.max(width).max(1)).max(1)
-}
-
-/// `vgg19: 99.64 %`.
-pub fn accuracy(run: &Run, tested: &Tested) -> String {
-    let right = tested.guesses.len() - tested.errors.len();
-    let share = percent_of(right, tested.guesses.len());
-    format!("{}: {share} of the test images right", run.config.model)
+/// Draws a test image in a frame, enlarged by a whole number to fill `side`; returns its width and height.
+pub fn digit(canvas: &mut Canvas, (x, y): (f32, f32), tested: &Tested, index: usize, side: usize) -> (f32, f32) {
+    let images = &tested.test.images;
+    let scale = (side / images.height.max(images.width).max(1)).max(1);
+    canvas.digit((x, y), scale, images.width, images.image(index));
+    let (w, h) = ((scale * images.width) as f32, (scale * images.height) as f32);
+    canvas.frame(x - 1.0, y - 1.0, w + 2.0, h + 2.0, LIGHT.grid);
+    (w, h)
 }
 
 /// `epoch 8 of 10, recipe robust, mnist`.

@@ -8,6 +8,7 @@
 //! Files are written and read arena by arena: beside the device's own memory, writing needs one arena of host memory.
 
 use super::config::Config;
+use super::metrics::Epoch;
 use crate::data::atomic;
 use crate::error::{Error, Result};
 use crate::model::{ARENA_ALIGN, Parameter};
@@ -36,6 +37,24 @@ pub struct Best {
     pub epoch: u64,
     pub accuracy: f64,
     pub loss: f64,
+}
+
+impl Best {
+    /// An epoch as it is judged: on the validation images where there are some.
+    pub fn of(e: &Epoch) -> Best {
+        let (accuracy, loss) = e.val_accuracy.zip(e.val_loss).unwrap_or((e.test_accuracy, e.test_loss));
+        Best { epoch: e.epoch, accuracy, loss }
+    }
+
+    /// Whether it is better than another: by accuracy, then by loss.
+    pub fn beats(&self, other: &Best) -> bool {
+        (self.accuracy, -self.loss) > (other.accuracy, -other.loss)
+    }
+
+    /// The best of epochs in their order, the first of equally good ones.
+    pub fn among(epochs: &[Epoch]) -> Option<Best> {
+        epochs.iter().map(Best::of).reduce(|best, next| if next.beats(&best) { next } else { best })
+    }
 }
 
 /// What a checkpoint holds beside tensors.
@@ -80,15 +99,19 @@ pub struct Checkpoint {
 /// Arenas a checkpoint may have, in the order they are written.
 pub const ARENAS: [&str; 4] = ["weights", "moment1", "moment2", "ema"];
 
-/// Refuses a run folder that is not there.
-pub fn is_folder(run: &Path) -> Result<()> {
-    if run.is_dir() {
-        return Ok(());
+/// Reads the first of these files that a run folder has.
+///
+/// # Errors
+/// No such folder; those of [`Checkpoint::read`].
+pub fn of_run(run: &Path, names: &[&str]) -> Result<Option<Checkpoint>> {
+    if !run.is_dir() {
+        return Err(Error::Invalid(format!(
+            "there is no run folder {}; `warp19 train` makes one under runs/ and says its name at the end",
+            run.display()
+        )));
     }
-    Err(Error::Invalid(format!(
-        "there is no run folder {}; `warp19 train` makes one under runs/ and says its name at the end",
-        run.display()
-    )))
+    let path = names.iter().map(|name| run.join(name)).find(|path| path.exists());
+    path.map(|path| Checkpoint::read(&path)).transpose()
 }
 
 /// Writes a checkpoint of these arenas, replacing the old file in one step. `values` gives an arena when its turn

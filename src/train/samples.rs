@@ -51,24 +51,3 @@ fn permutation(seed: u64, epoch: u64, n: usize) -> Vec<u32> {
     }
     order
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_epoch_is_a_permutation_and_batches_cross_epochs() {
-        let (n, batch) = (10, 4);
-        let mut samples = Samples::new(3, n);
-        let seen: Vec<u32> = (0..5).flat_map(|s| samples.batch(s, batch)).collect();
-        for epoch in seen.chunks(n) {
-            let mut sorted = epoch.to_vec();
-            sorted.sort_unstable();
-            assert_eq!(sorted, (0..n as u32).collect::<Vec<_>>());
-        }
-        assert_ne!(seen[..10], seen[10..]);
-        assert_eq!(Samples::new(3, n).batch(2, batch), seen[8..12]);
-        assert_eq!((steps_after(1, 10, 4), steps_after(2, 10, 4)), (3, 5));
-        assert_eq!(Samples::new(1, 1).batch(7, 3), [0, 0, 0]);
-    }
-}

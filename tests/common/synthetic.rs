@@ -23,8 +23,8 @@ pub fn dataset(dir: &Path, train_n: usize, test_n: usize) {
 pub fn write(dir: &Path, part: &str, images: &Images, labels: &[u8]) {
     std::fs::create_dir_all(dir).expect("create the folder of the dataset");
     let path = |kind: &str| dir.join(format!("{part}-{kind}-ubyte"));
-    idx::write_images(&path("images-idx3"), images).expect("write images");
-    idx::write_labels(&path("labels-idx1"), labels).expect("write labels");
+    std::fs::write(path("images-idx3"), idx::encode_images(images).unwrap()).unwrap();
+    std::fs::write(path("labels-idx1"), idx::encode_labels(labels).unwrap()).unwrap();
 }
 
 /// The images and labels of one part of such a dataset.

@@ -7,7 +7,7 @@ mod source;
 use map::{Map, circles};
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 
 /// Longest line, in characters.
 const WIDTH: usize = 120;
@@ -55,8 +55,9 @@ const HOUSES: &[(&str, &str, &[&str])] = &[
     ),
 ];
 
-fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+/// The checkout that is read: this one, or the one that `HOUSE` names (`scripts/figures.py` looks at older ones).
+fn repository() -> PathBuf {
+    std::env::var_os("HOUSE").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
 }
 
 /// The Rust files of a folder and of those inside it, as paths from the repository's root.
@@ -203,6 +204,24 @@ fn names_are_followed_to_where_they_are_defined() {
         "src/main.rs -> src/a/deep.rs",
     ];
     assert_eq!((arrows, circles), (expected.map(String::from).to_vec(), Vec::new()));
+}
+
+/// A page of the repository, or a path beside it, in each link of every page.
+#[test]
+fn links_lead_somewhere() {
+    let mut wrong = Vec::new();
+    for folder in ["", "docs", "docs/results", "kernels", "tests/report", "softgpu", "softgpu/docs"] {
+        let folder = repository().join(folder);
+        let pages = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        for page in pages.filter(|path| path.extension().is_some_and(|e| e == "md")) {
+            let text = fs::read_to_string(&page).unwrap();
+            let links = text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0));
+            let local = links.filter(|link| !link.starts_with("http") && !link.starts_with('#'));
+            let paths = local.map(|link| link.split('#').next().unwrap_or_default());
+            wrong.extend(paths.filter(|p| !folder.join(p).exists()).map(|p| format!("{}: {p}", page.display())));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
 /// The guided reading names files that exist, no more than can be read in an evening.

@@ -1,31 +1,31 @@
 //! Is a file the one it should be?
 
 use crate::data::idx;
-use crate::data::known::KnownFile;
+use crate::data::known::{KnownFile, Sum};
 use crate::{Error, Result};
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::path::Path;
 
-/// Unpacks what a mirror gave (a .gz file, or the raw one where the server unpacked it) and
-/// checks it; gives the raw file.
+/// Unpacks what a mirror gave (a .gz file, or the raw one where the server unpacked it) and checks it; gives the raw
+/// file.
 ///
 /// A file whose only known checksum is of its .gz form must come in that form.
 pub fn unpack(file: &KnownFile, body: &[u8], source: &Path) -> Result<Vec<u8>> {
-    if let Some(expected) = &file.gz_sha256 {
-        check_sum(&source.display().to_string(), body, expected)?;
-    }
-    if !idx::is_gzip(body) {
-        check_raw(file, body, source)?;
-        return Ok(body.to_vec());
+    if let Sum::Gz(expected) = &file.sum {
+        check_sum(source, body, expected)?;
     }
     let mut raw = Vec::new();
-    // One byte more than there should be shows a file that is too long without unpacking it all.
-    MultiGzDecoder::new(body)
-        .take(file.raw_len() + 1)
-        .read_to_end(&mut raw)
-        .map_err(|e| Error::IdxGzip { path: source.to_path_buf(), source: e })?;
+    if idx::is_gzip(body) {
+        // One byte more than there should be shows a file that is too long without unpacking it all.
+        MultiGzDecoder::new(body)
+            .take(file.raw_len() + 1)
+            .read_to_end(&mut raw)
+            .map_err(|e| Error::file(source, format!("is a damaged gzip file ({e}); fetch the file again")))?;
+    } else {
+        raw.extend(body);
+    }
     check_raw(file, &raw, source)?;
     Ok(raw)
 }
@@ -46,14 +46,14 @@ pub fn check_raw(file: &KnownFile, raw: &[u8], source: &Path) -> Result<()> {
             found: shape(count, image_size),
         });
     }
-    match &file.raw_sha256 {
-        Some(expected) => check_sum(&source.display().to_string(), raw, expected),
-        None => Ok(()),
+    match &file.sum {
+        Sum::Raw(expected) => check_sum(source, raw, expected),
+        Sum::Gz(_) => Ok(()),
     }
 }
 
-/// Checks a file in the local folder. Its .gz form can be somebody's own compression, so only
-/// the raw checksum says anything about it.
+/// Checks a file in the local folder. Its .gz form can be somebody's own compression, so only the raw checksum says
+/// anything about it.
 pub fn local(file: &KnownFile, path: &Path) -> Result<()> {
     let raw = match file.image_size {
         Some(_) => idx::encode_images(&idx::read_images(path)?)?,
@@ -69,10 +69,10 @@ fn shape(count: usize, image_size: Option<(usize, usize)>) -> String {
     }
 }
 
-fn check_sum(file: &str, bytes: &[u8], expected: &str) -> Result<()> {
+fn check_sum(source: &Path, bytes: &[u8], expected: &str) -> Result<()> {
     let found: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     if found == expected {
         return Ok(());
     }
-    Err(Error::Checksum { file: file.to_string(), expected: expected.to_string(), found })
+    Err(Error::file(source, format!("has SHA-256 {found}, not {expected}: it is damaged or another file")))
 }

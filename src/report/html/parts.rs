@@ -2,8 +2,7 @@
 
 use crate::error::Result;
 use crate::image::{Colour, encode_png};
-use crate::report::guesses::confusion;
-use crate::report::known::doubted;
+use crate::report::guesses::{class_counts, confusion};
 use crate::report::run::{Run, Tested};
 use crate::report::text::{count, duration, escape, percent_of, thousands};
 use crate::train::metrics::Epoch;
@@ -22,15 +21,10 @@ pub fn names(runs: &[Run]) -> String {
 
 /// `vgg19 on mnist: 99.64 %`.
 pub fn title(runs: &[Run], tested: Option<(&Run, &Tested)>) -> String {
-    match tested {
-        Some((run, t)) => {
-            let right = t.guesses.len() - t.errors.len();
-            // A space that does not break: the sign stays with its number on a phone.
-            let share = percent_of(right, t.guesses.len()).replace(' ', "\u{a0}");
-            format!("{} on {}: {share}", escape(&run.config.model), escape(&run.config.dataset))
-        }
-        None => format!("{} on {}", escape(&runs[0].config.model), escape(&runs[0].config.dataset)),
-    }
+    let config = &tested.map_or(&runs[0], |(run, _)| run).config;
+    // A space that does not break: the sign stays with its number on a phone.
+    let share = tested.map(|(_, t)| format!(": {}", t.accuracy().replace(' ', "\u{a0}")));
+    format!("{} on {}{}", escape(&config.model), escape(&config.dataset), share.unwrap_or_default())
 }
 
 pub fn header(runs: &[Run], tested: Option<(&Run, &Tested)>) -> String {
@@ -48,7 +42,7 @@ pub fn header(runs: &[Run], tested: Option<(&Run, &Tested)>) -> String {
         None => format!("none over, {} steps", t.step),
     };
     let mut figures = vec![
-        ("Test accuracy", percent_of(all - wrong, all)),
+        ("Test accuracy", t.accuracy()),
         ("Errors", format!("{} in {}", thousands(wrong), thousands(all))),
         ("Test loss", format!("{:.4}", t.evaluation.loss)),
         ("Epoch", when),
@@ -104,13 +98,7 @@ pub fn runs_table(runs: &[Run]) -> Result<String> {
             ("Last test accuracy", of_epoch(last, &|e| percent(e.test_accuracy))),
             ("Epochs", format!("{} of {}", run.epochs.len(), run.config.recipe.epochs)),
             ("Time in all", of_epoch(last, &|e| duration(e.seconds))),
-            (
-                "Device",
-                match run.device.as_str() {
-                    "" => "-".to_string(),
-                    device => escape(device),
-                },
-            ),
+            ("Device", if run.device.is_empty() { "-".into() } else { escape(&run.device) }),
         ];
         if rows.is_empty() {
             rows.extend(column.iter().map(|(name, _)| vec![name.to_string()]));
@@ -127,17 +115,8 @@ pub fn runs_table(runs: &[Run]) -> Result<String> {
 
 /// Closes the section of the curves.
 pub fn epochs_table(runs: &[Run]) -> String {
-    let heads = [
-        "Run",
-        "Epoch",
-        "Training loss",
-        "Training accuracy",
-        "Test loss",
-        "Test accuracy",
-        "Learning rate",
-        "Time",
-        "Images/s",
-    ];
+    let heads = "Run|Epoch|Training loss|Training accuracy|Test loss|Test accuracy|Learning rate|Time|Images/s";
+    let heads: Vec<&str> = heads.split('|').collect();
     let mut rows = Vec::new();
     for run in runs {
         for e in &run.epochs {
@@ -170,42 +149,29 @@ pub fn gallery(tested: &[(&Run, &Tested)]) -> String {
         .enumerate()
         .map(|(i, (run, _))| format!("<option value=\"{i}\">{}</option>", escape(&run.label)))
         .collect();
-    let run = match tested.len() {
-        1 => String::new(),
-        _ => format!("<label>Run <select id=\"run\">{options}</select></label>\n"),
-    };
-    let doubts = tested.iter().any(|(run, t)| t.errors.iter().any(|g| people(run, t, g.image, g.label).is_some()));
-    let doubt = match doubts {
-        true => "<li><i style=\"--c: var(--doubt)\"></i>a label known to be wrong</li>",
-        false => "",
-    };
+    let run = format!("<label>Run <select id=\"run\">{options}</select></label>\n");
+    let run = if tested.len() > 1 { run } else { String::new() };
+    let doubts = tested.iter().any(|(run, t)| t.errors.iter().any(|g| run.doubted(t, g).is_some()));
+    let doubt = "<li><i style=\"--c: var(--doubt)\"></i>a label known to be wrong</li>";
+    let doubt = if doubts { doubt } else { "" };
     let page = include_str!("../page/gallery.html");
     page.replace("{{run}}", &run).replace("{{doubt}}", doubt)
 }
 
-fn people(run: &Run, tested: &Tested, image: usize, label: usize) -> Option<u8> {
-    doubted(&run.config.dataset, tested.guesses.len(), image, label as u8)
-}
-
 pub fn class_table(run: &Run, tested: &Tested) -> String {
     let table_of = confusion(&tested.guesses, tested.evaluation.classes);
-    let ratio = |n: usize, all: usize| match all {
-        0 => "-".to_string(),
-        _ => percent_of(n, all),
-    };
+    let ratio = |n: usize, all: usize| if all == 0 { "-".into() } else { percent_of(n, all) };
     let mut rows = Vec::new();
-    for (class, row) in table_of.iter().enumerate() {
-        let (images, right) = (row.iter().sum::<usize>(), row[class]);
-        let answers: usize = table_of.iter().map(|r| r[class]).sum();
-        let others = row.iter().enumerate().filter(|(j, n)| *j != class && **n > 0);
+    for (class, counts) in class_counts(&table_of).into_iter().enumerate() {
+        let others = table_of[class].iter().enumerate().filter(|(j, n)| *j != class && **n > 0);
         // Of equally frequent ones the lowest class.
         let most = others.max_by_key(|(j, n)| (**n, std::cmp::Reverse(*j)));
         rows.push(vec![
             class.to_string(),
-            thousands(images),
-            thousands(images - right),
-            ratio(right, answers),
-            ratio(right, images),
+            thousands(counts.images),
+            thousands(counts.images - counts.right),
+            ratio(counts.right, counts.answers),
+            ratio(counts.right, counts.images),
             most.map_or("-".into(), |(j, n)| format!("{j} ({})", count(*n, "time", "times"))),
         ]);
     }
@@ -237,7 +203,7 @@ pub fn gallery_data(run: &Run, tested: &Tested, index: usize) -> Result<(serde_j
         .iter()
         .enumerate()
         .map(|(at, guess)| {
-            let people = people(run, tested, guess.image, guess.label);
+            let people = run.doubted(tested, guess);
             json!({"at": at, "image": guess.image, "label": guess.label, "top": guess.top, "people": people})
         })
         .collect();

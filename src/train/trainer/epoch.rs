@@ -63,11 +63,10 @@ impl Trainer {
             images_per_second,
         };
         self.warn_if_guessing(line.train_loss, tell);
-        let chosen = val.as_ref().unwrap_or(&test);
-        let better = |b: &Best| (chosen.accuracy(), -chosen.loss) > (b.accuracy, -b.loss);
-        let improved = self.best.as_ref().is_none_or(better);
+        let this = Best::of(&line);
+        let improved = self.best.is_none_or(|best| this.beats(&best));
         if improved {
-            self.best = Some(Best { epoch, accuracy: chosen.accuracy(), loss: chosen.loss });
+            self.best = Some(this);
             let weights = download_f32(device, judged)?;
             Checkpoint {
                 meta: Meta::new(self.step, self.config.clone(), self.best, [0.0; 4]),

@@ -1,0 +1,11 @@
+//! The program as a user runs it: its commands, reports and exports.
+
+mod browser;
+mod command_line;
+#[path = "../common/mod.rs"]
+mod common;
+mod full_disk;
+mod onnx;
+mod report;
+mod tensorboard;
+mod texts;

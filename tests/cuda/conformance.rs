@@ -1,0 +1,83 @@
+//! The conformance suite on softgpu with every check on: several devices, both NVRTCs, several orders of execution,
+//! every tile. Each run is a process of its own, because a process has one softgpu device.
+
+use crate::common::command::{json, warp19};
+use crate::common::nvrtc;
+
+/// Runs `verify --device softgpu` with all checks and expects no wrong result and no finding.
+fn verify(only: &str, variables: &[(&str, &str)], major: &str) {
+    let mut command = warp19("verify --device softgpu --json");
+    if !only.is_empty() {
+        command.args(["--only", only]);
+    }
+    command.env("SOFTGPU_CHECK", "all").env("WARP19_NVRTC", nvrtc(major));
+    let result = json(command.envs(variables.iter().copied()));
+    assert!(result["comparisons"].as_array().unwrap().len() > 50, "{result:#}");
+    assert_eq!(result["failed"], 0);
+    assert_eq!(result["softgpu_findings"]["findings"].as_array().map(Vec::len), Some(0));
+}
+
+/// All operations, with the NVRTC of a version, in one order of execution for each seed.
+fn on(device: &str, major: &str, seeds: &[&str]) {
+    for seed in seeds {
+        verify("", &[("SOFTGPU_DEVICE", device), ("SOFTGPU_SEED", seed)], major);
+    }
+}
+
+#[test]
+fn on_a_gtx_1080() {
+    on("sm_61", "12", &["1"]);
+}
+
+#[test]
+fn on_a_turing() {
+    on("sm_75", "13", &["2"]);
+}
+
+#[test]
+fn on_an_ampere() {
+    on("sm_86", "13", &["3"]);
+}
+
+#[test]
+fn on_a_hopper() {
+    on("sm_90", "13", &["1"]);
+}
+
+/// That results do not depend on the order is seen from bits in `training`; here more orders meet the checks.
+#[test]
+#[ignore = "repeats the tests above in other orders of execution; scripts/test.sh --all runs it"]
+fn in_more_orders_of_execution() {
+    on("sm_61", "12", &["2", "3"]);
+    on("sm_75", "13", &["1", "3"]);
+    on("sm_86", "13", &["1", "2"]);
+    on("sm_90", "13", &["2", "3"]);
+    on("sm_86", "12", &["4"]);
+}
+
+/// The choice of tiles takes each where it fits best; here each computes every shape.
+fn with_tiles(device: &str, major: &str, tiles: &[&str]) {
+    for tile in tiles {
+        let variables = [("SOFTGPU_DEVICE", device), ("WARP19_TILE", tile), ("WARP19_WINOGRAD", "0")];
+        verify("conv,linear", &variables, major);
+    }
+}
+
+#[test]
+fn with_every_tile() {
+    with_tiles("sm_86", "13", &["0", "1", "2", "3"]);
+}
+
+/// Winograd's algorithm wherever it can be, also where products win.
+#[test]
+fn with_winograd_everywhere() {
+    verify("conv", &[("SOFTGPU_DEVICE", "sm_86"), ("WARP19_WINOGRAD", "1")], "13");
+}
+
+/// Devices before sm_80 fill shared memory through registers: the widest and the narrowest tile, and Winograd's.
+#[test]
+#[ignore = "the same kernels as on a GTX 1080, for every shape; scripts/test.sh --all runs it"]
+fn with_tiles_filled_through_registers() {
+    with_tiles("sm_61", "12", &["0", "3"]);
+    verify("conv", &[("SOFTGPU_DEVICE", "sm_61"), ("WARP19_WINOGRAD", "1")], "12");
+}

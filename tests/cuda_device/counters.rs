@@ -1,0 +1,145 @@
+//! What the kernels move, counted by softgpu: regression tests of their quality that need no GPU.
+
+use crate::common::operation::{conv, linear, run};
+use crate::softgpu;
+use serde_json::Value;
+use warp19::conformance::values;
+use warp19::cuda::CudaDevice;
+use warp19::device::{DType, Device, Precision, View, upload_f32};
+use warp19::ops::conv::ConvShape;
+use warp19::ops::dropout::Dropout;
+use warp19::ops::layer::Pass;
+use warp19::ops::linear::LinearShape;
+use warp19::ops::operation::{Kind, Operation};
+use warp19::ops::optimizer::{Adam, AdamParams, Epsilon, Sgd, SgdParams};
+use warp19::ops::pool::{Pool, PoolShape};
+
+/// The counters of every kernel launched in `body`.
+fn counted(d: &mut CudaDevice, body: impl FnOnce(&mut CudaDevice)) -> Vec<Value> {
+    let library = d.softgpu.unwrap();
+    d.synchronize().unwrap();
+    library.take_counters().unwrap();
+    body(d);
+    d.synchronize().unwrap();
+    let all: Value = serde_json::from_str(&library.take_counters().unwrap()).unwrap();
+    let list = all.as_array().or_else(|| all["kernels"].as_array());
+    list.unwrap_or_else(|| panic!("{all:#}")).clone()
+}
+
+fn number(c: &Value, path: [&str; 2]) -> f64 {
+    c[path[0]][path[1]].as_f64().unwrap_or_else(|| panic!("{path:?} in {c:#}"))
+}
+
+fn share(c: &Value, traffic: &str) -> f64 {
+    let (ideal, moved) = (number(c, [traffic, "ideal"]), number(c, [traffic, "moved"]));
+    if moved == 0.0 { 1.0 } else { ideal / moved }
+}
+
+fn full(d: &mut CudaDevice, len: usize) -> View {
+    let v = d.alloc(DType::F32, len).unwrap();
+    upload_f32(d, v, &values(1, len, 1.0)).unwrap();
+    v
+}
+
+/// `x, w, b, y` of a convolution.
+fn operands(d: &mut CudaDevice, s: &ConvShape) -> [View; 4] {
+    [s.x_len(), s.w_len(), s.k, s.y_len()].map(|len| full(d, len))
+}
+
+/// Full sectors in global memory, passes over the banks of shared memory without conflicts, no local memory.
+fn wastes_nothing(what: &str, c: &Value) {
+    let sectors = ["global_loads", "global_stores"].map(|t| share(c, t));
+    // Passes over the banks against those without a bank conflict.
+    let passes = ["shared_loads", "shared_stores"].map(|t| 1.0 / share(c, t));
+    println!("{what}: full sectors {sectors:.3?}, passes over the banks {passes:.3?} of the least");
+    assert!(sectors[0] >= 0.95 && sectors[1] >= 0.95, "{what}: {sectors:?} {c:#}");
+    assert!(passes[0] <= 1.05 && passes[1] <= 1.05, "{what}: {passes:?} {c:#}");
+    assert_eq!(c["local_bytes_read"], 0, "{what}");
+}
+
+#[test]
+fn products_and_convolutions_waste_nothing() {
+    let (_alone, d) = &mut softgpu("all", "1");
+    d.set_winograd(Some(false));
+    for tile in [0, 1, 2] {
+        d.set_tile(Some(tile));
+        let s = ConvShape { n: 4, h: 14, w: 14, c: 64, k: 128, kernel: 3 };
+        let [x, w, b, y] = operands(d, &s);
+        let l = LinearShape { n: 128, inputs: 512, outputs: 256 };
+        let (lx, lw, lb, ly) = (full(d, 128 * 512), full(d, 512 * 256), full(d, 256), full(d, 128 * 256));
+        let counters = counted(d, |d| {
+            let passes = |x, w, b, y| {
+                [
+                    (Pass::Forward { relu: true }, vec![x, w, b, y]),
+                    (Pass::BackwardData { masked: false }, vec![y, w, x]),
+                    (Pass::BackwardWeight, vec![x, y, w, b]),
+                ]
+            };
+            for (pass, views) in passes(x, w, b, y) {
+                run(d, conv(&s, pass), &views);
+            }
+            for (pass, views) in passes(lx, lw, lb, ly) {
+                run(d, linear(&l, pass), &views);
+            }
+        });
+        assert_eq!(counters.len(), 6);
+        for c in &counters {
+            wastes_nothing(&format!("tile {tile} {}", c["kernel"]), c);
+        }
+    }
+}
+
+#[test]
+fn winograd_wastes_nothing() {
+    let (_alone, d) = &mut softgpu("all", "1");
+    d.set_winograd(Some(true));
+    let s = ConvShape { n: 8, h: 14, w: 14, c: 64, k: 128, kernel: 3 };
+    let [x, w, b, y] = operands(d, &s);
+    let counters = counted(d, |d| {
+        run(d, conv(&s, Pass::Forward { relu: true }), &[x, w, b, y]);
+        run(d, conv(&s, Pass::BackwardData { masked: false }), &[y, w, x]);
+    });
+    assert_eq!(counters.len(), 2);
+    for c in &counters {
+        let what = c["kernel"].as_str().unwrap();
+        assert!(what.ends_with("_winograd"), "{what}");
+        wastes_nothing(what, c);
+    }
+}
+
+/// Memory-bound kernels move the bytes they must, and at most 5 % more.
+#[test]
+fn memory_bound_kernels_move_what_they_must() {
+    let (_alone, d) = &mut softgpu("all", "1");
+    // Beyond what the operation must move at least, so many bytes.
+    let check = |d: &mut CudaDevice, kind: Kind, views: &[View], more: u64| {
+        let operation = Operation::new(kind, Precision::F32, views).unwrap();
+        let counters = counted(d, |d| d.run(&operation).unwrap());
+        let moved: f64 = counters
+            .iter()
+            .map(|c| 32.0 * (number(c, ["global_loads", "moved"]) + number(c, ["global_stores", "moved"])))
+            .sum();
+        let bytes = (operation.description().bytes + more) as f64;
+        println!("{operation}: {:.3} x the bytes it must move", moved / bytes);
+        assert!(moved <= 1.05 * bytes, "{operation}: {moved} bytes for {bytes}: {counters:#?}");
+    };
+    let p = PoolShape { n: 4, h: 28, w: 28, c: 64 };
+    let (x, y) = (full(d, p.x_len()), full(d, p.y_len()));
+    let argmax = d.alloc(DType::U8, p.y_len()).unwrap();
+    check(d, Kind::Pool(Pool { shape: p, backward: false }), &[x, y, argmax], 0);
+    check(d, Kind::Pool(Pool { shape: p, backward: true }), &[y, argmax, x], 0);
+    check(d, Kind::Dropout(Dropout { seed: 1, layer: 0, p: 0.5, len: x.len }), &[x], 0);
+    let len = 1 << 20;
+    let arenas = [0; 5].map(|_| full(d, len));
+    let params = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind: Epsilon::Outer };
+    check(d, Kind::Adam(Adam { params, len, average: true }), &arenas, 0);
+    let params = SgdParams { momentum: 0.9, l2: 5e-4 };
+    check(d, Kind::Sgd(Sgd { params, decayed: vec![(0, 4096)], len, average: true }), &arenas[..4], 0);
+    // The first layer: x with its borders and the weights for each strip, y; the gradient's partial sums of each strip.
+    let s = ConvShape { n: 8, h: 28, w: 28, c: 1, k: 64, kernel: 3 };
+    let [x, w, b, y] = operands(d, &s);
+    check(d, conv(&s, Pass::Forward { relu: true }), &[x, w, b, y], 0);
+    // A strip of 14 rows writes its partial sums, and they are read once: 5 % of the whole here, by design.
+    let partial = 2 * 2 * s.n as u64 * 4 * (s.w_len() + s.k) as u64;
+    check(d, conv(&s, Pass::BackwardWeight), &[x, y, w, b], partial);
+}
