@@ -210,12 +210,20 @@ impl Program {
         self.variables.get(&(place.0 as usize))
     }
 
-    /// The library of an image, loaded at the first call.
+    /// The library of an image, loaded at the first call. What is wrong with the code is wrong for ever; what is wrong
+    /// with the context, or full memory, is tried again.
     fn library(&mut self, driver: &Driver, number: usize) -> Answer<Handle> {
         let Some(Some(image)) = number.checked_sub(1).and_then(|i| self.images.get_mut(i)) else {
             return refuse(INVALID_KERNEL_IMAGE, "the code has been unregistered");
         };
-        image.library.get_or_insert_with(|| relaxed(driver, || load(driver, &image.wrapper, &image.managed))).clone()
+        if let Some(known) = &image.library {
+            return known.clone();
+        }
+        let loaded = relaxed(driver, || load(driver, &image.wrapper, &image.managed));
+        if !matches!(&loaded, Err(refusal) if refusal.code == MEMORY_ALLOCATION || is_sticky(refusal.code)) {
+            image.library = Some(loaded.clone());
+        }
+        loaded
     }
 }
 

@@ -9,6 +9,7 @@ use std::ffi::CStr;
 pub type Code = i32;
 
 pub const INVALID_VALUE: Code = 1;
+pub const MEMORY_ALLOCATION: Code = 2;
 pub const CUDART_UNLOADING: Code = 4;
 pub const INVALID_CONFIGURATION: Code = 9;
 pub const INVALID_PITCH_VALUE: Code = 12;

@@ -6,7 +6,7 @@ use crate::context::current;
 use crate::driver::LaunchConfig;
 use crate::program::kernel;
 
-/// A launch's shape as the driver takes it; `INVALID_CONFIGURATION` is the runtime's word for one that does not fit.
+/// Bytes of shared memory as the driver takes them.
 fn shared_bytes(bytes: usize) -> Answer<u32> {
     u32::try_from(bytes).or_else(|_| refuse(INVALID_VALUE, format_args!("{bytes} bytes of shared memory")))
 }
