@@ -15,7 +15,10 @@ fn compiled() -> String {
             let options = ["--gpu-architecture=compute_86".to_string(), "-lineinfo".to_string()];
             nvrtc.compile(&source, &options).and_then(|program| program.ptx()).expect("the kernel compiles")
         }
-        Err(_) => include_str!("kernels.ptx").to_string(),
+        Err(why) => {
+            println!("the PTX that is kept beside the kernel is tested: {why}");
+            include_str!("kernels.ptx").to_string()
+        }
     }
 }
 

@@ -45,11 +45,14 @@ mod counters;
 mod driver;
 mod engine;
 mod fatbin;
+#[allow(clippy::undocumented_unsafe_blocks)]
 mod isa;
 mod kernel;
 mod library;
 mod limits;
+#[allow(clippy::undocumented_unsafe_blocks)]
 mod load;
+#[allow(clippy::undocumented_unsafe_blocks)]
 mod machine;
 mod memory;
 #[doc(hidden)]
@@ -62,10 +65,11 @@ mod shadow;
 mod watch;
 
 pub use check::{Finding, FindingKind, Source};
-pub use counters::{Counters, Executed, Occupancy, Traffic};
-pub use engine::launch::launch;
+pub use counters::{Counters, Executed, Traffic};
+pub use engine::launch;
+pub use isa::list::instructions;
 pub use kernel::{Fault, KernelInfo, LaunchConfig, LaunchReport, LoadError, Options, ParamInfo, Registers};
 pub use library::{Library, LibraryError, library_path};
 pub use load::Module;
 pub use memory::{Allocation, Memory, MemoryError};
-pub use profile::Profile;
+pub use profile::{Occupancy, Profile};

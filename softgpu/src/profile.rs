@@ -5,6 +5,8 @@
 //! of the occupancy calculator in NVIDIA Nsight Compute. Multiprocessors, clocks, bus and cache are those
 //! of one well-known board of each kind, named in `board`.
 
+use serde::Serialize;
+
 /// Limits of one modelled device.
 #[derive(Clone, Debug)]
 pub struct Profile {
@@ -143,7 +145,7 @@ impl Profile {
     pub(crate) fn registers_for_blocks(&self, threads: u32, blocks: u32) -> u32 {
         let fit = |&registers: &u32| {
             let found = self.occupancy(threads, registers, 0);
-            found.blocks >= blocks || found.bound != Bound::Registers
+            found.blocks_per_sm >= blocks || found.limited_by != "registers"
         };
         let counts = (8..=248).rev().step_by(8);
         std::iter::once(MAX_REGISTERS_PER_THREAD).chain(counts).find(fit).unwrap_or(8)
@@ -154,29 +156,29 @@ impl Profile {
     /// blocks = min(most blocks, floor(warps of the multiprocessor / warps of a block),
     /// floor(registers), floor(shared memory / (static + dynamic + reserved))), each rounded to
     /// its granularity; 0 when a single block does not fit. `registers` 0 means not known and does not bound.
-    pub(crate) fn occupancy(&self, threads: u32, registers: u32, shared: u32) -> Occupancy {
+    pub fn occupancy(&self, threads: u32, registers: u32, shared: u32) -> Occupancy {
         let warps_per_block = threads.div_ceil(WARP);
         if threads == 0 || threads > self.max_threads_per_block || shared > self.shared_per_block_optin {
-            return Occupancy::default();
+            return Occupancy { limited_by: "nothing fits", ..Occupancy::default() };
         }
-        let mut found = Occupancy { blocks: self.max_blocks_per_sm, warps: 0, bound: Bound::Blocks };
-        let mut limit = |blocks: u32, bound: Bound| {
-            if blocks < found.blocks {
-                found.blocks = blocks;
-                found.bound = bound;
+        let (mut blocks, mut limited_by) = (self.max_blocks_per_sm, "blocks");
+        let mut limit = |most: u32, what: &'static str| {
+            if most < blocks {
+                (blocks, limited_by) = (most, what);
             }
         };
-        limit(self.max_threads_per_sm / WARP / warps_per_block, Bound::Warps);
+        limit(self.max_threads_per_sm / WARP / warps_per_block, "threads");
         if registers > 0 {
             let warps = self.registers_per_sm / Self::registers_per_warp(registers) / 4 * 4;
-            limit(warps / warps_per_block, Bound::Registers);
+            limit(warps / warps_per_block, "registers");
         }
         let shared = (shared + self.shared_reserved).next_multiple_of(self.shared_granularity);
         if let Some(blocks) = self.shared_per_sm.checked_div(shared) {
-            limit(blocks, Bound::Shared);
+            limit(blocks, "shared memory");
         }
-        found.warps = found.blocks * warps_per_block;
-        found
+        let warps = blocks * warps_per_block;
+        let share = f64::from(warps * WARP) / f64::from(self.max_threads_per_sm);
+        Occupancy { blocks_per_sm: blocks, warps_per_sm: warps, share, limited_by }
     }
 
     /// Dynamic shared memory left to each block when `blocks` are to share a multiprocessor, bytes.
@@ -236,24 +238,15 @@ impl Profile {
     }
 }
 
-/// What bounds the blocks a multiprocessor holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Bound {
-    /// The block cannot run at all.
-    #[default]
-    TooLarge,
-    Blocks,
-    Warps,
-    Registers,
-    Shared,
-}
-
-/// Result of the occupancy calculator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+/// What a multiprocessor can hold of a kernel, by the profile's limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Occupancy {
-    /// Blocks of a multiprocessor.
-    pub blocks: u32,
-    /// Warps of a multiprocessor.
-    pub warps: u32,
-    pub bound: Bound,
+    /// Blocks at a time.
+    pub blocks_per_sm: u32,
+    /// Warps at a time.
+    pub warps_per_sm: u32,
+    /// Of the threads a multiprocessor can hold.
+    pub share: f64,
+    /// What does not allow more.
+    pub limited_by: &'static str,
 }

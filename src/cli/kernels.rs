@@ -65,8 +65,7 @@ fn report(args: &Report) -> Result<()> {
                 let threads = unit.threads(&usage.kernel) as u32;
                 let occupancy = profile.as_ref().map(|p| {
                     let o = p.occupancy(threads, usage.registers, usage.shared);
-                    json!({"blocks": o.blocks, "warps": o.warps,
-                           "share": f64::from(o.warps * 32) / f64::from(p.max_threads_per_sm)})
+                    json!({"blocks": o.blocks_per_sm, "warps": o.warps_per_sm, "share": o.share})
                 });
                 let mix = mixes.iter().flatten().find(|m| m.kernel == usage.kernel);
                 rows.push(json!({

@@ -55,7 +55,7 @@ fn in_more_orders_of_execution() {
     on("sm_86", "12", &["4"]);
 }
 
-/// The choice of tiles takes each where it fits best; here each computes every shape.
+/// The choice of tiles takes each where it fits best; here one computes every shape.
 fn with_tiles(device: &str, major: &str, tiles: &[&str]) {
     for tile in tiles {
         let variables = [("SOFTGPU_DEVICE", device), ("WARP19_TILE", tile), ("WARP19_WINOGRAD", "0")];
@@ -64,12 +64,14 @@ fn with_tiles(device: &str, major: &str, tiles: &[&str]) {
 }
 
 #[test]
+#[ignore = "large shapes too, beside the small ones of tests/cuda_device/tiles.rs; scripts/test.sh --all runs it"]
 fn with_every_tile() {
     with_tiles("sm_86", "13", &["0", "1", "2", "3"]);
 }
 
 /// Winograd's algorithm wherever it can be, also where products win.
 #[test]
+#[ignore = "large shapes too, beside the small ones of tests/cuda_device/tiles.rs; scripts/test.sh --all runs it"]
 fn with_winograd_everywhere() {
     verify("conv", &[("SOFTGPU_DEVICE", "sm_86"), ("WARP19_WINOGRAD", "1")], "13");
 }

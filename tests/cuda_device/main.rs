@@ -5,6 +5,7 @@ mod common;
 mod counters;
 mod gemm;
 mod step;
+mod tiles;
 
 use std::sync::{Mutex, MutexGuard};
 use warp19::cuda::CudaDevice;

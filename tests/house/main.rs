@@ -50,7 +50,8 @@ const HOUSES: &[(&str, &str, &[&str])] = &[
             "machine",
             "shadow limits",
             "kernel",
-            "check counters fatbin memory numerics nvrtc ptx profile ptxas",
+            "check counters fatbin memory numerics nvrtc ptx ptxas",
+            "profile",
         ],
     ),
 ];

@@ -1,5 +1,6 @@
 //! What a profiler would show, exactly repeatable.
 
+use crate::profile::Occupancy;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -40,19 +41,6 @@ impl Traffic {
     pub fn efficiency(&self) -> f64 {
         if self.moved == 0 { 1.0 } else { self.ideal as f64 / self.moved as f64 }
     }
-}
-
-/// What a multiprocessor can hold of a kernel, by the profile's limits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Occupancy {
-    /// Blocks at a time.
-    pub blocks_per_sm: u32,
-    /// Warps at a time.
-    pub warps_per_sm: u32,
-    /// Of the threads a multiprocessor can hold.
-    pub share: f64,
-    /// What does not allow more.
-    pub limited_by: &'static str,
 }
 
 /// Counts of one launch, or summed over the launches of a kernel (geometry of the last one).

@@ -1,24 +1,23 @@
 //! Barriers of a block.
 
 use crate::check::FindingKind;
-use crate::machine::code::Code;
 use crate::machine::control::{BarrierForm, BlockBarrier, Control};
 use crate::machine::cx::Cx;
+use crate::machine::inst::Code;
 use crate::machine::inst::Inst;
 use crate::machine::operand::PredDst;
+use crate::machine::row::lanes;
 use crate::machine::warp::Split;
 use crate::watch;
 
 /// Lanes arrive; true when they go on at once.
 pub fn arrive(cx: &mut Cx, code: &Code, inst: &Inst, barrier: &BlockBarrier, s: &mut Split) -> bool {
     let lane = s.mask.trailing_zeros() as usize;
-    let number = cx.lanes(barrier.number.row())[lane];
-    let wanted = barrier.count.map_or(0, |count| cx.lanes(count.row())[lane]);
+    let number = cx.lanes(barrier.number)[lane];
+    let wanted = barrier.count.map_or(0, |count| cx.lanes(count)[lane]);
     let value = match barrier.form {
         BarrierForm::Sync | BarrierForm::Arrive => !0,
-        BarrierForm::Count(_, p) | BarrierForm::And(_, p) | BarrierForm::Or(_, p) => {
-            cx.predicate(p.slot()) ^ p.inversion()
-        }
+        BarrierForm::Count(_, p) | BarrierForm::And(_, p) | BarrierForm::Or(_, p) => cx.predicate(p),
     };
     if number > 15 || !wanted.is_multiple_of(32) {
         let message = format!("barrier {number} for {wanted} threads: numbers are 0 to 15, counts multiples of 32");
@@ -37,7 +36,7 @@ pub fn arrive(cx: &mut Cx, code: &Code, inst: &Inst, barrier: &BlockBarrier, s: 
             b.open = true;
             b.and = true;
             b.expected = wanted;
-            b.inst = inst.id;
+            b.inst = inst.head.id;
         }
         b.arrived += weight;
         b.and &= value & s.mask == s.mask;
@@ -83,17 +82,15 @@ fn release_if_complete(cx: &mut Cx, code: &Code, number: u32) {
     let seed = cx.launch().seed;
     cx.block().shuffle(seed);
     cx.progress += 1;
-    for warp in &mut cx.block().warps {
-        let mut i = 0;
-        while i < warp.at_barrier.len() {
-            if warp.at_barrier[i].0 != number {
-                i += 1;
-                continue;
-            }
-            let (_, mut split) = warp.at_barrier.remove(i);
-            let frame = &warp.frames[split.frame as usize];
+    for w in 0..cx.block().warps.len() {
+        let warp = &mut cx.block().warps[w];
+        let (released, waiting) = std::mem::take(&mut warp.at_barrier).into_iter().partition(|(n, _)| *n == number);
+        warp.at_barrier = waiting;
+        for (_, split) in released {
+            let frame = cx.block().warps[w].frames[split.frame as usize].clone();
+            let memories = cx.memories(w);
             let mut give = |p: PredDst, yes: bool| {
-                let slot = &mut warp.predicates[frame.preds as usize + usize::from(p.slot())];
+                let slot = &mut memories.predicates[frame.preds as usize + usize::from(p.slot())];
                 *slot = if yes { *slot | split.mask } else { *slot & !split.mask };
             };
             if let Some(Control::Barrier(barrier)) = code[split.pc as usize].control() {
@@ -102,16 +99,13 @@ fn release_if_complete(cx: &mut Cx, code: &Code, number: u32) {
                     BarrierForm::And(p, _) => give(p, b.and),
                     BarrierForm::Or(p, _) => give(p, b.or),
                     BarrierForm::Count(d, _) => {
-                        let row = &mut warp.registers[(frame.rows + d.row()) as usize];
-                        for l in (0..32).filter(|l| split.mask >> l & 1 != 0) {
-                            row.0[l] = b.count;
-                        }
+                        let row = &mut memories.registers[(frame.rows + d.row()) as usize];
+                        lanes(split.mask, |l| row.0[l] = b.count);
                     }
                 }
             }
-            split.pc += 1;
-            warp.ready.push(split);
+            cx.block().warps[w].ready.push(Split { pc: split.pc + 1, ..split });
         }
-        warp.join_ready();
+        cx.block().warps[w].join_ready();
     }
 }

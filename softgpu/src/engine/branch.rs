@@ -66,8 +66,7 @@ fn look(cx: &mut Cx, s: &mut Split) -> bool {
         return true;
     }
     if steps > ENDLESS {
-        let place = cx.whereabouts(s.pc, s.mask.trailing_zeros());
-        cx.fault(Fault::LaunchTimeout(format!("{place}: a loop that doesn't end")));
+        cx.fail(Fault::LaunchTimeout, s.pc, s.mask.trailing_zeros(), "a loop that doesn't end");
         return false;
     }
     if steps % SHARE < LOOK as u64 {

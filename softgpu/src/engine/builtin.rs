@@ -31,9 +31,10 @@ pub fn call(cx: &mut Cx, inst: &Inst, which: Builtin, site: &CallSite, frame: &F
                 launch.printed.lock().unwrap_or_else(|p| p.into_inner()).push((block, text));
                 if let Some(slot) = site.results.first() {
                     let row = ((frame.local + slot.offset) / 4) as usize;
-                    let warp = cx.warp();
-                    warp.local[row].0[lane] = count;
-                    if let Some(flags) = warp.local_written.get_mut(row * 128 + lane * 4..row * 128 + lane * 4 + 4) {
+                    let memories = cx.own_memories();
+                    memories.local[row].0[lane] = count;
+                    let flags = row * 128 + lane * 4..row * 128 + lane * 4 + 4;
+                    if let Some(flags) = memories.local_written.get_mut(flags) {
                         flags.fill(1);
                     }
                 }
@@ -43,8 +44,8 @@ pub fn call(cx: &mut Cx, inst: &Inst, which: Builtin, site: &CallSite, frame: &F
                 let (line, function) = (argument(cx, 2) as u32, argument(cx, 3));
                 let message = string(cx, lane, message);
                 let (file, function) = (string(cx, lane, file), string(cx, lane, function));
-                let place = cx.whereabouts(inst.id, lane as u32);
-                cx.fault(Fault::Assert(format!("{place}: {file}:{line}: {function}: assertion `{message}` failed")));
+                let message = format!("{file}:{line}: {function}: assertion `{message}` failed");
+                cx.fail(Fault::Assert, inst.head.id, lane as u32, &message);
                 return;
             }
         }
@@ -53,31 +54,24 @@ pub fn call(cx: &mut Cx, inst: &Inst, which: Builtin, site: &CallSite, frame: &F
 
 /// Bytes at a generic address as a lane sees it; fewer where the memory ends.
 fn read(cx: &mut Cx, address: u64, lane: usize, count: u32) -> Vec<u8> {
-    let mut out = Vec::new();
-    for n in 0..u64::from(count) {
-        let at = address.wrapping_add(n);
-        let local = at.wrapping_sub(LOCAL_WINDOW);
-        let shared = at.wrapping_sub(SHARED_WINDOW);
-        let byte = if local < WINDOW {
-            if local >= cx.local_bytes {
-                break;
-            }
-            cx.warp().local[(local / 4) as usize].0[lane].to_le_bytes()[(local % 4) as usize]
+    let byte = |n: u32| {
+        let at = address.wrapping_add(n.into());
+        let (local, shared) = (at.wrapping_sub(LOCAL_WINDOW), at.wrapping_sub(SHARED_WINDOW));
+        let memory = cx.launch().memory;
+        if local < WINDOW {
+            let word = cx.own_memories().local.get((local / 4) as usize)?.0[lane];
+            Some(word.to_le_bytes()[(local % 4) as usize])
         } else if shared < WINDOW {
-            if shared >= cx.shared_bytes {
-                break;
-            }
-            let word = cx.block().shared[(shared / 128) as usize].0[(shared % 128 / 4) as usize];
-            word.to_le_bytes()[(shared % 4) as usize]
-        } else if at.wrapping_sub(cx.arena) < cx.arena_bytes {
-            // SAFETY: the address lies inside the device's memory.
-            unsafe { cx.host(at).read() }
+            cx.shared_bytes().get(shared as usize).copied()
+        } else if memory.owns(at) {
+            let mut byte = [0];
+            memory.peek(at, &mut byte);
+            Some(byte[0])
         } else {
-            break;
-        };
-        out.push(byte);
-    }
-    out
+            None
+        }
+    };
+    (0..count).map_while(byte).collect()
 }
 
 fn string(cx: &mut Cx, lane: usize, address: u64) -> String {

@@ -1,21 +1,20 @@
-//! Calls, returns and indexed branches.
+//! Calls, returns, exits and indexed branches.
 
+use crate::engine::barrier::after_exit;
 use crate::engine::builtin;
-use crate::engine::exit::exit;
 use crate::kernel::Fault;
-use crate::machine::block::write_fill;
-use crate::machine::code::Code;
 use crate::machine::control::{Call, Table};
-use crate::machine::cx::{CODE_WINDOW, Cx, WINDOW};
+use crate::machine::cx::{CODE_WINDOW, Cx, Slices, WINDOW};
+use crate::machine::inst::Code;
 use crate::machine::inst::Inst;
-use crate::machine::program::{CallSite, Function, Slot};
-use crate::machine::row::{FULL, NONE};
+use crate::machine::program::{CallSite, Slot};
+use crate::machine::row::NONE;
 use crate::machine::warp::{Frame, Split, Warp};
 
 /// The ways of an indexed branch: target and lanes.
 pub fn table_ways(cx: &mut Cx, inst: &Inst, branch: &Table, s: &Split, mask: u32) -> Vec<(u32, u32)> {
     let table = &cx.launch().program.tables[branch.targets as usize];
-    let index = *cx.lanes(branch.index.row());
+    let index = *cx.lanes(branch.index);
     let mut ways: Vec<(u32, u32)> = Vec::new();
     let mut add = |pc: u32, lanes: u32| match ways.iter_mut().find(|w| w.0 == pc) {
         Some(w) => w.1 |= lanes,
@@ -32,9 +31,8 @@ pub fn table_ways(cx: &mut Cx, inst: &Inst, branch: &Table, s: &Split, mask: u32
         }
     }
     if let Some(l) = wrong {
-        let place = cx.whereabouts(inst.id, l);
-        let message = format!("{place}: brx.idx with an index beyond its {} targets", table.len());
-        cx.fault(Fault::IllegalInstruction(message));
+        let message = format!("brx.idx with an index beyond its {} targets", table.len());
+        cx.fail(Fault::IllegalInstruction, inst.head.id, l, &message);
         ways.push((s.pc + 1, 1 << l));
     }
     ways
@@ -72,20 +70,21 @@ pub fn enter(cx: &mut Cx, inst: &Inst, call: &Call, s: &mut Split, mask: u32) ->
         meeting,
         lanes,
     };
-    let deep = (frame.rows + function.rows) as usize + 2 > warp.registers.len()
-        || (frame.preds + function.preds) as usize > warp.predicates.len()
-        || (frame.local + function.local) as usize > 4 * warp.local.len();
+    let memories = cx.own_memories();
+    let deep = (frame.rows + function.rows) as usize + 2 > memories.registers.len()
+        || (frame.preds + function.preds) as usize > memories.predicates.len()
+        || (frame.local + function.local) as usize > 4 * memories.local.len();
     if deep {
-        let place = cx.whereabouts(inst.id, lanes.trailing_zeros());
-        cx.fault(Fault::IllegalAddress(format!("{place}: calls are nested too deeply (stack overflow)")));
+        let message = "calls are nested too deeply (stack overflow)";
+        cx.fail(Fault::IllegalAddress, inst.head.id, lanes.trailing_zeros(), message);
         return false;
     }
-    fill_frame(cx, function, &frame);
-    let warp = cx.warp();
-    copy(warp, &site.arguments, caller_local, &function.params, frame.local, lanes);
+    cx.fill_frame(function, &frame);
+    copy(cx, &site.arguments, caller_local, &function.params, frame.local, lanes);
     // inside the callee lanes meet at its places; what waits outside is remembered in the frame
-    *s = Split { pc: function.entry, mask: lanes, meeting: NONE, frame: warp.add_frame(frame) };
-    cx.set_frame(s.frame);
+    *s = Split { pc: function.entry, mask: lanes, meeting: NONE, frame: cx.warp().add_frame(frame) };
+    // SAFETY: between instructions.
+    unsafe { cx.set_frame(s.frame) };
     true
 }
 
@@ -95,12 +94,13 @@ fn target(cx: &mut Cx, inst: &Inst, call: &Call, site: &CallSite, mask: u32) -> 
         return Some((site.callee, mask));
     };
     // lanes with the same target go together, the others come back to this instruction
-    let first = cx.lane(target.row(), mask.trailing_zeros() as usize, true);
-    let same = (0..32).fold(0, |m, l| m | u32::from(cx.lane(target.row(), l, true) == first) << l);
+    let lane = |cx: &Cx, l: usize| cx.long_lane(target, l);
+    let first = lane(cx, mask.trailing_zeros() as usize);
+    let same = (0..32).fold(0, |m, l| m | u32::from(lane(cx, l) == first) << l);
     let offset = first.wrapping_sub(CODE_WINDOW);
     if offset >= WINDOW || offset / 16 >= cx.launch().program.functions.len() as u64 {
-        let place = cx.whereabouts(inst.id, mask.trailing_zeros());
-        cx.fault(Fault::IllegalInstruction(format!("{place}: {first:#x} is no function")));
+        let message = format!("{first:#x} is no function");
+        cx.fail(Fault::IllegalInstruction, inst.head.id, mask.trailing_zeros(), &message);
         return None;
     }
     Some(((offset / 16) as u32, same & mask))
@@ -121,30 +121,18 @@ fn leave_behind(warp: &mut Warp, s: &Split, mask: u32, lanes: u32) -> u32 {
     meeting
 }
 
-/// Writes the rows of a new frame that no instruction writes.
-fn fill_frame(cx: &mut Cx, function: &Function, frame: &Frame) {
-    let (launch, linear) = (cx.launch(), cx.block().linear);
-    let warp = cx.warp();
-    for &(row, fill) in &function.fills {
-        write_fill(warp, launch, linear, (frame.rows + row) as usize, fill, frame.local, frame.lanes);
-    }
-    warp.predicates[frame.preds as usize] = FULL;
-}
-
 /// Copies arguments or results between two frames' local memories.
-fn copy(warp: &mut Warp, from: &[Slot], from_base: u32, to: &[Slot], to_base: u32, lanes: u32) {
-    let tracked = !warp.local_written.is_empty();
+fn copy(cx: &mut Cx, from: &[Slot], from_base: u32, to: &[Slot], to_base: u32, lanes: u32) {
+    let Slices { local, local_written, .. } = cx.own_memories();
     for (f, t) in from.iter().zip(to) {
         for word in 0..f.bytes.min(t.bytes).div_ceil(4) {
             let source = ((from_base + f.offset) / 4 + word) as usize;
             let target = ((to_base + t.offset) / 4 + word) as usize;
             for l in (0..32).filter(|l| lanes >> l & 1 != 0) {
-                warp.local[target].0[l] = warp.local[source].0[l];
-                if tracked {
-                    for byte in 0..4 {
-                        warp.local_written[target * 128 + l * 4 + byte] =
-                            warp.local_written[source * 128 + l * 4 + byte];
-                    }
+                local[target].0[l] = local[source].0[l];
+                if !local_written.is_empty() {
+                    let bytes = source * 128 + l * 4;
+                    local_written.copy_within(bytes..bytes + 4, target * 128 + l * 4);
                 }
             }
         }
@@ -165,7 +153,7 @@ pub fn go_back(cx: &mut Cx, code: &Code, s: &mut Split, mask: u32) -> bool {
     let site = &program.calls[frame.call as usize];
     let function = &program.functions[frame.callee as usize];
     let parent = cx.warp().frames[frame.parent as usize].clone();
-    copy(cx.warp(), &function.returns, frame.local, &site.results, parent.local, mask);
+    copy(cx, &function.returns, frame.local, &site.results, parent.local, mask);
     // meetings inside the callee don't wait for these lanes any more
     let alive = cx.warp().alive;
     cx.warp().leave(mask, s.meeting);
@@ -185,7 +173,8 @@ pub fn go_back(cx: &mut Cx, code: &Code, s: &mut Split, mask: u32) -> bool {
     }
     let joined = join_caller(cx, back);
     *s = joined;
-    cx.set_frame(s.frame);
+    // SAFETY: between instructions.
+    unsafe { cx.set_frame(s.frame) };
     true
 }
 
@@ -200,4 +189,23 @@ fn join_caller(cx: &mut Cx, mut back: Split) -> Split {
         !same
     });
     back
+}
+
+/// Lanes leave the kernel, from whatever depth of calls.
+pub fn exit(cx: &mut Cx, code: &Code, s: &Split, mask: u32) {
+    let warp = cx.warp();
+    warp.leave(mask, s.meeting);
+    let mut at = s.frame;
+    while at != NONE {
+        let frame = &mut warp.frames[at as usize];
+        frame.lanes &= !mask;
+        let (meeting, parent) = (frame.meeting, frame.parent);
+        if meeting != NONE {
+            warp.leave(mask, meeting);
+        }
+        at = parent;
+    }
+    cx.lanes_exited();
+    cx.progress += 1;
+    after_exit(cx, code);
 }

@@ -4,10 +4,10 @@ use crate::engine::warp::{Outcome, run_warp};
 use crate::kernel::{Fault, LaunchConfig, LaunchReport, Options};
 use crate::load::Module;
 use crate::load::module::Entry;
-use crate::machine::block::Block;
-use crate::machine::code::Code;
+use crate::machine::block::Resident;
 use crate::machine::cx::Cx;
 use crate::machine::draw::{mix, nth_block};
+use crate::machine::inst::Code;
 use crate::machine::launch::Launch;
 use crate::memory::{Allocation, Memory};
 use crate::profile::Profile;
@@ -151,9 +151,10 @@ fn prepare<'a>(
 /// # Safety
 /// As for [`run_warp`].
 unsafe fn worker<'l>(launch: &'l Launch<'l>, code: &Code, schedule: &Schedule) -> Tally {
-    let mut cx = Cx::new(launch, code.len());
-    let mut resident: Vec<Box<Block>> = Vec::new();
-    let mut idle: Vec<Box<Block>> = Vec::new();
+    // SAFETY: the thread has no other.
+    let mut cx = unsafe { Cx::new(launch, code.len()) };
+    let mut resident: Vec<Box<Resident>> = Vec::new();
+    let mut idle: Vec<Box<Resident>> = Vec::new();
     let mut exhausted = false;
     let mut stuck = 0;
     loop {
@@ -164,7 +165,7 @@ unsafe fn worker<'l>(launch: &'l Launch<'l>, code: &Code, schedule: &Schedule) -
         if !exhausted && room {
             let n = schedule.next.fetch_add(1, Ordering::Relaxed);
             if n < schedule.blocks {
-                let mut block = idle.pop().unwrap_or_else(|| Box::new(Block::new(launch)));
+                let mut block = idle.pop().unwrap_or_else(|| Box::new(Resident::new(launch)));
                 block.start(launch, nth_block(launch.seed, n, schedule.blocks));
                 resident.push(block);
                 schedule.resident.fetch_add(1, Ordering::Relaxed);
@@ -180,10 +181,13 @@ unsafe fn worker<'l>(launch: &'l Launch<'l>, code: &Code, schedule: &Schedule) -
         let seen = schedule.progress.load(Ordering::Relaxed);
         let mut b = 0;
         while b < resident.len() {
-            cx.exchange(&mut resident[b]);
-            // SAFETY: the caller's promise.
-            let done = unsafe { run_block(&mut cx, code) };
-            cx.exchange(&mut resident[b]);
+            // SAFETY: the caller's promise; between instructions.
+            let done = unsafe {
+                cx.exchange(&mut resident[b]);
+                let done = run_block(&mut cx, code);
+                cx.exchange(&mut resident[b]);
+                done
+            };
             if cx.stopped {
                 break;
             }
@@ -260,9 +264,9 @@ unsafe fn run_block(cx: &mut Cx, code: &Code) -> bool {
     }
 }
 
-fn describe_stuck(launch: &Launch<'_>, resident: &[Box<Block>]) -> String {
+fn describe_stuck(launch: &Launch<'_>, resident: &[Box<Resident>]) -> String {
     let mut text = format!("kernel {}: no thread changes anything any more;", launch.kernel_name);
-    for block in resident.iter().take(2) {
+    for block in resident.iter().take(2).map(|r| &r.block) {
         for warp in &block.warps {
             if let Some(s) = warp.ready.first() {
                 let place = launch.program.describe(s.pc);

@@ -2,13 +2,12 @@
 //!
 //! `launch` is the way in; `warp` is the loop over instructions. Instructions by which lanes part or wait are done
 //! here: `branch`, `call` (with `builtin` and `printf` for the functions that the driver has), `barrier`, `together`
-//! (`*.sync`), `exit`.
+//! (`*.sync`).
 
 pub mod barrier;
 pub mod branch;
 pub mod builtin;
 pub mod call;
-pub mod exit;
 pub mod launch;
 pub mod printf;
 pub mod together;

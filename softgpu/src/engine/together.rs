@@ -11,18 +11,18 @@ use crate::watch;
 /// The instruction belongs to the function whose frame was chosen.
 pub unsafe fn together<const COUNT: bool>(cx: &mut Cx, inst: &Inst, s: &mut Split, mask: u32) -> bool {
     leave_others(cx, s, mask);
-    let Some(members) = inst.members else { return true };
-    let members = *cx.lanes(members.row());
+    let Some(members) = inst.head.members else { return true };
+    let members = *cx.lanes(members);
     let first = members[mask.trailing_zeros() as usize & 31];
     let alive = cx.warp().alive;
     // the usual case: everybody alive is here and named
     let uniform = members.iter().fold(0, |x, m| x | (m ^ first)) == 0;
     if uniform && first & alive & !mask == 0 && mask & !first == 0 {
         if COUNT {
-            cx.tally.count(inst.id, mask);
+            cx.tally.count(inst.head.id, mask);
         }
         // SAFETY: the caller's promise.
-        unsafe { (inst.run)(cx, inst, mask) };
+        unsafe { inst.execute(cx, mask) };
         s.pc += 1;
         return true;
     }
@@ -57,10 +57,10 @@ pub unsafe fn together<const COUNT: bool>(cx: &mut Cx, inst: &Inst, s: &mut Spli
         }
         if named & alive & !group == 0 {
             if COUNT {
-                cx.tally.count(inst.id, group);
+                cx.tally.count(inst.head.id, group);
             }
             // SAFETY: the caller's promise.
-            unsafe { (inst.run)(cx, inst, group) };
+            unsafe { inst.execute(cx, group) };
             done |= group;
         }
     }

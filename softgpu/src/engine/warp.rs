@@ -1,15 +1,13 @@
 //! Running a warp, instruction by instruction.
 
 use crate::engine::branch::{LOOK, diverge, hurry};
-use crate::engine::exit::exit;
 use crate::engine::together::{leave_others, together};
 use crate::engine::{barrier, call};
 use crate::kernel::Fault;
-use crate::machine::code::Code;
 use crate::machine::control::Control;
 use crate::machine::cx::Cx;
+use crate::machine::inst::Code;
 use crate::machine::inst::{Flow, Inst};
-use crate::machine::row::NONE;
 use crate::machine::warp::Split;
 use crate::watch;
 
@@ -31,7 +29,8 @@ pub enum Outcome {
 /// # Safety
 /// The code is that of the launch's program.
 pub unsafe fn run_warp(cx: &mut Cx, code: &Code, number: usize) -> Outcome {
-    cx.enter(number);
+    // SAFETY: between instructions.
+    unsafe { cx.enter(number) };
     let polls = cx.polls;
     let warp = cx.warp();
     warp.steps_left = LOOK;
@@ -84,10 +83,12 @@ unsafe fn idle(cx: &mut Cx, code: &Code) -> Option<Outcome> {
     }
     // go on with who is here: a finding was made, a hang would help nobody
     let split = waiting.split;
-    cx.set_frame(split.frame);
     let inst = &code[split.pc as usize];
-    // SAFETY: the instruction belongs to the function whose frame was chosen.
-    unsafe { (inst.run)(cx, inst, split.mask) };
+    // SAFETY: between instructions; this one belongs to the function whose frame was chosen.
+    unsafe {
+        cx.set_frame(split.frame);
+        inst.execute(cx, split.mask);
+    }
     cx.warp().ready.push(Split { pc: split.pc + 1, ..split });
     None
 }
@@ -98,7 +99,8 @@ unsafe fn idle(cx: &mut Cx, code: &Code) -> Option<Outcome> {
 /// As for [`run_warp`].
 unsafe fn execute<const COUNT: bool>(cx: &mut Cx, code: &Code, split: Split) -> bool {
     let mut s = split;
-    cx.set_frame(s.frame);
+    // SAFETY: between instructions.
+    unsafe { cx.set_frame(s.frame) };
     loop {
         let inst = &code[s.pc as usize];
         if inst.streak != 0 {
@@ -106,24 +108,24 @@ unsafe fn execute<const COUNT: bool>(cx: &mut Cx, code: &Code, split: Split) -> 
             cx.clock += u64::from(n);
             for inst in &code[s.pc as usize..][..n as usize] {
                 if COUNT {
-                    cx.tally.count(inst.id, s.mask);
+                    cx.tally.count(inst.head.id, s.mask);
                 }
                 // SAFETY: the instruction belongs to the function whose frame was chosen.
-                unsafe { (inst.run)(cx, inst, s.mask) };
+                unsafe { inst.execute(cx, s.mask) };
             }
             s.pc += n;
             continue;
         }
         cx.clock += 1;
         // SAFETY: a predicate of the function whose frame was chosen.
-        let mask = s.mask & (unsafe { cx.pred(inst.guard) } ^ inst.negate);
-        if COUNT && inst.flow != Flow::Together {
-            cx.tally.count(inst.id, mask);
+        let mask = s.mask & unsafe { cx.pred(inst.head.guard) };
+        if COUNT && inst.head.flow != Flow::Together {
+            cx.tally.count(inst.head.id, mask);
         }
         let Some(control) = inst.control() else {
-            if mask != 0 && inst.flow == Flow::Straight {
+            if mask != 0 && inst.head.flow == Flow::Straight {
                 // SAFETY: the instruction belongs to the function whose frame was chosen.
-                unsafe { (inst.run)(cx, inst, mask) };
+                unsafe { inst.execute(cx, mask) };
             } else if mask != 0 {
                 // SAFETY: as above.
                 if !unsafe { together::<COUNT>(cx, inst, &mut s, mask) } {
@@ -152,20 +154,10 @@ unsafe fn execute<const COUNT: bool>(cx: &mut Cx, code: &Code, split: Split) -> 
                     return false;
                 }
             }
-            Control::Reconverge => {
-                if s.meeting != NONE {
-                    let warp = cx.warp();
-                    let m = &warp.meetings[s.meeting as usize];
-                    if m.pc == s.pc && m.frame == s.frame {
-                        match warp.arrive(&s) {
-                            Some(joined) => s = joined,
-                            None => return false,
-                        }
-                        continue;
-                    }
-                }
-                s.pc += 1;
-            }
+            Control::Reconverge => match cx.warp().reconverge(s) {
+                Some(on) => s = on,
+                None => return false,
+            },
             Control::Yield => {
                 s.pc += 1;
                 let ready = &mut cx.warp().ready;
@@ -191,7 +183,7 @@ fn leave(cx: &mut Cx, code: &Code, inst: &Inst, control: &Control, s: &mut Split
             true
         }
         Control::Exit => {
-            exit(cx, code, s, mask);
+            call::exit(cx, code, s, mask);
             s.mask &= !mask;
             s.pc += 1;
             s.mask != 0
@@ -203,9 +195,9 @@ fn leave(cx: &mut Cx, code: &Code, inst: &Inst, control: &Control, s: &mut Split
             barrier::arrive(cx, code, inst, barrier, s)
         }
         Control::Trap | Control::Breakpoint => {
-            let place = cx.whereabouts(inst.id, mask.trailing_zeros());
             let what = if matches!(control, Control::Trap) { "trap" } else { "brkpt, and no debugger is there" };
-            cx.fault(Fault::Trap(format!("{place}: the kernel executed {what}")));
+            let message = format!("the kernel executed {what}");
+            cx.fail(Fault::Trap, inst.head.id, mask.trailing_zeros(), &message);
             false
         }
         // `execute` does these itself

@@ -1,17 +1,173 @@
 //! PTX instructions to their dense form.
 //!
-//! Each family of instructions has a file. A decoder takes an instruction's modifiers one by one;
-//! what is left over at the end is refused, so that no modifier is ever silently ignored.
+//! Each family of instructions has a list of rows: a form ([`crate::isa::form`]) and what makes an instruction of that
+//! form. An instruction that has no row's form is refused, so that no modifier is ever silently ignored.
 
+use crate::isa::form::{CACHE_HINT, Differs, Form, is_type};
 use crate::kernel::LoadError;
+use crate::machine::access::Order;
 use crate::machine::control::Control;
-use crate::machine::inst::{Flow, Handler, Inst};
-use crate::machine::op::{Draft, Of, Op};
-use crate::machine::operand::{CONSTANT, Pred, PredDst, Src, WrongWidth};
+use crate::machine::inst::Inst;
+use crate::machine::op::{Draft, Op, draft};
+use crate::machine::operand::{Pred, PredDst, Register, Src, WrongWidth};
 use crate::machine::program::{Class, Fill, Info, Program};
-use crate::machine::row::NONE;
-use crate::ptx::{Function, Instr, Type, Variable};
+use crate::ptx::{Function, Instr, Operand, Type, Variable};
 use std::collections::HashMap;
+
+/// A form and how its instructions are made.
+pub struct Row {
+    pub form: &'static str,
+    /// The target that has it first, such as 90.
+    pub since: u32,
+    make: Make,
+}
+
+enum Make {
+    /// An operation of each lane, of a class, on registers of the form's operands.
+    Lanes(Class, fn(&Found<'_, '_>) -> Option<Lanes>),
+    Whole(for<'a> fn(&mut Decoder<'a>, &Found<'_, 'a>) -> Decoded<()>),
+}
+
+/// An operation of which only the operands are missing: the destination and the sources.
+pub type Lanes = fn(Register, &[Register]) -> Drafted;
+
+/// A draft, where the operands' widths are the operation's.
+pub type Drafted = Result<Box<dyn Draft>, WrongWidth>;
+
+/// A row of whatever instructions.
+pub const fn row(form: &'static str, make: for<'a> fn(&mut Decoder<'a>, &Found<'_, 'a>) -> Decoded<()>) -> Row {
+    Row { form, since: 0, make: Make::Whole(make) }
+}
+
+/// A row of operations of each lane, of a class.
+pub const fn lanes(class: Class, form: &'static str, make: fn(&Found<'_, '_>) -> Option<Lanes>) -> Row {
+    Row { form, since: 0, make: Make::Lanes(class, make) }
+}
+
+impl Row {
+    /// The same for targets from one on.
+    pub const fn since(self, sm: u32) -> Row {
+        Row { since: sm, ..self }
+    }
+}
+
+/// The rows of all families by opcode.
+#[derive(Default)]
+pub struct Rows(HashMap<&'static str, Vec<(Form, &'static Row)>>);
+
+impl Rows {
+    pub fn new(all: impl Iterator<Item = &'static Row>) -> Rows {
+        let mut rows = Rows::default();
+        for row in all {
+            for opcode in Form::new(row.form).opcodes {
+                rows.0.entry(opcode).or_default().push((Form::new(row.form), row));
+            }
+        }
+        rows
+    }
+
+    /// The row whose form an instruction has.
+    fn find(&self, i: &Instr<'_>) -> Decoded<(&Form, &'static Row)> {
+        if let Some(refusal) = unsupported(i) {
+            return Err(Refusal::new(refusal));
+        }
+        let Some(rows) = self.0.get(i.op) else { return Err(Refusal::new("the instruction is not known")) };
+        let mut near = None;
+        for (form, row) in rows.iter().filter(|_| i.mods.len() <= 32) {
+            match form.fits(i) {
+                Ok(()) => return Ok((form, row)),
+                Err(Differs::Operands) => near = Some(row.form),
+                Err(Differs::Modifiers) => {}
+            }
+        }
+        if let Some(form) = near {
+            return Err(Refusal::new(format!("the operands are not those of {form}")));
+        }
+        if let Some(word) = i.mods.iter().find(|word| rows.iter().all(|(form, _)| !form.knows(word))) {
+            return Err(Refusal::new(format!("the modifier '.{word}' is not supported here")));
+        }
+        let forms: Vec<&str> = rows.iter().map(|(_, row)| row.form).collect();
+        Err(Refusal::new(format!("not one of its forms, which are: {}", forms.join("; "))))
+    }
+}
+
+/// What is said of instructions and modifiers that are known, but not supported.
+fn unsupported(i: &Instr<'_>) -> Option<&'static str> {
+    let has = |part: &str| i.mods.iter().any(|word| word.contains(part));
+    Some(match i.op {
+        "wgmma" => "warpgroup matrix instructions (wgmma) are not supported",
+        "wmma" => "wmma is not supported; the same products are mma.sync with ldmatrix",
+        "tcgen05" => "the matrix instructions of Blackwell (tcgen05) are not supported",
+        "tensormap" => "copies by TMA and their tensor maps are not supported",
+        "mapa" | "getctarank" | "clusterlaunchcontrol" => "thread block clusters are not supported",
+        "multimem" => "multi-device (multimem) instructions are not supported",
+        "setmaxnreg" => "setmaxnreg belongs to wgmma kernels, which are not supported",
+        "griddepcontrol" => "programmatic dependent launch is not supported",
+        "tex" | "tld4" | "txq" | "suld" | "sust" | "sured" | "suq" => "textures and surfaces are not supported",
+        "cp" | "prefetch" if has("bulk") || has("tensormap") => "bulk and tensor copies (TMA) are not supported",
+        "fence" if has("proxy") || has("mbarrier_init") => {
+            "proxy fences belong to bulk copies and clusters, which are not supported"
+        }
+        "barrier" if has("cluster") => "thread block clusters are not supported",
+        _ if has("shared::cluster") => "thread block clusters are not supported: '.shared::cluster' can't be used",
+        "shfl" | "vote" if !has("sync") => {
+            "only the forms with '.sync' are supported (the others are gone since sm_70)"
+        }
+        _ => return None,
+    })
+}
+
+/// An instruction whose form was found.
+pub struct Found<'b, 'a> {
+    pub i: &'b Instr<'a>,
+    form: &'b Form,
+}
+
+impl<'a> Found<'_, 'a> {
+    /// Whether a modifier stands there.
+    pub fn has(&self, word: &str) -> bool {
+        self.i.mods.contains(&word)
+    }
+
+    /// The first of these that stands there.
+    pub fn one_of(&self, words: &[&'static str]) -> Option<&'static str> {
+        words.iter().copied().find(|word| self.has(word))
+    }
+
+    /// The `n`-th type; `.b32` where it is no fundamental one.
+    pub fn type_at(&self, n: usize) -> Type {
+        let word = self.i.mods.iter().filter(|word| is_type(word)).nth(n);
+        word.and_then(|word| Type::named(word)).unwrap_or(Type::B32)
+    }
+
+    /// The first type.
+    pub fn ty(&self) -> Type {
+        self.type_at(0)
+    }
+
+    /// The `n`-th operand, if there is one.
+    pub fn operand(&self, n: usize) -> Decoded<&Operand<'a>> {
+        self.i.operands.get(n).ok_or_else(|| Refusal::new("operands are missing"))
+    }
+
+    /// The `n`-th operand, if there is one besides a cache policy.
+    pub fn extra(&self, n: usize) -> Option<&Operand<'a>> {
+        self.i.operands[..self.i.operands.len() - usize::from(self.has(CACHE_HINT))].get(n)
+    }
+
+    /// The type of the `n`-th operand by the form.
+    fn type_of(&self, n: usize) -> Type {
+        match self.form.operands.get(n).map_or("", |operand| operand.trim_end_matches(|c: char| c.is_ascii_digit())) {
+            "%rs" => Type::B16,
+            "%r" => Type::B32,
+            "%rd" => Type::B64,
+            "%f" => Type::F32,
+            "%fd" => Type::F64,
+            "x" | "y" => self.type_at(1),
+            _ => self.ty(),
+        }
+    }
+}
 
 /// What a name at module level stands for.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +183,6 @@ pub enum Symbol {
 pub enum Body {
     Operation(Box<dyn Draft>),
     Control(Control),
-    Old,
 }
 
 /// An instruction on its way: rows are still register numbers.
@@ -36,24 +191,16 @@ pub struct Proto {
     pub guard: Pred,
     /// The member masks of a `*.sync` instruction.
     pub members: Option<Src<u32>>,
-    /// `STRONG`, `ACQUIRE`, `RELEASE` of a memory access.
-    pub order: u8,
-    pub inst: Inst,
-    /// Which of `d, a, b, c, e` (bits 0 to 4) are rows.
-    pub row_fields: u8,
-    pub reads: Vec<u32>,
-    pub writes: Vec<u32>,
-    /// A list of rows for instructions with many; becomes a table, its number goes to `aux`.
-    pub rows: Vec<u32>,
+    pub order: Order,
     /// Labels a branch goes to.
     pub targets: Vec<usize>,
     pub info: Info,
-    pub apart: bool,
 }
 
 /// Decodes one function.
 pub struct Decoder<'a> {
     pub function: &'a Function<'a>,
+    pub rows: &'static Rows,
     pub symbols: &'a HashMap<&'a str, Symbol>,
     /// Offsets of the module's shared variables, as far as this kernel uses them.
     pub shared: &'a mut SharedLayout,
@@ -70,7 +217,6 @@ pub struct Decoder<'a> {
     pub local_bytes: u32,
     /// For each PTX instruction the first one made of it.
     pub starts: Vec<usize>,
-    pub has_calls: bool,
     /// There was a fence of device scope or a release.
     pub releases: bool,
     /// Compute capability of the device, times ten.
@@ -87,54 +233,6 @@ pub struct SharedLayout {
     /// Variables of functions, by function and variable number.
     pub inner: HashMap<(usize, usize), u32>,
     pub dynamic_align: u32,
-}
-
-/// The modifiers of an instruction, taken one by one.
-pub struct Mods<'a> {
-    pub words: Vec<&'a str>,
-}
-
-impl<'a> Mods<'a> {
-    pub fn new(i: &Instr<'a>) -> Mods<'a> {
-        Mods { words: i.mods.clone() }
-    }
-
-    /// Takes a modifier wherever it stands.
-    pub fn take(&mut self, word: &str) -> bool {
-        match self.words.iter().position(|w| *w == word) {
-            Some(at) => {
-                self.words.remove(at);
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// Takes the first of these that stands there.
-    pub fn one_of(&mut self, words: &[&'static str]) -> Option<&'static str> {
-        words.iter().copied().find(|w| self.take(w))
-    }
-
-    /// Takes the next type.
-    pub fn ty(&mut self) -> Result<Type, Refusal> {
-        let found = self.words.iter().enumerate().find_map(|(n, w)| Some((n, Type::named(w)?)));
-        let Some((at, ty)) = found else {
-            return Err(Refusal::new(match self.words.first() {
-                Some(word) => format!("'.{word}' is not known here, and no type is given"),
-                None => "the instruction has no type".into(),
-            }));
-        };
-        self.words.remove(at);
-        Ok(ty)
-    }
-
-    /// Refuses what is left.
-    pub fn finish(self) -> Result<(), Refusal> {
-        match self.words.first() {
-            None => Ok(()),
-            Some(word) => Err(Refusal::new(format!("the modifier '.{word}' is not supported here"))),
-        }
-    }
 }
 
 /// Why an instruction is refused; the line is added by the caller.
@@ -157,9 +255,6 @@ impl From<WrongWidth> for Refusal {
         Refusal::wrong_type()
     }
 }
-
-/// A handler that must not be called.
-pub unsafe fn old_no_handler(_: &mut crate::machine::cx::Cx, _: &Inst, _: u32) {}
 
 pub type Decoded<T> = Result<T, Refusal>;
 
@@ -193,131 +288,82 @@ impl<'a> Decoder<'a> {
     }
 
     fn instruction(&mut self, i: &Instr<'a>) -> Decoded<()> {
-        let mut m = Mods::new(i);
-        let handled = self.packed(i, &mut m)?
-            || self.integer(i, &mut m)?
-            || self.float(i, &mut m)?
-            || self.moves(i, &mut m)?
-            || self.memory(i, &mut m)?
-            || self.flow(i, &mut m)?
-            || self.mbarrier(i, &mut m)?
-            || self.tensor(i, &mut m)?
-            || self.video(i, &mut m)?
-            || self.warpwide(i, &mut m)?;
-        if !handled {
-            let known = match i.op {
-                "wgmma" => "warpgroup matrix instructions (wgmma) are not supported",
-                "wmma" => "wmma is not supported; the same products are mma.sync with ldmatrix",
-                "tcgen05" => "the matrix instructions of Blackwell (tcgen05) are not supported",
-                "cp" if i.mods.contains(&"bulk") => "bulk and tensor copies (TMA) are not supported",
-                "cp" | "tensormap" => "copies by TMA and their tensor maps are not supported",
-                "mapa" | "getctarank" | "clusterlaunchcontrol" => "thread block clusters are not supported",
-                "multimem" => "multi-device (multimem) instructions are not supported",
-                "setmaxnreg" => "setmaxnreg belongs to wgmma kernels, which are not supported",
-                "griddepcontrol" => "programmatic dependent launch is not supported",
-                "tex" | "tld4" | "txq" | "suld" | "sust" | "sured" | "suq" => "textures and surfaces are not supported",
-                _ => "the instruction is not known",
-            };
-            return Err(Refusal::new(known));
+        if i.op == "call" {
+            return self.call(i);
         }
-        m.finish()
+        let (form, row) = self.rows.find(i)?;
+        self.needs_sm(row.since, row.form)?;
+        let found = Found { i, form };
+        if let (true, Some(policy)) = (found.has(CACHE_HINT), i.operands.last()) {
+            // it changes no result
+            self.src(policy, Type::B64)?;
+        }
+        match row.make {
+            Make::Whole(make) => make(self, &found),
+            Make::Lanes(class, make) => {
+                let operation = make(&found).ok_or_else(Refusal::wrong_type)?;
+                self.lanes(class, operation, &found)?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Refuses what the module's target doesn't have.
+    pub fn needs_sm(&self, sm: u32, what: &str) -> Decoded<()> {
+        if self.target < sm {
+            let target = self.target;
+            return Err(Refusal::new(format!(
+                "{what} needs a target of sm_{sm} or higher, the text is for sm_{target}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The registers of an instruction's operands, the destination first.
+    pub fn registers<const N: usize>(&mut self, x: &Found<'_, 'a>) -> Decoded<[Register; N]> {
+        let list = self.all_registers(x)?;
+        list.try_into().map_err(|_| Refusal::new("a form and its instruction differ in operands"))
+    }
+
+    /// The same, however many there are.
+    pub fn all_registers(&mut self, x: &Found<'_, 'a>) -> Decoded<Vec<Register>> {
+        let typed = x.i.operands.iter().enumerate().map(|(n, o)| (n, o, x.type_of(n)));
+        typed.map(|(n, o, ty)| if n == 0 { self.dst(o, ty) } else { self.src(o, ty) }).collect()
+    }
+
+    /// Appends an operation of each lane on the registers of the operands.
+    pub fn lanes(&mut self, class: Class, operation: Lanes, x: &Found<'_, 'a>) -> Decoded<&mut Proto> {
+        let registers = self.all_registers(x)?;
+        Ok(self.append(class, operation(registers[0], &registers[1..])?))
     }
 
     /// Appends an instruction that each lane executes by itself.
     pub fn straight<O: Op>(&mut self, class: Class, data: O::Data) -> &mut Proto {
-        self.append(class, Box::new(Of::<O>(data)))
+        self.append(class, draft::<O>(data))
     }
 
     /// Appends an instruction that the lanes of a member mask execute together.
     pub fn together<O: Op>(&mut self, class: Class, members: Src<u32>, data: O::Data) -> &mut Proto {
-        let p = self.append(class, Box::new(Of::<O>(data)));
+        let p = self.append(class, draft::<O>(data));
         p.members = Some(members);
         p
     }
 
     /// Appends an instruction that decides where lanes go on.
     pub fn control(&mut self, class: Class, control: Control) -> &mut Proto {
-        self.proto(class, Body::Control(control), Inst::old(old_no_handler, Flow::Control))
+        self.proto(class, Body::Control(control))
     }
 
     /// Appends an instruction of any operation.
     pub fn append(&mut self, class: Class, draft: Box<dyn Draft>) -> &mut Proto {
-        self.proto(class, Body::Operation(draft), Inst::old(old_no_handler, Flow::Straight))
+        self.proto(class, Body::Operation(draft))
     }
 
-    fn proto(&mut self, class: Class, body: Body, inst: Inst) -> &mut Proto {
-        self.protos.push(Proto {
-            body,
-            guard: Pred::TRUE,
-            members: None,
-            order: 0,
-            inst,
-            row_fields: 0,
-            reads: Vec::new(),
-            writes: Vec::new(),
-            rows: Vec::new(),
-            targets: Vec::new(),
-            info: Info { line: 0, place: 0, used_bytes: !0, class, flops: 0, tensor: 0, hidden: false },
-            apart: false,
-        });
+    fn proto(&mut self, class: Class, body: Body) -> &mut Proto {
+        let (order, info) = (Order::Weak, Info::of(class, 0, 0));
+        self.protos.push(Proto { body, guard: Pred::TRUE, members: None, order, targets: Vec::new(), info });
         let last = self.protos.len() - 1;
         &mut self.protos[last]
-    }
-
-    /// Appends an instruction without operands.
-    pub fn old_push(&mut self, class: Class, run: Handler, flow: Flow) -> &mut Proto {
-        self.proto(class, Body::Old, Inst::old(run, flow))
-    }
-
-    /// Appends a straight instruction with a destination and up to three sources.
-    pub fn old_emit(&mut self, class: Class, run: Handler, d: u32, sources: &[u32]) -> &mut Proto {
-        let p = self.old_push(class, run, Flow::Straight);
-        p.set_write(d);
-        for (n, &s) in sources.iter().enumerate() {
-            p.set_read(n + 1, s);
-        }
-        p
-    }
-}
-
-impl Proto {
-    /// Makes field 0 (`d`) a row that is written.
-    pub fn set_write(&mut self, row: u32) {
-        self.inst.d = row;
-        if row != NONE {
-            self.row_fields |= 1;
-            self.writes.push(row);
-        }
-    }
-
-    /// Makes a field (1 to 4: `a, b, c, e`) a row that is read.
-    pub fn set_read(&mut self, field: usize, row: u32) {
-        *self.field(field) = row;
-        if row != NONE {
-            self.row_fields |= 1 << field;
-            if row & CONSTANT == 0 {
-                self.reads.push(row);
-            }
-        }
-    }
-
-    /// Makes a field a row that is written.
-    pub fn set_write_field(&mut self, field: usize, row: u32) {
-        *self.field(field) = row;
-        if row != NONE {
-            self.row_fields |= 1 << field;
-            self.writes.push(row);
-        }
-    }
-
-    pub fn field(&mut self, field: usize) -> &mut u32 {
-        match field {
-            0 => &mut self.inst.d,
-            1 => &mut self.inst.a,
-            2 => &mut self.inst.b,
-            3 => &mut self.inst.c,
-            _ => &mut self.inst.e,
-        }
     }
 }
 

@@ -1,8 +1,11 @@
-//! Instructions: how they are written (decoders) and what they do (executors), a room for each family.
+//! Instructions: how they are written (rows of forms, `form` and `decoder`) and what they do (executors), a room for each
+//! family. `list` holds the rows of all.
 
 pub mod arithmetic;
 pub mod decoder;
 pub mod flow;
+pub mod form;
+pub mod list;
 pub mod mbarrier;
 pub mod memory;
 pub mod moves;

@@ -4,18 +4,9 @@ use crate::isa::decoder::{Decoded, Decoder, Refusal, Symbol};
 use crate::machine::cx::CODE_WINDOW;
 use crate::machine::operand::{CONSTANT, Pred, PredDst, Register};
 use crate::machine::program::{Fill, Special};
-use crate::machine::row::NONE;
-use crate::ptx::{Instr, Operand, Space, Type};
+use crate::ptx::{Operand, Space, Type};
 
 impl<'a> Decoder<'a> {
-    /// The operands of an instruction that has as many as are wanted.
-    pub fn operands<const N: usize>(&self, i: &Instr<'a>) -> Decoded<[Operand<'a>; N]> {
-        i.operands
-            .clone()
-            .try_into()
-            .map_err(|_| Refusal::new(format!("{} operands where {N} belong", i.operands.len())))
-    }
-
     /// A constant.
     pub fn constant(&mut self, fill: Fill) -> Register {
         let next = self.constants.len() as u32;
@@ -47,22 +38,19 @@ impl<'a> Decoder<'a> {
         self.function.regs[reg as usize].0
     }
 
+    /// A register of the width of a type.
+    fn of_width(&self, r: u32, ty: Type) -> Decoded<Register> {
+        let have = self.reg_type(r);
+        if have == Type::Pred || have.bytes() != ty.bytes() {
+            let (have, want) = (8 * have.bytes(), 8 * ty.bytes());
+            return Err(Refusal::new(format!("a {have}-bit register where {want} bits are wanted")));
+        }
+        Ok(self.register(r))
+    }
+
     /// A source operand read as a type.
     pub fn src(&mut self, o: &Operand<'a>, ty: Type) -> Decoded<Register> {
-        match o {
-            Operand::Reg(r) => {
-                let have = self.reg_type(*r);
-                if have == Type::Pred || have.bytes() != ty.bytes() {
-                    return Err(Refusal::new(format!(
-                        "a {}-bit register where {} bits are wanted",
-                        8 * have.bytes(),
-                        8 * ty.bytes()
-                    )));
-                }
-                Ok(self.register(*r))
-            }
-            _ => self.immediate(o, ty),
-        }
+        if let Operand::Reg(r) = o { self.of_width(*r, ty) } else { self.immediate(o, ty) }
     }
 
     /// A source operand of a register that may be wider than the type, as `ld`, `st` and `cvt` allow.
@@ -167,17 +155,7 @@ impl<'a> Decoder<'a> {
     /// A destination of a type.
     pub fn dst(&mut self, o: &Operand<'a>, ty: Type) -> Decoded<Register> {
         match o {
-            Operand::Reg(r) => {
-                let have = self.reg_type(*r);
-                if have == Type::Pred || have.bytes() != ty.bytes() {
-                    return Err(Refusal::new(format!(
-                        "a {}-bit destination where {} bits are wanted",
-                        8 * have.bytes(),
-                        8 * ty.bytes()
-                    )));
-                }
-                Ok(self.register(*r))
-            }
+            Operand::Reg(r) => self.of_width(*r, ty),
             _ => Err(Refusal::new("the destination must be a register")),
         }
     }
@@ -238,34 +216,6 @@ impl<'a> Decoder<'a> {
             Operand::Sink => Ok(PredDst::JUNK),
             _ => Err(Refusal::new("a predicate register is wanted")),
         }
-    }
-
-    pub fn old_src(&mut self, o: &Operand<'a>, ty: Type) -> Decoded<u32> {
-        self.src(o, ty).map(Register::number)
-    }
-    pub fn old_src_wide(&mut self, o: &Operand<'a>, ty: Type) -> Decoded<(u32, bool)> {
-        self.src_wide(o, ty).map(|r| (r.number(), r.wide()))
-    }
-    pub fn old_dst(&mut self, o: &Operand<'a>, ty: Type) -> Decoded<u32> {
-        self.dst(o, ty).map(Register::number)
-    }
-    pub fn old_dst_wide(&mut self, o: &Operand<'a>, ty: Type) -> Decoded<(u32, Type)> {
-        self.dst_wide(o, ty).map(|(r, t)| (r.map_or(NONE, Register::number), t))
-    }
-    pub fn old_word(&mut self, v: u32) -> u32 {
-        self.word(v).number()
-    }
-    pub fn old_long(&mut self, v: u64) -> u32 {
-        self.long(v).number()
-    }
-    pub fn old_frame_row(&mut self) -> u32 {
-        self.frame_row().number()
-    }
-    pub fn old_pred_src(&mut self, o: &Operand<'a>) -> Decoded<(u16, bool)> {
-        self.pred_src(o).map(|p| (p.slot(), p.inversion() != 0))
-    }
-    pub fn old_pred_dst(&mut self, o: &Operand<'a>) -> Decoded<u16> {
-        self.pred_dst(o).map(PredDst::slot)
     }
 
     /// The address of the frame's local memory, 32 bits.

@@ -1,147 +1,98 @@
 //! Instructions in which the lanes of a warp see each other. Their mask holds the members that execute together.
 
-use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal};
+use crate::isa::decoder::{Decoded, Decoder, Found, Refusal, Row, row};
 use crate::machine::op::{Frame, Op};
 use crate::machine::operand::{Dst, Pred, PredDst, Register, Src, operands};
 use crate::machine::program::Class;
 use crate::machine::row::{Isa, Lane};
-use crate::ptx::{Instr, Operand, Type};
+use crate::ptx::{Operand, Type};
 use crate::watch;
 use std::marker::PhantomData;
 
+pub const ROWS: &[Row] = &[
+    row("shfl.sync.(up|down|bfly|idx).b32 %r3, %r4, %r5, %r6, %r7", shfl),
+    row("shfl.sync.(up|down|bfly|idx).b32 %r3|%p1, %r4, %r5, %r6, %r7", shfl),
+    row("vote.sync.(all|any|uni).pred %p1, !%p2, %r4", |c, x| {
+        let how = match x.one_of(&["all", "any"]) {
+            Some("all") => Agreement::All,
+            Some(_) => Agreement::Any,
+            None => Agreement::Uniform,
+        };
+        let (p, from) = (c.pred_dst(x.operand(0)?)?, c.pred_src(x.operand(1)?)?);
+        c.members::<Vote>(x, 2, Poll { how, p, from })
+    }),
+    row("vote.sync.ballot.b32 %r3, !%p2, %r4", |c, x| {
+        let (d, from) = (c.dst(x.operand(0)?, Type::B32)?.write()?, c.pred_src(x.operand(1)?)?);
+        c.members::<Ballot>(x, 2, Voters { d, from })
+    }),
+    row("match.any.sync.(b32|b64) %r3, a, %r4", matching),
+    row("match.all.sync.(b32|b64) %r3, a, %r4", matching),
+    row("match.all.sync.(b32|b64) %r3|%p1, a, %r4", matching),
+    row("redux.sync.(add|min|max).WORD d, a, %r4", redux),
+    row("redux.sync.(and|or|xor).b32 d, a, %r4", redux),
+    row("elect.sync %r3|%p1, %r4", |c, x| {
+        let (d, p) = c.pair(x.operand(0)?)?;
+        c.members::<Elect>(x, 1, Elected { d, p })
+    }),
+    row("activemask.b32 d", |c, x| {
+        let d = c.dst(x.operand(0)?, Type::B32)?.write()?;
+        c.straight::<ActiveMask>(Class::Move, d);
+        Ok(())
+    }),
+    row("(bar|barrier).warp.sync %r4", |c, x| {
+        let members = c.src(x.operand(0)?, Type::B32)?.read()?;
+        c.together::<SyncWarp>(Class::Barrier, members, ());
+        Ok(())
+    }),
+];
+
 impl<'a> Decoder<'a> {
-    /// Decodes an instruction of this family; false when it belongs to another.
-    pub fn warpwide(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<bool> {
-        match i.op {
-            "shfl" => self.shfl(i, m)?,
-            "vote" => self.vote(i, m)?,
-            "bar" | "barrier" => {
-                m.take("warp");
-                m.take("sync");
-                let [members] = self.operands::<1>(i)?;
-                let members = self.src(&members, Type::B32)?.read()?;
-                self.together::<SyncWarp>(Class::Barrier, members, ());
-            }
-            "activemask" => {
-                let ty = m.ty()?;
-                let [d] = self.operands::<1>(i)?;
-                let d = self.dst(&d, ty)?.write()?;
-                self.straight::<ActiveMask>(Class::Move, d);
-            }
-            "match" => self.matching(i, m)?,
-            "redux" => self.redux(i, m)?,
-            "elect" => {
-                m.take("sync");
-                let [d, members] = self.operands::<2>(i)?;
-                let Operand::Pair(d, p) = d else {
-                    return Err(Refusal::new("a destination d|p is wanted"));
-                };
-                let d = self.optional(&d)?;
-                let p = self.pred_dst(&p)?;
-                let members = self.src(&members, Type::B32)?.read()?;
-                self.together::<Elect>(Class::Shuffle, members, Elected { d, p });
-            }
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-
-    /// A destination of 32 bits, or `_`.
-    fn optional(&mut self, d: &Operand<'a>) -> Decoded<Option<Dst<u32>>> {
-        Ok(self.dst_or_sink(d, Type::B32)?.map(Register::write).transpose()?)
-    }
-
-    /// A destination `d|p`, or one without a predicate.
+    /// A destination `d|p` whose `d` may be `_`, or one without a predicate.
     fn pair(&mut self, d: &Operand<'a>) -> Decoded<(Option<Dst<u32>>, PredDst)> {
         match d {
-            Operand::Pair(d, p) => Ok((self.optional(d)?, self.pred_dst(p)?)),
+            Operand::Pair(d, p) => {
+                Ok((self.dst_or_sink(d, Type::B32)?.map(Register::write).transpose()?, self.pred_dst(p)?))
+            }
             d => Ok((Some(self.dst(d, Type::B32)?.write()?), PredDst::JUNK)),
         }
     }
 
-    fn shfl(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
-        if !m.take("sync") {
-            return Err(Refusal::new("only shfl.sync is supported (shfl without .sync is gone since sm_70)"));
-        }
-        let mode = m
-            .one_of(&["up", "down", "bfly", "idx"])
-            .ok_or_else(|| Refusal::new("'.up', '.down', '.bfly' or '.idx' is missing"))?;
-        let ty = m.ty()?;
-        if ty != Type::B32 {
-            return Err(Refusal::new("only .b32 exists"));
-        }
-        let [d, a, b, c, members] = self.operands::<5>(i)?;
-        let (d, p) = self.pair(&d)?;
-        let value = self.src(&a, ty)?.read()?;
-        let (lane, clamp) = (self.src(&b, Type::U32)?.read()?, self.src(&c, Type::U32)?.read()?);
-        let members = self.src(&members, ty)?.read()?;
-        let data = Shuffled { d, p, value, lane, clamp };
-        match mode {
-            "up" => self.together::<Shuffle<0>>(Class::Shuffle, members, data),
-            "down" => self.together::<Shuffle<1>>(Class::Shuffle, members, data),
-            "bfly" => self.together::<Shuffle<2>>(Class::Shuffle, members, data),
-            _ => self.together::<Shuffle<3>>(Class::Shuffle, members, data),
-        };
+    /// Appends an instruction whose member mask is the `n`-th operand.
+    fn members<O: Op>(&mut self, x: &Found<'_, 'a>, n: usize, data: O::Data) -> Decoded<()> {
+        let members = self.src(x.operand(n)?, Type::B32)?.read()?;
+        self.together::<O>(Class::Shuffle, members, data);
         Ok(())
     }
+}
 
-    fn vote(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
-        if !m.take("sync") {
-            return Err(Refusal::new("only vote.sync is supported"));
-        }
-        let how = m
-            .one_of(&["all", "any", "uni", "ballot"])
-            .ok_or_else(|| Refusal::new("'.all', '.any', '.uni' or '.ballot' is missing"))?;
-        let ty = m.ty()?;
-        let [d, a, members] = self.operands::<3>(i)?;
-        let from = self.pred_src(&a)?;
-        let members = self.src(&members, Type::B32)?.read()?;
-        if how == "ballot" {
-            let d = self.dst(&d, ty)?.write()?;
-            self.together::<Ballot>(Class::Shuffle, members, Voters { d, from });
-            return Ok(());
-        }
-        let how = match how {
-            "all" => Agreement::All,
-            "any" => Agreement::Any,
-            _ => Agreement::Uniform,
-        };
-        let p = self.pred_dst(&d)?;
-        self.together::<Vote>(Class::Shuffle, members, Poll { how, p, from });
-        Ok(())
+fn shfl<'a>(c: &mut Decoder<'a>, x: &Found<'_, 'a>) -> Decoded<()> {
+    let (d, p) = c.pair(x.operand(0)?)?;
+    let value = c.src(x.operand(1)?, Type::B32)?.read()?;
+    let (lane, clamp) = (c.src(x.operand(2)?, Type::U32)?.read()?, c.src(x.operand(3)?, Type::U32)?.read()?);
+    let data = Shuffled { d, p, value, lane, clamp };
+    match x.one_of(&["up", "down", "bfly"]) {
+        Some("up") => c.members::<Shuffle<0>>(x, 4, data),
+        Some("down") => c.members::<Shuffle<1>>(x, 4, data),
+        Some(_) => c.members::<Shuffle<2>>(x, 4, data),
+        None => c.members::<Shuffle<3>>(x, 4, data),
     }
+}
 
-    fn matching(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
-        let how = m.one_of(&["any", "all"]).ok_or_else(|| Refusal::new("'.any' or '.all' is missing"))?;
-        m.take("sync");
-        let ty = m.ty()?;
-        let [d, a, members] = self.operands::<3>(i)?;
-        let (d, p) = self.pair(&d)?;
-        let a = self.src(&a, ty)?;
-        let members = self.src(&members, Type::B32)?.read()?;
-        match (how, ty.bytes()) {
-            ("any", 4) => self.together::<Match<u32, false>>(Class::Shuffle, members, Matched { d, p, a: a.read()? }),
-            ("any", 8) => self.together::<Match<u64, false>>(Class::Shuffle, members, Matched { d, p, a: a.read()? }),
-            ("all", 4) => self.together::<Match<u32, true>>(Class::Shuffle, members, Matched { d, p, a: a.read()? }),
-            ("all", 8) => self.together::<Match<u64, true>>(Class::Shuffle, members, Matched { d, p, a: a.read()? }),
-            _ => return Err(Refusal::wrong_type()),
-        };
-        Ok(())
+fn matching<'a>(c: &mut Decoder<'a>, x: &Found<'_, 'a>) -> Decoded<()> {
+    let ((d, p), a) = (c.pair(x.operand(0)?)?, c.src(x.operand(1)?, x.ty())?);
+    match (x.has("any"), a.wide()) {
+        (true, false) => c.members::<Match<u32, false>>(x, 2, Matched { d, p, a: a.read()? }),
+        (true, true) => c.members::<Match<u64, false>>(x, 2, Matched { d, p, a: a.read()? }),
+        (false, false) => c.members::<Match<u32, true>>(x, 2, Matched { d, p, a: a.read()? }),
+        (false, true) => c.members::<Match<u64, true>>(x, 2, Matched { d, p, a: a.read()? }),
     }
+}
 
-    fn redux(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
-        m.take("sync");
-        let how = m
-            .one_of(&["add", "min", "max", "and", "or", "xor"])
-            .ok_or_else(|| Refusal::new("the operation is missing"))?;
-        let ty = m.ty()?;
-        let function = reduction(how, ty).ok_or_else(Refusal::wrong_type)?;
-        let [d, a, members] = self.operands::<3>(i)?;
-        let (d, a) = (self.dst(&d, ty)?.write()?, self.src(&a, ty)?.read()?);
-        let members = self.src(&members, Type::B32)?.read()?;
-        self.together::<Redux>(Class::Shuffle, members, Reduced { function, d, a });
-        Ok(())
-    }
+fn redux<'a>(c: &mut Decoder<'a>, x: &Found<'_, 'a>) -> Decoded<()> {
+    let how = x.one_of(&["add", "min", "max", "and", "or", "xor"]).unwrap_or_default();
+    let function = reduction(how, x.ty()).ok_or_else(Refusal::wrong_type)?;
+    let (d, a) = (c.dst(x.operand(0)?, x.ty())?.write()?, c.src(x.operand(1)?, x.ty())?.read()?);
+    c.members::<Redux>(x, 2, Reduced { function, d, a })
 }
 
 #[derive(Clone, Copy)]
@@ -161,7 +112,7 @@ impl<const MODE: u8> Op for Shuffle<MODE> {
     type Data = Shuffled;
     const APART: bool = true;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame, i: &Shuffled, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Shuffled, mask: u32) {
         let (a, b, c) = (cx.read(i.value), cx.read(i.lane), cx.read(i.clamp));
         let mut t = [0u32; 32];
         let mut inside = 0u32;
@@ -210,7 +161,7 @@ struct Poll {
     p: PredDst,
     from: Pred,
 }
-operands!(Poll);
+operands!(unsafe Poll);
 
 /// `vote.sync.all`, `.any` and `.uni`.
 struct Vote;
@@ -218,7 +169,7 @@ struct Vote;
 impl Op for Vote {
     type Data = Poll;
     const VECTORS: bool = false;
-    fn exec<I: Isa>(cx: &mut Frame, i: &Poll, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Poll, mask: u32) {
         let v = cx.predicate(i.from) & mask;
         let yes = match i.how {
             Agreement::All => v == mask,
@@ -243,7 +194,7 @@ impl Op for Ballot {
     type Data = Voters;
     const APART: bool = true;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame, i: &Voters, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Voters, mask: u32) {
         let v = cx.predicate(i.from) & mask;
         cx.write(i.d, &[v; 32], mask);
     }
@@ -255,7 +206,7 @@ struct ActiveMask;
 impl Op for ActiveMask {
     type Data = Dst<u32>;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame, d: &Dst<u32>, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame<I>, d: &Dst<u32>, mask: u32) {
         cx.write(*d, &[mask; 32], mask);
     }
 }
@@ -274,7 +225,7 @@ impl Op for Elect {
     type Data = Elected;
     const APART: bool = true;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame, i: &Elected, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Elected, mask: u32) {
         let leader = mask.trailing_zeros();
         if let Some(d) = i.d {
             cx.write(d, &[leader; 32], mask);
@@ -298,7 +249,7 @@ impl<T: Lane + PartialEq, const ALL: bool> Op for Match<T, ALL> {
     type Data = Matched<T>;
     const APART: bool = true;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame, i: &Matched<T>, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Matched<T>, mask: u32) {
         let a = *cx.read(i.a);
         let mut t = [0u32; 32];
         for l in 0..32 {
@@ -326,7 +277,7 @@ struct Reduced {
     d: Dst<u32>,
     a: Src<u32>,
 }
-operands!(Reduction);
+operands!(unsafe Reduction);
 operands!(Reduced { function, d, a });
 
 /// `redux.sync`.
@@ -336,7 +287,7 @@ impl Op for Redux {
     type Data = Reduced;
     const VECTORS: bool = false;
     const APART: bool = true;
-    fn exec<I: Isa>(cx: &mut Frame, i: &Reduced, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Reduced, mask: u32) {
         let a = cx.read(i.a);
         let members = (0..32).filter(|l| mask >> l & 1 != 0).map(|l| a[l]);
         let sum = members.reduce(i.function).unwrap_or(0);
@@ -365,7 +316,7 @@ struct SyncWarp;
 impl Op for SyncWarp {
     type Data = ();
     const VECTORS: bool = false;
-    fn exec<I: Isa>(cx: &mut Frame, _: &(), mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame<I>, _: &(), mask: u32) {
         watch::warp_synced(cx, mask);
     }
 }

@@ -2,11 +2,12 @@
 
 use crate::check::Source;
 use crate::isa::decoder::{Decoder, SharedLayout, Symbol};
+use crate::isa::list::ROWS;
 use crate::kernel::{KernelInfo, LoadError, ParamInfo, Registers};
 use crate::load::contents::{image, module_uses, refuse};
 use crate::load::finish::Finished;
 use crate::load::shared;
-use crate::machine::code::Code;
+use crate::machine::inst::Code;
 use crate::machine::program::{Function, Program, Slot};
 use crate::memory::Memory;
 use crate::profile::Profile;
@@ -122,6 +123,7 @@ fn load(text: &str, profile: &Profile, memory: &Memory, allocations: &mut Vec<u6
         let (mut layout, dynamic_offset) = shared::of_function(&common, &tree, n, f, &uses[n]);
         let mut decoder = Decoder {
             function: f,
+            rows: &ROWS,
             symbols: &symbols,
             shared: &mut layout,
             code: &mut code,
@@ -134,7 +136,6 @@ fn load(text: &str, profile: &Profile, memory: &Memory, allocations: &mut Vec<u6
             var_offsets: Vec::new(),
             local_bytes: 0,
             starts: Vec::new(),
-            has_calls: false,
             releases: false,
             sm: profile.sm,
             target,

@@ -75,7 +75,7 @@ pub enum BarrierForm {
     Or(PredDst, Pred),
 }
 
-operands!(Branch);
+operands!(unsafe Branch);
 operands!(Table { index, targets, meet });
 operands!(Call { site, target });
 operands!(BlockBarrier { number, count, aligned, form });

@@ -1,20 +1,21 @@
-//! The dense form of an instruction.
+//! The dense form of instructions, and the code made of them.
 
+use crate::machine::access::Order;
 use crate::machine::control::Control;
 use crate::machine::cx::Cx;
-use crate::machine::operand::{Operands, Src};
-use crate::machine::row::NONE;
-use std::any::Any;
+use crate::machine::operand::{Operands, Pred, Src};
+use crate::machine::program::Large;
 use std::mem::MaybeUninit;
+use std::ops::Deref;
 
 /// Executes one instruction for the lanes of a mask, which is never empty.
 pub type Handler = unsafe fn(&mut Cx, &Inst, u32);
 
 /// How the engine goes about an instruction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Flow {
     /// Calls its handler and goes on to the next one.
+    #[default]
     Straight,
     /// Needs its members together (`shfl.sync`, `vote.sync`, ...), then runs like a straight one.
     Together,
@@ -25,9 +26,6 @@ pub enum Flow {
 /// Words of an instruction's data that lie in the instruction itself.
 const WORDS: usize = 5;
 
-/// Data too large for an instruction; it lives as long as the program.
-pub type Large = Box<dyn Any + Send + Sync>;
-
 /// What the lanes of an instruction need besides its data.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Head {
@@ -35,50 +33,33 @@ pub struct Head {
     pub id: u32,
     /// The member masks of a `*.sync` instruction.
     pub members: Option<Src<u32>>,
-    /// How it orders memory accesses: `STRONG`, `ACQUIRE`, `RELEASE` of [`access`](crate::machine::access).
-    pub order: u8,
+    /// Predicate that guards it.
+    pub guard: Pred,
+    /// How it orders memory accesses.
+    pub order: Order,
+    pub flow: Flow,
 }
 
-/// An instruction, one cache line. Rows are numbers of rows of the current frame.
-#[derive(Clone)]
+/// An instruction, one cache line.
 #[repr(C, align(64))]
 pub struct Inst {
-    pub run: Handler,
-    pub data: [MaybeUninit<u64>; WORDS],
-    pub members: Option<Src<u32>>,
-    /// See [`Head::order`].
-    pub order: u8,
-    /// Offset of an address, a constant, whatever the handler wants.
-    pub imm: i64,
-    pub d: u32,
-    pub a: u32,
-    pub b: u32,
-    pub c: u32,
-    pub e: u32,
-    /// Target, table index, or whatever the handler wants.
-    pub aux: u32,
-    /// Exclusive-or for the guard's predicate.
-    pub negate: u32,
-    /// Number in the function.
-    pub id: u32,
-    /// Predicate that guards it; 0 is always true.
-    pub guard: u16,
-    pub p: u16,
-    pub q: u16,
-    pub flow: Flow,
-    pub flags: u8,
+    run: Handler,
+    data: [MaybeUninit<u64>; WORDS],
+    pub head: Head,
     /// How many instructions from here on are straight and unguarded, this one included.
     pub streak: u32,
 }
 
+const _: () = assert!(size_of::<Inst>() == 64);
+
 impl Inst {
-    /// An instruction of a handler and the data that it reads; large data goes to `large`.
+    /// An instruction of a handler and the data that it reads; large data goes to `large`. The head's flow is found out.
     ///
     /// # Safety
     /// The handler reads the data as a `D`, and `large` outlives the instruction.
     pub unsafe fn new<D: Operands>(run: Handler, data: D, head: Head, large: &mut Vec<Large>) -> Inst {
         let flow = if head.members.is_some() { Flow::Together } else { Flow::Straight };
-        let mut inst = Inst { members: head.members, id: head.id, order: head.order, ..Inst::old(run, flow) };
+        let mut inst = Inst { run, data: [MaybeUninit::uninit(); WORDS], head: Head { flow, ..head }, streak: 0 };
         const { assert!(align_of::<D>() <= align_of::<u64>()) };
         let place = inst.data.as_mut_ptr();
         if size_of::<D>() <= size_of_val(&inst.data) {
@@ -97,18 +78,29 @@ impl Inst {
     ///
     /// # Safety
     /// Its rows, predicates, targets, tables and calls are those of its function.
-    pub unsafe fn of_control(control: Control, id: u32) -> Inst {
+    pub unsafe fn of_control(control: Control, head: Head) -> Inst {
         const { assert!(size_of::<Control>() <= 8 * WORDS) };
         // SAFETY: nothing of this size goes to the list, and no handler reads the data.
-        let inst = unsafe { Inst::new(no_handler, control, Head { id, ..Head::default() }, &mut Vec::new()) };
-        Inst { flow: Flow::Control, ..inst }
+        let mut inst = unsafe { Inst::new(no_handler, control, head, &mut Vec::new()) };
+        inst.head.flow = Flow::Control;
+        inst
+    }
+
+    /// Executes it for the lanes of a mask, which is not empty.
+    ///
+    /// # Safety
+    /// The context stands in a frame of the function that the instruction belongs to.
+    #[inline(always)]
+    pub unsafe fn execute(&self, cx: &mut Cx, mask: u32) {
+        // SAFETY: the caller's promise is what handlers ask for.
+        unsafe { (self.run)(cx, self, mask) }
     }
 
     /// What it does to the flow of control, if it is of that kind.
     #[inline(always)]
     pub fn control(&self) -> Option<&Control> {
         // SAFETY: only `of_control` makes instructions of this flow.
-        (self.flow == Flow::Control).then(|| unsafe { self.data() })
+        (self.head.flow == Flow::Control).then(|| unsafe { self.data() })
     }
 
     /// The data.
@@ -126,31 +118,30 @@ impl Inst {
             unsafe { &**place.cast::<*const D>() }
         }
     }
-
-    pub fn old(run: Handler, flow: Flow) -> Inst {
-        Inst {
-            run,
-            data: [MaybeUninit::uninit(); WORDS],
-            members: None,
-            order: 0,
-            imm: 0,
-            d: NONE,
-            a: NONE,
-            b: NONE,
-            c: NONE,
-            e: NONE,
-            aux: 0,
-            negate: 0,
-            id: 0,
-            guard: 0,
-            p: 0,
-            q: 0,
-            flow,
-            flags: 0,
-            streak: 0,
-        }
-    }
 }
 
 /// A handler that is never called.
 unsafe fn no_handler(_: &mut Cx, _: &Inst, _: u32) {}
+
+/// Instructions that may be executed: what they name exists.
+pub struct Code(Vec<Inst>);
+
+impl Code {
+    /// Instructions as code.
+    ///
+    /// # Safety
+    /// The rows, predicates, tables and calls that an instruction names belong to its function in the
+    /// [`Program`](crate::machine::program::Program) that goes with the code, and have the widths that its handler
+    /// takes them for.
+    pub unsafe fn new(instructions: Vec<Inst>) -> Code {
+        Code(instructions)
+    }
+}
+
+impl Deref for Code {
+    type Target = [Inst];
+
+    fn deref(&self) -> &[Inst] {
+        &self.0
+    }
+}

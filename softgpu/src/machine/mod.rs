@@ -5,24 +5,24 @@
 //! checks remember), `machine`, `watch` (checks and counters), `isa` (instructions), `load` (modules), `engine`
 //! (launches).
 //!
-//! From the bottom up: `row` (a register: 32 lanes), `access` (spaces and kinds of memory accesses), `draw` (numbers
-//! drawn from a seed), `program` (what is known of a module's code), `mbarrier`, `barrier` and `warp` (objects of a
-//! block), `launch` (what all host threads share), `block`, `cx` (what a host thread works on), `inst` and `op`
-//! (instructions and their handlers, functions of a context), `code` (a module's instructions).
+//! From the bottom up: `row` (a register: 32 lanes), `place` (where lanes' accesses lie), `access` (spaces and kinds of
+//! memory accesses), `fixed` (lists that never move), `draw` (numbers drawn from a seed), `operand` (of instructions),
+//! `program` (what is known of a module's code), `mbarrier` and `warp` (objects of a block), `launch` (what all host
+//! threads share), `block`, `cx` (what a host thread works on), `control`, `inst` and `op` (instructions and what they
+//! do, functions of a context).
 
 pub mod access;
-pub mod barrier;
 pub mod block;
-pub mod code;
 pub mod control;
 pub mod cx;
 pub mod draw;
+pub mod fixed;
 pub mod inst;
 pub mod launch;
 pub mod mbarrier;
-pub mod old_op;
 pub mod op;
 pub mod operand;
+pub mod place;
 pub mod program;
 pub mod row;
 pub mod warp;

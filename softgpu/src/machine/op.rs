@@ -5,38 +5,45 @@
 //!    `AnySrc`, `AnyDst` (either width), [`Pred`], [`PredDst`]; `Option` and arrays of them take no more room. Data of
 //!    any size will do; up to 40 bytes lie in the instruction.
 //! 2. What it does is an [`Op`] whose `Data` is that struct: `cx.read(data.a)`, `cx.write(data.d, &lanes, mask)`,
-//!    `cx.predicate(p)`, `cx.set_predicate(p, bits, mask)`. `VECTORS = false` where vectors gain nothing; `APART =
-//!    true`
+//!    `cx.predicate(p)`, `cx.set_predicate(p, bits, mask)`. `VECTORS = false` where vectors gain nothing; `APART = true`
 //!    where a result is written before the last operand is read (also across rounds): they never share a row then.
-//! 3. Its decoder makes the operands by `self.src(&o, ty)?.read()?`, `self.dst(&o, ty)?.write()?`,
-//!    `self.pred_src(&o)?`, `self.word(0).read()?` and so on, and appends it by `self.straight::<TheOp>(class, data)`,
-//!    or by `self.together::<TheOp>(class, members, data)` for what the lanes of a member mask execute together. Rows,
-//!    liveness and lookups follow from the data alone.
+//! 3. The row of its form makes the operands, by `c.registers(x)?` or one by one (`c.src(o, ty)?.read()?`,
+//!    `c.dst(o, ty)?.write()?`, `c.pred_src(o)?`, `c.word(0).read()?`), and appends it by
+//!    `c.straight::<TheOp>(class, data)`, or by `c.together::<TheOp>(class, members, data)` for what the lanes of a
+//!    member mask execute together. Rows, liveness and lookups follow from the data alone.
 
 use crate::machine::cx::Cx;
-use crate::machine::inst::{Handler, Head, Inst, Large};
-use crate::machine::operand::{Dst, Operands, Pred, PredDst, Slot, Src};
+use crate::machine::inst::{Handler, Head, Inst};
+use crate::machine::operand::{AnyDst, AnySrc, Dst, Operands, Pred, PredDst, Slot, Src, Width};
+use crate::machine::program::Large;
 use crate::machine::row::{Avx2, Avx512, Isa, Lane, Plain, host_level, mask_of};
 use std::ops::{Deref, DerefMut};
 
-/// A warp that executes an instruction: the machine's context, and the registers of the frame.
-pub struct Frame<'a, 'l> {
+/// A warp that executes an instruction on a host of a kind: the machine's context, and the registers of the frame.
+pub struct Frame<'a, 'l, I> {
     cx: &'a mut Cx<'l>,
     inst: &'a Inst,
+    host: I,
 }
 
-impl<'a, 'l> Frame<'a, 'l> {
+impl<'a, 'l, I: Isa> Frame<'a, 'l, I> {
     /// # Safety
     /// The context stands in a frame of the function that the instruction belongs to.
     #[inline(always)]
-    pub unsafe fn new(cx: &'a mut Cx<'l>, inst: &'a Inst) -> Frame<'a, 'l> {
-        Frame { cx, inst }
+    pub unsafe fn new(cx: &'a mut Cx<'l>, inst: &'a Inst, host: I) -> Frame<'a, 'l, I> {
+        Frame { cx, inst, host }
     }
 
     /// The instruction, for messages and checks.
     #[inline(always)]
     pub fn inst(&self) -> &'a Inst {
         self.inst
+    }
+
+    /// The kind of host.
+    #[inline(always)]
+    pub fn host(&self) -> I {
+        self.host
     }
 
     /// The lanes of a register.
@@ -53,29 +60,44 @@ impl<'a, 'l> Frame<'a, 'l> {
         unsafe { self.cx.put(row.row(), lanes, mask) }
     }
 
-    /// The lanes that are not zero, as an operation executed as `I` finds them.
+    /// The lanes of a register of either width, zeros above 32 bits.
+    pub fn bits(&self, row: AnySrc) -> [u64; 32] {
+        match row.width() {
+            Width::Single(row) => self.read(row).map(u64::from),
+            Width::Double(row) => *self.read(row),
+        }
+    }
+
+    /// Writes the lanes of a mask of a register of either width.
+    pub fn write_bits(&mut self, row: AnyDst, lanes: &[u64; 32], mask: u32) {
+        match row.width() {
+            Width::Single(row) => self.write(row, &lanes.map(|v| v as u32), mask),
+            Width::Double(row) => self.write(row, lanes, mask),
+        }
+    }
+
+    /// The lanes that are not zero.
     #[inline(always)]
-    pub fn mask_of<I: Isa>(&self, lanes: &[u32; 32]) -> u32 {
-        // SAFETY: operations are executed as what the host has.
-        unsafe { mask_of::<I>(lanes) }
+    pub fn mask_of(&self, lanes: &[u32; 32]) -> u32 {
+        mask_of(self.host, lanes)
     }
 
     /// The lanes for which a predicate holds.
     #[inline(always)]
     pub fn predicate(&self, p: Pred) -> u32 {
         // SAFETY: an instruction's predicates belong to its function.
-        unsafe { self.cx.pred(p.slot()) ^ p.inversion() }
+        unsafe { self.cx.pred(p) }
     }
 
     /// Writes the lanes of a mask of a predicate.
     #[inline(always)]
     pub fn set_predicate(&mut self, p: PredDst, value: u32, mask: u32) {
         // SAFETY: as for `predicate`.
-        unsafe { self.cx.put_pred(p.slot(), value, mask) }
+        unsafe { self.cx.put_pred(p, value, mask) }
     }
 }
 
-impl<'l> Deref for Frame<'_, 'l> {
+impl<'l, I> Deref for Frame<'_, 'l, I> {
     type Target = Cx<'l>;
 
     #[inline(always)]
@@ -84,7 +106,7 @@ impl<'l> Deref for Frame<'_, 'l> {
     }
 }
 
-impl<'l> DerefMut for Frame<'_, 'l> {
+impl<'l, I> DerefMut for Frame<'_, 'l, I> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut Cx<'l> {
         self.cx
@@ -100,7 +122,7 @@ pub trait Op: 'static {
     /// Results must not share a row with operands.
     const APART: bool = false;
     /// Executes it for the lanes of `mask`, which is never empty.
-    fn exec<I: Isa>(cx: &mut Frame, data: &Self::Data, mask: u32);
+    fn exec<I: Isa>(cx: &mut Frame<I>, data: &Self::Data, mask: u32);
 }
 
 /// An instruction whose operands are virtual registers.
@@ -117,7 +139,11 @@ pub trait Draft {
 }
 
 /// The draft of an operation.
-pub struct Of<O: Op>(pub O::Data);
+pub fn draft<O: Op>(data: O::Data) -> Box<dyn Draft> {
+    Box::new(Of::<O>(data))
+}
+
+struct Of<O: Op>(O::Data);
 
 impl<O: Op> Draft for Of<O> {
     fn visit(&mut self, f: &mut dyn FnMut(Slot<'_>)) {
@@ -141,15 +167,15 @@ impl<O: Op> Draft for Of<O> {
     }
 }
 
-/// Executes an instruction on whatever host.
+/// Executes an instruction on a host of kind `I`.
 ///
 /// # Safety
-/// The instruction was made of a draft of `O`, and the context stands in a frame of its function.
+/// The host is one, the instruction was made of a draft of `O`, and the context stands in a frame of its function.
 #[inline(always)]
 unsafe fn execute<O: Op, I: Isa>(cx: &mut Cx, inst: &Inst, mask: u32) {
     // SAFETY: as the caller says.
-    let (mut frame, data) = unsafe { (Frame::new(cx, inst), inst.data::<O::Data>()) };
-    O::exec::<I>(&mut frame, data, mask);
+    let (mut frame, data) = unsafe { (Frame::new(cx, inst, I::assume()), inst.data::<O::Data>()) };
+    O::exec(&mut frame, data, mask);
 }
 
 unsafe fn on_plain<O: Op>(cx: &mut Cx, inst: &Inst, mask: u32) {
@@ -160,7 +186,7 @@ unsafe fn on_plain<O: Op>(cx: &mut Cx, inst: &Inst, mask: u32) {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,bmi1,bmi2,lzcnt,popcnt,f16c")]
 unsafe fn on_avx2<O: Op>(cx: &mut Cx, inst: &Inst, mask: u32) {
-    // SAFETY: as above.
+    // SAFETY: as above, and it is chosen for such hosts.
     unsafe { execute::<O, Avx2>(cx, inst, mask) }
 }
 

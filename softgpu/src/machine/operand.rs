@@ -28,10 +28,6 @@ impl Register {
         Register { number, wide }
     }
 
-    pub fn number(self) -> u32 {
-        self.number
-    }
-
     /// Whether a lane has 64 bits.
     pub fn wide(self) -> bool {
         self.wide
@@ -49,12 +45,12 @@ impl Register {
 
     /// As an operand of either width that is read.
     pub fn read_any(self) -> AnySrc {
-        AnySrc(stored(self.number) | u32::from(self.wide) * WIDE)
+        AnySrc(stored(self.number) | (u32::from(self.wide) * WIDE))
     }
 
     /// As an operand of either width that is written.
     pub fn write_any(self) -> AnyDst {
-        AnyDst(stored(self.number) | u32::from(self.wide) * WIDE)
+        AnyDst(stored(self.number) | (u32::from(self.wide) * WIDE))
     }
 }
 
@@ -140,8 +136,8 @@ impl AnyDst {
     }
 }
 
-/// A predicate that is read, as it is or negated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A predicate that is read, as it is or negated; by default the one that is always true.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pred(u16);
 
 /// A predicate that is written.
@@ -278,11 +274,15 @@ unsafe impl<T: Operands, const N: usize> Operands for [T; N] {
     }
 }
 
-/// Makes structs [`Operands`] by their fields, or types without operands.
+/// Makes structs [`Operands`] by their fields, or types without row operands.
 ///
 /// `operands!([T: Lane] Sum<T> { d, a, b })` names all fields of a struct (what stands in `[ ]` are its parameters);
-/// `operands!(Rounding, Format)` is for types that hold no operand.
+/// `operands!(unsafe Rounding, Format)` promises that there is no row operand in the types.
 macro_rules! operands {
+    (unsafe $($name:ty),*) => {
+        // SAFETY: the promise of who writes this.
+        $(unsafe impl $crate::machine::operand::Operands for $name {})*
+    };
     ([$($parameters:tt)*] $name:ty { $($field:ident),* $(,)? }) => {
         // SAFETY: the pattern names every field, and each visits its operands.
         unsafe impl<$($parameters)*> $crate::machine::operand::Operands for $name {
@@ -295,11 +295,7 @@ macro_rules! operands {
     ($name:ty { $($field:ident),* $(,)? }) => {
         operands!([] $name { $($field),* });
     };
-    ($($name:ty),* $(,)?) => {
-        // SAFETY: there is no operand inside.
-        $(unsafe impl $crate::machine::operand::Operands for $name {})*
-    };
 }
 pub(crate) use operands;
 
-operands!((), bool, u8, u16, u32, u64, i64, Pred, PredDst);
+operands!(unsafe (), bool, u8, u16, u32, u64, i64, Pred, PredDst);

@@ -1,7 +1,7 @@
 //! A module ready to run.
 
 use crate::check::Source;
-use crate::machine::inst::Large;
+use std::any::Any;
 
 /// What an instruction counts as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,6 +24,30 @@ pub enum Class {
     Other,
 }
 
+impl Class {
+    /// As the counters show it.
+    pub fn name(self) -> &'static str {
+        let names = [
+            "integer",
+            "float32",
+            "float64",
+            "half",
+            "tensor",
+            "convert",
+            "compare",
+            "move",
+            "special",
+            "load_store",
+            "atomic",
+            "shuffle",
+            "control",
+            "barrier",
+            "other",
+        ];
+        names[self as usize]
+    }
+}
+
 /// What is known of an instruction besides how to execute it.
 #[derive(Clone, Copy, Debug)]
 pub struct Info {
@@ -38,6 +62,13 @@ pub struct Info {
     pub tensor: u32,
     /// An instruction made by the decoder that the PTX doesn't have.
     pub hidden: bool,
+}
+
+impl Info {
+    /// An instruction of a class, at a line and place.
+    pub fn of(class: Class, line: u32, place: u32) -> Info {
+        Info { line, place, used_bytes: !0, class, flops: 0, tensor: 0, hidden: false }
+    }
 }
 
 /// What fills a row that no instruction writes.
@@ -112,6 +143,9 @@ pub enum Builtin {
     Vprintf,
     AssertFail,
 }
+
+/// Data of an instruction that is too large for it; it lives as long as the program.
+pub type Large = Box<dyn Any + Send + Sync>;
 
 /// What is known of a module's code.
 #[derive(Default)]

@@ -4,27 +4,46 @@
 //! AVX-512, AVX2 or the plain target ([`handler`](crate::machine::op::Op)), where LLVM makes vectors of
 //! them. Only what it doesn't find (a gather, a bit mask from comparisons) is written with intrinsics.
 
-/// A kind of host the handlers are compiled for.
-pub trait Isa: 'static {
+/// A kind of host that operations are compiled for. A value proves that the host is of the kind.
+pub trait Isa: Copy + 'static {
     /// 0 plain, 2 AVX2, 3 AVX-512.
     const LEVEL: u8;
+
+    /// # Safety
+    /// [`host_level`] is at least [`LEVEL`](Isa::LEVEL).
+    unsafe fn assume() -> Self;
 }
 
 /// Whatever the compiler's target has (NEON on 64-bit ARM).
-pub struct Plain;
+#[derive(Clone, Copy)]
+pub struct Plain(());
 /// x86-64 with AVX2 and FMA.
-pub struct Avx2;
+#[derive(Clone, Copy)]
+pub struct Avx2(());
 /// x86-64 with AVX-512 F, BW, DQ, VL.
-pub struct Avx512;
+#[derive(Clone, Copy)]
+pub struct Avx512(());
 
 impl Isa for Plain {
     const LEVEL: u8 = 0;
+    #[inline(always)]
+    unsafe fn assume() -> Plain {
+        Plain(())
+    }
 }
 impl Isa for Avx2 {
     const LEVEL: u8 = 2;
+    #[inline(always)]
+    unsafe fn assume() -> Avx2 {
+        Avx2(())
+    }
 }
 impl Isa for Avx512 {
     const LEVEL: u8 = 3;
+    #[inline(always)]
+    unsafe fn assume() -> Avx512 {
+        Avx512(())
+    }
 }
 
 /// What this host has: 0, 2 or 3 as in [`Isa::LEVEL`]; `SOFTGPU_ISA=plain|avx2` asks for less.
@@ -128,13 +147,8 @@ impl Cut for u64 {
 }
 
 /// Stores the lanes of a mask.
-///
-/// # Safety
-/// `d` points to 32 lanes.
 #[inline(always)]
-pub unsafe fn store<T: Lane>(d: *mut T, t: &[T; 32], mask: u32) {
-    // SAFETY: the caller's promise.
-    let d = unsafe { &mut *d.cast::<[T; 32]>() };
+pub fn store<T: Lane>(d: &mut [T; 32], t: &[T; 32], mask: u32) {
     if mask == FULL {
         *d = *t;
     } else {
@@ -156,14 +170,11 @@ pub fn fill<T: Lane>(t: &mut [T; 32], mask: u32) {
 }
 
 /// The bit mask of lanes that are not zero.
-///
-/// # Safety
-/// The host is of the kind `I`.
 #[inline(always)]
-pub unsafe fn mask_of<I: Isa>(t: &[u32; 32]) -> u32 {
+pub fn mask_of<I: Isa>(_: I, t: &[u32; 32]) -> u32 {
     #[cfg(target_arch = "x86_64")]
     if I::LEVEL == 3 {
-        // SAFETY: the caller's promise.
+        // SAFETY: such a host has the instructions.
         return unsafe { mask_of_512(t) };
     }
     let mut m = 0;
@@ -189,14 +200,10 @@ unsafe fn mask_of_512(t: &[u32; 32]) -> u32 {
 }
 
 /// True when any lane is not zero.
-///
-/// # Safety
-/// The host is of the kind `I`.
 #[inline(always)]
-pub unsafe fn any<I: Isa>(t: &[u32; 32]) -> bool {
+pub fn any<I: Isa>(host: I, t: &[u32; 32]) -> bool {
     if I::LEVEL == 3 {
-        // SAFETY: the caller's promise.
-        return unsafe { mask_of::<I>(t) } != 0;
+        return mask_of(host, t) != 0;
     }
     t.iter().fold(0, |a, b| a | b) != 0
 }
@@ -204,12 +211,12 @@ pub unsafe fn any<I: Isa>(t: &[u32; 32]) -> bool {
 /// Reads 32-bit words at `base + offset`.
 ///
 /// # Safety
-/// All 32 addresses are readable, offsets are below 2^31, and the host is of the kind `I`.
+/// All 32 addresses are readable, and offsets are below 2^31.
 #[inline(always)]
-pub unsafe fn gather<I: Isa>(base: *const u8, offsets: &[u32; 32]) -> [u32; 32] {
+pub unsafe fn gather<I: Isa>(_: I, base: *const u8, offsets: &[u32; 32]) -> [u32; 32] {
     #[cfg(target_arch = "x86_64")]
     if I::LEVEL == 3 {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise; such a host has the instructions.
         return unsafe { gather_512(base, offsets) };
     }
     // SAFETY: the caller's promise.
@@ -252,10 +259,10 @@ unsafe fn gather_512(base: *const u8, offsets: &[u32; 32]) -> [u32; 32] {
 /// # Safety
 /// As for [`gather`].
 #[inline(always)]
-pub unsafe fn gather64<I: Isa>(base: *const u8, offsets: &[u32; 32]) -> [u64; 32] {
+pub unsafe fn gather64<I: Isa>(_: I, base: *const u8, offsets: &[u32; 32]) -> [u64; 32] {
     #[cfg(target_arch = "x86_64")]
     if I::LEVEL == 3 {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise; such a host has the instructions.
         return unsafe { gather64_512(base, offsets) };
     }
     // SAFETY: the caller's promise.
@@ -284,10 +291,10 @@ unsafe fn gather64_512(base: *const u8, offsets: &[u32; 32]) -> [u64; 32] {
 /// # Safety
 /// As for [`gather`].
 #[inline(always)]
-pub unsafe fn gather_quad<I: Isa>(base: *const u8, offsets: &[u32; 32]) -> [[u32; 32]; 4] {
+pub unsafe fn gather_quad<I: Isa>(_: I, base: *const u8, offsets: &[u32; 32]) -> [[u32; 32]; 4] {
     #[cfg(target_arch = "x86_64")]
     if I::LEVEL == 3 {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise; such a host has the instructions.
         return unsafe { gather_quad_512(base, offsets) };
     }
     let mut t = [[0; 32]; 4];

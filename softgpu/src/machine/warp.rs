@@ -5,7 +5,7 @@
 //! lanes wait for each other in other ways (a lock inside a warp), meetings are dissolved and every
 //! lane goes on by itself, as independent thread scheduling demands.
 
-use crate::machine::row::{NONE, Row};
+use crate::machine::row::NONE;
 
 /// Lanes that run together.
 #[derive(Clone, Debug)]
@@ -83,11 +83,6 @@ pub struct AsyncQueue {
 #[derive(Default)]
 pub struct Warp {
     pub number: u32,
-    pub registers: Vec<Row>,
-    pub predicates: Vec<u32>,
-    pub local: Vec<Row>,
-    /// Bytes of local memory that were written: one byte for each byte, in the same order.
-    pub local_written: Vec<u8>,
     /// Lanes that exist.
     pub exists: u32,
     pub alive: u32,
@@ -116,6 +111,25 @@ pub struct Warp {
 }
 
 impl Warp {
+    /// All its lanes begin at an instruction; what a block before left behind is gone.
+    pub fn start(&mut self, pc: u32) {
+        self.alive = self.exists;
+        self.ready.clear();
+        self.meetings.clear();
+        self.free_meetings.clear();
+        self.frames.truncate(1);
+        self.frames[0].lanes = self.exists;
+        self.free_frames.clear();
+        self.waiting.clear();
+        self.at_barrier.clear();
+        self.copies = AsyncQueue::default();
+        self.clock = 1;
+        self.steps = 0;
+        self.divergences = 0;
+        self.syncs.clear();
+        self.ready.push(Split { pc, mask: self.exists, meeting: NONE, frame: 0 });
+    }
+
     /// The coordinates of a lane's thread.
     pub fn thread(&self, lane: u32) -> [u32; 3] {
         let n = self.first_thread + lane;
@@ -140,10 +154,13 @@ impl Warp {
         add(&mut self.meetings, &mut self.free_meetings, meeting)
     }
 
-    /// Lanes arrive at the meeting they go to; gives the split that goes on when all have come.
-    pub fn arrive(&mut self, split: &Split) -> Option<Split> {
+    /// Lanes stand where diverged ones meet: gives the split that goes on, unless these wait for others.
+    pub fn reconverge(&mut self, split: Split) -> Option<Split> {
         let id = split.meeting;
-        let m = &mut self.meetings[id as usize];
+        let m = match self.meetings.get_mut(id as usize) {
+            Some(m) if m.pc == split.pc && m.frame == split.frame => m,
+            _ => return Some(Split { pc: split.pc + 1, ..split }),
+        };
         m.arrived |= split.mask;
         (m.arrived == m.expected).then(|| {
             let on = Split { pc: m.pc, mask: m.arrived, meeting: m.parent, frame: m.frame };

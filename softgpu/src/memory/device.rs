@@ -82,7 +82,8 @@ impl Memory {
         let allocation = self.table().remove(addr)?;
         let pages = self.pages(&allocation);
         if allocation.managed {
-            self.data.unshare(pages.start, pages.len(), addr);
+            // SAFETY: `alloc_managed` has shared them; the program has freed them.
+            unsafe { self.data.unshare(pages.start, pages.len(), addr) };
         } else {
             self.data.give_back(pages.start, allocation.size as usize);
         }
@@ -183,8 +184,11 @@ impl Memory {
         self.data.at(0)
     }
 
-    pub(crate) fn written_shadow(&self) -> *mut u8 {
-        self.written().at(0)
+    /// Copies bytes to the host that may be of several allocations, or of none.
+    ///
+    /// Panics when they lie outside the device's memory.
+    pub(crate) fn peek(&self, addr: u64, out: &mut [u8]) {
+        self.data.read(addr.wrapping_sub(self.base) as usize, out);
     }
 
     /// The race shadow: for each four bytes of memory a word for the last writer and one for a reader.
@@ -219,7 +223,8 @@ impl Memory {
         self.table().live().into()
     }
 
-    fn written(&self) -> &Region {
+    /// One byte for each byte of the memory: 1 where something was written.
+    pub(crate) fn written(&self) -> &Region {
         let size = self.data.len();
         self.written.get_or_init(|| Region::reserve(size).expect("address space for the init shadow"))
     }
@@ -253,7 +258,8 @@ impl Drop for Memory {
     fn drop(&mut self) {
         for a in self.live().iter().filter(|a| a.managed) {
             let pages = self.pages(a);
-            self.data.unshare(pages.start, pages.len(), a.base);
+            // SAFETY: as in `free`.
+            unsafe { self.data.unshare(pages.start, pages.len(), a.base) };
         }
     }
 }

@@ -13,4 +13,5 @@ mod table;
 pub(crate) use device::LAUNCHES;
 pub use device::Memory;
 pub use error::MemoryError;
+pub(crate) use region::{all_set, mark};
 pub use table::Allocation;

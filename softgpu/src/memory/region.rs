@@ -76,11 +76,18 @@ impl Region {
         }
     }
 
-    /// True when no byte is zero.
+    /// Sets bytes to 1.
+    #[inline]
+    pub fn mark(&self, offset: usize, len: usize) {
+        // SAFETY: the part lies in the range.
+        unsafe { mark_at(self.part(offset, len), len) };
+    }
+
+    /// True when bytes are 1, each of which is 0 or 1.
+    #[inline]
     pub fn all_set(&self, offset: usize, len: usize) -> bool {
-        let at = self.part(offset, len);
-        // SAFETY: inside the part.
-        (0..len).all(|i| unsafe { at.add(i).read() } != 0)
+        // SAFETY: the part lies in the range.
+        unsafe { all_set_at(self.part(offset, len), len) }
     }
 
     /// The range as 64-bit words.
@@ -139,8 +146,11 @@ impl Region {
     }
 
     /// Ends [`Region::share`]: the pages are the range's own again and zero, and nothing is at the other address.
-    pub fn unshare(&self, offset: usize, len: usize, address: u64) {
-        // SAFETY: the pages were mapped by `share` with the same numbers.
+    ///
+    /// # Safety
+    /// The pages were mapped by `share` with the same numbers, and nobody uses them at the other address.
+    pub unsafe fn unshare(&self, offset: usize, len: usize, address: u64) {
+        // SAFETY: the caller's promise.
         unsafe {
             libc::munmap(address as *mut libc::c_void, len);
             map(self.part(offset, len).cast(), len, libc::MAP_FIXED);
@@ -165,4 +175,47 @@ unsafe fn map(at: *mut libc::c_void, len: usize, flags: i32) -> Option<*mut u8> 
     // SAFETY: the caller's promise; without `MAP_FIXED` nothing is replaced.
     let start = unsafe { libc::mmap(at, len, access, flags, -1, 0) };
     (start != libc::MAP_FAILED).then_some(start.cast())
+}
+
+/// Sets bytes to 1.
+#[inline]
+pub fn mark(bytes: &mut [u8]) {
+    // SAFETY: the slice's bytes.
+    unsafe { mark_at(bytes.as_mut_ptr(), bytes.len()) };
+}
+
+/// True when bytes are 1, each of which is 0 or 1.
+#[inline]
+pub fn all_set(bytes: &[u8]) -> bool {
+    // SAFETY: the slice's bytes.
+    unsafe { all_set_at(bytes.as_ptr(), bytes.len()) }
+}
+
+/// # Safety
+/// So many bytes may be written.
+#[inline(always)]
+unsafe fn mark_at(at: *mut u8, len: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match len {
+            4 => at.cast::<[u8; 4]>().write([1; 4]),
+            8 => at.cast::<[u8; 8]>().write([1; 8]),
+            _ => at.write_bytes(1, len),
+        }
+    }
+}
+
+/// # Safety
+/// So many bytes may be read.
+#[inline(always)]
+unsafe fn all_set_at(at: *const u8, len: usize) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match len {
+            4 => at.cast::<[u8; 4]>().read() == [1; 4],
+            8 => at.cast::<[u8; 8]>().read() == [1; 8],
+            16 => at.cast::<[u8; 16]>().read() == [1; 16],
+            _ => (0..len).all(|i| at.add(i).read() != 0),
+        }
+    }
 }

@@ -32,6 +32,10 @@ impl Format {
     pub const fn bias(self) -> i32 {
         (1 << (self.exponent_bits - 1)) - 1
     }
+    /// Pattern of 1.
+    pub const fn one(self) -> u64 {
+        (self.bias() as u64) << self.fraction_bits
+    }
     /// Pattern of plus infinity.
     pub const fn infinity(self) -> u64 {
         ((1 << self.exponent_bits) - 1) << self.fraction_bits
@@ -195,9 +199,50 @@ pub fn add_exact(a: Exact, b: Exact, mode: Rounding) -> Exact {
     Exact { magnitude, sticky: lost, ..big }
 }
 
+/// Whether a pattern is a NaN.
+#[inline]
+pub fn is_nan(bits: u64, format: Format) -> bool {
+    bits & (format.sign() - 1) > format.infinity()
+}
+
+/// Subnormals to zero of the same sign (`.ftz`).
+#[inline]
+pub fn flush(bits: u64, format: Format) -> u64 {
+    if bits & format.infinity() == 0 { bits & format.sign() } else { bits }
+}
+
+/// `.sat`: clamps to [0, 1]; NaN and everything below zero become +0.
+pub fn saturate(bits: u64, format: Format) -> u64 {
+    if is_nan(bits, format) || bits & format.sign() != 0 { 0 } else { bits.min(format.one()) }
+}
+
+/// `.relu`: everything below zero becomes +0; NaN becomes the canonical NaN.
+pub fn relu(bits: u64, format: Format) -> u64 {
+    match bits {
+        _ if is_nan(bits, format) => format.default_nan(),
+        _ if bits & format.sign() != 0 => 0,
+        _ => bits,
+    }
+}
+
+/// `min` and `max`: -0 is less than +0; one NaN operand gives the other operand unless `.NaN` is asked for; with
+/// `.xorsign.abs` the magnitudes are compared, and the result has the product's sign.
+pub fn extremum(a: u64, b: u64, format: Format, least: bool, nan: bool, xorsign: bool) -> u64 {
+    let (no_a, no_b) = (is_nan(a, format), is_nan(b, format));
+    if no_a && no_b || nan && (no_a || no_b) {
+        return propagate(&[a, b], format);
+    }
+    let magnitude = format.sign() - 1;
+    let sign = (a ^ b) & format.sign();
+    let (x, y) = if xorsign { (a & magnitude, b & magnitude) } else { (a, b) };
+    let order = |v: u64| if v & format.sign() != 0 { !((v & magnitude) as i64) } else { v as i64 };
+    let chosen = if no_b || !no_a && least == (order(x) <= order(y)) { x } else { y };
+    if xorsign { chosen | sign } else { chosen }
+}
+
 /// The NaN that comes out when `operands` hold one: f64 keeps the first one's payload,
 /// quiet; the narrower formats give the canonical NaN.
-fn propagate(operands: &[u64], format: Format) -> u64 {
+pub fn propagate(operands: &[u64], format: Format) -> u64 {
     if format == F64 {
         for &bits in operands {
             if let Value::Nan(bits) = unpack(bits, format) {
@@ -225,6 +270,11 @@ pub fn fma(a: u64, b: u64, c: u64, format: Format, mode: Rounding) -> u64 {
             }
         }
     }
+}
+
+/// `a - b` rounded once; a NaN operand keeps its sign.
+pub fn sub(a: u64, b: u64, format: Format, mode: Rounding) -> u64 {
+    add(a, if is_nan(b, format) { b } else { b ^ format.sign() }, format, mode)
 }
 
 /// `a + b` rounded once.

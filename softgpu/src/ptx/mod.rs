@@ -10,7 +10,6 @@ pub mod ast;
 mod lexer;
 mod parser;
 mod scope;
-mod special;
 
 pub use ast::*;
 pub use parser::parse;

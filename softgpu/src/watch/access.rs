@@ -4,39 +4,43 @@
 
 use crate::check::FindingKind;
 use crate::kernel::Fault;
-use crate::machine::access::{GENERIC, GLOBAL, Kind, SHARED, space_name};
+use crate::machine::access::{GENERIC, GLOBAL, Kind, PARAM, SHARED};
 use crate::machine::cx::{Cx, PARAM_WINDOW, SHARED_WINDOW, WINDOW};
 use crate::machine::inst::Inst;
-use crate::machine::row::{Isa, fill, lanes};
+use crate::machine::row::{fill, lanes};
 use crate::watch::init::initialised;
-use crate::watch::report::{self, Spot};
+use crate::watch::report::{self, Access, Spot};
 use crate::watch::{global, shared, tally};
 
 /// Looks at an access; gives the lanes that may do it.
-pub fn observe<I: Isa>(cx: &mut Cx, i: &Inst, a: &mut [u64; 32], mask: u32, size: u32, kind: Kind, space: u8) -> u32 {
+pub fn observe(cx: &mut Cx, access: Access, a: &mut [u64; 32], mask: u32, space: u8) -> u32 {
     if space != GENERIC {
-        return look(cx, i, a, mask, size, kind, space);
+        return look(cx, access, a, mask, space);
     }
-    let mut in_shared = 0;
-    let mut in_params = 0;
+    let (mut in_shared, mut in_params) = (0, 0);
     for l in 0..32 {
         in_shared |= u32::from(a[l].wrapping_sub(SHARED_WINDOW) < WINDOW) << l;
         in_params |= u32::from(a[l].wrapping_sub(PARAM_WINDOW) < WINDOW) << l;
     }
-    let global = mask & !in_shared & !in_params;
     let mut ok = 0;
+    let (global, shared, params) = (mask & !in_shared & !in_params, mask & in_shared, mask & in_params);
     if global != 0 {
         let mut part = *a;
         fill(&mut part, global);
-        ok |= look(cx, i, &part, global, size, kind, GLOBAL);
+        ok |= look(cx, access, &part, global, GLOBAL);
     }
-    if mask & in_shared != 0 {
+    if shared != 0 {
         let mut part = a.map(|v| v.wrapping_sub(SHARED_WINDOW));
-        fill(&mut part, mask & in_shared);
-        ok |= look(cx, i, &part, mask & in_shared, size, kind, SHARED);
+        fill(&mut part, shared);
+        ok |= look(cx, access, &part, shared, SHARED);
     }
-    if mask & in_params != 0 {
-        ok |= mask & in_params;
+    if access.kind == Kind::Load {
+        ok |= params;
+    } else {
+        lanes(params, |l| {
+            let message = format!("the thread {} the kernel's parameters", access.kind.verb());
+            report::wrong(cx, FindingKind::ReadOnly, access.inst, l as u32, access.spot(a[l], PARAM), &message);
+        });
     }
     if ok != 0 {
         fill(a, ok);
@@ -45,38 +49,33 @@ pub fn observe<I: Isa>(cx: &mut Cx, i: &Inst, a: &mut [u64; 32], mask: u32, size
 }
 
 #[inline(never)]
-fn look(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind, space: u8) -> u32 {
-    let ok = bounds(cx, i, a, mask, size, kind, space);
+fn look(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32, space: u8) -> u32 {
+    let ok = bounds(cx, access, a, mask, space);
     if ok == 0 {
         return 0;
     }
     if cx.launch().count {
-        tally::access(cx, a, ok, size, kind, space);
+        tally::access(cx, a, ok, access.size, access.kind, space);
     }
     if space == SHARED {
-        shared::access(cx, i, a, ok, size, kind);
+        shared::access(cx, access, a, ok);
     } else {
         let opts = cx.launch().opts;
         if opts.init {
-            // SAFETY: these lanes were found inside the device's memory.
-            unsafe { initialised(cx, i, a, ok, size, kind) };
+            initialised(cx, access, a, ok);
         }
         if opts.race {
-            global::access(cx, i, a, ok, size, kind);
+            global::access(cx, access, a, ok);
         }
     }
     ok
 }
 
 /// memcheck: the lanes whose address is right.
-pub fn bounds(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind, space: u8) -> u32 {
-    let bytes = u64::from(size);
-    let (low, room) = if space == SHARED {
-        (0, cx.shared_bytes)
-    } else {
-        let (low, high) = cx.ranges[i.id as usize];
-        (low, high - low)
-    };
+pub fn bounds(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32, space: u8) -> u32 {
+    let bytes = u64::from(access.size);
+    let (low, high) = if space == SHARED { (0, cx.shared().bytes()) } else { cx.range(access.inst.head.id) };
+    let room = high - low;
     let most = room.wrapping_sub(bytes);
     let mut bad = 0u64;
     for v in a {
@@ -89,11 +88,10 @@ pub fn bounds(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: 
     }
     let mut ok = 0;
     lanes(mask, |l| {
-        let spot = Spot { address: a[l], space: space_name(space), bytes: size };
-        let right = if !inside(cx, i, a[l], bytes, space) {
-            outside(cx, i, l as u32, spot, kind, space)
+        let right = if !inside(cx, access.inst, a[l], bytes, space) {
+            outside(cx, access, l as u32, a[l], space)
         } else if a[l] & (bytes - 1) != 0 {
-            misaligned(cx, i, l as u32, spot, kind);
+            misaligned(cx, access, l as u32, a[l], space);
             false
         } else {
             true
@@ -107,102 +105,80 @@ pub fn bounds(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: 
 fn inside(cx: &mut Cx, i: &Inst, at: u64, bytes: u64, space: u8) -> bool {
     let launch = cx.launch();
     if space == SHARED {
-        let gap = &launch.shared_gap;
-        return bytes <= cx.shared_bytes
-            && at <= cx.shared_bytes - bytes
-            && (at + bytes <= gap.start || at >= gap.end || gap.is_empty());
+        let (gap, all) = (&launch.shared_gap, cx.shared().bytes());
+        let apart = at + bytes <= gap.start || at >= gap.end || gap.is_empty();
+        return bytes <= all && at <= all - bytes && apart;
     }
     let found = launch.allocation(at).is_some_and(|x| at + bytes <= x.base + x.size);
     if found {
-        cx.ranges[i.id as usize] = launch.window(at, bytes);
+        cx.meet(i.head.id, at, bytes);
     }
     found
 }
 
 /// An access outside; true when it is done all the same: without memcheck the device's memory is one range.
-fn outside(cx: &mut Cx, i: &Inst, lane: u32, spot: Spot, kind: Kind, space: u8) -> bool {
-    let Spot { address: at, bytes: size, .. } = spot;
+fn outside(cx: &mut Cx, access: Access, lane: u32, at: u64, space: u8) -> bool {
+    let Access { inst, kind, size, .. } = access;
     let launch = cx.launch();
+    let (what, spot, bytes) = (kind.verb(), access.spot(at, space), u64::from(size));
     if launch.opts.mem {
-        let what = kind.verb();
+        let all = cx.shared().bytes();
         let (finding, message) = if space == SHARED {
-            let all = cx.shared_bytes;
-            let message = format!(
-                "the thread {what} {size} bytes at shared offset {at}, the block has {all} bytes of shared memory"
-            );
-            (FindingKind::OutOfBounds, message)
+            let there = format!("at shared offset {at}, the block has {all} bytes of shared memory");
+            (FindingKind::OutOfBounds, there)
         } else if launch.memory.freed(at).is_some() {
-            (FindingKind::UseAfterFree, format!("the thread {what} {size} bytes of memory that was freed"))
+            (FindingKind::UseAfterFree, "of memory that was freed".into())
         } else {
-            (FindingKind::OutOfBounds, format!("the thread {what} {size} bytes outside every allocation"))
+            (FindingKind::OutOfBounds, "outside every allocation".into())
         };
-        report::at(cx, finding, i, lane, spot, &message);
+        report::at(cx, finding, inst, lane, spot, &format!("the thread {what} {size} bytes {message}"));
         return false;
     }
-    let bytes = u64::from(size);
-    if space != SHARED && at.wrapping_sub(cx.arena) < cx.arena_bytes - bytes {
+    if space != SHARED && at.wrapping_sub(launch.memory.base()) < launch.memory.size() - bytes {
         return at & (bytes - 1) == 0;
     }
-    let place = cx.whereabouts(i.id, lane);
-    let message = format!("{place}: {size} bytes at {at:#x} lie outside {} memory", spot.space);
-    cx.fault(Fault::IllegalAddress(message));
+    let message = format!("{size} bytes at {at:#x} lie outside {} memory", spot.space);
+    cx.fail(Fault::IllegalAddress, inst.head.id, lane, &message);
     false
 }
 
-fn misaligned(cx: &mut Cx, i: &Inst, lane: u32, spot: Spot, kind: Kind) {
-    let Spot { address: at, bytes: size, .. } = spot;
+fn misaligned(cx: &mut Cx, access: Access, lane: u32, at: u64, space: u8) {
+    let Access { inst, kind, size, .. } = access;
     let message = format!(
         "the thread {} {size} bytes at an address that is not a multiple of {size}; vector accesses need aligned \
          pointers",
         kind.verb()
     );
-    if cx.launch().opts.mem {
-        report::at(cx, FindingKind::Misaligned, i, lane, spot, &message);
-    } else {
-        let place = cx.whereabouts(i.id, lane);
-        cx.fault(Fault::MisalignedAddress(format!("{place}: {message} ({at:#x})")));
-    }
+    report::wrong(cx, FindingKind::Misaligned, inst, lane, access.spot(at, space), &message);
 }
 
 /// `discard`: 128 bytes of each lane hold nothing any more, which is a write to the other checks.
 pub fn discarded(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32) {
-    let ok = bounds(cx, i, a, mask, 128, Kind::Store, GLOBAL);
+    let ok = bounds(cx, Access::of(i, Kind::Store, 128), a, mask, GLOBAL);
     if ok == 0 {
         return;
     }
-    let (init, race) = (cx.launch().opts.init, cx.launch().opts.race);
-    if init {
-        let (arena, shadow) = (cx.arena, cx.arena_written);
-        // SAFETY: the shadow covers every address of the arena, and these were found inside.
-        lanes(ok, |l| unsafe {
-            std::ptr::write_bytes(shadow.add((a[l] - arena) as usize), 0, 128);
-        });
+    let launch = cx.launch();
+    if launch.opts.init {
+        lanes(ok, |l| launch.memory.written().fill((a[l] - launch.memory.base()) as usize, 128, 0));
     }
-    if race {
+    if launch.opts.race {
         for part in 0..8 {
             let mut at = a.map(|v| v + 16 * part);
             fill(&mut at, ok);
-            global::access(cx, i, &at, ok, 16, Kind::Store);
+            global::access(cx, Access::of(i, Kind::Store, 16), &at, ok);
         }
     }
 }
 
 /// A local access outside the thread's local memory, or misaligned.
 pub fn bad_local(cx: &mut Cx, i: &Inst, address: u64, lane: u32, size: u32, inside: bool) {
-    let bytes = cx.local_bytes;
+    let bytes = 4 * cx.own_memories().local.len();
     let (kind, message) = if inside {
         (FindingKind::Misaligned, format!("{size} bytes at an address that is not a multiple of {size}"))
     } else {
-        (
-            FindingKind::OutOfBounds,
-            format!("local offset {address} is outside the thread's {bytes} bytes of local memory"),
-        )
+        let message = format!("local offset {address} is outside the thread's {bytes} bytes of local memory");
+        (FindingKind::OutOfBounds, message)
     };
-    if cx.launch().opts.mem {
-        report::at(cx, kind, i, lane, Spot { address, space: "local", bytes: size }, &message);
-    } else {
-        let place = cx.whereabouts(i.id, lane);
-        let text = format!("{place}: {message}");
-        cx.fault(if inside { Fault::MisalignedAddress(text) } else { Fault::IllegalAddress(text) });
-    }
+    report::wrong(cx, kind, i, lane, Spot { address, space: "local", bytes: size }, &message);
 }

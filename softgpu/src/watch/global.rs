@@ -7,17 +7,17 @@
 //! or with `.release`) and a later acquire (an atomic or volatile load) of the same address.
 
 use crate::check::FindingKind;
-use crate::machine::access::{Kind, RELEASE, STRONG};
+use crate::machine::access::{Kind, Order};
 use crate::machine::cx::Cx;
 use crate::machine::inst::Inst;
 use crate::machine::row::lanes;
 use crate::shadow::global::{BlockSync, FOLLOWED, GlobalRaces};
 use crate::shadow::marks::{BYTES, EPOCH, EPOCHS, FLAG, LAUNCH, MORE, bytes_of, bytes_touched, epoch_of};
-use crate::watch::report::{self, Spot};
+use crate::watch::report::{self, Access, Spot};
 use std::sync::atomic::{Ordering, fence};
 
 /// What one access does to the words of global memory.
-struct Access<'a> {
+struct Marking<'a> {
     races: &'a GlobalRaces<'a>,
     /// Addresses of the lanes, from the start of the device's memory.
     offsets: [u64; 32],
@@ -38,15 +38,17 @@ struct Conflict {
 }
 
 /// Looks at an access to global memory that lies inside an allocation.
-pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind) {
+pub fn access(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) {
+    let Access { inst, kind, size, .. } = access;
     let launch = cx.launch();
     let races = &launch.races;
-    let arena = cx.arena;
+    let base = launch.memory.base();
     let block = cx.block();
     let me = block.linear as u32;
-    let strong = kind == Kind::Atomic || i.order & STRONG != 0;
+    let order = inst.head.order;
+    let strong = kind == Kind::Atomic || order != Order::Weak;
     if strong {
-        if kind != Kind::Load && (block.sync.fenced || i.order & RELEASE != 0) {
+        if kind != Kind::Load && (block.sync.fenced || order == Order::Release) {
             release(a, mask, races, &mut block.sync, me);
         }
     } else if kind == Kind::Store {
@@ -56,18 +58,18 @@ pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: 
         return;
     }
     let stamp = races.launch << LAUNCH | (u64::from(block.sync.epoch) & EPOCHS) << EPOCH | u64::from(me);
-    let offsets = a.map(|v| v.wrapping_sub(arena));
-    let access = Access { races, offsets, mask, size, kind, strong, stamp };
+    let offsets = a.map(|v| v.wrapping_sub(base));
+    let marking = Marking { races, offsets, mask, size, kind, strong, stamp };
     // first leave a mark, then look: of two blocks that come together one sees the other
-    let before = access.leave_marks();
+    let before = marking.leave_marks();
     fence(Ordering::SeqCst);
-    for conflict in access.conflicts(&before) {
+    for conflict in marking.conflicts(&before) {
         let spot = Spot { address: a[conflict.lane], space: "global", bytes: size };
-        judge(cx, i, spot, kind, &conflict);
+        judge(cx, inst, spot, kind, &conflict);
     }
 }
 
-impl Access<'_> {
+impl Marking<'_> {
     /// Calls a function for each lane and word: lane, number of the word in the access, the word, its bytes.
     #[inline(always)]
     fn words(&self, mut f: impl FnMut(usize, usize, u64, u64)) {
@@ -163,10 +165,10 @@ pub fn acquired(cx: &mut Cx, a: &[u64; 32], mask: u32) {
     if !launch.opts.race {
         return;
     }
-    let (arena, bytes) = (cx.arena, cx.arena_bytes);
+    let (base, bytes) = (launch.memory.base(), launch.memory.size());
     let sync = &mut cx.block().sync;
     lanes(mask, |l| {
-        if a[l].wrapping_sub(arena) >= bytes {
+        if a[l].wrapping_sub(base) >= bytes {
             return;
         }
         if sync.acquired.len() >= FOLLOWED {

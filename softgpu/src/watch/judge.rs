@@ -1,19 +1,18 @@
 //! Whether two accesses are ordered after all, and what is said when not.
 
 use crate::check::FindingKind;
-use crate::machine::access::{Kind, WIDE};
+use crate::machine::access::Kind;
 use crate::machine::cx::Cx;
-use crate::machine::inst::Inst;
-use crate::machine::row::NONE;
 use crate::machine::warp::Warp;
 use crate::shadow::shared::{CLOCK, INST, MANY, PENDING, THREAD, WARP};
-use crate::watch::report::{self, Spot};
+use crate::watch::report::{self, Access, Spot};
 use crate::watch::words::Meeting;
 
 /// Decides whether two accesses are ordered after all, and reports them if not.
 #[cold]
 #[inline(never)]
-pub fn judge(cx: &mut Cx, i: &Inst, meeting: &Meeting, size: u32, kind: Kind) {
+pub fn judge(cx: &mut Cx, access: Access, meeting: &Meeting) {
+    let Access { inst, kind, size, stored } = access;
     let Meeting { lane, word, old, written } = *meeting;
     let launch = cx.launch();
     let (block, warp) = cx.block_and_warp();
@@ -37,8 +36,10 @@ pub fn judge(cx: &mut Cx, i: &Inst, meeting: &Meeting, size: u32, kind: Kind) {
         if ordered {
             return;
         }
-        let by_same_instruction = old & INST == u64::from(i.id) & INST && by_warp == me && clock == warp.clock;
-        if kind == Kind::Store && by_same_instruction && same_value(cx, i, lane, by_lane as usize) {
+        let by_same_instruction = old & INST == u64::from(inst.head.id) & INST && by_warp == me && clock == warp.clock;
+        // two lanes of one store write the same value: no order could matter
+        let same_value = || stored.iter().flatten().all(|&row| cx.lane(row, lane) == cx.lane(row, by_lane as usize));
+        if kind == Kind::Store && by_same_instruction && same_value() {
             return;
         }
         let place = launch.program.describe((old & INST) as u32);
@@ -78,22 +79,11 @@ pub fn judge(cx: &mut Cx, i: &Inst, meeting: &Meeting, size: u32, kind: Kind) {
          (or __syncwarp() within a warp)"
     );
     let spot = Spot { address: u64::from(word) * 4, space: "shared", bytes: size };
-    report::at(cx, finding, i, lane as u32, spot, &message);
+    report::at(cx, finding, inst, lane as u32, spot, &message);
 }
 
 fn warp_first(warp: usize) -> u32 {
     warp as u32 * 32
-}
-
-/// Two lanes of one store write the same value: no order could matter.
-fn same_value(cx: &Cx, i: &Inst, x: usize, y: usize) -> bool {
-    let count = i.aux.clamp(1, 4) as usize;
-    let wide = i.p == 8 || i.flags & WIDE != 0;
-    [i.d, i.b, i.c, i.e]
-        .iter()
-        .take(count)
-        .filter(|&&r| r != NONE)
-        .all(|&row| cx.lane(row, x, wide) == cx.lane(row, y, wide))
 }
 
 /// True when `then` (a lane of this warp, at a clock) is ordered before what `now` does.

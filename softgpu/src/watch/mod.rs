@@ -3,14 +3,13 @@
 //! Executors and the engine call in here with what happens; findings go to the launch, counts to the host thread's
 //! tally. `access` sees each access to memory and asks the others: `tally` (counters), `init` (initcheck), `global`
 //! (racecheck between blocks), `shared` with `words` and `judge` (racecheck inside a block). `sync` sees barriers,
-//! `copies` and `mbarrier` what is asynchronous, `report` makes the findings.
+//! `asynchronous` copies and mbarriers, `report` makes the findings.
 
 pub mod access;
-pub mod copies;
+pub mod asynchronous;
 pub mod global;
 pub mod init;
 pub mod judge;
-pub mod mbarrier;
 pub mod report;
 pub mod shared;
 pub mod sync;
@@ -18,7 +17,7 @@ pub mod tally;
 pub mod words;
 
 pub use access::{bad_local, discarded, observe};
-pub use copies::{copy_landed, copy_source, copy_target};
+pub use asynchronous::{arrived, copy_landed, copy_source, copy_target, object, waited};
 pub use init::observe_local;
-pub use report::report;
+pub use report::{Access, report};
 pub use sync::*;

@@ -2,8 +2,10 @@
 
 use crate::check::{Finding, FindingKind};
 use crate::kernel::Fault;
+use crate::machine::access::{Kind, space_name};
 use crate::machine::cx::Cx;
 use crate::machine::inst::Inst;
+use crate::machine::operand::AnySrc;
 
 /// Where an access was.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +13,28 @@ pub struct Spot {
     pub address: u64,
     pub space: &'static str,
     pub bytes: u32,
+}
+
+/// An access, its addresses apart.
+#[derive(Clone, Copy)]
+pub struct Access<'a> {
+    pub inst: &'a Inst,
+    pub kind: Kind,
+    /// Bytes of a lane.
+    pub size: u32,
+    /// Where a store's values come from.
+    pub stored: &'a [Option<AnySrc>],
+}
+
+impl<'a> Access<'a> {
+    pub fn of(inst: &'a Inst, kind: Kind, size: usize) -> Access<'a> {
+        Access { inst, kind, size: size as u32, stored: &[] }
+    }
+
+    /// Where it is, for messages.
+    pub fn spot(&self, address: u64, space: u8) -> Spot {
+        Spot { address, space: space_name(space), bytes: self.size }
+    }
 }
 
 /// For a mistake that has no address.
@@ -30,12 +54,23 @@ pub fn at(cx: &mut Cx, kind: FindingKind, inst: &Inst, lane: u32, spot: Spot, me
     of_thread(cx, kind, inst, thread, spot, message);
 }
 
+/// Reports a wrong address; without memcheck it is a fault.
+#[cold]
+pub fn wrong(cx: &mut Cx, kind: FindingKind, inst: &Inst, lane: u32, spot: Spot, message: &str) {
+    if cx.launch().opts.mem {
+        return at(cx, kind, inst, lane, spot, message);
+    }
+    let fault = if kind == FindingKind::Misaligned { Fault::MisalignedAddress } else { Fault::IllegalAddress };
+    let place = if spot.space == "local" { String::new() } else { format!(" ({:#x})", spot.address) };
+    cx.fail(fault, inst.head.id, lane, &format!("{message}{place}"));
+}
+
 /// Reports a mistake of a thread of the block, whichever warp runs.
 #[cold]
 pub fn of_thread(cx: &mut Cx, kind: FindingKind, inst: &Inst, thread: [u32; 3], spot: Spot, message: &str) {
     let block = cx.block().index;
     let launch = cx.launch();
-    let (ptx_line, source) = launch.program.place(inst.id);
+    let (ptx_line, source) = launch.program.place(inst.head.id);
     let mut findings = launch.findings.lock().unwrap_or_else(|p| p.into_inner());
     let order = |b: [u32; 3], t: [u32; 3]| [b[2], b[1], b[0], t[2], t[1], t[0]];
     let describe = || match spot.space {
@@ -80,7 +115,7 @@ pub fn of_thread(cx: &mut Cx, kind: FindingKind, inst: &Inst, thread: [u32; 3], 
     });
     drop(findings);
     if launch.opts.abort_on_finding {
-        let place = cx.whereabouts_of(inst.id, thread);
+        let place = cx.whereabouts_of(inst.head.id, thread);
         cx.fault(Fault::Aborted(format!("{place}: {message}")));
     }
 }

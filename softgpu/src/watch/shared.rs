@@ -8,57 +8,50 @@
 
 use crate::machine::access::Kind;
 use crate::machine::cx::Cx;
-use crate::machine::inst::Inst;
+use crate::machine::row::lanes;
+use crate::memory::{all_set, mark};
 use crate::shadow::shared::PENDING;
-use crate::watch::init::{mark_written, report_uninitialised, unwritten};
+use crate::watch::init::{report_uninitialised, unwritten};
 use crate::watch::judge::judge;
+use crate::watch::report::Access;
 use crate::watch::words::{read_words, write_words};
 
 /// Looks at an access to shared memory that lies inside it.
-pub fn access(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind) {
+pub fn access(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) {
     let (race, init) = (cx.launch().opts.race, cx.launch().opts.init);
     if race {
-        hazards(cx, i, a, mask, size, kind);
+        hazards(cx, access, a, mask);
     }
     if init {
-        initialised(cx, i, a, mask, size, kind);
+        initialised(cx, access, a, mask);
     }
 }
 
-fn initialised(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind) {
-    let written = &mut cx.block().shadow.written;
-    let (shadow, bytes) = (written.as_mut_ptr(), written.len());
-    let at = |l: usize| {
-        assert!(a[l] as usize + size as usize <= bytes);
-        shadow.wrapping_add(a[l] as usize)
-    };
-    if kind == Kind::Store {
-        // SAFETY: `at` has looked that they lie inside the shadow.
-        unsafe { mark_written(mask, size, at) };
+fn initialised(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) {
+    let size = access.size as usize;
+    if access.kind == Kind::Store {
+        let written = &mut cx.block().shadow.written;
+        lanes(mask, |l| mark(&mut written[a[l] as usize..][..size]));
         return;
     }
-    // SAFETY: as above.
-    let missing = unsafe { unwritten(cx, i, mask, size, at) };
+    let shadow = &cx.block_ref().shadow;
+    let written = |l: usize, from: usize, bytes: usize| all_set(&shadow.written[a[l] as usize + from..][..bytes]);
+    let missing = unwritten(cx, access, mask, written);
     if missing != 0 {
         // words that a copy is about to write are another mistake, and reported as that
-        let writes = &cx.block().shadow.writes;
-        let pending = |l: usize| writes.get(a[l] as usize / 4).is_some_and(|w| w & PENDING != 0);
+        let pending = |l: usize| shadow.writes.get(a[l] as usize / 4).is_some_and(|w| w & PENDING != 0);
         let missing = (0..32).fold(0u32, |m, l| m | (missing & u32::from(!pending(l)) << l));
         let message = "the thread reads shared memory that no thread of the block has written";
-        report_uninitialised(cx, i, a, missing, size, "shared", message);
+        report_uninitialised(cx, access, a, missing, "shared", message);
     }
 }
 
+/// Looks for hazards with earlier accesses.
 #[inline(never)]
-fn hazards(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind) {
+pub fn hazards(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) {
     let meetings =
-        if kind == Kind::Load { read_words(cx, i, a, mask, size) } else { write_words(cx, i, a, mask, size, kind) };
+        if access.kind == Kind::Load { read_words(cx, access, a, mask) } else { write_words(cx, access, a, mask) };
     for m in meetings {
-        judge(cx, i, &m, size, kind);
+        judge(cx, access, &m);
     }
-}
-
-/// The destination of an asynchronous copy: hazards with earlier accesses.
-pub fn access_for_copy(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32) {
-    hazards(cx, i, a, mask, size, Kind::Store);
 }

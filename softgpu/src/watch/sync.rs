@@ -2,7 +2,7 @@
 
 use crate::check::FindingKind;
 use crate::kernel::Fault;
-use crate::machine::barrier::Barrier;
+use crate::machine::block::Barrier;
 use crate::machine::control::{BarrierForm, BlockBarrier, Control};
 use crate::machine::cx::Cx;
 use crate::machine::inst::Inst;
@@ -45,8 +45,7 @@ pub fn missing_participant(cx: &mut Cx, code: &[Inst], waiting: &Waiting) {
     if cx.launch().opts.sync {
         report(cx, FindingKind::MissingParticipant, inst, lane, &message);
     } else {
-        let place = cx.whereabouts(inst.id, lane);
-        cx.fault(Fault::LaunchTimeout(format!("{place}: {message}")));
+        cx.fail(Fault::LaunchTimeout, inst.head.id, lane, &message);
     }
 }
 
@@ -185,6 +184,6 @@ pub fn barrier_stuck(cx: &mut Cx, code: &[Inst]) {
     if cx.launch().opts.sync {
         report::of_thread(cx, FindingKind::BarrierMisuse, inst, thread, NOWHERE, &message);
     }
-    let place = cx.whereabouts_of(inst.id, thread);
+    let place = cx.whereabouts_of(inst.head.id, thread);
     cx.fault(Fault::LaunchTimeout(format!("{place}: {message}")));
 }

@@ -1,12 +1,12 @@
 //! Counting what a profiler would count.
 
-use crate::counters::{Counters, Occupancy, Traffic};
+use crate::counters::{Counters, Traffic};
 use crate::kernel::{KernelInfo, LaunchConfig};
 use crate::machine::access::{Kind, SHARED};
 use crate::machine::cx::Cx;
 use crate::machine::program::{Class, Program};
 use crate::machine::row::lanes;
-use crate::profile::{Bound, Profile, WARP};
+use crate::profile::Profile;
 use crate::shadow::tally::Tally;
 use std::collections::HashMap;
 
@@ -139,7 +139,7 @@ pub fn counters(
             }
             c.warp_instructions += warps;
             c.thread_instructions += lanes;
-            let by = c.by_class.entry(class_name(info.class)).or_default();
+            let by = c.by_class.entry(info.class.name()).or_default();
             by.warps += warps;
             by.threads += lanes;
             match info.class {
@@ -173,44 +173,6 @@ pub fn counters(
         unique_global_bytes: touched.values().flatten().map(|w| u64::from(w.count_ones())).sum(),
         ..c
     };
-    c.occupancy = occupancy(&c, threads as u32, profile);
+    c.occupancy = profile.occupancy(threads as u32, c.registers, c.static_shared + c.dynamic_shared);
     c
-}
-
-/// Blocks and warps a multiprocessor can hold.
-fn occupancy(c: &Counters, threads: u32, profile: &Profile) -> Occupancy {
-    let shared = c.static_shared + c.dynamic_shared;
-    let found = profile.occupancy(threads, c.registers, shared);
-    Occupancy {
-        blocks_per_sm: found.blocks,
-        warps_per_sm: found.warps,
-        share: f64::from(found.warps * WARP) / f64::from(profile.max_threads_per_sm),
-        limited_by: match found.bound {
-            Bound::TooLarge => "nothing fits",
-            Bound::Blocks => "blocks",
-            Bound::Warps => "threads",
-            Bound::Registers => "registers",
-            Bound::Shared => "shared memory",
-        },
-    }
-}
-
-fn class_name(class: Class) -> &'static str {
-    match class {
-        Class::Integer => "integer",
-        Class::Float32 => "float32",
-        Class::Float64 => "float64",
-        Class::Half => "half",
-        Class::Tensor => "tensor",
-        Class::Convert => "convert",
-        Class::Compare => "compare",
-        Class::Move => "move",
-        Class::Special => "special",
-        Class::LoadStore => "load_store",
-        Class::Atomic => "atomic",
-        Class::Shuffle => "shuffle",
-        Class::Control => "control",
-        Class::Barrier => "barrier",
-        Class::Other => "other",
-    }
 }

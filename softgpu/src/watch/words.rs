@@ -1,11 +1,11 @@
 //! Reads and writes against what the words remember.
 
-use crate::machine::access::{Kind, STRONG};
+use crate::machine::access::{Kind, Order};
 use crate::machine::cx::Cx;
-use crate::machine::inst::Inst;
 use crate::machine::row::lanes;
 use crate::shadow::marks::bytes_touched;
 use crate::shadow::shared::{ATOMIC, BYTES, CLOCK, MANY, PENDING, THREAD, WARP, entry};
+use crate::watch::report::Access;
 use std::collections::HashMap;
 
 /// An access that meets an earlier one: lane, word, what the shadow holds, whether that is a write.
@@ -16,15 +16,15 @@ pub struct Meeting {
     pub written: bool,
 }
 
-pub fn read_words(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32) -> Vec<Meeting> {
+pub fn read_words(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) -> Vec<Meeting> {
     let (block, warp) = cx.block_and_warp();
     let (warp, shadow) = (&block.warps[warp], &mut block.shadow);
     let (number, clock, first) = (warp.number, warp.clock, warp.first_thread);
     let floor = u64::from(shadow.floor) << CLOCK;
     let warp_floor = shadow.warp_floors[number as usize];
-    let strong = i.order & STRONG != 0;
+    let strong = access.inst.head.order != Order::Weak;
     let stamp = u64::from(clock) << CLOCK | u64::from(number) << WARP;
-    let words = size.div_ceil(4);
+    let (size, words) = (access.size, access.size.div_ceil(4));
     let mut meetings = Vec::new();
     let mut l = 0;
     while l < 32 {
@@ -75,12 +75,13 @@ pub fn read_words(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32) ->
     meetings
 }
 
-pub fn write_words(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, kind: Kind) -> Vec<Meeting> {
+pub fn write_words(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) -> Vec<Meeting> {
     let (block, warp) = cx.block_and_warp();
     let (warp, shadow) = (&block.warps[warp], &mut block.shadow);
     let (clock, first) = (warp.clock, warp.first_thread);
     let floor = u64::from(shadow.floor) << CLOCK;
-    let strong = kind == Kind::Atomic || i.order & STRONG != 0;
+    let Access { inst, kind, size, .. } = access;
+    let strong = kind == Kind::Atomic || inst.head.order != Order::Weak;
     let mut meetings = Vec::new();
     lanes(mask, |lane| {
         let offset = a[lane] as u32;
@@ -103,7 +104,7 @@ pub fn write_words(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, k
             // a thread's own atomic doesn't hide its plain write from the others
             let plain = old >= floor && old & (ATOMIC | PENDING) == 0;
             if !(strong && plain && (old >> THREAD & 1023) as u32 == thread) {
-                *write = entry(clock, bytes, thread, i.id) | if strong { ATOMIC } else { 0 };
+                *write = entry(clock, bytes, thread, inst.head.id) | if strong { ATOMIC } else { 0 };
             }
         }
     });

@@ -98,6 +98,8 @@ fn launch_bounds_and_maxnreg_cap_registers() {
             assert!(kernel.launch([most + 1, 1, 1], 0).is_some(), "{directives}");
         }
     }
+    assert_eq!(Kernel::new(&profile, "", 300).registers().count, 255);
+    assert_eq!(Kernel::new(&profile, "", 0).registers().count, 1);
 }
 
 /// A kernel whose every value is alive at once has no more registers than a thread can have.
@@ -120,12 +122,11 @@ fn occupancy_by_hand() {
         ("sm_61", 128, 32, 48 << 10, 2, "shared memory"),
         ("sm_75", 1024, 64, 0, 1, "threads"),
         ("sm_90", 128, 168, 0, 3, "registers"),
+        ("sm_86", 128, 32, 100 << 10, 0, "nothing fits"),
+        ("sm_80", 1024, 65, 0, 0, "registers"),
+        ("sm_89", 1025, 16, 0, 0, "nothing fits"),
     ] {
-        let mut kernel = Kernel::new(&Profile::named(name).unwrap(), "", 0);
-        kernel.module.know_registers(&[Usage { kernel: "k".into(), registers, ..Usage::default() }]);
-        let options = Options { counters: true, ..Options::default() };
-        let report = kernel.run([threads, 1, 1], shared, &options);
-        let found = report.counters.unwrap_or_else(|| panic!("{:?}", report.fault)).occupancy;
+        let found = Profile::named(name).unwrap().occupancy(threads, registers, shared);
         assert_eq!((found.blocks_per_sm, found.limited_by), (blocks, bound), "{name} {threads} {registers} {shared}");
     }
 }

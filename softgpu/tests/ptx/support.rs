@@ -50,7 +50,7 @@ pub fn run(target: &str, text: &str, grid: u32, block: u32, start: &[u32], opts:
         grid: [grid, 1, 1],
         block: [block, 1, 1],
         dynamic_shared: 0,
-        params: out.to_le_bytes().to_vec(),
+        params: [out, 0, 0, 0].iter().flat_map(|v| v.to_le_bytes()).collect(),
     };
     let mut printed = String::new();
     let report = launch(&module, "k", &config, &memory, &profile, opts, &mut |text| printed += text);

@@ -23,7 +23,7 @@ fn active_blocks(out: Out<i32>, function: Handle, threads: i32, shared: usize) -
     let fits = threads > 0 && threads as u32 <= info.max_threads(&profile);
     valid(fits, format_args!("a block of {threads} threads"))?;
     let found = profile.occupancy(threads as u32, info.registers.count, total(&info, shared));
-    out.set(found.blocks as i32, "blocks")
+    out.set(found.blocks_per_sm as i32, "blocks")
 }
 
 entry!(cuOccupancyMaxActiveBlocksPerMultiprocessor, |out: Out<i32>, function: Handle, threads: i32, shared: usize| {
@@ -57,7 +57,7 @@ fn best_block(
     let mut best = (0, 0, 0);
     for threads in (1..=most.div_ceil(32)).map(|w| (w * 32).min(most)) {
         let dynamic = shared_of.map_or(shared, |f| f(threads as i32));
-        let blocks = profile.occupancy(threads, info.registers.count, total(&info, dynamic)).blocks;
+        let blocks = profile.occupancy(threads, info.registers.count, total(&info, dynamic)).blocks_per_sm;
         best = best.max((blocks * threads, threads, blocks));
     }
     valid(best.0 != 0, format_args!("no block of kernel {} fits a multiprocessor", info.name))?;

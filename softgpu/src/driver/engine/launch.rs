@@ -41,7 +41,8 @@ impl Session {
             let profile = &self.config.profile;
             let threads: u32 = shape.block.iter().product();
             let shared = launch.info.static_shared + shape.shared;
-            let resident = profile.occupancy(threads, launch.info.registers.count, shared).blocks * profile.sm_count;
+            let resident =
+                profile.occupancy(threads, launch.info.registers.count, shared).blocks_per_sm * profile.sm_count;
             let blocks: u64 = shape.grid.iter().map(|&n| u64::from(n)).product();
             let message = format_args!("{blocks} blocks; {resident} can be resident at once on {}", profile.name);
             ensure(blocks <= u64::from(resident), COOPERATIVE_LAUNCH_TOO_LARGE, message)?;

@@ -3,33 +3,21 @@
 //! An operation is a function of one to three values given as a type: closures without captures
 //! have no size, so the handler can make one out of nothing and the compiler sees through it.
 
-use crate::isa::decoder::{Decoded, Decoder, Proto};
-use crate::machine::op::{Draft, Frame, Of, Op};
-use crate::machine::operand::{Dst, Pred, PredDst, Register, Src, WrongWidth, operands};
-use crate::machine::program::Class;
+use crate::isa::decoder::{Drafted, Lanes};
+use crate::machine::op::{Frame, Op, draft};
+use crate::machine::operand::{Dst, Pred, PredDst, Register, Src, operands};
 use crate::machine::row::{Isa, Lane};
 use std::marker::PhantomData;
 
 /// A function value out of its type.
+///
+/// # Safety
+/// There was a value of the type.
 #[inline(always)]
-pub fn instance<F: Copy + 'static>() -> F {
+pub unsafe fn instance<F: Copy + 'static>() -> F {
     const { assert!(size_of::<F>() == 0, "only functions that capture nothing") };
-    // SAFETY: a value without size has no bytes, and the caller's `F` is inhabited: it was passed as one.
+    // SAFETY: a value without size has no bytes, and the caller's `F` is inhabited.
     unsafe { std::ptr::NonNull::<F>::dangling().read() }
-}
-
-/// An operation of which only the operands are missing.
-#[derive(Clone, Copy)]
-pub struct Form(fn(Register, &[Register]) -> Drafted);
-
-/// A draft, where the operands' widths are the operation's.
-pub type Drafted = Result<Box<dyn Draft>, WrongWidth>;
-
-impl<'a> Decoder<'a> {
-    /// Appends an operation on a destination and as many sources as it has.
-    pub fn lanes(&mut self, class: Class, form: Form, d: Register, sources: &[Register]) -> Decoded<&mut Proto> {
-        Ok(self.append(class, form.0(d, sources)?))
-    }
 }
 
 /// A result and three sources, each of its own width.
@@ -66,8 +54,10 @@ struct Alu3<A, B, C, D, F>(PhantomData<(A, B, C, D, F)>);
 impl<A: Lane, D: Lane, F: Fn(A) -> D + Copy + 'static> Op for Alu1<A, D, F> {
     type Data = One<D, A>;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame, i: &One<D, A>, mask: u32) {
-        let (f, a) = (instance::<F>(), cx.read(i.a));
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &One<D, A>, mask: u32) {
+        // SAFETY: `alu1` was given one.
+        let f = unsafe { instance::<F>() };
+        let a = cx.read(i.a);
         let mut t = [D::default(); 32];
         for l in 0..32 {
             t[l] = f(a[l]);
@@ -79,8 +69,10 @@ impl<A: Lane, D: Lane, F: Fn(A) -> D + Copy + 'static> Op for Alu1<A, D, F> {
 impl<A: Lane, B: Lane, D: Lane, F: Fn(A, B) -> D + Copy + 'static> Op for Alu2<A, B, D, F> {
     type Data = Two<D, A, B>;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame, i: &Two<D, A, B>, mask: u32) {
-        let (f, a, b) = (instance::<F>(), cx.read(i.a), cx.read(i.b));
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Two<D, A, B>, mask: u32) {
+        // SAFETY: `alu2` was given one.
+        let f = unsafe { instance::<F>() };
+        let (a, b) = (cx.read(i.a), cx.read(i.b));
         let mut t = [D::default(); 32];
         for l in 0..32 {
             t[l] = f(a[l], b[l]);
@@ -92,8 +84,10 @@ impl<A: Lane, B: Lane, D: Lane, F: Fn(A, B) -> D + Copy + 'static> Op for Alu2<A
 impl<A: Lane, B: Lane, C: Lane, D: Lane, F: Fn(A, B, C) -> D + Copy + 'static> Op for Alu3<A, B, C, D, F> {
     type Data = Three<D, A, B, C>;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame, i: &Three<D, A, B, C>, mask: u32) {
-        let (f, a, b, c) = (instance::<F>(), cx.read(i.a), cx.read(i.b), cx.read(i.c));
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Three<D, A, B, C>, mask: u32) {
+        // SAFETY: `alu3` was given one.
+        let f = unsafe { instance::<F>() };
+        let (a, b, c) = (cx.read(i.a), cx.read(i.b), cx.read(i.c));
         let mut t = [D::default(); 32];
         for l in 0..32 {
             t[l] = f(a[l], b[l], c[l]);
@@ -103,21 +97,21 @@ impl<A: Lane, B: Lane, C: Lane, D: Lane, F: Fn(A, B, C) -> D + Copy + 'static> O
 }
 
 /// `d = f(a)`.
-pub fn alu1<A: Lane, D: Lane, F: Fn(A) -> D + Copy + 'static>(_: F) -> Form {
-    Form(|d, s| Ok(Box::new(Of::<Alu1<A, D, F>>(One { d: d.write()?, a: s[0].read()? }))))
+pub fn alu1<A: Lane, D: Lane, F: Fn(A) -> D + Copy + 'static>(_: F) -> Lanes {
+    |d, s| Ok(draft::<Alu1<A, D, F>>(One { d: d.write()?, a: s[0].read()? }))
 }
 
 /// `d = f(a, b)`.
-pub fn alu2<A: Lane, B: Lane, D: Lane, F: Fn(A, B) -> D + Copy + 'static>(_: F) -> Form {
-    Form(|d, s| Ok(Box::new(Of::<Alu2<A, B, D, F>>(Two { d: d.write()?, a: s[0].read()?, b: s[1].read()? }))))
+pub fn alu2<A: Lane, B: Lane, D: Lane, F: Fn(A, B) -> D + Copy + 'static>(_: F) -> Lanes {
+    |d, s| Ok(draft::<Alu2<A, B, D, F>>(Two { d: d.write()?, a: s[0].read()?, b: s[1].read()? }))
 }
 
 /// `d = f(a, b, c)`.
-pub fn alu3<A: Lane, B: Lane, C: Lane, D: Lane, F: Fn(A, B, C) -> D + Copy + 'static>(_: F) -> Form {
-    Form(|d, s| {
+pub fn alu3<A: Lane, B: Lane, C: Lane, D: Lane, F: Fn(A, B, C) -> D + Copy + 'static>(_: F) -> Lanes {
+    |d, s| {
         let data = Three { d: d.write()?, a: s[0].read()?, b: s[1].read()?, c: s[2].read()? };
-        Ok(Box::new(Of::<Alu3<A, B, C, D, F>>(data)))
-    })
+        Ok(draft::<Alu3<A, B, C, D, F>>(data))
+    }
 }
 
 /// An operation on predicates.
@@ -129,6 +123,15 @@ pub enum Combine {
 }
 
 impl Combine {
+    /// `and`, `or`, `xor`.
+    pub fn named(word: &str) -> Combine {
+        match word {
+            "and" => Combine::And,
+            "or" => Combine::Or,
+            _ => Combine::Xor,
+        }
+    }
+
     /// Of masks of lanes.
     #[inline(always)]
     pub fn of(self, a: u32, b: u32) -> u32 {
@@ -154,17 +157,12 @@ pub struct Third {
     pub how: Combine,
     pub pred: Pred,
 }
-operands!(Outcome);
+operands!(unsafe Outcome);
 
 impl Outcome {
-    /// A comparison that goes to one predicate.
-    pub fn only(yes: PredDst) -> Outcome {
-        Outcome { yes, no: None, with: None }
-    }
-
     /// Writes the lanes for which the comparison holds.
     #[inline(always)]
-    pub fn put(&self, cx: &mut Frame, holds: u32, mask: u32) {
+    pub fn put<I: Isa>(&self, cx: &mut Frame<I>, holds: u32, mask: u32) {
         let (mut yes, mut no) = (holds, !holds);
         if let Some(third) = self.with {
             let c = cx.predicate(third.pred);
@@ -191,13 +189,15 @@ struct Pred2<T, F>(PhantomData<(T, F)>);
 impl<T: Lane, F: Fn(T, T) -> bool + Copy + 'static> Op for Pred2<T, F> {
     type Data = Compare<T>;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame, i: &Compare<T>, mask: u32) {
-        let (f, a, b) = (instance::<F>(), cx.read(i.a), cx.read(i.b));
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Compare<T>, mask: u32) {
+        // SAFETY: `pred2` was given one.
+        let f = unsafe { instance::<F>() };
+        let (a, b) = (cx.read(i.a), cx.read(i.b));
         let mut t = [0u32; 32];
         for l in 0..32 {
             t[l] = if f(a[l], b[l]) { !0 } else { 0 };
         }
-        let holds = cx.mask_of::<I>(&t);
+        let holds = cx.mask_of(&t);
         i.to.put(cx, holds, mask);
     }
 }
@@ -207,7 +207,7 @@ pub type Comparison = fn(Outcome, [Register; 2]) -> Drafted;
 
 /// A comparison that holds where `f(a, b)` does.
 pub fn pred2<T: Lane, F: Fn(T, T) -> bool + Copy + 'static>(_: F) -> Comparison {
-    |to, [a, b]| Ok(Box::new(Of::<Pred2<T, F>>(Compare { to, a: a.read()?, b: b.read()? })))
+    |to, [a, b]| Ok(draft::<Pred2<T, F>>(Compare { to, a: a.read()?, b: b.read()? }))
 }
 
 /// `d = p ? a : b`.
@@ -226,7 +226,7 @@ operands!([T: Lane] Choice<T> { d, a, b, p });
 impl<T: Lane> Op for Select<T> {
     type Data = Choice<T>;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame, i: &Choice<T>, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Choice<T>, mask: u32) {
         let (p, a, b) = (cx.predicate(i.p), cx.read(i.a), cx.read(i.b));
         let mut t = [T::default(); 32];
         for l in 0..32 {

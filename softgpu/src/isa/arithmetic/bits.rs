@@ -123,7 +123,7 @@ impl<T: Lane> Insertion<T> {
 impl<T: Cut> Op for Bfi<T> {
     type Data = Insertion<T>;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame, i: &Insertion<T>, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Insertion<T>, mask: u32) {
         let (a, b, position, length) = (cx.read(i.a), cx.read(i.b), cx.read(i.position), cx.read(i.length));
         let bits = 32 * T::ROWS;
         let mut t = [T::default(); 32];
@@ -151,7 +151,7 @@ operands!(Logic { words, table });
 impl Op for Lop3 {
     type Data = Logic;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame, i: &Logic, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Logic, mask: u32) {
         let (a, b, c) = (cx.read(i.words.a), cx.read(i.words.b), cx.read(i.words.c));
         let on: [u32; 8] = std::array::from_fn(|n| 0u32.wrapping_sub(u32::from(i.table >> n & 1)));
         let mut t = [0u32; 32];

@@ -1,50 +1,39 @@
 //! Sums and products with a carry in or out.
 
-use crate::isa::arithmetic::alu::{Drafted, Three, instance};
+use crate::isa::arithmetic::alu::{Three, instance};
 use crate::isa::arithmetic::integers::Integer;
-use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal};
-use crate::machine::op::{Frame, Of, Op};
+use crate::isa::decoder::{Decoded, Decoder, Drafted, Found};
+use crate::machine::op::{Frame, Op, draft};
 use crate::machine::operand::{PredDst, Register, operands};
 use crate::machine::program::Class;
 use crate::machine::row::{Isa, Lane};
-use crate::ptx::{Instr, Type};
+use crate::ptx::Type;
 use std::marker::PhantomData;
 
-impl<'a> Decoder<'a> {
-    /// `add.cc`, `addc`, `sub.cc`, `subc`.
-    pub fn carrying(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
-        let sets = m.take("cc");
-        let ty = m.ty()?;
-        let link = Link { sets, uses: i.op.ends_with('c'), subtracts: i.op.starts_with("sub") };
-        let make = match ty {
-            Type::U32 | Type::S32 => chain(|a: u32, _| a),
-            Type::U64 | Type::S64 => chain(|a: u64, _| a),
-            _ => return Err(Refusal::wrong_type()),
-        };
-        let [d, a, b] = self.registers(i, [ty; 3])?;
-        self.append(Class::Integer, make(link, [d, a, a, b])?);
-        Ok(())
-    }
+/// `add.cc`, `addc`, `sub.cc`, `subc`.
+pub fn carrying<'a>(c: &mut Decoder<'a>, x: &Found<'_, 'a>) -> Decoded<()> {
+    let op = x.i.op;
+    let link = Link { sets: x.has("cc"), uses: op.ends_with('c'), subtracts: op.starts_with("sub") };
+    let make = if x.ty().bytes() == 4 { chain(|a: u32, _| a) } else { chain(|a: u64, _| a) };
+    let [d, a, b] = c.registers(x)?;
+    c.append(Class::Integer, make(link, [d, a, a, b])?);
+    Ok(())
+}
 
-    /// `mad.cc` and `madc`.
-    pub fn carrying_mad(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
-        let part = m.one_of(&["lo", "hi"]).ok_or_else(|| Refusal::new("'.lo' or '.hi' is missing"))?;
-        let sets = m.take("cc");
-        let ty = m.ty()?;
-        let make = match (part, ty) {
-            ("lo", Type::U32 | Type::S32) => chain(|a: u32, b: u32| a.wrapping_mul(b)),
-            ("hi", Type::U32) => chain(|a: u32, b: u32| a.high(b)),
-            ("hi", Type::S32) => chain(|a: u32, b: u32| (a as i32).high(b as i32) as u32),
-            ("lo", Type::U64 | Type::S64) => chain(|a: u64, b: u64| a.wrapping_mul(b)),
-            ("hi", Type::U64) => chain(|a: u64, b: u64| a.high(b)),
-            ("hi", Type::S64) => chain(|a: u64, b: u64| (a as i64).high(b as i64) as u64),
-            _ => return Err(Refusal::wrong_type()),
-        };
-        let registers = self.registers(i, [ty; 4])?;
-        let link = Link { sets, uses: i.op == "madc", subtracts: false };
-        self.append(Class::Integer, make(link, registers)?);
-        Ok(())
-    }
+/// `mad.cc` and `madc`.
+pub fn carrying_mad<'a>(c: &mut Decoder<'a>, x: &Found<'_, 'a>) -> Decoded<()> {
+    let make = match (x.has("lo"), x.ty()) {
+        (true, Type::U32 | Type::S32) => chain(|a: u32, b: u32| a.wrapping_mul(b)),
+        (false, Type::U32) => chain(|a: u32, b: u32| a.high(b)),
+        (false, Type::S32) => chain(|a: u32, b: u32| (a as i32).high(b as i32) as u32),
+        (true, _) => chain(|a: u64, b: u64| a.wrapping_mul(b)),
+        (false, Type::U64) => chain(|a: u64, b: u64| a.high(b)),
+        (false, _) => chain(|a: u64, b: u64| (a as i64).high(b as i64) as u64),
+    };
+    let registers = c.registers(x)?;
+    let link = Link { sets: x.has("cc"), uses: x.i.op == "madc", subtracts: false };
+    c.append(Class::Integer, make(link, registers)?);
+    Ok(())
 }
 
 /// What an instruction of a carry chain does with the carry flag.
@@ -93,7 +82,7 @@ struct Terms<T> {
     rows: Three<T, T, T, T>,
     link: Link,
 }
-operands!(Link);
+operands!(unsafe Link);
 operands!([T: Lane] Terms<T> { rows, link });
 
 /// `d = f(a, b) + c` or `- c`, with the carry flag.
@@ -102,8 +91,9 @@ struct Chain<T, F>(PhantomData<(T, F)>);
 impl<T: Word, F: Fn(T, T) -> T + Copy + 'static> Op for Chain<T, F> {
     type Data = Terms<T>;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame, i: &Terms<T>, mask: u32) {
-        let f = instance::<F>();
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Terms<T>, mask: u32) {
+        // SAFETY: `chain` was given one.
+        let f = unsafe { instance::<F>() };
         let (a, b, c) = (cx.read(i.rows.a), cx.read(i.rows.b), cx.read(i.rows.c));
         let link = i.link;
         // a - c is a + !c + 1: the flag holds the carry of that sum, after a subtraction the inverse of a borrow
@@ -120,7 +110,7 @@ impl<T: Word, F: Fn(T, T) -> T + Copy + 'static> Op for Chain<T, F> {
             out[l] = u32::from(carry);
         }
         if link.sets {
-            let carries = cx.mask_of::<I>(&out);
+            let carries = cx.mask_of(&out);
             cx.set_predicate(PredDst::CARRY, carries, mask);
         }
         cx.write(i.rows.d, &t, mask);
@@ -130,6 +120,6 @@ impl<T: Word, F: Fn(T, T) -> T + Copy + 'static> Op for Chain<T, F> {
 fn chain<T: Word, F: Fn(T, T) -> T + Copy + 'static>(_: F) -> fn(Link, [Register; 4]) -> Drafted {
     |link, [d, a, b, c]| {
         let rows = Three { d: d.write()?, a: a.read()?, b: b.read()?, c: c.read()? };
-        Ok(Box::new(Of::<Chain<T, F>>(Terms { rows, link })))
+        Ok(draft::<Chain<T, F>>(Terms { rows, link }))
     }
 }

@@ -1,85 +1,60 @@
 //! Operations written once for every integer type.
 
-/// The form of an operation for an integer type: lanes are read as values of the type, and the bits of the result are
-/// written. `integers!(ty, [U32, S32], |a, b| a.min(b))` refuses other types; `as u32` behind the types gives the lanes
-/// of the result where they are not those of the operands; after `;` an operand is a `u32` whatever the type.
+/// An operation on integers of the instruction's type: lanes are read as values of the type, and the bits of the result
+/// are written. `integers!(x, INT, |a, b| a.min(b))` is one for the types of a class; `as u32` behind the class gives
+/// the lanes of the result where they are not those of the operands, `as bool` is a comparison; after `;` an operand is
+/// a `u32` whatever the type.
 macro_rules! integers {
-    ($ty:expr, [$($name:ident),*], |$a:ident| $result:expr) => {
-        match $ty {
-            $(Type::$name => integers!(@$name alu |$a| $result),)*
-            _ => return Err(Refusal::wrong_type()),
+    ($x:expr, INT $($rest:tt)*) => { integers!(@of $x, [U16 S16 U32 S32 U64 S64] ($($rest)*)) };
+    ($x:expr, SIGNED $($rest:tt)*) => { integers!(@of $x, [S16 S32 S64] ($($rest)*)) };
+    ($x:expr, BITS $($rest:tt)*) => { integers!(@of $x, [B16 B32 B64] ($($rest)*)) };
+    ($x:expr, ALL $($rest:tt)*) => { integers!(@of $x, [B16 U16 S16 B32 U32 S32 B64 U64 S64] ($($rest)*)) };
+    (@of $x:expr, [$($name:ident)*] $rest:tt) => {
+        match $x {
+            $(Type::$name => Some(integers!(@$name $rest)),)*
+            _ => None,
         }
     };
-    ($ty:expr, [$($name:ident),*], |$a:ident, $b:ident| $result:expr) => {
-        match $ty {
-            $(Type::$name => integers!(@$name alu |$a, $b| $result),)*
-            _ => return Err(Refusal::wrong_type()),
-        }
-    };
-    ($ty:expr, [$($name:ident),*], |$a:ident, $b:ident, $c:ident| $result:expr) => {
-        match $ty {
-            $(Type::$name => integers!(@$name alu |$a, $b, $c| $result),)*
-            _ => return Err(Refusal::wrong_type()),
-        }
-    };
-    ($ty:expr, [$($name:ident),*] as u32, |$a:ident| $result:expr) => {
-        match $ty {
-            $(Type::$name => integers!(@$name count |$a| $result),)*
-            _ => return Err(Refusal::wrong_type()),
-        }
-    };
-    ($ty:expr, [$($name:ident),*], |$a:ident; $n:ident| $result:expr) => {
-        match $ty {
-            $(Type::$name => integers!(@$name shift |$a, $n| $result),)*
-            _ => return Err(Refusal::wrong_type()),
-        }
-    };
-    ($ty:expr, [$($name:ident),*] as bool, |$a:ident, $b:ident| $result:expr) => {
-        match $ty {
-            $(Type::$name => integers!(@$name compare |$a, $b| $result),)*
-            _ => return None,
-        }
-    };
-    (@U16 $($rest:tt)*) => { integers!(@form u16 u16 u32 $($rest)*) };
-    (@B16 $($rest:tt)*) => { integers!(@form u16 u16 u32 $($rest)*) };
-    (@S16 $($rest:tt)*) => { integers!(@form i16 u16 u32 $($rest)*) };
-    (@U32 $($rest:tt)*) => { integers!(@form u32 u32 u32 $($rest)*) };
-    (@B32 $($rest:tt)*) => { integers!(@form u32 u32 u32 $($rest)*) };
-    (@S32 $($rest:tt)*) => { integers!(@form i32 u32 u32 $($rest)*) };
-    (@U64 $($rest:tt)*) => { integers!(@form u64 u64 u64 $($rest)*) };
-    (@B64 $($rest:tt)*) => { integers!(@form u64 u64 u64 $($rest)*) };
-    (@S64 $($rest:tt)*) => { integers!(@form i64 u64 u64 $($rest)*) };
-    (@form $t:ident $bits:ident $lane:ident alu |$a:ident| $result:expr) => {
+    (@U16 $rest:tt) => { integers!(@form u16 u16 u32 $rest) };
+    (@B16 $rest:tt) => { integers!(@form u16 u16 u32 $rest) };
+    (@S16 $rest:tt) => { integers!(@form i16 u16 u32 $rest) };
+    (@U32 $rest:tt) => { integers!(@form u32 u32 u32 $rest) };
+    (@B32 $rest:tt) => { integers!(@form u32 u32 u32 $rest) };
+    (@S32 $rest:tt) => { integers!(@form i32 u32 u32 $rest) };
+    (@U64 $rest:tt) => { integers!(@form u64 u64 u64 $rest) };
+    (@B64 $rest:tt) => { integers!(@form u64 u64 u64 $rest) };
+    (@S64 $rest:tt) => { integers!(@form i64 u64 u64 $rest) };
+    (@form $t:ident $bits:ident $lane:ident (, |$a:ident| $result:expr)) => {
         $crate::isa::arithmetic::alu::alu1(|x: $lane| {
             let $a = x as $t;
             ($result) as $bits as $lane
         })
     };
-    (@form $t:ident $bits:ident $lane:ident alu |$a:ident, $b:ident| $result:expr) => {
+    (@form $t:ident $bits:ident $lane:ident (, |$a:ident, $b:ident| $result:expr)) => {
         $crate::isa::arithmetic::alu::alu2(|x: $lane, y: $lane| {
             let ($a, $b) = (x as $t, y as $t);
             ($result) as $bits as $lane
         })
     };
-    (@form $t:ident $bits:ident $lane:ident alu |$a:ident, $b:ident, $c:ident| $result:expr) => {
+    (@form $t:ident $bits:ident $lane:ident (, |$a:ident, $b:ident, $c:ident| $result:expr)) => {
         $crate::isa::arithmetic::alu::alu3(|x: $lane, y: $lane, z: $lane| {
             let ($a, $b, $c) = (x as $t, y as $t, z as $t);
             ($result) as $bits as $lane
         })
     };
-    (@form $t:ident $bits:ident $lane:ident count |$a:ident| $result:expr) => {
+    (@form $t:ident $bits:ident $lane:ident (as u32, |$a:ident| $result:expr)) => {
         $crate::isa::arithmetic::alu::alu1(|x: $lane| -> u32 {
             let $a = x as $t;
             $result
         })
     };
-    (@form $t:ident $bits:ident $lane:ident shift |$a:ident, $n:ident| $result:expr) => {
+    (@form $t:ident $bits:ident $lane:ident (, |$a:ident; $n:ident| $result:expr)) => {
         $crate::isa::arithmetic::alu::alu2(|x: $lane, $n: u32| {
             let $a = x as $t;
             ($result) as $bits as $lane
         })
     };
-    (@form $t:ident $bits:ident $lane:ident compare |$a:ident, $b:ident| $result:expr) => {
+    (@form $t:ident $bits:ident $lane:ident (as bool, |$a:ident, $b:ident| $result:expr)) => {
         $crate::isa::arithmetic::alu::pred2(|x: $lane, y: $lane| {
             let ($a, $b) = (x as $t, y as $t);
             $result

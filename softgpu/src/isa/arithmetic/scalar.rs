@@ -1,12 +1,13 @@
 //! Operations done lane by lane with a plain function: rare ones, where vectors gain nothing.
 
-use crate::isa::arithmetic::alu::Outcome;
-use crate::isa::decoder::{Decoder, Proto};
+use crate::isa::decoder::{Decoded, Decoder, Found, Proto};
 use crate::machine::op::{Frame, Op};
-use crate::machine::operand::{AnyDst, AnySrc, Register, Width, operands};
+use crate::machine::operand::{AnyDst, AnySrc, Register, operands};
 use crate::machine::program::Class;
-use crate::machine::row::Isa;
-use crate::numerics::{Rounding, approx, float};
+use crate::machine::row::{Isa, lanes};
+use crate::numerics::float::{f, tidy};
+use crate::numerics::soft::{self, BF16, F16, F32, F64, Format};
+use crate::numerics::{Rounding, approx};
 use crate::ptx::Type;
 
 /// A function of up to three lanes' bits and the instruction's settings.
@@ -19,28 +20,38 @@ pub struct Settings {
     pub to: Type,
     /// Rounding of the result; `integral` when it goes to a whole number (`.rni`, ...).
     pub mode: Rounding,
+    pub integral: bool,
     pub ftz: bool,
     pub sat: bool,
     pub relu: bool,
     pub nan: bool,
     pub xorsign: bool,
     pub satfinite: bool,
-    pub integral: bool,
 }
 
+pub const ROUNDINGS: [&str; 9] = ["rn", "rz", "rm", "rp", "rna", "rni", "rzi", "rmi", "rpi"];
+
 impl Settings {
-    pub fn new(from: Type, to: Type) -> Settings {
+    /// Those of an instruction, which goes from a type to another one.
+    pub fn of(x: &Found<'_, '_>, from: Type, to: Type) -> Settings {
+        let round = x.one_of(&ROUNDINGS).unwrap_or("rn");
         Settings {
             from,
             to,
-            mode: Rounding::NearestEven,
-            ftz: false,
-            sat: false,
-            relu: false,
-            nan: false,
-            xorsign: false,
-            satfinite: false,
-            integral: false,
+            mode: match round {
+                "rz" | "rzi" => Rounding::Zero,
+                "rm" | "rmi" => Rounding::Down,
+                "rp" | "rpi" => Rounding::Up,
+                "rna" => Rounding::NearestAway,
+                _ => Rounding::NearestEven,
+            },
+            integral: round.ends_with('i'),
+            ftz: x.has("ftz"),
+            sat: x.has("sat"),
+            relu: x.has("relu"),
+            nan: x.has("NaN"),
+            xorsign: x.has("xorsign"),
+            satfinite: x.has("satfinite"),
         }
     }
 }
@@ -53,7 +64,7 @@ pub struct Lanes {
     pub d: AnyDst,
     pub sources: [Option<AnySrc>; 3],
 }
-operands!(Function, Settings);
+operands!(unsafe Function, Settings);
 operands!(Lanes { function, settings, d, sources });
 
 /// A function of each lane.
@@ -62,52 +73,12 @@ pub struct Scalar;
 impl Op for Scalar {
     type Data = Lanes;
     const VECTORS: bool = false;
-    fn exec<I: Isa>(cx: &mut Frame, i: &Lanes, mask: u32) {
-        let t = values(cx, i.function, i.settings, i.sources, mask);
-        match i.d.width() {
-            Width::Single(d) => cx.write(d, &t.map(|v| v as u32), mask),
-            Width::Double(d) => cx.write(d, &t, mask),
-        }
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Lanes, mask: u32) {
+        let [a, b, c] = i.sources.map(|source| source.map_or([0; 32], |row| cx.bits(row)));
+        let mut t = [0u64; 32];
+        lanes(mask, |l| t[l] = (i.function)(a[l], b[l], c[l], i.settings));
+        cx.write_bits(i.d, &t, mask);
     }
-}
-
-/// The operands of a [`Test`].
-#[derive(Clone, Copy)]
-pub struct Tested {
-    pub function: Function,
-    pub settings: Settings,
-    pub to: Outcome,
-    pub sources: [Option<AnySrc>; 2],
-}
-operands!(Tested { function, settings, to, sources });
-
-/// A predicate of each lane: whether a function is not 0.
-pub struct Test;
-
-impl Op for Test {
-    type Data = Tested;
-    const VECTORS: bool = false;
-    fn exec<I: Isa>(cx: &mut Frame, i: &Tested, mask: u32) {
-        let [a, b] = i.sources;
-        let t = values(cx, i.function, i.settings, [a, b, None], mask);
-        let holds = (0..32).fold(0u32, |m, l| m | u32::from(t[l] != 0) << l);
-        i.to.put(cx, holds, mask);
-    }
-}
-
-/// The results of the lanes of a mask.
-fn values(cx: &Frame, f: Function, s: Settings, sources: [Option<AnySrc>; 3], mask: u32) -> [u64; 32] {
-    let read = |source: Option<AnySrc>, l: usize| match source.map(AnySrc::width) {
-        None => 0,
-        Some(Width::Single(row)) => u64::from(cx.read(row)[l]),
-        Some(Width::Double(row)) => cx.read(row)[l],
-    };
-    let [a, b, c] = sources;
-    let mut t = [0u64; 32];
-    for l in (0..32).filter(|l| mask >> l & 1 != 0) {
-        t[l] = f(read(a, l), read(b, l), read(c, l), s);
-    }
-    t
 }
 
 impl<'a> Decoder<'a> {
@@ -123,116 +94,94 @@ impl<'a> Decoder<'a> {
         let sources = std::array::from_fn(|n| sources.get(n).map(|r| r.read_any()));
         self.straight::<Scalar>(class, Lanes { function, settings, d: d.write_any(), sources })
     }
-}
 
-pub fn single(a: u64) -> f32 {
-    f32::from_bits(a as u32)
-}
-
-pub fn bits(x: f32) -> u64 {
-    u64::from(x.to_bits())
-}
-
-/// The f32 operation of a name.
-pub fn single_function(op: &str) -> Option<Function> {
-    Some(match op {
-        "add" => |a, b, _, s| bits(float::add_f32(single(a), single(b), s.mode, s.ftz, s.sat)),
-        "sub" => |a, b, _, s| bits(float::sub_f32(single(a), single(b), s.mode, s.ftz, s.sat)),
-        "mul" => |a, b, _, s| bits(float::mul_f32(single(a), single(b), s.mode, s.ftz, s.sat)),
-        "fma" | "mad" => |a, b, c, s| bits(float::fma_f32(single(a), single(b), single(c), s.mode, s.ftz, s.sat)),
-        "div" => |a, b, _, s| bits(float::div_f32(single(a), single(b), s.mode, s.ftz)),
-        "rcp" => |a, _, _, s| bits(float::rcp_f32(single(a), s.mode, s.ftz)),
-        "sqrt" => |a, _, _, s| bits(float::sqrt_f32(single(a), s.mode, s.ftz)),
-        "min" => |a, b, _, s| {
-            let f = |x| {
-                if s.ftz { float::flush_f32(single(x)) } else { single(x) }
-            };
-            bits(float::min_f32(f(a), f(b), s.nan, s.xorsign))
-        },
-        "max" => |a, b, _, s| {
-            let f = |x| {
-                if s.ftz { float::flush_f32(single(x)) } else { single(x) }
-            };
-            bits(float::max_f32(f(a), f(b), s.nan, s.xorsign))
-        },
-        _ => return None,
-    })
-}
-
-/// Approximate functions of f32: inside the error bounds that the ISA documents for each.
-pub fn approximate(op: &str) -> Option<Function> {
-    Some(match op {
-        "sin" => |a, _, _, s| bits(approx::sin_f32(single(a), s.ftz)),
-        "cos" => |a, _, _, s| bits(approx::cos_f32(single(a), s.ftz)),
-        "lg2" => |a, _, _, s| bits(approx::lg2_f32(single(a), s.ftz)),
-        "ex2" => |a, _, _, s| bits(approx::ex2_f32(single(a), s.ftz)),
-        "tanh" => |a, _, _, _| bits(approx::tanh_f32(single(a))),
-        "rsqrt" => |a, _, _, s| bits(approx::rsqrt_f32(single(a), s.ftz)),
-        "sqrt" => |a, _, _, s| bits(approx::sqrt_f32(single(a), s.ftz)),
-        "rcp" => |a, _, _, s| bits(approx::rcp_f32(single(a), s.ftz)),
-        _ => return None,
-    })
-}
-
-/// `rcp.approx.ftz.f64`: only the upper half of operand and result counts, subnormals are zeros.
-pub fn coarse_rcp(a: u64, _: u64, _: u64, _: Settings) -> u64 {
-    approx::rcp_f64(f64::from_bits(a)).to_bits()
-}
-
-/// `rsqrt.approx.ftz.f64`, likewise.
-pub fn coarse_rsqrt(a: u64, _: u64, _: u64, _: Settings) -> u64 {
-    approx::rsqrt_f64_ftz(f64::from_bits(a)).to_bits()
-}
-
-/// The f64 operation of a name.
-pub fn double_function(op: &str) -> Option<Function> {
-    fn d(a: u64) -> f64 {
-        f64::from_bits(a)
+    /// Appends a function of each lane on the registers of the operands.
+    pub fn rare(
+        &mut self,
+        class: Class,
+        function: Function,
+        settings: Settings,
+        x: &Found<'_, 'a>,
+    ) -> Decoded<&mut Proto> {
+        let registers = self.all_registers(x)?;
+        Ok(self.scalar(class, function, settings, registers[0], &registers[1..]))
     }
-    Some(match op {
-        "add" => |a, b, _, s| float::add_f64(d(a), d(b), s.mode).to_bits(),
-        "sub" => |a, b, _, s| float::sub_f64(d(a), d(b), s.mode).to_bits(),
-        "mul" => |a, b, _, s| float::mul_f64(d(a), d(b), s.mode).to_bits(),
-        "fma" | "mad" => |a, b, c, s| float::fma_f64(d(a), d(b), d(c), s.mode).to_bits(),
-        "div" => |a, b, _, s| float::div_f64(d(a), d(b), s.mode).to_bits(),
-        "rcp" => |a, _, _, s| float::rcp_f64(d(a), s.mode).to_bits(),
-        "sqrt" => |a, _, _, s| float::sqrt_f64(d(a), s.mode).to_bits(),
-        "rsqrt" => |a, _, _, _| approx::rsqrt_f64(d(a)).to_bits(),
-        "min" => |a, b, _, _| float::min_f64(d(a), d(b)).to_bits(),
-        "max" => |a, b, _, _| float::max_f64(d(a), d(b)).to_bits(),
-        _ => return None,
-    })
 }
 
-/// `testp` of a property.
-pub fn test_function(property: &str, ty: Type) -> Option<Function> {
-    use float::TestProperty::*;
-    use float::{testp_f32, testp_f64};
-    Some(match (property, ty) {
-        ("finite", Type::F32) => |a, _, _, _| u64::from(testp_f32(single(a), Finite)),
-        ("infinite", Type::F32) => |a, _, _, _| u64::from(testp_f32(single(a), Infinite)),
-        ("number", Type::F32) => |a, _, _, _| u64::from(testp_f32(single(a), Number)),
-        ("notanumber", Type::F32) => |a, _, _, _| u64::from(testp_f32(single(a), NotANumber)),
-        ("normal", Type::F32) => |a, _, _, _| u64::from(testp_f32(single(a), Normal)),
-        ("subnormal", Type::F32) => |a, _, _, _| u64::from(testp_f32(single(a), Subnormal)),
-        ("finite", Type::F64) => |a, _, _, _| u64::from(testp_f64(f64::from_bits(a), Finite)),
-        ("infinite", Type::F64) => |a, _, _, _| u64::from(testp_f64(f64::from_bits(a), Infinite)),
-        ("number", Type::F64) => |a, _, _, _| u64::from(testp_f64(f64::from_bits(a), Number)),
-        ("notanumber", Type::F64) => |a, _, _, _| u64::from(testp_f64(f64::from_bits(a), NotANumber)),
-        ("normal", Type::F64) => |a, _, _, _| u64::from(testp_f64(f64::from_bits(a), Normal)),
-        ("subnormal", Type::F64) => |a, _, _, _| u64::from(testp_f64(f64::from_bits(a), Subnormal)),
-        _ => return None,
-    })
+/// The format of a floating-point type, or of its halves.
+pub fn format(ty: Type) -> Format {
+    match ty {
+        Type::F16 | Type::F16x2 => F16,
+        Type::Bf16 | Type::Bf16x2 => BF16,
+        Type::F32 => F32,
+        _ => F64,
+    }
 }
 
-/// `slct`: `a` when `c >= 0`, else `b`; `from` is the type of `c`.
-pub fn select(a: u64, b: u64, c: u64, s: Settings) -> u64 {
-    let take_a = if s.from == Type::F32 {
-        let x = single(c);
-        let x = if s.ftz { float::flush_f32(x) } else { x };
-        x >= 0.0
-    } else {
-        c as i32 >= 0
+/// A function of values, or of each half of pairs, with what comes before (`.ftz`) and behind (`.ftz`, `.sat`, `.relu`).
+fn each(a: u64, b: u64, c: u64, s: Settings, f: impl Fn(u64, u64, u64, Format) -> u64) -> u64 {
+    let format = format(s.from);
+    let flush = |v| if s.ftz { soft::flush(v, format) } else { v };
+    let one = |a, b, c| {
+        let r = flush(f(flush(a), flush(b), flush(c), format));
+        let r = if s.sat { soft::saturate(r, format) } else { r };
+        if s.relu { soft::relu(r, format) } else { r }
     };
-    if take_a { a } else { b }
+    match s.from {
+        Type::F16x2 | Type::Bf16x2 => one(a & 0xffff, b & 0xffff, c & 0xffff) | one(a >> 16, b >> 16, c >> 16) << 16,
+        _ => one(a, b, c),
+    }
+}
+
+/// The operation of a name on any floating-point type (`from`), rounded once.
+pub fn rounded(op: &str) -> Option<Function> {
+    Some(match op {
+        "add" => |a, b, c, s| each(a, b, c, s, |a, b, _, f| soft::add(a, b, f, s.mode)),
+        "sub" => |a, b, c, s| each(a, b, c, s, |a, b, _, f| soft::sub(a, b, f, s.mode)),
+        "mul" => |a, b, c, s| each(a, b, c, s, |a, b, _, f| soft::mul(a, b, f, s.mode)),
+        "fma" | "mad" => |a, b, c, s| each(a, b, c, s, |a, b, c, f| soft::fma(a, b, c, f, s.mode)),
+        "div" => |a, b, c, s| each(a, b, c, s, |a, b, _, f| soft::div(a, b, f, s.mode)),
+        "rcp" => |a, b, c, s| each(a, b, c, s, |a, _, _, f| soft::div(f.one(), a, f, s.mode)),
+        "sqrt" => |a, b, c, s| each(a, b, c, s, |a, _, _, f| soft::sqrt(a, f, s.mode)),
+        "min" => |a, b, c, s| each(a, b, c, s, |a, b, _, f| soft::extremum(a, b, f, true, s.nan, s.xorsign)),
+        "max" => |a, b, c, s| each(a, b, c, s, |a, b, _, f| soft::extremum(a, b, f, false, s.nan, s.xorsign)),
+        "abs" => |a, b, c, s| each(a, b, c, s, |a, _, _, f| quiet(a, a & !f.sign(), f)),
+        "neg" => |a, b, c, s| each(a, b, c, s, |a, _, _, f| quiet(a, a ^ f.sign(), f)),
+        _ => return None,
+    })
+}
+
+/// A result, or the canonical NaN of an operand that is none.
+fn quiet(operand: u64, result: u64, format: Format) -> u64 {
+    if soft::is_nan(operand, format) { format.default_nan() } else { result }
+}
+
+/// Approximate functions: inside the error bounds that the ISA documents for each.
+pub fn approximate(op: &str, ty: Type, ftz: bool) -> Option<Function> {
+    fn single(a: u64, s: Settings, function: fn(f32) -> f32) -> u64 {
+        each(a, 0, 0, s, |a, _, _, _| tidy(function(f(a as u32))).into())
+    }
+    /// By way of f64, for the 16-bit formats.
+    fn half(a: u64, s: Settings, function: fn(f64) -> f64) -> u64 {
+        each(a, 0, 0, s, |a, _, _, format| {
+            let x = f64::from_bits(soft::convert(a, format, F64, s.mode));
+            soft::convert(function(x).to_bits(), F64, format, s.mode)
+        })
+    }
+    Some(match (op, ty) {
+        ("sin", Type::F32) => |a, _, _, s| single(a, s, libm::sinf),
+        ("cos", Type::F32) => |a, _, _, s| single(a, s, libm::cosf),
+        ("lg2", Type::F32) => |a, _, _, s| single(a, s, libm::log2f),
+        ("ex2", Type::F32) => |a, _, _, s| single(a, s, libm::exp2f),
+        ("tanh", Type::F32) => |a, _, _, s| single(a, s, libm::tanhf),
+        ("rsqrt", Type::F32) => |a, _, _, s| single(a, s, approx::rsqrt_f32),
+        ("sqrt", Type::F32) => |a, _, _, s| single(a, s, f32::sqrt),
+        ("rcp", Type::F32) => |a, _, _, s| single(a, s, |x| 1.0 / x),
+        ("rcp", Type::F64) => |a, _, _, _| approx::rcp_f64(f64::from_bits(a)).to_bits(),
+        ("rsqrt", Type::F64) if ftz => |a, _, _, _| approx::rsqrt_f64_ftz(f64::from_bits(a)).to_bits(),
+        ("rsqrt", Type::F64) => |a, _, _, _| approx::rsqrt_f64(f64::from_bits(a)).to_bits(),
+        ("ex2", _) => |a, _, _, s| half(a, s, libm::exp2),
+        ("tanh", _) => |a, _, _, s| half(a, s, libm::tanh),
+        _ => return None,
+    })
 }

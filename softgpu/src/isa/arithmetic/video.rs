@@ -1,81 +1,72 @@
 //! Arithmetic on the bytes or halves of a word: video instructions (`vadd4`, `vabsdiff2.add`), `add.u16x2` and its kin.
 
 use crate::isa::arithmetic::alu::Three;
-use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal};
+use crate::isa::decoder::{Decoded, Decoder, Found, Refusal, Row, row};
 use crate::machine::op::{Frame, Op};
 use crate::machine::operand::operands;
 use crate::machine::program::Class;
 use crate::machine::row::Isa;
-use crate::ptx::{Instr, Type};
+use crate::ptx::Type;
 
-impl<'a> Decoder<'a> {
-    /// Decodes `add`, `min` and `max` of `.u16x2` and `.s16x2`; false for other instructions.
-    pub fn packed(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<bool> {
-        let operation = match i.op {
-            "add" => Operation::Add,
-            "min" => Operation::Min,
-            "max" => Operation::Max,
-            _ => return Ok(false),
-        };
-        let Some(ty) = m.one_of(&["u16x2", "s16x2"]) else {
-            return Ok(false);
-        };
-        if self.sm < 90 {
-            return Err(Refusal::new("packed integers need sm_90"));
-        }
-        let signed = ty == "s16x2";
-        let relu = operation != Operation::Add && signed && m.take("relu");
-        let [d, a, b] = self.registers(i, [Type::U32; 3])?;
-        let video = Video { operation, parts: 2, signed: [signed; 3], relu, saturate: false, accumulate: false };
-        let words = Three { d: d.write()?, a: a.read()?, b: b.read()?, c: a.read()? };
-        self.straight::<Simd>(Class::Integer, Parts { words, video });
-        Ok(true)
-    }
+pub const ROWS: &[Row] = &[
+    row("(add|min|max).(u16x2|s16x2) %r3, %r4, %r5", packed).since(90),
+    row("(min|max).relu.s16x2 %r3, %r4, %r5", packed).since(90),
+    row("(vadd2|vsub2|vavrg2|vabsdiff2|vmin2|vmax2)(.sat|.add)?.WORD.WORD.WORD %r3, %r4, %r5, %r6", video),
+    row("(vadd4|vsub4|vavrg4|vabsdiff4|vmin4|vmax4)(.sat|.add)?.WORD.WORD.WORD %r3, %r4, %r5, %r6", video),
+    row("(vset2|vset4).ORDERED(.add)?.WORD.WORD %r3, %r4, %r5, %r6", video),
+];
 
-    /// Decodes `vadd2`, `vabsdiff4` and their kin, on whole words; false for other instructions.
-    pub fn video(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<bool> {
-        let Some((name, parts)) = i.op.strip_prefix('v').and_then(|n| match n.strip_suffix('2') {
-            Some(name) => Some((name, 2)),
-            None => n.strip_suffix('4').map(|name| (name, 4)),
-        }) else {
-            return Ok(false);
-        };
-        let operation = match name {
+impl Operation {
+    fn named(name: &str) -> Option<Operation> {
+        Some(match name {
             "add" => Operation::Add,
             "sub" => Operation::Sub,
             "avrg" => Operation::Average,
             "absdiff" => Operation::AbsDiff,
             "min" => Operation::Min,
             "max" => Operation::Max,
-            "set" => match m.one_of(&["eq", "ne", "lt", "le", "gt", "ge"]) {
-                Some("eq") => Operation::Eq,
-                Some("ne") => Operation::Ne,
-                Some("lt") => Operation::Lt,
-                Some("le") => Operation::Le,
-                Some("gt") => Operation::Gt,
-                Some(_) => Operation::Ge,
-                None => return Err(Refusal::new("the comparison is missing")),
-            },
-            _ => return Ok(false),
-        };
-        let saturate = m.take("sat");
-        let accumulate = m.take("add");
-        // the result of a comparison has no type
-        let result = if name == "set" { Type::U32 } else { m.ty()? };
-        let types = [result, m.ty()?, m.ty()?];
-        if types.iter().any(|t| !matches!(t, Type::U32 | Type::S32)) {
-            return Err(Refusal::wrong_type());
-        }
-        if saturate && (accumulate || name == "set") {
-            return Err(Refusal::new("'.sat' is not possible here"));
-        }
-        let [d, a, b, c] = self.registers(i, [Type::U32; 4])?;
-        let video =
-            Video { operation, parts, signed: types.map(|t| t == Type::S32), relu: false, saturate, accumulate };
-        let words = Three { d: d.write()?, a: a.read()?, b: b.read()?, c: c.read()? };
-        self.straight::<Simd>(Class::Integer, Parts { words, video });
-        Ok(true)
+            "eq" => Operation::Eq,
+            "ne" => Operation::Ne,
+            "lt" => Operation::Lt,
+            "le" => Operation::Le,
+            "gt" => Operation::Gt,
+            "ge" => Operation::Ge,
+            _ => return None,
+        })
     }
+}
+
+/// `add`, `min` and `max` of `.u16x2` and `.s16x2`.
+fn packed<'a>(c: &mut Decoder<'a>, x: &Found<'_, 'a>) -> Decoded<()> {
+    let operation = Operation::named(x.i.op).ok_or_else(Refusal::wrong_type)?;
+    let signed = [!x.has("u16x2"); 3];
+    let video = Video { operation, parts: 2, signed, relu: x.has("relu"), saturate: false, accumulate: false };
+    let [d, a, b] = c.registers(x)?;
+    let words = Three { d: d.write()?, a: a.read()?, b: b.read()?, c: a.read()? };
+    c.straight::<Simd>(Class::Integer, Parts { words, video });
+    Ok(())
+}
+
+/// `vadd2`, `vabsdiff4` and their kin, on whole words.
+fn video<'a>(c: &mut Decoder<'a>, x: &Found<'_, 'a>) -> Decoded<()> {
+    let (name, parts) = x.i.op.split_at(x.i.op.len() - 1);
+    // the result of a comparison has no type
+    let (name, types) = match x.one_of(&["eq", "ne", "lt", "le", "gt", "ge"]) {
+        Some(comparison) => (comparison, [Type::U32, x.ty(), x.type_at(1)]),
+        None => (&name[1..], [x.ty(), x.type_at(1), x.type_at(2)]),
+    };
+    let video = Video {
+        operation: Operation::named(name).ok_or_else(Refusal::wrong_type)?,
+        parts: if parts == "2" { 2 } else { 4 },
+        signed: types.map(Type::signed),
+        relu: false,
+        saturate: x.has("sat"),
+        accumulate: x.has("add"),
+    };
+    let [d, a, b, third] = c.registers(x)?;
+    let words = Three { d: d.write()?, a: a.read()?, b: b.read()?, c: third.read()? };
+    c.straight::<Simd>(Class::Integer, Parts { words, video });
+    Ok(())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,13 +153,13 @@ struct Parts {
     words: Three<u32, u32, u32, u32>,
     video: Video,
 }
-operands!(Video);
+operands!(unsafe Video);
 operands!(Parts { words, video });
 
 impl Op for Simd {
     type Data = Parts;
     const VECTORS: bool = false;
-    fn exec<I: Isa>(cx: &mut Frame, i: &Parts, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Parts, mask: u32) {
         let (a, b, c) = (cx.read(i.words.a), cx.read(i.words.b), cx.read(i.words.c));
         let results = std::array::from_fn(|l| i.video.of(a[l], b[l], c[l]));
         cx.write(i.words.d, &results, mask);

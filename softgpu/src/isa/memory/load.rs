@@ -1,184 +1,161 @@
-//! Loads from global and shared memory.
+//! Loads from global and shared memory, and of kernel parameters.
 
-use crate::isa::memory::local::{LocalLoad, local_part};
-use crate::isa::memory::param::ParamLoad;
-use crate::isa::memory::place::{Place, addresses, is_run, place};
-use crate::machine::access::{GENERIC, GLOBAL, Kind, LOCAL, PARAM, SHARED, SIGNED, STRONG, WIDE};
-use crate::machine::cx::Cx;
-use crate::machine::inst::{Handler, Inst};
-use crate::machine::old_op::{OldOp, handler};
-use crate::machine::row::{Isa, NONE, gather, gather_quad, gather64};
-use crate::watch;
+use crate::isa::memory::local;
+use crate::isa::memory::place::{Address, place};
+use crate::kernel::Fault;
+use crate::machine::access::{GENERIC, Kind, Order, SHARED};
+use crate::machine::op::{Frame, Op};
+use crate::machine::operand::{AnyDst, Width, operands};
+use crate::machine::place::Place;
+use crate::machine::row::Isa;
+use crate::watch::{self, Access};
 
-/// A load of `COUNT` elements of `SIZE` bytes a lane into rows `d`, `b`, `c`, `e`.
-pub struct Load<const SPACE: u8, const SIZE: u32, const COUNT: u32>;
+/// The elements of a load.
+#[derive(Clone, Copy)]
+pub struct Elements {
+    pub bytes: u8,
+    pub count: u8,
+    /// They fill wider registers with their sign.
+    pub signed: bool,
+    /// Registers have 16 bits: the upper half of their lanes stays zero.
+    pub narrow: bool,
+}
 
-impl<const SPACE: u8, const SIZE: u32, const COUNT: u32> OldOp for Load<SPACE, SIZE, COUNT> {
+/// The data of a load.
+#[derive(Clone, Copy)]
+pub struct Loading {
+    pub at: Address,
+    pub to: [Option<AnyDst>; 4],
+    pub elements: Elements,
+}
+operands!(unsafe Elements);
+operands!(Loading { at, to, elements });
+
+impl Loading {
+    /// Bytes of a lane.
+    pub fn bytes(&self) -> u32 {
+        u32::from(self.elements.bytes) * u32::from(self.elements.count)
+    }
+
+    /// Writes the `n`-th elements of the lanes, whose bits `element` gives.
+    pub fn put<I: Isa>(&self, cx: &mut Frame<I>, n: usize, mask: u32, element: impl Fn(&Frame<I>, usize) -> u64) {
+        let Some(to) = self.to[n] else { return };
+        let Elements { bytes, signed, narrow, .. } = self.elements;
+        let (above, keep) = (64 - 8 * u32::from(bytes), if narrow { 0xffff } else { !0 });
+        let mut t = [0u64; 32];
+        for l in 0..32 {
+            let bits = element(cx, l) << above;
+            t[l] = if signed { (bits as i64 >> above) as u64 } else { bits >> above };
+        }
+        match to.width() {
+            Width::Single(d) => cx.write(d, &t.map(|v| v as u32 & keep), mask),
+            Width::Double(d) => cx.write(d, &t, mask),
+        }
+    }
+
+    /// Writes the `n`-th elements of the lanes, 32 bits.
     #[inline(always)]
-    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
-        unsafe {
-            let mut a = addresses(cx, i, mask);
-            let mut mask = mask;
-            cx.polls += u64::from(i.flags & STRONG != 0);
-            if SPACE == GENERIC {
-                mask = local_part(cx, i, &mut a, mask, Kind::Load, SIZE, COUNT);
-                if mask == 0 {
-                    return;
-                }
-            }
-            if cx.watch {
-                mask = watch::observe::<I>(cx, i, &mut a, mask, SIZE * COUNT, Kind::Load, SPACE);
-            }
-            let seen = mask;
-            while mask != 0 {
-                let p = place::<I, SPACE>(cx, i, &a, mask, SIZE * COUNT);
-                if p.mask == 0 {
-                    return;
-                }
-                load_from::<I, SIZE, COUNT>(cx, i, &p);
-                mask = p.rest;
-            }
-            if SPACE != SHARED && cx.watch && i.flags & STRONG != 0 {
-                watch::global::acquired(cx, &a, seen);
-            }
+    fn put_words<I: Isa>(&self, cx: &mut Frame<I>, n: usize, t: &[u32; 32], mask: u32) {
+        match self.to[n].map(AnyDst::width) {
+            Some(Width::Single(d)) => cx.write(d, t, mask),
+            Some(Width::Double(_)) => self.put(cx, n, mask, |_, l| u64::from(t[l])),
+            None => {}
         }
     }
 }
 
-#[inline(always)]
-pub unsafe fn load_from<I: Isa, const SIZE: u32, const COUNT: u32>(cx: &mut Cx, i: &Inst, p: &Place) {
-    let rows = [i.d, i.b, i.c, i.e];
-    unsafe {
-        match (SIZE, COUNT) {
-            (4, 1) => {
-                let o = &p.offsets;
-                let step = o[1].wrapping_sub(o[0]);
-                let t = if step == 4 && o[31].wrapping_sub(o[0]) == 124 && is_run(o, 4) {
-                    p.base.add(o[0] as usize).cast::<[u32; 32]>().read_unaligned()
-                } else if step == 0 && is_run(o, 0) {
-                    [p.base.add(o[0] as usize).cast::<u32>().read(); 32]
-                } else {
-                    gather::<I>(p.base, o)
-                };
-                put32(cx, i, i.d, &t, p.mask);
-            }
-            (4, 2) => {
-                let t = gather64::<I>(p.base, &p.offsets);
-                let (mut low, mut high) = ([0u32; 32], [0u32; 32]);
-                for l in 0..32 {
-                    low[l] = t[l] as u32;
-                    high[l] = (t[l] >> 32) as u32;
-                }
-                put32(cx, i, i.d, &low, p.mask);
-                put32(cx, i, i.b, &high, p.mask);
-            }
-            (4, 4) => {
-                let t = gather_quad::<I>(p.base, &p.offsets);
-                for w in 0..4 {
-                    put32(cx, i, rows[w], &t[w], p.mask);
-                }
-            }
-            (8, 1) => {
-                let t = gather64::<I>(p.base, &p.offsets);
-                put64(cx, i, i.d, &t, p.mask);
-            }
-            (8, _) => {
-                for w in 0..COUNT as usize {
-                    let t = gather64::<I>(p.base.add(8 * w), &p.offsets);
-                    put64(cx, i, rows[w], &t, p.mask);
-                }
-            }
-            _ => {
-                for w in 0..COUNT as usize {
-                    let mut t = [0u32; 32];
-                    for l in 0..32 {
-                        let at = p.base.add(p.offsets[l] as usize + w * SIZE as usize);
-                        t[l] = match (SIZE, i.flags & SIGNED != 0) {
-                            (1, false) => u32::from(at.read()),
-                            (1, true) => i32::from(at.cast::<i8>().read()) as u32,
-                            (_, false) => u32::from(at.cast::<u16>().read()),
-                            (_, true) => i32::from(at.cast::<i16>().read()) as u32,
-                        };
-                    }
-                    put_small(cx, i, rows[w], &mut t, p.mask);
-                }
-            }
-        }
-    }
-}
+/// A load of `BYTES` bytes in elements of `SIZE` bytes.
+pub struct Load<const SPACE: u8, const SIZE: usize, const BYTES: usize>;
 
-/// Puts 32-bit elements, extended where the register is wider; `_` takes none.
-#[inline(always)]
-pub unsafe fn put32(cx: &mut Cx, i: &Inst, row: u32, t: &[u32; 32], mask: u32) {
-    if row == NONE {
-        return;
-    }
-    unsafe {
-        if i.flags & WIDE == 0 {
-            cx.put(row, t, mask);
-        } else {
-            put_extended(cx, i, row, t, mask);
-        }
-    }
-}
-
-#[inline(never)]
-pub unsafe fn put_extended(cx: &mut Cx, i: &Inst, row: u32, t: &[u32; 32], mask: u32) {
-    let wide = if i.flags & SIGNED != 0 { t.map(|v| i64::from(v as i32) as u64) } else { t.map(u64::from) };
-    unsafe { cx.put(row, &wide, mask) };
-}
-
-#[inline(always)]
-pub unsafe fn put64(cx: &mut Cx, i: &Inst, row: u32, t: &[u64; 32], mask: u32) {
-    let _ = i;
-    if row != NONE {
-        unsafe { cx.put(row, t, mask) };
-    }
-}
-
-/// Bytes and halves: 16-bit registers keep the upper half of their lane zero.
-#[inline(always)]
-pub unsafe fn put_small(cx: &mut Cx, i: &Inst, row: u32, t: &mut [u32; 32], mask: u32) {
-    if i.imm2_narrow() {
-        for v in t.iter_mut() {
-            *v &= 0xffff;
-        }
-    }
-    unsafe { put32(cx, i, row, t, mask) };
-}
-
-impl Inst {
-    /// The registers of a load are 16 bits wide (in `q`, which loads don't use otherwise).
+impl<const SPACE: u8, const SIZE: usize, const BYTES: usize> Op for Load<SPACE, SIZE, BYTES> {
+    type Data = Loading;
+    const APART: bool = true;
     #[inline(always)]
-    pub fn imm2_narrow(&self) -> bool {
-        self.q == 16
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Loading, mask: u32) {
+        let (mut a, mut mask) = (i.at.of(cx, mask), mask);
+        let inst = cx.inst();
+        let strong = inst.head.order != Order::Weak;
+        cx.polls += u64::from(strong);
+        if SPACE == GENERIC {
+            mask = local::part(cx, &mut a, mask, |cx, a, mask| local::load(cx, i, a, mask));
+            if mask == 0 {
+                return;
+            }
+        }
+        if cx.watch {
+            mask = watch::observe(cx, Access::of(inst, Kind::Load, BYTES), &mut a, mask, SPACE);
+        }
+        let seen = mask;
+        while mask != 0 {
+            let Some(p) = place::<I, SPACE, BYTES>(cx, &a, mask, Kind::Load) else { return };
+            load_from::<I, SIZE, BYTES>(cx, i, &p);
+            mask = p.rest();
+        }
+        if SPACE != SHARED && cx.watch && strong {
+            watch::global::acquired(cx, &a, seen);
+        }
     }
 }
 
-/// The handler of a load; `None` when there is no such load.
-pub fn load_handler(space: u8, size: u32, count: u32) -> Option<Handler> {
-    Some(match space {
-        LOCAL => handler::<LocalLoad>(),
-        PARAM => handler::<ParamLoad>(),
-        GLOBAL => load_in::<GLOBAL>(size, count)?,
-        SHARED => load_in::<SHARED>(size, count)?,
-        _ => load_in::<GENERIC>(size, count)?,
-    })
+#[inline(always)]
+fn load_from<I: Isa, const SIZE: usize, const BYTES: usize>(cx: &mut Frame<I>, i: &Loading, p: &Place<I, BYTES>) {
+    let mask = p.mask();
+    match (SIZE, BYTES) {
+        (4, 4) => i.put_words(cx, 0, &p.words(), mask),
+        (4, 8) => {
+            let t = p.longs(0);
+            i.put_words(cx, 0, &t.map(|v| v as u32), mask);
+            i.put_words(cx, 1, &t.map(|v| (v >> 32) as u32), mask);
+        }
+        (4, _) => {
+            let t = p.quads();
+            for n in 0..4 {
+                i.put_words(cx, n, &t[n], mask);
+            }
+        }
+        (8, _) => {
+            for n in 0..BYTES / 8 {
+                if let Some(Width::Double(d)) = i.to[n].map(AnyDst::width) {
+                    cx.write(d, &p.longs(8 * n), mask);
+                }
+            }
+        }
+        _ => {
+            for n in 0..BYTES / SIZE {
+                let byte = |l| u64::from(p.read::<u8>(l, n));
+                let half = |l| u64::from(p.read::<u16>(l, 2 * n));
+                i.put(cx, n, mask, |_, l| if SIZE == 1 { byte(l) } else { half(l) });
+            }
+        }
+    }
 }
 
-pub fn load_in<const SPACE: u8>(size: u32, count: u32) -> Option<Handler> {
-    Some(match (size, count) {
-        (1, 1) => handler::<Load<SPACE, 1, 1>>(),
-        (1, 2) => handler::<Load<SPACE, 1, 2>>(),
-        (1, 4) => handler::<Load<SPACE, 1, 4>>(),
-        (2, 1) => handler::<Load<SPACE, 2, 1>>(),
-        (2, 2) => handler::<Load<SPACE, 2, 2>>(),
-        (2, 4) => handler::<Load<SPACE, 2, 4>>(),
-        (4, 1) => handler::<Load<SPACE, 4, 1>>(),
-        (4, 2) => handler::<Load<SPACE, 4, 2>>(),
-        (4, 4) => handler::<Load<SPACE, 4, 4>>(),
-        (8, 1) => handler::<Load<SPACE, 8, 1>>(),
-        (8, 2) => handler::<Load<SPACE, 8, 2>>(),
-        _ => return None,
-    })
+/// A load of kernel parameters.
+pub struct ParamLoad;
+
+impl Op for ParamLoad {
+    type Data = Loading;
+    const APART: bool = true;
+    #[inline(always)]
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Loading, mask: u32) {
+        let a = i.at.of(cx, mask);
+        let params = cx.launch().params;
+        let room = params.len().checked_sub(i.bytes() as usize);
+        if let Some(lane) = a.iter().position(|&v| room.is_none_or(|r| v > r as u64)) {
+            let id = cx.inst().head.id;
+            cx.fail(Fault::IllegalAddress, id, lane as u32, "a read outside the kernel's parameters");
+            return;
+        }
+        let size = usize::from(i.elements.bytes);
+        let uniform = a == [a[0]; 32];
+        for n in 0..usize::from(i.elements.count) {
+            let value = |l: usize| {
+                let mut bits = [0; 8];
+                bits[..size].copy_from_slice(&params[a[l] as usize + n * size..][..size]);
+                u64::from_le_bytes(bits)
+            };
+            let first = value(0);
+            i.put(cx, n, mask, |_, l| if uniform { first } else { value(l) });
+        }
+    }
 }

@@ -1,169 +1,111 @@
-//! Loads and stores.
+//! Where the lanes of an access lie.
 //!
-//! An access first finds where its lanes lie: one host address and an offset below 2^31 for each lane.
-//! Global accesses remember for each instruction the allocation they met last, so that bounds are
-//! checked by one vector comparison. Lanes that lie elsewhere (another allocation, another space
-//! behind generic addresses) are done in further rounds.
+//! An access first finds a memory and an offset for each lane. Global accesses remember for each instruction the
+//! allocation they met last, so that bounds are checked by one vector comparison. Lanes that lie elsewhere (another
+//! allocation, another space behind generic addresses) are done in further rounds.
 
 use crate::kernel::Fault;
-use crate::machine::access::{GENERIC, GLOBAL, SHARED, SHORT_ADDRESS, space_name};
+use crate::machine::access::{GENERIC, GLOBAL, Kind, SHARED, space_name};
 use crate::machine::cx::{Cx, PARAM_WINDOW, SHARED_WINDOW, WINDOW};
 use crate::machine::inst::Inst;
-use crate::machine::row::{Isa, any, fill};
+use crate::machine::op::Frame;
+use crate::machine::operand::{AnySrc, Width, operands};
+use crate::machine::place::Place;
+use crate::machine::row::{Isa, fill};
 
-/// The lanes' addresses; lanes outside the mask get that of the first lane inside.
-#[inline(always)]
-pub unsafe fn addresses(cx: &Cx, i: &Inst, mask: u32) -> [u64; 32] {
-    let mut t = [0u64; 32];
-    unsafe {
-        if i.flags & SHORT_ADDRESS != 0 {
-            let a = cx.row::<u32>(i.a);
-            for l in 0..32 {
-                t[l] = u64::from(a[l].wrapping_add(i.imm as u32));
+/// An address: a register of 32 or 64 bits and an offset.
+#[derive(Clone, Copy)]
+pub struct Address {
+    pub base: AnySrc,
+    pub offset: i64,
+}
+operands!(Address { base, offset });
+
+impl Address {
+    /// The lanes' addresses; lanes outside the mask get that of the first lane inside.
+    #[inline(always)]
+    pub fn of<I: Isa>(self, cx: &Frame<I>, mask: u32) -> [u64; 32] {
+        let mut t = [0u64; 32];
+        match self.base.width() {
+            Width::Single(base) => {
+                let a = cx.read(base);
+                for l in 0..32 {
+                    t[l] = u64::from(a[l].wrapping_add(self.offset as u32));
+                }
             }
-        } else {
-            let a = cx.row::<u64>(i.a);
-            for l in 0..32 {
-                t[l] = a[l].wrapping_add(i.imm as u64);
+            Width::Double(base) => {
+                let a = cx.read(base);
+                for l in 0..32 {
+                    t[l] = a[l].wrapping_add(self.offset as u64);
+                }
             }
         }
+        fill(&mut t, mask);
+        t
     }
-    fill(&mut t, mask);
-    t
 }
 
-/// Where the lanes of a round lie.
-pub struct Place {
-    pub base: *mut u8,
-    pub offsets: [u32; 32],
-    /// Lanes of this round.
-    pub mask: u32,
-    /// Lanes for further rounds.
-    pub rest: u32,
-}
-
+/// Finds where the lanes of an access lie; `None` where no lane may go on.
 #[inline(always)]
-fn within<I: Isa>(a: &[u64; 32], low: u64, room: u64, size: u64) -> bool {
-    // room is the number of bytes from `low`; all addresses must leave `size` bytes of it
-    let Some(most) = room.checked_sub(size) else {
-        return false;
-    };
-    let mut bad = [0u32; 32];
-    for l in 0..32 {
-        let offset = a[l].wrapping_sub(low);
-        bad[l] = u32::from(offset > most) | (offset as u32 & (size as u32 - 1));
-    }
-    // allocations and windows are aligned far beyond any access, so that offsets show misalignment
-    // SAFETY: handlers for `I` run on such hosts only.
-    !unsafe { any::<I>(&bad) }
-}
-
-#[inline(always)]
-fn offsets(a: &[u64; 32], low: u64) -> [u32; 32] {
-    let mut t = [0; 32];
-    for l in 0..32 {
-        t[l] = a[l].wrapping_sub(low) as u32;
-    }
-    t
-}
-
-/// Finds where the lanes of an access of `size` bytes lie.
-#[inline(always)]
-pub unsafe fn place<I: Isa, const SPACE: u8>(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32) -> Place {
-    if SPACE == SHARED {
-        if within::<I>(a, 0, cx.shared_bytes, u64::from(size)) {
-            return Place { base: cx.shared, offsets: offsets(a, 0), mask, rest: 0 };
-        }
-    } else {
-        let (low, high) = unsafe { *cx.ranges.get_unchecked(i.id as usize) };
-        if within::<I>(a, low, high - low, u64::from(size)) {
-            let base = unsafe { cx.arena_host.add(low.wrapping_sub(cx.arena) as usize) };
-            return Place { base, offsets: offsets(a, low), mask, rest: 0 };
-        }
-    }
-    place_slowly(cx, i, a, mask, size, SPACE)
+pub fn place<I: Isa, const SPACE: u8, const BYTES: usize>(
+    cx: &mut Frame<I>,
+    a: &[u64; 32],
+    mask: u32,
+    kind: Kind,
+) -> Option<Place<I, BYTES>> {
+    let (span, low) = if SPACE == SHARED { (cx.shared(), 0) } else { cx.known(cx.inst().head.id) };
+    span.all(cx.host(), a, low, mask).or_else(|| place_slowly(cx, a, mask, kind, SPACE))
 }
 
 #[cold]
 #[inline(never)]
-fn place_slowly(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u32, space: u8) -> Place {
-    let size = u64::from(size);
-    let mut place = Place { base: cx.shared, offsets: [0; 32], mask: 0, rest: 0 };
-    let mut ok = mask;
-    if !cx.watch {
-        ok = faults(cx, i, a, mask, size, space);
-    }
-    if ok == 0 {
-        return place;
-    }
-    let first = a[ok.trailing_zeros() as usize];
-    let (low, room, base) = if space == SHARED {
-        (0, cx.shared_bytes, cx.shared)
+fn place_slowly<I: Isa, const BYTES: usize>(
+    cx: &mut Frame<I>,
+    a: &[u64; 32],
+    mask: u32,
+    kind: Kind,
+    space: u8,
+) -> Option<Place<I, BYTES>> {
+    let inst = cx.inst();
+    let ok = if cx.watch { mask } else { faults(cx, inst, a, mask, BYTES as u64, kind, space) };
+    let first = *a.get(ok.trailing_zeros() as usize)?;
+    let (span, low) = if space == SHARED {
+        (cx.shared(), 0)
     } else if space == GENERIC && first.wrapping_sub(SHARED_WINDOW) < WINDOW {
-        (SHARED_WINDOW, cx.shared_bytes, cx.shared)
+        (cx.shared(), SHARED_WINDOW)
     } else if space == GENERIC && first.wrapping_sub(PARAM_WINDOW) < WINDOW {
-        (PARAM_WINDOW, cx.param_bytes, cx.params.cast_mut())
+        (cx.params(), PARAM_WINDOW)
     } else {
-        let (low, high) = cx.launch().window(first, size);
-        cx.ranges[i.id as usize] = (low, high);
-        (low, high - low, cx.host(low))
+        cx.meet(inst.head.id, first, BYTES as u64);
+        cx.known(inst.head.id)
     };
-    place.base = base;
-    let inside = first.wrapping_sub(low) as u32;
-    for l in 0..32 {
-        let offset = a[l].wrapping_sub(low);
-        let fits = offset <= room.wrapping_sub(size) && room >= size;
-        if ok >> l & 1 != 0 && fits {
-            place.mask |= 1 << l;
-            place.offsets[l] = offset as u32;
-        } else {
-            place.offsets[l] = inside;
-        }
-    }
-    place.rest = ok & !place.mask;
-    place
+    span.some(cx.host(), a, low, ok)
 }
 
 /// Without memcheck only what would leave the device's memory, or is misaligned, is a fault. Gives the
 /// lanes that may go on.
-fn faults(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u64, space: u8) -> u32 {
+fn faults(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u64, kind: Kind, space: u8) -> u32 {
+    let (shared, params) = (cx.shared().bytes(), cx.params().bytes());
+    let memory = cx.launch().memory;
     let mut ok = 0;
     for l in (0..32).filter(|l| mask >> l & 1 != 0) {
         let at = a[l];
         let room = |low: u64, bytes: u64| at.wrapping_sub(low) <= bytes.wrapping_sub(size) && bytes >= size;
+        let global = room(memory.base(), memory.size());
         let inside = match space {
-            SHARED => room(0, cx.shared_bytes),
-            GLOBAL => room(cx.arena, cx.arena_bytes),
-            _ => {
-                room(cx.arena, cx.arena_bytes)
-                    || room(SHARED_WINDOW, cx.shared_bytes)
-                    || room(PARAM_WINDOW, cx.param_bytes)
-            }
+            SHARED => room(0, shared),
+            GLOBAL => global,
+            _ => global || room(SHARED_WINDOW, shared) || kind == Kind::Load && room(PARAM_WINDOW, params),
         };
         if !inside {
-            let place = cx.whereabouts(i.id, l as u32);
-            cx.fault(Fault::IllegalAddress(format!(
-                "{place}: {size} bytes at {at:#x} lie outside {} memory",
-                space_name(space)
-            )));
+            let message = format!("{size} bytes at {at:#x} lie outside {} memory", space_name(space));
+            cx.fail(Fault::IllegalAddress, i.head.id, l as u32, &message);
         } else if at & (size - 1) != 0 {
-            let place = cx.whereabouts(i.id, l as u32);
-            cx.fault(Fault::MisalignedAddress(format!(
-                "{place}: address {at:#x} is not a multiple of the access size, {size} bytes"
-            )));
+            let message = format!("address {at:#x} is not a multiple of the access size, {size} bytes");
+            cx.fail(Fault::MisalignedAddress, i.head.id, l as u32, &message);
         } else {
             ok |= 1 << l;
         }
     }
     ok
-}
-
-/// Lanes lie one behind the other, `step` bytes apart.
-#[inline(always)]
-pub fn is_run(o: &[u32; 32], step: u32) -> bool {
-    let mut bad = 0;
-    for l in 0..32 {
-        bad |= o[l] ^ o[0].wrapping_add(l as u32 * step);
-    }
-    bad == 0
 }

@@ -1,288 +1,252 @@
 //! Loads, stores, atomics, fences.
+//!
+//! PTX ISA, "Data Movement and Conversion Instructions": cache operators and eviction priorities change no result.
 
-use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal};
-use crate::isa::memory::atomics;
-use crate::isa::memory::load::load_handler;
-use crate::isa::memory::qualifiers::{Access, qualifiers};
-use crate::isa::memory::store::store_handler;
+use crate::isa::decoder::{Decoded, Decoder, Found, Refusal, Row, placed, row};
+use crate::isa::flow::Nothing;
+use crate::isa::memory::atomics::{self, Atomic, Discard, Fence, Updating};
+use crate::isa::memory::load::{Elements, Load, Loading, ParamLoad};
+use crate::isa::memory::local::{LocalLoad, LocalStore};
+use crate::isa::memory::place::Address;
+use crate::isa::memory::store::{Store, Storing};
 use crate::isa::operands::SymbolValue;
 use crate::machine::access::*;
-use crate::machine::inst::Flow;
+use crate::machine::op::draft;
+use crate::machine::operand::Register;
 use crate::machine::program::Class;
-use crate::machine::row::NONE;
-use crate::ptx::{Instr, Operand, Space, Type};
+use crate::ptx::{Operand, Space, Type};
 
-/// An address on its way into an instruction.
-pub struct Address {
-    pub row: u32,
-    pub imm: i64,
-    pub short: bool,
-    /// The operand names a parameter of a device function or of a call: local memory of the frame.
-    pub in_frame: bool,
+/// A row of atomics that give the old value, and one of those that don't.
+macro_rules! atomics {
+    ($operation:literal, $operands:literal) => {
+        &[
+            row(
+                concat!(
+                    "atom(.relaxed|.acquire|.release|.acq_rel)?(.SCOPE)?(.global|.SHARED)?",
+                    $operation,
+                    " d, [a], ",
+                    $operands
+                ),
+                atomic,
+            ),
+            row(concat!("red(.relaxed|.release)?(.SCOPE)?(.global|.SHARED)?", $operation, " [a], ", $operands), atomic),
+        ]
+    };
+}
+
+pub const ROWS: &[Row] = &[
+    row("ld(.weak)?(.global)?(.ca|.cg|.cs|.lu|.cv|.EVICT)?(.PREFETCH)?(.L2::cache_hint)?.ELEMENTS v, [a]", load),
+    row("ld(.weak)?.global(.ca|.cg|.cs|.EVICT)?.nc(.PREFETCH)?(.L2::cache_hint)?.ELEMENTS v, [a]", load),
+    row("ld(.weak)?.(SHARED|local|const)(.ca|.cg|.cs|.lu|.cv)?.ELEMENTS v, [a]", load),
+    row("ld(.weak)?.(param|param::entry|param::func).ELEMENTS v, [a]", load),
+    row("ld.volatile(.global)?(.PREFETCH)?(.L2::cache_hint)?.ELEMENTS v, [a]", load),
+    row("ld.volatile.(SHARED|local|const|param).ELEMENTS v, [a]", load),
+    row("ld(.mmio)?.(relaxed|acquire).SCOPE(.global)?(.EVICT)?(.PREFETCH)?(.L2::cache_hint)?.ELEMENTS v, [a]", load),
+    row("ld.(relaxed|acquire).SCOPE.SHARED.ELEMENTS v, [a]", load),
+    row("ldu(.global)?(.PREFETCH)?.ELEMENTS v, [a]", load),
+    row("st(.weak)?(.global)?(.wb|.cg|.cs|.wt|.EVICT)?(.L2::cache_hint)?.ELEMENTS [a], v", store),
+    row("st(.weak)?.(SHARED|local)(.wb|.cg|.cs|.wt)?.ELEMENTS [a], v", store),
+    row("st(.weak)?.(param|param::func).ELEMENTS [a], v", store),
+    row("st.volatile(.global)?(.L2::cache_hint)?.ELEMENTS [a], v", store),
+    row("st.volatile.(SHARED|local).ELEMENTS [a], v", store),
+    row("st(.mmio)?.(relaxed|release).SCOPE(.global)?(.EVICT)?(.L2::cache_hint)?.ELEMENTS [a], v", store),
+    row("st.(relaxed|release).SCOPE.SHARED.ELEMENTS [a], v", store),
+    row("membar.(cta|gl|sys)", fence),
+    row("fence(.sc|.acq_rel)?.SCOPE", fence),
+    row("fence.(acquire|release).SCOPE", fence).since(90),
+    row("prefetch(.global)?.(L1|L2|L2::evict_last|L2::evict_normal) [a]", hint),
+    row("prefetch.local.(L1|L2) [a]", hint),
+    row("prefetchu.L1 [a]", hint),
+    row("applypriority(.global)?.L2::evict_normal [a], 128", hint),
+    row("discard(.global)?.L2 [a], 128", |c, x| {
+        let at = c.address(x.operand(0)?)?;
+        c.straight::<Discard>(Class::LoadStore, at);
+        Ok(())
+    }),
+];
+
+pub const ATOMICS: &[&[Row]] = &[
+    atomics!(".(add|min|max)(.L2::cache_hint)?.(WORD|LONG)", "b"),
+    atomics!(".add(.L2::cache_hint)?.(f32|f64)", "b"),
+    atomics!(".add.noftz(.L2::cache_hint)?.(HALF|HALVES)", "b"),
+    atomics!(".(and|or|xor)(.L2::cache_hint)?.(b32|b64)", "b"),
+    atomics!(".(inc|dec)(.L2::cache_hint)?.u32", "b"),
+    atomics!(".exch(.L2::cache_hint)?.(b32|b64|WORD|u64|f32)", "b"),
+    atomics!(".cas(.L2::cache_hint)?.(b16|b32|b64|WORD|u64)", "b, c"),
+];
+
+/// `$op` in a space, for elements of a size and as many as there are; `None` where there is none.
+macro_rules! in_space {
+    ($op:ident, $space:expr, $size:expr, $count:expr, $data:expr) => {
+        match $space {
+            GLOBAL => in_space!(@$op GLOBAL, $size, $count, $data),
+            SHARED => in_space!(@$op SHARED, $size, $count, $data),
+            GENERIC => in_space!(@$op GENERIC, $size, $count, $data),
+            _ => None,
+        }
+    };
+    (@$op:ident $space:ident, $size:expr, $count:expr, $data:expr) => {
+        match ($size, $count) {
+            (1, 1) => Some(draft::<$op<$space, 1, 1>>($data)),
+            (1, 2) => Some(draft::<$op<$space, 1, 2>>($data)),
+            (1, 4) => Some(draft::<$op<$space, 1, 4>>($data)),
+            (2, 1) => Some(draft::<$op<$space, 2, 2>>($data)),
+            (2, 2) => Some(draft::<$op<$space, 2, 4>>($data)),
+            (2, 4) => Some(draft::<$op<$space, 2, 8>>($data)),
+            (4, 1) => Some(draft::<$op<$space, 4, 4>>($data)),
+            (4, 2) => Some(draft::<$op<$space, 4, 8>>($data)),
+            (4, 4) => Some(draft::<$op<$space, 4, 16>>($data)),
+            (8, 1) => Some(draft::<$op<$space, 8, 8>>($data)),
+            (8, 2) => Some(draft::<$op<$space, 8, 16>>($data)),
+            _ => None,
+        }
+    };
+}
+
+/// The space among the modifiers.
+fn space(x: &Found<'_, '_>) -> u8 {
+    let spaces = ["global", "const", "shared", "shared::cta", "local", "param", "param::entry", "param::func"];
+    match x.one_of(&spaces) {
+        Some("global" | "const") => GLOBAL,
+        Some("shared" | "shared::cta") => SHARED,
+        Some("local") => LOCAL,
+        Some(_) => PARAM,
+        None => GENERIC,
+    }
+}
+
+/// How an access orders others; in a scope of one block it orders nothing between blocks.
+fn order(x: &Found<'_, '_>) -> Order {
+    match x.one_of(&["volatile", "relaxed", "acquire", "release", "acq_rel"]) {
+        Some("release" | "acq_rel") if x.one_of(&["cta", "cluster"]).is_none() => Order::Release,
+        Some(_) => Order::Strong,
+        None => Order::Weak,
+    }
+}
+
+/// The elements of an operand, as many as the modifiers say, and the bytes of each: at most 16 in all.
+fn elements<'b, 'a>(x: &Found<'_, 'a>, o: &'b Operand<'a>) -> Decoded<(&'b [Operand<'a>], u32)> {
+    let list = if let Operand::Vector(list) = o { list } else { std::slice::from_ref(o) };
+    let count = x.one_of(&["v2", "v4"]).map_or(1, |word| if word == "v2" { 2 } else { 4 });
+    let size = x.ty().bytes();
+    if list.len() != count {
+        return Err(Refusal::new("the vector doesn't fit '.v2' or '.v4'"));
+    }
+    if size * count as u32 <= 16 { Ok((list, size)) } else { Err(Refusal::wrong_type()) }
+}
+
+fn load<'a>(c: &mut Decoder<'a>, x: &Found<'_, 'a>) -> Decoded<()> {
+    let (ty, (elements, size)) = (x.ty(), elements(x, x.operand(0)?)?);
+    let at = c.address(x.operand(1)?)?;
+    let (mut to, mut narrow) = ([None; 4], false);
+    for (to, e) in to.iter_mut().zip(elements) {
+        let (register, have) = c.dst_wide(e, ty)?;
+        *to = register.map(Register::write_any);
+        narrow |= register.is_some() && have.bytes() == 2;
+    }
+    let count = elements.len();
+    let elements = Elements { bytes: size as u8, count: count as u8, signed: ty.signed(), narrow };
+    let data = Loading { at, to, elements };
+    let draft = match space(x) {
+        PARAM if c.function.is_entry && !c.in_frame(x.operand(1)?) => Some(draft::<ParamLoad>(data)),
+        LOCAL | PARAM => Some(draft::<LocalLoad>(data)),
+        space => in_space!(Load, space, size, count, data),
+    };
+    c.append(Class::LoadStore, draft.ok_or_else(Refusal::wrong_type)?).order = order(x);
+    Ok(())
+}
+
+fn store<'a>(c: &mut Decoder<'a>, x: &Found<'_, 'a>) -> Decoded<()> {
+    let (ty, (elements, size)) = (x.ty(), elements(x, x.operand(1)?)?);
+    let at = c.address(x.operand(0)?)?;
+    let mut from = [None; 4];
+    for (from, e) in from.iter_mut().zip(elements) {
+        *from = Some(c.src_wide(e, ty)?.read_any());
+    }
+    c.releases |= order(x) == Order::Release;
+    let data = Storing { at, from, bytes: size as u8 };
+    let draft = match space(x) {
+        PARAM if !c.in_frame(x.operand(0)?) => return Err(Refusal::new("parameters can't be written")),
+        LOCAL | PARAM => Some(draft::<LocalStore>(data)),
+        space => in_space!(Store, space, size, elements.len(), data),
+    };
+    c.append(Class::LoadStore, draft.ok_or_else(Refusal::wrong_type)?).order = order(x);
+    Ok(())
+}
+
+fn atomic<'a>(c: &mut Decoder<'a>, x: &Found<'_, 'a>) -> Decoded<()> {
+    let ty = x.ty();
+    match ty {
+        Type::F16 => c.needs_sm(70, "this atomic")?,
+        Type::Bf16 | Type::Bf16x2 => c.needs_sm(90, "this atomic")?,
+        _ => {}
+    }
+    let word = x.one_of(&["add", "min", "max", "and", "or", "xor", "exch", "cas", "inc", "dec"]).unwrap_or_default();
+    let update = atomics::update(word, ty).ok_or_else(Refusal::wrong_type)?;
+    let (mut d, mut first) = (None, 0);
+    if x.i.op == "atom" {
+        d = c.dst_or_sink(x.operand(0)?, ty)?.map(Register::write_any);
+        first = 1;
+    }
+    let at = c.address(x.operand(first)?)?;
+    let b = c.src(x.operand(first + 1)?, ty)?.read_any();
+    let third = if word == "cas" { Some(c.src(x.operand(first + 2)?, ty)?.read_any()) } else { None };
+    c.releases |= order(x) == Order::Release;
+    let data = Updating { update, at, d, b, c: third };
+    let p = match (space(x), ty.bytes()) {
+        (GLOBAL, 2) => c.straight::<Atomic<GLOBAL, 2>>(Class::Atomic, data),
+        (GLOBAL, 4) => c.straight::<Atomic<GLOBAL, 4>>(Class::Atomic, data),
+        (GLOBAL, _) => c.straight::<Atomic<GLOBAL, 8>>(Class::Atomic, data),
+        (SHARED, 2) => c.straight::<Atomic<SHARED, 2>>(Class::Atomic, data),
+        (SHARED, 4) => c.straight::<Atomic<SHARED, 4>>(Class::Atomic, data),
+        (SHARED, _) => c.straight::<Atomic<SHARED, 8>>(Class::Atomic, data),
+        (_, 2) => c.straight::<Atomic<GENERIC, 2>>(Class::Atomic, data),
+        (_, 4) => c.straight::<Atomic<GENERIC, 4>>(Class::Atomic, data),
+        (_, _) => c.straight::<Atomic<GENERIC, 8>>(Class::Atomic, data),
+    };
+    p.order = order(x).max(Order::Strong);
+    Ok(())
+}
+
+fn fence<'a>(c: &mut Decoder<'a>, x: &Found<'_, 'a>) -> Decoded<()> {
+    // a cluster is one block here
+    let device = x.one_of(&["cta", "cluster"]).is_none();
+    c.straight::<Fence>(Class::Other, device);
+    c.releases |= device;
+    Ok(())
+}
+
+/// `prefetch`, `prefetchu`, `applypriority`: checked, and without effect.
+fn hint<'a>(c: &mut Decoder<'a>, x: &Found<'_, 'a>) -> Decoded<()> {
+    c.address(x.operand(0)?)?;
+    c.straight::<Nothing>(Class::Other, ());
+    Ok(())
 }
 
 impl<'a> Decoder<'a> {
-    /// Decodes an instruction of this family; false when it belongs to another.
-    pub fn memory(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<bool> {
-        match i.op {
-            "ld" | "ldu" => self.load(i, m)?,
-            "st" => self.store(i, m)?,
-            "atom" | "red" => self.atomic(i, m)?,
-            "membar" | "fence" => self.fence(i, m)?,
-            "prefetch" | "prefetchu" | "applypriority" => self.cache_hint(i, m)?,
-            "discard" => self.discard(i, m)?,
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-
     /// An address operand.
     pub fn address(&mut self, o: &Operand<'a>) -> Decoded<Address> {
         let Operand::Address(base, offset) = o else {
             return Err(Refusal::new("an address in [ ] is wanted"));
         };
-        let fixed = |d: &mut Self, v: i64| Address { row: d.old_long(0), imm: v, short: false, in_frame: false };
-        Ok(match &**base {
-            Operand::Reg(r) => {
-                let short = match self.reg_type(*r).bytes() {
-                    8 => false,
-                    4 => true,
-                    _ => return Err(Refusal::new("an address register must have 32 or 64 bits")),
-                };
-                Address { row: *r, imm: *offset, short, in_frame: false }
-            }
-            Operand::Integer(v) => fixed(self, (*v as i64).wrapping_add(*offset)),
-            named => match self.symbol_value(named)? {
-                SymbolValue::Fixed(v) => fixed(self, (v as i64).wrapping_add(*offset)),
-                SymbolValue::Frame(v) => {
-                    let row = self.old_frame_row();
-                    let imm = (v as i64).wrapping_add(*offset);
-                    Address { row, imm, short: true, in_frame: true }
-                }
+        let (register, more) = match &**base {
+            Operand::Reg(r) => match self.reg_type(*r) {
+                ty if matches!(ty.bytes(), 4 | 8) => (self.src(base, ty)?, 0),
+                _ => return Err(Refusal::new("an address register must have 32 or 64 bits")),
             },
-        })
+            Operand::Integer(v) => (self.long(0), *v as i64),
+            named => match self.symbol_value(named)? {
+                SymbolValue::Fixed(v) => (self.long(0), v as i64),
+                SymbolValue::Frame(v) => (self.frame_row(), v as i64),
+            },
+        };
+        Ok(Address { base: register.read_any(), offset: more.wrapping_add(*offset) })
     }
 
-    /// The space among the modifiers.
-    pub fn space(&self, m: &mut Mods<'a>) -> Decoded<(u8, bool)> {
-        let word =
-            m.one_of(&["global", "const", "shared", "shared::cta", "local", "param", "param::entry", "param::func"]);
-        Ok(match word {
-            Some("global") => (GLOBAL, false),
-            Some("const") => (GLOBAL, true),
-            Some("shared" | "shared::cta") => (SHARED, false),
-            Some("local") => (LOCAL, false),
-            Some(_) => (PARAM, false),
-            None => (GENERIC, false),
-        })
-    }
-
-    fn elements(&self, o: &Operand<'a>, m: &mut Mods<'a>) -> Decoded<Vec<Operand<'a>>> {
-        let count = match m.one_of(&["v2", "v4", "v8"]) {
-            Some("v2") => 2,
-            Some("v4") => 4,
-            Some(_) => 8,
-            None => 1,
-        };
-        let list = match o {
-            Operand::Vector(list) => list.clone(),
-            other => vec![other.clone()],
-        };
-        if list.len() != count || count == 8 {
-            return Err(Refusal::new("the vector doesn't fit '.v2' or '.v4'"));
-        }
-        Ok(list)
-    }
-
-    fn load(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
-        let access = if i.op == "ldu" { Access::Ldu } else { Access::Load };
-        let q = qualifiers(m, access)?;
-        let flags = q.flags;
-        let (mut space, constant) = self.space(m)?;
-        q.fits(space, constant)?;
-        let [d, a] = match i.operands.len() {
-            3 => {
-                let [d, a, policy] = self.operands::<3>(i)?;
-                self.policy(&q, Some(&policy))?;
-                [d, a]
-            }
-            _ => {
-                self.policy(&q, None)?;
-                self.operands::<2>(i)?
-            }
-        };
-        let elements = self.elements(&d, m)?;
-        let ty = m.ty()?;
-        let address = self.address(&a)?;
-        if space == PARAM && (address.in_frame || !self.function.is_entry) {
-            space = LOCAL;
-        }
-        let mut rows = Vec::new();
-        let mut register = None;
-        for e in &elements {
-            let (row, have) = self.old_dst_wide(e, ty)?;
-            if row != NONE {
-                register.get_or_insert(have);
-            }
-            rows.push(row);
-        }
-        let register = register.unwrap_or(ty);
-        let run = load_handler(space, ty.bytes(), rows.len() as u32).ok_or_else(Refusal::wrong_type)?;
-        let p = self.old_emit(Class::LoadStore, run, NONE, &[address.row]);
-        p.apart = true;
-        p.inst.imm = address.imm;
-        p.inst.flags = flags
-            | (u8::from(address.short) * SHORT_ADDRESS)
-            | (u8::from(ty.signed()) * SIGNED)
-            | (u8::from(register.bytes() == 8 && ty.bytes() < 8) * WIDE);
-        p.inst.p = ty.bytes() as u16;
-        p.inst.q = if register.bytes() == 2 { 16 } else { 0 };
-        p.inst.aux = rows.len() as u32;
-        for (n, &row) in rows.iter().enumerate() {
-            p.set_write_field(if n == 0 { 0 } else { n + 1 }, row);
-        }
-        Ok(())
-    }
-
-    fn store(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
-        let q = qualifiers(m, Access::Store)?;
-        let flags = q.flags;
-        let (mut space, constant) = self.space(m)?;
-        q.fits(space, constant)?;
-        let [a, v] = match i.operands.len() {
-            3 => {
-                let [a, v, policy] = self.operands::<3>(i)?;
-                self.policy(&q, Some(&policy))?;
-                [a, v]
-            }
-            _ => {
-                self.policy(&q, None)?;
-                self.operands::<2>(i)?
-            }
-        };
-        if constant {
-            return Err(Refusal::new("constant memory can't be written"));
-        }
-        let elements = self.elements(&v, m)?;
-        let ty = m.ty()?;
-        let address = self.address(&a)?;
-        if space == PARAM && address.in_frame {
-            space = LOCAL;
-        }
-        let mut rows = Vec::new();
-        let mut wide = None;
-        for e in &elements {
-            let (row, w) = self.old_src_wide(e, ty)?;
-            // immediates come at the width of the type, registers may be wider
-            if wide.is_some_and(|x| x != w) {
-                return Err(Refusal::new("registers of different widths in one vector"));
-            }
-            wide = Some(w);
-            rows.push(row);
-        }
-        self.releases |= flags & RELEASE != 0;
-        let run = store_handler(space, ty.bytes(), rows.len() as u32)
-            .ok_or_else(|| Refusal::new("not possible with this type or space"))?;
-        let p = self.old_emit(Class::LoadStore, run, NONE, &[address.row]);
-        p.inst.imm = address.imm;
-        p.inst.flags =
-            flags | (u8::from(address.short) * SHORT_ADDRESS) | (u8::from(wide == Some(true) && ty.bytes() < 8) * WIDE);
-        p.inst.p = ty.bytes() as u16;
-        p.inst.aux = rows.len() as u32;
-        for (n, &row) in rows.iter().enumerate() {
-            p.set_read(if n == 0 { 0 } else { n + 1 }, row);
-        }
-        Ok(())
-    }
-
-    fn atomic(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
-        let returns = i.op == "atom";
-        let q = qualifiers(m, if returns { Access::Atomic } else { Access::Reduction })?;
-        let flags = q.flags;
-        let (space, constant) = self.space(m)?;
-        q.fits(space, constant)?;
-        if constant || matches!(space, LOCAL | PARAM) {
-            return Err(Refusal::new("atomics need global or shared memory"));
-        }
-        let word = m
-            .one_of(&["add", "min", "max", "and", "or", "xor", "exch", "cas", "inc", "dec"])
-            .ok_or_else(|| Refusal::new("this atomic operation is not known"))?;
-        let noftz = m.take("noftz");
-        let ty = m.ty()?;
-        let half = matches!(ty, Type::F16 | Type::F16x2 | Type::Bf16 | Type::Bf16x2);
-        if half != noftz {
-            return Err(Refusal::new("'.noftz' belongs to atomics of f16 and bf16, and to them alone"));
-        }
-        match ty {
-            Type::F16 => self.needs_sm(70, "this atomic")?,
-            Type::Bf16 | Type::Bf16x2 => self.needs_sm(90, "this atomic")?,
-            _ => {}
-        }
-        let op = atomics::operation(word, ty)
-            .ok_or_else(|| Refusal::new("this atomic operation is not possible with this type"))?;
-        let want = if word == "cas" { 3 } else { 2 } + usize::from(returns);
-        let mut operands = i.operands.clone();
-        if q.cache_hint && operands.len() == want + 1 {
-            let policy = operands.pop();
-            self.policy(&q, policy.as_ref())?;
-        } else {
-            self.policy(&q, None)?;
-        }
-        if operands.len() != want {
-            return Err(Refusal::new(format!("{} operands where {want} belong", operands.len())));
-        }
-        let mut at = operands.iter();
-        let d = match (returns, at.next()) {
-            (true, Some(Operand::Sink)) => NONE,
-            (true, Some(o)) => self.old_dst(o, ty)?,
-            _ => {
-                at = operands.iter();
-                NONE
-            }
-        };
-        let missing = || Refusal::new("operands are missing");
-        let address = self.address(at.next().ok_or_else(missing)?)?;
-        let b = self.old_src(at.next().ok_or_else(missing)?, ty)?;
-        let c = match at.next() {
-            Some(o) => self.old_src(o, ty)?,
-            None => NONE,
-        };
-        self.releases |= flags & RELEASE != 0;
-        let run = atomics::handler_for(space, ty);
-        let p = self.old_emit(Class::Atomic, run, d, &[address.row, b, c]);
-        p.apart = true;
-        p.inst.imm = address.imm;
-        p.inst.flags = flags | STRONG | (u8::from(address.short) * SHORT_ADDRESS);
-        p.inst.aux = op as u32;
-        p.inst.p = ty.bytes() as u16;
-        Ok(())
-    }
-
-    fn fence(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
-        if let Some(word) = i.mods.iter().find(|w| w.starts_with("proxy") || w.starts_with("mbarrier_init")) {
-            return Err(Refusal::new(format!(
-                "'.{word}': proxy fences belong to bulk copies and clusters, which are not supported"
-            )));
-        }
-        let scope = if i.op == "membar" {
-            m.one_of(&["cta", "gl", "sys"])
-        } else {
-            let word = m.one_of(&["sc", "acq_rel", "acquire", "release"]);
-            if matches!(word, Some("acquire" | "release")) {
-                self.needs_sm(90, "a fence of one side")?;
-            }
-            m.one_of(&["cta", "gpu", "sys", "cluster"])
-        };
-        let scope = scope.ok_or_else(|| Refusal::new("the fence has no scope"))?;
-        if !i.operands.is_empty() {
-            return Err(Refusal::new("a fence has no operands"));
-        }
-        let p = self.old_push(Class::Other, atomics::fence(), Flow::Straight);
-        // a cluster is one block here
-        let block_only = matches!(scope, "cta" | "cluster");
-        p.inst.aux = u32::from(block_only);
-        self.releases |= !block_only;
-        Ok(())
+    /// Whether an address names a parameter of a device function or of a call: local memory of the frame.
+    fn in_frame(&mut self, o: &Operand<'a>) -> bool {
+        let Operand::Address(base, _) = o else { return false };
+        matches!(**base, Operand::Var(..)) && matches!(self.symbol_value(base), Ok(SymbolValue::Frame(_)))
     }
 
     /// Where each variable of the function lies.
@@ -294,13 +258,13 @@ impl<'a> Decoder<'a> {
             let offset = match v.space {
                 Space::Shared => u64::from(self.shared.inner.get(&(function, id)).copied().unwrap_or(0)),
                 Space::Param if is_kernel_param => {
-                    let at = crate::isa::decoder::placed(param, v);
+                    let at = placed(param, v);
                     param = at + v.bytes();
                     at
                 }
                 _ => {
                     // words of local memory are handled whole when arguments are copied
-                    let at = crate::isa::decoder::placed(local, v).next_multiple_of(4);
+                    let at = placed(local, v).next_multiple_of(4);
                     local = at + v.bytes();
                     at
                 }

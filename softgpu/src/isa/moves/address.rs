@@ -1,66 +1,50 @@
 //! Addresses and their spaces: `cvta`, `isspacep`.
 
-use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal};
+use crate::isa::decoder::{Decoded, Decoder, Found, Row, row};
 use crate::isa::operands::SymbolValue;
 use crate::machine::cx::{LOCAL_WINDOW, PARAM_WINDOW, SHARED_WINDOW, WINDOW};
 use crate::machine::op::{Frame, Op};
 use crate::machine::operand::{Dst, PredDst, Src, operands};
 use crate::machine::program::Class;
 use crate::machine::row::{Cut, Isa, Lane};
-use crate::ptx::{Instr, Operand, Type};
+use crate::ptx::{Operand, Type};
 use std::marker::PhantomData;
 
-impl<'a> Decoder<'a> {
-    pub fn cvta(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
-        let to = m.take("to");
-        let space = m
-            .one_of(&["global", "shared", "shared::cta", "local", "const", "param", "param::entry"])
-            .ok_or_else(|| Refusal::new("the space is missing"))?;
-        let ty = m.ty()?;
-        if ty.bytes() != 8 {
-            return Err(Refusal::new("only 64-bit addresses are supported"));
-        }
-        let [d, a] = self.operands::<2>(i)?;
-        let d = self.dst(&d, ty)?.write()?;
-        let window = window(space);
-        let value = match &a {
-            Operand::Var(..) | Operand::Symbol(..) => Some(self.symbol_value(&a)?),
-            _ => None,
-        };
-        if let Some(SymbolValue::Frame(offset)) = value {
-            let a = self.frame_row().read()?;
-            self.straight::<FrameAddress<u64>>(Class::Move, Offset { d, a, offset: offset + window });
-        } else {
-            let a = self.src(&a, ty)?.read()?;
-            let offset = if to { window.wrapping_neg() } else { window };
-            self.straight::<AddConstant>(Class::Move, Offset { d, a, offset });
-        }
-        Ok(())
-    }
+pub const ROWS: &[Row] = &[
+    row("cvta(.to)?.(global|SHARED|local|const|param|param::entry).u64 d, a", cvta),
+    row("isspacep.(global|SHARED|local|const|param) %p1, %rd1", isspacep),
+];
 
-    pub fn isspacep(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
-        let space = m
-            .one_of(&["global", "shared", "shared::cta", "local", "const", "param"])
-            .ok_or_else(|| Refusal::new("the space is missing"))?;
-        let [p, a] = self.operands::<2>(i)?;
-        let (p, a) = (self.pred_dst(&p)?, self.src(&a, Type::U64)?.read()?);
-        let space = match space {
-            // constants live in global memory here, so nothing lies in a constant window
-            "const" => None,
-            space => Some(window(space)),
-        };
-        self.straight::<IsSpace>(Class::Compare, Inside { p, a, window: space });
-        Ok(())
+fn cvta<'a>(c: &mut Decoder<'a>, x: &Found<'_, 'a>) -> Decoded<()> {
+    let (d, from, window) = (c.dst(x.operand(0)?, Type::U64)?.write()?, x.operand(1)?, window(x));
+    if let Operand::Var(..) | Operand::Symbol(..) = from
+        && let SymbolValue::Frame(offset) = c.symbol_value(from)?
+    {
+        let a = c.frame_row().read()?;
+        c.straight::<FrameAddress<u64>>(Class::Move, Offset { d, a, offset: offset + window });
+    } else {
+        let a = c.src(from, Type::U64)?.read()?;
+        let offset = if x.has("to") { window.wrapping_neg() } else { window };
+        c.straight::<AddConstant>(Class::Move, Offset { d, a, offset });
     }
+    Ok(())
 }
 
-/// The generic window of a space; global and constant addresses are generic as they are.
-fn window(space: &str) -> u64 {
-    match space {
-        "shared" | "shared::cta" => SHARED_WINDOW,
-        "local" => LOCAL_WINDOW,
-        "param" | "param::entry" => PARAM_WINDOW,
-        _ => 0,
+fn isspacep<'a>(c: &mut Decoder<'a>, x: &Found<'_, 'a>) -> Decoded<()> {
+    let (p, a) = (c.pred_dst(x.operand(0)?)?, c.src(x.operand(1)?, Type::U64)?.read()?);
+    // constants live in global memory here, so nothing lies in a constant window
+    let window = if x.has("const") { None } else { Some(window(x)) };
+    c.straight::<IsSpace>(Class::Compare, Inside { p, a, window });
+    Ok(())
+}
+
+/// The generic window of the space; global and constant addresses are generic as they are.
+fn window(x: &Found<'_, '_>) -> u64 {
+    match x.one_of(&["shared", "shared::cta", "local", "param", "param::entry"]) {
+        Some("shared" | "shared::cta") => SHARED_WINDOW,
+        Some("local") => LOCAL_WINDOW,
+        Some(_) => PARAM_WINDOW,
+        None => 0,
     }
 }
 
@@ -79,7 +63,7 @@ pub struct FrameAddress<D>(PhantomData<D>);
 impl<D: Cut> Op for FrameAddress<D> {
     type Data = Offset<D, u32>;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame, i: &Offset<D, u32>, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Offset<D, u32>, mask: u32) {
         let t = cx.read(i.a).map(|v| D::cut(u64::from(v).wrapping_add(i.offset)));
         cx.write(i.d, &t, mask);
     }
@@ -91,7 +75,7 @@ struct AddConstant;
 impl Op for AddConstant {
     type Data = Offset<u64, u64>;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame, i: &Offset<u64, u64>, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Offset<u64, u64>, mask: u32) {
         let a = cx.read(i.a);
         let mut t = [0; 32];
         for l in 0..32 {
@@ -116,7 +100,7 @@ struct IsSpace;
 impl Op for IsSpace {
     type Data = Inside;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame, i: &Inside, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Inside, mask: u32) {
         let a = cx.read(i.a);
         let mut m = 0;
         for l in 0..32 {

@@ -1,6 +1,6 @@
 //! `mov` between one value and a vector of its parts.
 
-use crate::isa::decoder::{Decoded, Decoder, Refusal};
+use crate::isa::decoder::{Decoded, Decoder, Found, Refusal};
 use crate::machine::op::{Frame, Op};
 use crate::machine::operand::{Dst, Register, Src, operands};
 use crate::machine::program::Class;
@@ -8,53 +8,55 @@ use crate::machine::row::{Cut, Isa, Lane};
 use crate::ptx::{Operand, Type};
 use std::marker::PhantomData;
 
-impl<'a> Decoder<'a> {
-    /// `mov` of a vector of parts to one value.
-    pub fn pack(&mut self, ty: Type, d: &Operand<'a>, parts: &[Operand<'a>]) -> Decoded<()> {
-        let d = self.dst(d, ty)?;
-        let part = part_type(ty, parts)?;
-        let mut rows = Vec::new();
-        for p in parts {
-            // 8-bit parts lie in 16-bit registers
-            let ty = match (p, part) {
-                (Operand::Reg(r), Type::B8) => self.reg_type(*r),
-                _ => part,
-            };
-            rows.push(self.src(p, ty)?);
-        }
-        match (ty.bytes(), rows.len()) {
-            (8, 2) => self.straight::<Pack<u64, 2, 32>>(Class::Move, Packed::of(d, &rows)?),
-            (8, 4) => self.straight::<Pack<u64, 4, 16>>(Class::Move, Packed::of(d, &rows)?),
-            (4, 2) => self.straight::<Pack<u32, 2, 16>>(Class::Move, Packed::of(d, &rows)?),
-            (4, 4) => self.straight::<Pack<u32, 4, 8>>(Class::Move, Packed::of(d, &rows)?),
-            (2, 2) => self.straight::<Pack<u32, 2, 8>>(Class::Move, Packed::of(d, &rows)?),
-            _ => return Err(Refusal::wrong_type()),
-        };
-        Ok(())
+/// `mov` of a vector of parts to one value.
+pub fn pack<'a>(c: &mut Decoder<'a>, x: &Found<'_, 'a>) -> Decoded<()> {
+    let (ty, d) = (x.ty(), c.dst(x.operand(0)?, x.ty())?);
+    let parts = parts(x.operand(1)?);
+    let part = part_type(ty, parts)?;
+    let mut rows = Vec::new();
+    for p in parts {
+        rows.push(c.src(p, c.part_register(p, part))?);
     }
+    match (ty.bytes(), rows.len()) {
+        (8, 2) => c.straight::<Pack<u64, 2, 32>>(Class::Move, Packed::of(d, &rows)?),
+        (8, _) => c.straight::<Pack<u64, 4, 16>>(Class::Move, Packed::of(d, &rows)?),
+        (4, 2) => c.straight::<Pack<u32, 2, 16>>(Class::Move, Packed::of(d, &rows)?),
+        (4, _) => c.straight::<Pack<u32, 4, 8>>(Class::Move, Packed::of(d, &rows)?),
+        _ => c.straight::<Pack<u32, 2, 8>>(Class::Move, Packed::of(d, &rows)?),
+    };
+    Ok(())
+}
 
-    /// `mov` of one value to a vector of parts.
-    pub fn unpack(&mut self, ty: Type, parts: &[Operand<'a>], a: &Operand<'a>) -> Decoded<()> {
-        let a = self.src(a, ty)?;
-        let part = part_type(ty, parts)?;
-        let mut rows = Vec::new();
-        for p in parts {
-            // 8-bit parts lie in 16-bit registers
-            let ty = match p {
-                Operand::Reg(r) if part == Type::B8 && self.reg_type(*r).bytes() == 2 => Type::B16,
-                _ => part,
-            };
-            rows.push(self.dst_or_sink(p, ty)?);
+/// `mov` of one value to a vector of parts.
+pub fn unpack<'a>(c: &mut Decoder<'a>, x: &Found<'_, 'a>) -> Decoded<()> {
+    let (ty, a) = (x.ty(), c.src(x.operand(1)?, x.ty())?);
+    let parts = parts(x.operand(0)?);
+    let part = part_type(ty, parts)?;
+    let mut rows = Vec::new();
+    for p in parts {
+        rows.push(c.dst_or_sink(p, c.part_register(p, part))?);
+    }
+    match (ty.bytes(), rows.len()) {
+        (8, 2) => c.straight::<Unpack<u64, 2, 32>>(Class::Move, Unpacked::of(a, &rows)?),
+        (8, _) => c.straight::<Unpack<u64, 4, 16>>(Class::Move, Unpacked::of(a, &rows)?),
+        (4, 2) => c.straight::<Unpack<u32, 2, 16>>(Class::Move, Unpacked::of(a, &rows)?),
+        (4, _) => c.straight::<Unpack<u32, 4, 8>>(Class::Move, Unpacked::of(a, &rows)?),
+        _ => c.straight::<Unpack<u32, 2, 8>>(Class::Move, Unpacked::of(a, &rows)?),
+    };
+    Ok(())
+}
+
+fn parts<'b, 'a>(o: &'b Operand<'a>) -> &'b [Operand<'a>] {
+    if let Operand::Vector(parts) = o { parts } else { std::slice::from_ref(o) }
+}
+
+impl Decoder<'_> {
+    /// The type of the register that holds a part: 8-bit parts lie in 16-bit registers.
+    fn part_register(&self, part: &Operand<'_>, ty: Type) -> Type {
+        match part {
+            Operand::Reg(r) if ty == Type::B8 && self.reg_type(*r).bytes() == 2 => Type::B16,
+            _ => ty,
         }
-        match (ty.bytes(), parts.len()) {
-            (8, 2) => self.straight::<Unpack<u64, 2, 32>>(Class::Move, Unpacked::of(a, &rows)?),
-            (8, 4) => self.straight::<Unpack<u64, 4, 16>>(Class::Move, Unpacked::of(a, &rows)?),
-            (4, 2) => self.straight::<Unpack<u32, 2, 16>>(Class::Move, Unpacked::of(a, &rows)?),
-            (4, 4) => self.straight::<Unpack<u32, 4, 8>>(Class::Move, Unpacked::of(a, &rows)?),
-            (2, 2) => self.straight::<Unpack<u32, 2, 8>>(Class::Move, Unpacked::of(a, &rows)?),
-            _ => return Err(Refusal::wrong_type()),
-        };
-        Ok(())
     }
 }
 
@@ -90,7 +92,7 @@ struct Pack<D, const N: usize, const BITS: u32>(PhantomData<D>);
 impl<D: Cut, const N: usize, const BITS: u32> Op for Pack<D, N, BITS> {
     type Data = Packed<D>;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame, i: &Packed<D>, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Packed<D>, mask: u32) {
         let mut t = [0u64; 32];
         for (n, row) in i.parts[..N].iter().flatten().enumerate() {
             let part = cx.read(*row);
@@ -126,7 +128,7 @@ impl<A: Cut, const N: usize, const BITS: u32> Op for Unpack<A, N, BITS> {
     type Data = Unpacked<A>;
     const APART: bool = true;
     #[inline(always)]
-    fn exec<I: Isa>(cx: &mut Frame, i: &Unpacked<A>, mask: u32) {
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Unpacked<A>, mask: u32) {
         let a = *cx.read(i.a);
         for n in 0..N {
             if let Some(row) = i.parts[n] {

@@ -3,155 +3,135 @@
 //! An asynchronous copy lands as late as the program allows: when its group is waited for. Until then
 //! the shared memory holds what it held before, so that a missing wait shows.
 
-use crate::isa::memory::place::{addresses, place};
-use crate::machine::access::{GLOBAL, Kind, SHARED, SHORT_ADDRESS};
+use crate::isa::memory::place::{Address, place};
+use crate::machine::access::{GLOBAL, Kind, SHARED};
 use crate::machine::cx::Cx;
-use crate::machine::inst::Inst;
-use crate::machine::old_op::{OldOp, table};
-use crate::machine::row::{Isa, NONE, fill, lanes};
+use crate::machine::op::{Frame, Op};
+use crate::machine::operand::{Dst, Operands, Pred, Src, operands};
+use crate::machine::place::Place;
+use crate::machine::row::{Isa, fill, lanes};
 use crate::machine::warp::AsyncCopy;
-use crate::watch;
+use crate::watch::{self, Access};
 
-/// The rows' addresses: lane `8 m + r` holds that of row `r` of matrix `m`.
-unsafe fn matrix_rows<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32, count: usize, kind: Kind) -> Option<[u32; 32]> {
-    let used = if count == 4 { !0 } else { (1u32 << (8 * count)) - 1 };
-    let wanted = mask & used;
+/// The rows' places: lane `8 m + r` holds that of row `r` of matrix `m`.
+fn matrix_rows<I: Isa>(cx: &mut Frame<I>, at: Address, mask: u32, count: usize, kind: Kind) -> Option<Place<I, 16>> {
+    let wanted = mask & if count == 4 { !0 } else { (1u32 << (8 * count)) - 1 };
     if wanted == 0 {
         return None;
     }
-    unsafe {
-        let mut a = addresses(cx, i, wanted);
-        let mut ok = wanted;
-        if cx.watch {
-            ok = watch::observe::<I>(cx, i, &mut a, wanted, 16, kind, SHARED);
-        }
-        if ok != wanted {
-            return None;
-        }
-        let p = place::<I, SHARED>(cx, i, &a, wanted, 16);
-        (p.mask == wanted).then_some(p.offsets)
+    let (inst, mut a, mut ok) = (cx.inst(), at.of(cx, wanted), wanted);
+    if cx.watch {
+        ok = watch::observe(cx, Access::of(inst, kind, 16), &mut a, wanted, SHARED);
     }
+    if ok != wanted {
+        return None;
+    }
+    place::<I, SHARED, 16>(cx, &a, wanted, kind).filter(|p| p.mask() == wanted)
 }
 
-/// `ldmatrix`: rows of results in the table.
+/// The data of `ldmatrix` (`T` a row that is written) and `stmatrix` (one that is read): a row for each matrix.
+#[derive(Clone, Copy)]
+pub struct Matrices<T> {
+    pub at: Address,
+    pub rows: [Option<T>; 4],
+}
+operands!([T: Operands] Matrices<T> { at, rows });
+
+/// `ldmatrix`.
 pub struct LoadMatrix<const TRANS: bool>;
 
-impl<const TRANS: bool> OldOp for LoadMatrix<TRANS> {
+impl<const TRANS: bool> Op for LoadMatrix<TRANS> {
+    type Data = Matrices<Dst<u32>>;
+    const APART: bool = true;
     #[inline(always)]
-    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
-        unsafe {
-            let rows = table(cx, i);
-            let Some(at) = matrix_rows::<I>(cx, i, mask, rows.len(), Kind::Load) else {
-                return;
-            };
-            let shared = cx.shared;
-            for (n, &row) in rows.iter().enumerate() {
-                let mut t = [0u32; 32];
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Matrices<Dst<u32>>, mask: u32) {
+        let count = i.rows.iter().flatten().count();
+        let Some(p) = matrix_rows(cx, i.at, mask, count, Kind::Load) else { return };
+        for (n, row) in i.rows.iter().flatten().enumerate() {
+            let mut t = [0u32; 32];
+            for r in 0..8 {
                 if TRANS {
                     // element (r, c) goes to lane 4 c + r / 2, half r % 2
-                    for r in 0..8 {
-                        let line = shared.add(at[8 * n + r] as usize).cast::<[u16; 8]>().read_unaligned();
-                        for (c, &v) in line.iter().enumerate() {
-                            t[4 * c + r / 2] |= u32::from(v) << (16 * (r % 2));
-                        }
+                    for (c, v) in p.read::<[u16; 8]>(8 * n + r, 0).into_iter().enumerate() {
+                        t[4 * c + r / 2] |= u32::from(v) << (16 * (r % 2));
                     }
                 } else {
-                    for r in 0..8 {
-                        let line = shared.add(at[8 * n + r] as usize).cast::<[u32; 4]>().read_unaligned();
-                        t[4 * r..4 * r + 4].copy_from_slice(&line);
-                    }
+                    t[4 * r..4 * r + 4].copy_from_slice(&p.read::<[u32; 4]>(8 * n + r, 0));
                 }
-                cx.put(row, &t, mask);
             }
+            cx.write(*row, &t, mask);
         }
     }
 }
 
-/// `stmatrix`: rows of values in the table.
+/// `stmatrix`.
 pub struct StoreMatrix<const TRANS: bool>;
 
-impl<const TRANS: bool> OldOp for StoreMatrix<TRANS> {
+impl<const TRANS: bool> Op for StoreMatrix<TRANS> {
+    type Data = Matrices<Src<u32>>;
     #[inline(always)]
-    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
-        unsafe {
-            let rows = table(cx, i);
-            let Some(at) = matrix_rows::<I>(cx, i, mask, rows.len(), Kind::Store) else {
-                return;
-            };
-            let shared = cx.shared;
-            for (n, &row) in rows.iter().enumerate() {
-                let t = cx.row::<u32>(row);
-                for r in 0..8 {
-                    let line = shared.add(at[8 * n + r] as usize);
-                    if TRANS {
-                        let v: [u16; 8] = std::array::from_fn(|c| (t[4 * c + r / 2] >> (16 * (r % 2))) as u16);
-                        line.cast::<[u16; 8]>().write_unaligned(v);
-                    } else {
-                        let v: [u32; 4] = std::array::from_fn(|c| t[4 * r + c]);
-                        line.cast::<[u32; 4]>().write_unaligned(v);
-                    }
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Matrices<Src<u32>>, mask: u32) {
+        let count = i.rows.iter().flatten().count();
+        let Some(p) = matrix_rows(cx, i.at, mask, count, Kind::Store) else { return };
+        for (n, row) in i.rows.iter().flatten().enumerate() {
+            let t = cx.read(*row);
+            for r in 0..8 {
+                if TRANS {
+                    let v: [u16; 8] = std::array::from_fn(|c| (t[4 * c + r / 2] >> (16 * (r % 2))) as u16);
+                    p.write(8 * n + r, 0, v);
+                } else {
+                    let v: [u32; 4] = std::array::from_fn(|c| t[4 * r + c]);
+                    p.write(8 * n + r, 0, v);
                 }
             }
         }
     }
 }
 
-/// `cp.async`: shared address `a` (offset `aux`), global address `b` (offset `imm`), bytes to read `c`.
-pub struct CopyAsync;
-
-impl OldOp for CopyAsync {
-    #[inline(always)]
-    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
-        unsafe { issue::<I>(cx, i, mask) }
-    }
+/// The data of `cp.async`.
+#[derive(Clone, Copy)]
+pub struct Copying {
+    pub to: Address,
+    pub from: Address,
+    /// Bytes to read; the others become zero.
+    pub read: Option<Src<u32>>,
+    /// Nothing is read where it holds.
+    pub ignore: Pred,
 }
+operands!(Copying { to, from, read, ignore });
 
-unsafe fn issue<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
-    let size = u32::from(i.p);
-    let mut to_inst = i.clone();
-    to_inst.imm = i64::from(i.aux as i32);
-    to_inst.flags = if i.flags & 1 != 0 { SHORT_ADDRESS } else { 0 };
-    let mut from_inst = i.clone();
-    from_inst.a = i.b;
-    from_inst.flags = if i.flags & 2 != 0 { SHORT_ADDRESS } else { 0 };
-    unsafe {
-        let mut read = [size as u8; 32];
-        if i.c != NONE {
-            let wanted = cx.row::<u32>(i.c);
-            for l in 0..32 {
-                read[l] = wanted[l].min(size) as u8;
-            }
+/// `cp.async` of `BYTES` bytes.
+pub struct CopyAsync<const BYTES: usize>;
+
+impl<const BYTES: usize> Op for CopyAsync<BYTES> {
+    type Data = Copying;
+    #[inline(always)]
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Copying, mask: u32) {
+        let (inst, size) = (cx.inst(), BYTES as u32);
+        let mut read = [BYTES as u8; 32];
+        if let Some(wanted) = i.read {
+            read = cx.read(wanted).map(|n| n.min(size) as u8);
         }
-        if i.flags & 4 != 0 {
-            let skip = *cx.preds.add(i.q as usize) ^ if i.flags & 8 != 0 { !0 } else { 0 };
-            lanes(mask & skip, |l| read[l] = 0);
-        }
-        let mut to = addresses(cx, &to_inst, mask);
-        let mut ok = mask;
+        lanes(mask & cx.predicate(i.ignore), |l| read[l] = 0);
+        let mut to = i.to.of(cx, mask);
         // the destination is looked at as a store now; its data comes when the copy lands
-        let shared_check = place::<I, SHARED>(cx, &to_inst, &to, mask, size);
-        if cx.watch {
-            ok = watch::copy_target::<I>(cx, &to_inst, &mut to, mask, size);
-        } else {
-            ok &= shared_check.mask;
-        }
+        let shared = place::<I, SHARED, BYTES>(cx, &to, mask, Kind::Store).map_or(0, |p| p.mask());
+        let stored = [Some(i.from.base)];
+        let access = Access { stored: &stored, ..Access::of(inst, Kind::Store, BYTES) };
+        let mut ok = if cx.watch { watch::copy_target(cx, access, &mut to, mask) } else { shared };
         let full = (0..32).fold(0u32, |m, l| m | u32::from(u32::from(read[l]) == size) << l) & ok;
-        let mut from = addresses(cx, &from_inst, mask);
+        let mut from = i.from.of(cx, mask);
         if full != 0 {
             let mut part = from;
             fill(&mut part, full);
             let good = if cx.watch {
-                watch::observe::<I>(cx, &from_inst, &mut part, full, size, Kind::Load, GLOBAL)
+                watch::observe(cx, Access::of(inst, Kind::Load, BYTES), &mut part, full, GLOBAL)
             } else {
-                let mut good = 0;
-                let mut rest = full;
+                let (mut good, mut rest) = (0, full);
                 while rest != 0 {
-                    let p = place::<I, GLOBAL>(cx, &from_inst, &part, rest, size);
-                    if p.mask == 0 {
-                        break;
-                    }
-                    good |= p.mask;
-                    rest = p.rest;
+                    let Some(p) = place::<I, GLOBAL, BYTES>(cx, &part, rest, Kind::Load) else { break };
+                    good |= p.mask();
+                    rest = p.rest();
                 }
                 good
             };
@@ -160,11 +140,10 @@ unsafe fn issue<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         // copies of fewer bytes than their size: only those are read
         let mut part_ok = ok;
         lanes(ok & !full, |l| {
-            let bytes = u64::from(read[l]);
-            let inside =
-                bytes == 0 || cx.launch().allocation(from[l]).is_some_and(|a| from[l] + bytes <= a.base + a.size);
+            let (at, bytes) = (from[l], u64::from(read[l]));
+            let inside = bytes == 0 || cx.launch().allocation(at).is_some_and(|a| at + bytes <= a.base + a.size);
             if !inside {
-                watch::copy_source(cx, i, from[l], l as u32, bytes as u32);
+                watch::copy_source(cx, inst, at, l as u32, bytes as u32);
                 part_ok &= !(1 << l);
             }
         });
@@ -174,19 +153,18 @@ unsafe fn issue<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
         fill(&mut from, part_ok);
         let queue = &mut cx.warp().copies;
         queue.issued += 1;
-        let serial = queue.issued;
-        let copy = AsyncCopy { serial, mask: part_ok, to: to.map(|v| v as u32), from, size, read, inst: i.id };
-        cx.warp().copies.open.push(copy);
+        let (serial, to) = (queue.issued, to.map(|v| v as u32));
+        queue.open.push(AsyncCopy { serial, mask: part_ok, to, from, size, read, inst: inst.head.id });
     }
 }
 
 /// `cp.async.commit_group`.
 pub struct Commit;
 
-impl OldOp for Commit {
-    #[inline(always)]
-    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
-        let _ = i;
+impl Op for Commit {
+    type Data = ();
+    const VECTORS: bool = false;
+    fn exec<I: Isa>(cx: &mut Frame<I>, _: &(), mask: u32) {
         commit(cx, mask);
     }
 }
@@ -211,16 +189,17 @@ fn commit(cx: &mut Cx, mask: u32) {
     queue.groups.push_back((mask, group));
 }
 
-/// `cp.async.wait_group` (how many groups may stay in `aux`) and `wait_all` (`NONE`).
+/// `cp.async.wait_group`: how many groups may stay; `wait_all` where there is no number.
 pub struct Wait;
 
-impl OldOp for Wait {
-    #[inline(always)]
-    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
-        if i.aux == NONE {
+impl Op for Wait {
+    type Data = Option<u32>;
+    const VECTORS: bool = false;
+    fn exec<I: Isa>(cx: &mut Frame<I>, keep: &Option<u32>, mask: u32) {
+        if keep.is_none() {
             commit(cx, mask);
         }
-        let keep = if i.aux == NONE { 0 } else { i.aux as usize };
+        let keep = keep.unwrap_or(0) as usize;
         // groups of other lanes don't count for these
         let queue = &mut cx.warp().copies;
         let mut left = vec![keep; 32];
@@ -283,21 +262,14 @@ pub fn land_prior(cx: &mut Cx, warp: u32, lane: u32, serial: u32, clock: u32) {
 }
 
 fn land(cx: &mut Cx, copy: &AsyncCopy, first_thread: u32, clock: u32) {
-    let shared = cx.shared;
-    let size = copy.size as usize;
-    let mut m = copy.mask;
-    while m != 0 {
-        let l = m.trailing_zeros() as usize;
-        m &= m - 1;
-        let read = copy.read[l] as usize;
-        unsafe {
-            let to = shared.add(copy.to[l] as usize);
-            if read > 0 {
-                std::ptr::copy_nonoverlapping(cx.host(copy.from[l]), to, read);
-            }
-            std::ptr::write_bytes(to.add(read), 0, size - read);
+    lanes(copy.mask, |l| {
+        let (mut bytes, read) = ([0; 16], usize::from(copy.read[l]));
+        if read > 0 {
+            cx.launch().memory.peek(copy.from[l], &mut bytes[..read]);
         }
-    }
+        let size = copy.size as usize;
+        cx.shared_bytes()[copy.to[l] as usize..][..size].copy_from_slice(&bytes[..size]);
+    });
     if cx.watch {
         watch::copy_landed(cx, copy, first_thread, clock);
     }

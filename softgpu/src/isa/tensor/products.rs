@@ -1,9 +1,8 @@
 //! `mma.sync`: the registers of a warp handed to the models of `numerics::mma`.
 
-use crate::machine::cx::Cx;
-use crate::machine::inst::{Handler, Inst};
-use crate::machine::old_op::{OldOp, handler, table};
-use crate::machine::row::Isa;
+use crate::machine::op::{Frame, Op};
+use crate::machine::operand::{Dst, Src, operands};
+use crate::machine::row::{Isa, Lane};
 use crate::numerics::mma::{self, Accumulator, Architecture, Element, Operation};
 
 /// The operation of a shape such as `m16n8k16` and the types of d, a, b, c on a device of
@@ -50,68 +49,63 @@ pub fn find(shape: &str, types: [&str; 4], saturate: bool, sm: u32) -> Result<Op
     Operation { m, n, k, a, b, c, saturate, architecture }.check()
 }
 
-/// The handler of an operation. Its table holds a row with the operation's code, then the
-/// rows of d, a, b, c.
-pub fn handler_of(operation: Operation) -> Handler {
-    if operation.c == Accumulator::F64 { handler::<Double>() } else { handler::<Single>() }
+/// The data of a product: registers of `A`, `B`, `C` and `D`, as many as the operation has.
+#[derive(Clone, Copy)]
+pub struct Product<T, const A: usize, const B: usize> {
+    pub operation: Operation,
+    pub d: [Option<Dst<T>>; 4],
+    pub a: [Option<Src<T>>; A],
+    pub b: [Option<Src<T>>; B],
+    pub c: [Option<Src<T>>; 4],
 }
+operands!(unsafe Operation);
+operands!([T: Lane, const A: usize, const B: usize] Product<T, A, B> { operation, d, a, b, c });
 
-/// 32-bit registers.
-struct Single;
+/// `mma.sync` with 32-bit registers.
+pub struct Single;
 
-impl OldOp for Single {
+impl Op for Single {
+    type Data = Product<u32, 4, 2>;
+    const APART: bool = true;
     #[inline(always)]
-    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
-        let rows = table(cx, i);
-        // SAFETY: the decoder made the table: a code, then rows of the current frame.
-        unsafe {
-            let operation = Operation::decode(cx.row::<u32>(rows[0])[0]);
-            let (na, nb) = (operation.a_registers(), operation.b_registers());
-            let nc = operation.c_registers();
-            let rows = &rows[1..];
-            let gather = |from: usize, count: usize| {
-                let mut registers = [[0u32; 32]; 4];
-                for (register, &row) in registers.iter_mut().zip(&rows[from..from + count]) {
-                    *register = *cx.row::<u32>(row);
-                }
-                registers
-            };
-            let (a, b, c) = (gather(nc, na), gather(nc + na, nb), gather(nc + na + nb, nc));
-            let mut d = [[0; 32]; 4];
-            mma::execute(&operation, &a[..na], &b[..nb], &c[..nc], &mut d[..nc]);
-            for (register, &row) in d.iter().zip(&rows[..nc]) {
-                cx.put(row, register, mask);
-            }
-        }
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Product<u32, 4, 2>, mask: u32) {
+        multiply(cx, i, mask, mma::execute);
     }
 }
 
-/// 64-bit registers.
-struct Double;
+/// `mma.sync` with 64-bit registers.
+pub struct Double;
 
-impl OldOp for Double {
-    #[inline(always)]
-    unsafe fn exec<I: Isa>(cx: &mut Cx, i: &Inst, mask: u32) {
-        let rows = table(cx, i);
-        // SAFETY: as above.
-        unsafe {
-            let operation = Operation::decode(cx.row::<u32>(rows[0])[0]);
-            let (na, nb) = (operation.a_registers(), operation.b_registers());
-            let nc = operation.c_registers();
-            let rows = &rows[1..];
-            let gather = |from: usize, count: usize| {
-                let mut registers = [[0u64; 32]; 8];
-                for (register, &row) in registers.iter_mut().zip(&rows[from..from + count]) {
-                    *register = *cx.row::<u64>(row);
-                }
-                registers
-            };
-            let (a, b, c) = (gather(nc, na), gather(nc + na, nb), gather(nc + na + nb, nc));
-            let mut d = [[0; 32]; 4];
-            mma::execute_f64(&operation, &a[..na], &b[..nb], &c[..nc], &mut d[..nc]);
-            for (register, &row) in d.iter().zip(&rows[..nc]) {
-                cx.put(row, register, mask);
-            }
-        }
+impl Op for Double {
+    type Data = Product<u64, 8, 4>;
+    const APART: bool = true;
+    fn exec<I: Isa>(cx: &mut Frame<I>, i: &Product<u64, 8, 4>, mask: u32) {
+        multiply(cx, i, mask, mma::execute_f64);
     }
+}
+
+/// Registers of a warp: the values of its lanes.
+type Rows<T> = [[T; 32]];
+/// d = a b + c of an operation, over the registers a, b, c, d of a warp.
+type Execute<T> = fn(&Operation, &Rows<T>, &Rows<T>, &Rows<T>, &mut Rows<T>);
+
+#[inline(always)]
+fn multiply<I: Isa, T: Lane, const A: usize, const B: usize>(
+    cx: &mut Frame<I>,
+    i: &Product<T, A, B>,
+    mask: u32,
+    execute: Execute<T>,
+) {
+    let (na, nb, nc) = (i.operation.a_registers(), i.operation.b_registers(), i.operation.c_registers());
+    let (a, b, c) = (registers(cx, &i.a), registers(cx, &i.b), registers(cx, &i.c));
+    let mut d = [[T::default(); 32]; 4];
+    execute(&i.operation, &a[..na], &b[..nb], &c[..nc], &mut d[..nc]);
+    for (register, row) in d.iter().zip(i.d.iter().flatten()) {
+        cx.write(*row, register, mask);
+    }
+}
+
+#[inline(always)]
+fn registers<I: Isa, T: Lane, const N: usize>(cx: &Frame<I>, rows: &[Option<Src<T>>; N]) -> [[T; 32]; N] {
+    rows.map(|row| row.map_or([T::default(); 32], |row| *cx.read(row)))
 }

@@ -1,204 +1,192 @@
-//! Matrix instructions and asynchronous copies.
+//! How matrix instructions and asynchronous copies are written.
 
-use crate::isa::decoder::{Decoded, Decoder, Mods, Refusal};
-use crate::isa::tensor::{copies, products as tensor};
-use crate::machine::access::SHORT_ADDRESS;
-use crate::machine::inst::Flow;
-use crate::machine::old_op::{handler, plain_handler};
-use crate::machine::operand::CONSTANT;
+use crate::isa::decoder::{Decoded, Decoder, Found, Refusal, Row, row};
+use crate::isa::form::is_type;
+use crate::isa::tensor::copies::{Commit, CopyAsync, Copying, LoadMatrix, Matrices, StoreMatrix, Wait};
+use crate::isa::tensor::products::{self, Double, Product, Single};
+use crate::machine::operand::Pred;
 use crate::machine::program::Class;
-use crate::machine::row::NONE;
-use crate::numerics::mma::Element;
-use crate::ptx::{Instr, Operand, Type};
+use crate::machine::row::Lane;
+use crate::numerics::mma::{Accumulator, Operation};
+use crate::ptx::{Operand, Type};
+
+/// Registers in braces.
+macro_rules! list {
+    (r1) => {
+        "{%r3}"
+    };
+    (r2) => {
+        "{%r3, %r4}"
+    };
+    (r4) => {
+        "{%r3, %r4, %r5, %r6}"
+    };
+    (f4) => {
+        "{%f1, %f2, %f3, %f4}"
+    };
+    (d1) => {
+        "{%fd3}"
+    };
+    (d2) => {
+        "{%fd1, %fd2}"
+    };
+    (d4) => {
+        "{%fd1, %fd2, %fd3, %fd4}"
+    };
+    (d8) => {
+        "{%fd1, %fd2, %fd3, %fd4, %fd1, %fd2, %fd3, %fd4}"
+    };
+}
+
+/// A row of products: shape and types, the registers of D and C, of A, and of B.
+macro_rules! product {
+    ($shape:literal, $types:literal, $d:ident, $a:ident, $b:ident) => {
+        row(
+            concat!(
+                "mma.sync(.aligned)?.",
+                $shape,
+                ".row.col",
+                $types,
+                " ",
+                list!($d),
+                ", ",
+                list!($a),
+                ", ",
+                list!($b),
+                ", ",
+                list!($d)
+            ),
+            mma,
+        )
+    };
+}
+
+pub const ROWS: &[Row] = &[
+    row("ldmatrix.sync(.aligned)?.m8n8.x1(.trans)?.SHARED.b16 {%r3}, [a]", load_matrix),
+    row("ldmatrix.sync(.aligned)?.m8n8.x2(.trans)?.SHARED.b16 {%r3, %r4}, [a]", load_matrix),
+    row("ldmatrix.sync(.aligned)?.m8n8.x4(.trans)?.SHARED.b16 {%r3, %r4, %r5, %r6}, [a]", load_matrix),
+    row("stmatrix.sync(.aligned)?.m8n8.x1(.trans)?.SHARED.b16 [a], {%r3}", store_matrix),
+    row("stmatrix.sync(.aligned)?.m8n8.x2(.trans)?.SHARED.b16 [a], {%r3, %r4}", store_matrix),
+    row("stmatrix.sync(.aligned)?.m8n8.x4(.trans)?.SHARED.b16 [a], {%r3, %r4, %r5, %r6}", store_matrix),
+    product!("m16n8k8", ".f16.f16.f16.f16", r2, r2, r1),
+    product!("m16n8k16", ".f16.f16.f16.f16", r2, r4, r2),
+    product!("m16n8k8", ".f32.(f16.f16|bf16.bf16).f32", f4, r2, r1),
+    product!("m16n8k16", ".f32.(f16.f16|bf16.bf16).f32", f4, r4, r2),
+    product!("m16n8k4", ".f32.tf32.tf32.f32", f4, r2, r1),
+    product!("m16n8k8", ".f32.tf32.tf32.f32", f4, r4, r2),
+    product!("m8n8k4", ".f64.f64.f64.f64", d2, d1, d1),
+    product!("m16n8k4", ".f64.f64.f64.f64", d4, d2, d1),
+    product!("m16n8k8", ".f64.f64.f64.f64", d4, d4, d2),
+    product!("m16n8k16", ".f64.f64.f64.f64", d4, d8, d4),
+    product!("m8n8k16", "(.satfinite)?.s32.(s8|u8).(s8|u8).s32", r2, r1, r1),
+    product!("m16n8k16", "(.satfinite)?.s32.(s8|u8).(s8|u8).s32", r4, r2, r1),
+    product!("m16n8k32", "(.satfinite)?.s32.(s8|u8).(s8|u8).s32", r4, r4, r2),
+    row("cp.async.ca.SHARED.global(.L2::cache_hint)?(.PREFETCH)? [a], [b], (4|8|16)", copy),
+    row("cp.async.ca.SHARED.global(.L2::cache_hint)?(.PREFETCH)? [a], [b], (4|8|16), %r4", copy),
+    row("cp.async.cg.SHARED.global(.L2::cache_hint)?(.PREFETCH)? [a], [b], 16", copy),
+    row("cp.async.cg.SHARED.global(.L2::cache_hint)?(.PREFETCH)? [a], [b], 16, %r4", copy),
+    row("cp.async.commit_group", |c, _| {
+        c.straight::<Commit>(Class::Other, ());
+        Ok(())
+    }),
+    row("cp.async.wait_group n", |c, x| {
+        let Operand::Integer(n) = *x.operand(0)? else { return Err(Refusal::new("a constant is wanted")) };
+        c.straight::<Wait>(Class::Other, Some(n as u32));
+        Ok(())
+    }),
+    row("cp.async.wait_all", |c, _| {
+        c.straight::<Wait>(Class::Other, None);
+        Ok(())
+    }),
+];
 
 impl<'a> Decoder<'a> {
-    /// Decodes an instruction of this family; false when it belongs to another.
-    pub fn tensor(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<bool> {
-        match i.op {
-            "mma" => self.mma(i, m)?,
-            "ldmatrix" | "stmatrix" => self.matrix(i, m)?,
-            "cp" if i.mods.first() == Some(&"async") && !i.mods.contains(&"bulk") => self.cp_async(i, m)?,
-            _ => return Ok(false),
+    /// Registers in braces, each as `f` makes it.
+    fn each<T: Copy, const N: usize>(
+        &mut self,
+        o: &Operand<'a>,
+        f: impl Fn(&mut Self, &Operand<'a>) -> Decoded<T>,
+    ) -> Decoded<[Option<T>; N]> {
+        let list = if let Operand::Vector(list) = o { list } else { std::slice::from_ref(o) };
+        let mut out = [None; N];
+        for (out, o) in out.iter_mut().zip(list) {
+            *out = Some(f(self, o)?);
         }
-        Ok(true)
+        Ok(out)
     }
 
-    fn rows_of(&mut self, o: &Operand<'a>, ty: Type, count: usize, write: bool) -> Decoded<Vec<u32>> {
-        let list = match o {
-            Operand::Vector(list) => list.clone(),
-            other => vec![other.clone()],
-        };
-        if list.len() != count {
-            return Err(Refusal::new(format!("{} registers where {count} belong", list.len())));
-        }
-        list.iter().map(|o| if write { self.old_dst(o, ty) } else { self.old_src(o, ty) }).collect()
+    /// The operands of a product, of the types of factors and sums.
+    fn product<T: Lane, const A: usize, const B: usize>(
+        &mut self,
+        x: &Found<'_, 'a>,
+        operation: Operation,
+        [factor, sum]: [Type; 2],
+    ) -> Decoded<Product<T, A, B>> {
+        Ok(Product {
+            operation,
+            d: self.each(x.operand(0)?, |this, o| Ok(this.dst(o, sum)?.write()?))?,
+            a: self.each(x.operand(1)?, |this, o| Ok(this.src(o, factor)?.read()?))?,
+            b: self.each(x.operand(2)?, |this, o| Ok(this.src(o, factor)?.read()?))?,
+            c: self.each(x.operand(3)?, |this, o| Ok(this.src(o, sum)?.read()?))?,
+        })
     }
+}
 
-    fn mma(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
-        if !m.take("sync") {
-            return Err(Refusal::new("'.sync' is missing"));
-        }
-        m.take("aligned");
-        let shape = m
-            .one_of(&["m16n8k4", "m16n8k8", "m16n8k16", "m16n8k32", "m8n8k4", "m8n8k16"])
-            .ok_or_else(|| Refusal::new("this shape is not supported"))?;
-        if !(m.take("row") && m.take("col")) {
-            return Err(Refusal::new("only .row.col is supported"));
-        }
-        let saturate = m.take("satfinite");
-        // the types stand in the order d, a, b, c; tf32 is no fundamental type
-        let words = std::mem::take(&mut m.words);
-        let [d, a, b, c] = words[..] else {
-            return Err(Refusal::new("four types are wanted"));
-        };
-        let shape = tensor::find(shape, [d, a, b, c], saturate, self.sm).map_err(Refusal::new)?;
-        let [od, oa, ob, oc] = self.operands::<4>(i)?;
-        let (tc, ta) = match shape.a {
-            Element::F64 => (Type::F64, Type::F64),
-            _ if d == "f32" => (Type::F32, Type::B32),
-            _ => (Type::B32, Type::B32),
-        };
-        // registers are declared .b32, .f32 or .f64: only the width matters
-        let mut rows = self.rows_of(&od, tc, shape.c_registers(), true)?;
-        let outputs = rows.clone();
-        let inputs = [
-            self.rows_of(&oa, ta, shape.a_registers(), false)?,
-            self.rows_of(&ob, ta, shape.b_registers(), false)?,
-            self.rows_of(&oc, tc, shape.c_registers(), false)?,
-        ]
-        .concat();
-        rows.extend(&inputs);
-        rows.insert(0, self.old_word(shape.encode()));
-        let members = self.word(!0).read()?;
-        let p = self.old_push(Class::Tensor, tensor::handler_of(shape), Flow::Together);
-        p.members = Some(members);
-        p.writes.extend(outputs);
-        p.reads.extend(inputs.iter().filter(|&&r| r & CONSTANT == 0));
-        p.rows = rows;
-        p.apart = true;
-        p.info.tensor = shape.multiply_adds() as u32;
-        Ok(())
-    }
+fn mma<'a>(c: &mut Decoder<'a>, x: &Found<'_, 'a>) -> Decoded<()> {
+    let shape = x.one_of(&["m16n8k4", "m16n8k8", "m16n8k16", "m16n8k32", "m8n8k4", "m8n8k16"]).unwrap_or_default();
+    let mut types = x.i.mods.iter().copied().filter(|word| is_type(word));
+    let types = std::array::from_fn(|_| types.next().unwrap_or_default());
+    let operation = products::find(shape, types, x.has("satfinite"), c.sm).map_err(Refusal::new)?;
+    let members = c.word(!0).read()?;
+    // registers are declared .b32, .f32 or .f64: only the width matters
+    let p = if operation.c == Accumulator::F64 {
+        let data = c.product(x, operation, [Type::F64; 2])?;
+        c.together::<Double>(Class::Tensor, members, data)
+    } else {
+        let sums = if operation.c == Accumulator::F32 { Type::F32 } else { Type::B32 };
+        let data = c.product(x, operation, [Type::B32, sums])?;
+        c.together::<Single>(Class::Tensor, members, data)
+    };
+    p.info.tensor = operation.multiply_adds() as u32;
+    Ok(())
+}
 
-    fn matrix(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
-        let load = i.op == "ldmatrix";
-        if !m.take("sync") {
-            return Err(Refusal::new("'.sync' is missing"));
-        }
-        m.take("aligned");
-        if !m.take("m8n8") {
-            return Err(Refusal::new("only .m8n8 is supported"));
-        }
-        let count = match m.one_of(&["x1", "x2", "x4"]) {
-            Some("x1") => 1,
-            Some("x2") => 2,
-            Some(_) => 4,
-            None => return Err(Refusal::new("'.x1', '.x2' or '.x4' is missing")),
-        };
-        let trans = m.take("trans");
-        if !(m.take("shared") || m.take("shared::cta")) {
-            return Err(Refusal::new("matrices are loaded from '.shared'"));
-        }
-        let ty = m.ty()?;
-        if ty != Type::B16 {
-            return Err(Refusal::new("only .b16 is supported"));
-        }
-        let [x, y] = self.operands::<2>(i)?;
-        let (data, address) = if load { (x, y) } else { (y, x) };
-        let rows = self.rows_of(&data, Type::B32, count, load)?;
-        let address = self.address(&address)?;
-        let members = self.word(!0).read()?;
-        let run = match (load, trans) {
-            (true, false) => handler::<copies::LoadMatrix<false>>(),
-            (true, true) => handler::<copies::LoadMatrix<true>>(),
-            (false, false) => handler::<copies::StoreMatrix<false>>(),
-            (false, true) => handler::<copies::StoreMatrix<true>>(),
-        };
-        let p = self.old_push(Class::LoadStore, run, Flow::Together);
-        p.set_read(1, address.row);
-        p.members = Some(members);
-        p.inst.imm = address.imm;
-        p.inst.flags = u8::from(address.short) * SHORT_ADDRESS;
-        let registers = rows.iter().filter(|&&r| r & CONSTANT == 0);
-        if load {
-            p.writes.extend(registers);
-        } else {
-            p.reads.extend(registers);
-        }
-        p.rows = rows;
-        p.apart = true;
-        Ok(())
-    }
+fn load_matrix<'a>(c: &mut Decoder<'a>, x: &Found<'_, 'a>) -> Decoded<()> {
+    let members = c.word(!0).read()?;
+    let rows = c.each(x.operand(0)?, |this, o| Ok(this.dst(o, Type::B32)?.write()?))?;
+    let data = Matrices { at: c.address(x.operand(1)?)?, rows };
+    match x.has("trans") {
+        true => c.together::<LoadMatrix<true>>(Class::LoadStore, members, data),
+        false => c.together::<LoadMatrix<false>>(Class::LoadStore, members, data),
+    };
+    Ok(())
+}
 
-    fn cp_async(&mut self, i: &Instr<'a>, m: &mut Mods<'a>) -> Decoded<()> {
-        m.take("async");
-        if m.take("commit_group") {
-            self.old_push(Class::Other, plain_handler::<copies::Commit>(), Flow::Straight);
-            return Ok(());
-        }
-        if m.take("wait_all") {
-            let p = self.old_push(Class::Other, plain_handler::<copies::Wait>(), Flow::Straight);
-            p.inst.aux = NONE;
-            return Ok(());
-        }
-        if m.take("wait_group") {
-            let [n] = self.operands::<1>(i)?;
-            let Operand::Integer(n) = n else {
-                return Err(Refusal::new("a constant is wanted"));
-            };
-            let p = self.old_push(Class::Other, plain_handler::<copies::Wait>(), Flow::Straight);
-            p.inst.aux = n as u32;
-            return Ok(());
-        }
-        if m.take("mbarrier") {
-            return self.copy_arrive(i, m);
-        }
-        let cache = m.one_of(&["ca", "cg"]).ok_or_else(|| Refusal::new("'.ca' or '.cg' is missing"))?;
-        if !(m.take("shared") || m.take("shared::cta")) || !m.take("global") {
-            return Err(Refusal::new("only '.shared.global' exists"));
-        }
-        let hint = m.take("L2::cache_hint");
-        m.one_of(&["L2::64B", "L2::128B", "L2::256B"]);
-        let mut operands = i.operands.clone();
-        if hint {
-            // the policy changes no result
-            let policy = operands.pop();
-            let policy = policy.ok_or_else(|| Refusal::new("operands are missing"))?;
-            self.old_src(&policy, Type::B64)?;
-        }
-        if !matches!(operands.len(), 3 | 4) {
-            return Err(Refusal::new("two addresses, a size and at most one operand more are wanted"));
-        }
-        let to = self.address(&operands[0])?;
-        let from = self.address(&operands[1])?;
-        let Operand::Integer(size) = operands[2] else {
-            return Err(Refusal::new("the size must be a constant"));
-        };
-        if !(size == 16 || cache == "ca" && (size == 4 || size == 8)) {
-            return Err(Refusal::new(format!("a size of {size} is not possible (.cg copies 16, .ca 4, 8 or 16)")));
-        }
-        let (mut read, mut ignore) = (NONE, None);
-        if let Some(o) = operands.get(3) {
-            let is_pred =
-                matches!(o, Operand::Not(_)) || matches!(o, Operand::Reg(r) if self.reg_type(*r) == Type::Pred);
-            if is_pred {
-                ignore = Some(self.old_pred_src(o)?);
-            } else {
-                read = self.old_src(o, Type::U32)?;
-            }
-        }
-        let p = self.old_push(Class::LoadStore, handler::<copies::CopyAsync>(), Flow::Straight);
-        p.set_read(1, to.row);
-        p.set_read(2, from.row);
-        p.set_read(3, read);
-        p.inst.imm = from.imm;
-        p.inst.aux = to.imm as u32;
-        p.inst.flags = u8::from(to.short) | u8::from(from.short) << 1;
-        p.inst.p = size as u16;
-        if let Some((slot, negated)) = ignore {
-            p.inst.q = slot;
-            p.inst.flags |= 4 | u8::from(negated) << 3;
-        }
-        Ok(())
+fn store_matrix<'a>(c: &mut Decoder<'a>, x: &Found<'_, 'a>) -> Decoded<()> {
+    let members = c.word(!0).read()?;
+    let rows = c.each(x.operand(1)?, |this, o| Ok(this.src(o, Type::B32)?.read()?))?;
+    let data = Matrices { at: c.address(x.operand(0)?)?, rows };
+    match x.has("trans") {
+        true => c.together::<StoreMatrix<true>>(Class::LoadStore, members, data),
+        false => c.together::<StoreMatrix<false>>(Class::LoadStore, members, data),
+    };
+    Ok(())
+}
+
+fn copy<'a>(c: &mut Decoder<'a>, x: &Found<'_, 'a>) -> Decoded<()> {
+    let (to, from) = (c.address(x.operand(0)?)?, c.address(x.operand(1)?)?);
+    let (mut read, mut ignore) = (None, Pred::TRUE.not());
+    match x.extra(3) {
+        Some(o @ Operand::Not(_)) => ignore = c.pred_src(o)?,
+        Some(o @ Operand::Reg(r)) if c.reg_type(*r) == Type::Pred => ignore = c.pred_src(o)?,
+        Some(o) => read = Some(c.src(o, Type::U32)?.read()?),
+        None => {}
     }
+    let data = Copying { to, from, read, ignore };
+    match x.operand(2)? {
+        Operand::Integer(4) => c.straight::<CopyAsync<4>>(Class::LoadStore, data),
+        Operand::Integer(8) => c.straight::<CopyAsync<8>>(Class::LoadStore, data),
+        _ => c.straight::<CopyAsync<16>>(Class::LoadStore, data),
+    };
+    Ok(())
 }

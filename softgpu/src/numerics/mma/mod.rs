@@ -15,7 +15,7 @@ pub mod model;
 pub type Rows = [[u32; 32]];
 
 /// Generation of tensor core.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Architecture {
     /// sm_75.
     Turing,
@@ -118,31 +118,27 @@ impl Operation {
         use Element as E;
         let Operation { m, n, k, a, b, c, .. } = self;
         let same = a == b || a.is_integer() && b.is_integer();
-        let offered: (bool, &[Architecture]) = match (a, c, (m, n, k)) {
-            (E::F16, C::F16 | C::F32, (16, 8, 8)) => (true, &[Turing, Ampere, Ada, Hopper]),
-            (E::F16, C::F16 | C::F32, (16, 8, 16)) => (true, &[Ampere, Ada, Hopper]),
-            (E::Bf16, C::F32, (16, 8, 8 | 16)) => (true, &[Ampere, Ada, Hopper]),
-            (E::Tf32, C::F32, (16, 8, 4 | 8)) => (true, &[Ampere, Ada, Hopper]),
-            (E::F64, C::F64, (8, 8, 4)) => (true, &[Ampere, Ada, Hopper]),
-            (E::F64, C::F64, (16, 8, 4 | 8 | 16)) => (true, &[Hopper]),
-            (E::S8 | E::U8, C::S32, (8, 8, 16)) => (true, &[Turing, Ampere, Ada, Hopper]),
-            (E::S8 | E::U8, C::S32, (16, 8, 16 | 32)) => (true, &[Ampere, Ada, Hopper]),
-            _ => (false, &[]),
+        let since = match (a, c, (m, n, k)) {
+            _ if !same => None,
+            (E::F16, C::F16 | C::F32, (16, 8, 8)) | (E::S8 | E::U8, C::S32, (8, 8, 16)) => Some(Turing),
+            (E::F16, C::F16 | C::F32, (16, 8, 16)) | (E::S8 | E::U8, C::S32, (16, 8, 16 | 32)) => Some(Ampere),
+            (E::Bf16, C::F32, (16, 8, 8 | 16)) | (E::Tf32, C::F32, (16, 8, 4 | 8)) => Some(Ampere),
+            (E::F64, C::F64, (8, 8, 4)) => Some(Ampere),
+            (E::F64, C::F64, (16, 8, 4 | 8 | 16)) => Some(Hopper),
+            _ => None,
         };
-        if !offered.0 || !same {
-            return Err(format!(
-                "mma.m{m}n{n}k{k} with {a:?} times {b:?} into {c:?} is not supported; offered are \
-                 f16, bf16, tf32, f64, s8 and u8 in the shapes of the PTX ISA (m8n8k4 with f16, \
-                 4-bit, 1-bit and 8-bit floating types are not)"
-            ));
+        match since {
+            Some(since) if self.architecture >= since => Ok(self),
+            Some(since) => Err(format!(
+                "mma.m{m}n{n}k{k} with {a:?} does not exist on {:?}; it needs {since:?} or newer",
+                self.architecture
+            )),
+            None => Err(format!(
+                "mma.m{m}n{n}k{k} with {a:?} times {b:?} into {c:?} is not supported; offered are f16, bf16, tf32, \
+                 f64, s8 and u8 in the shapes of the PTX ISA (m8n8k4 with f16, 4-bit, 1-bit and 8-bit floating types \
+                 are not)"
+            )),
         }
-        if !offered.1.contains(&self.architecture) {
-            return Err(format!(
-                "mma.m{m}n{n}k{k} with {a:?} does not exist on {:?}; it needs {:?} or newer",
-                self.architecture, offered.1[0]
-            ));
-        }
-        Ok(self)
     }
 
     /// Registers of A each lane holds (64-bit ones for f64).
@@ -162,41 +158,7 @@ impl Operation {
     pub fn multiply_adds(self) -> usize {
         self.m * self.n * self.k
     }
-
-    /// The operation as one word, for an interpreter's tables; see [`Operation::decode`].
-    pub fn encode(self) -> u32 {
-        let place = |list: &[Element], of: Element| list.iter().position(|&e| e == of).unwrap_or(0) as u32;
-        self.m as u32
-            | (self.n as u32) << 5
-            | (self.k as u32) << 10
-            | place(&ELEMENTS, self.a) << 16
-            | place(&ELEMENTS, self.b) << 19
-            | (self.c as u32) << 22
-            | (self.saturate as u32) << 24
-            | (self.architecture as u32) << 25
-    }
-
-    /// The operation of a word that [`Operation::encode`] made.
-    #[inline]
-    pub fn decode(word: u32) -> Operation {
-        let field = |at: u32, bits: u32| (word >> at & ((1 << bits) - 1)) as usize;
-        Operation {
-            m: field(0, 5),
-            n: field(5, 5),
-            k: field(10, 6),
-            a: ELEMENTS[field(16, 3)],
-            b: ELEMENTS[field(19, 3)],
-            c: [Accumulator::F16, Accumulator::F32, Accumulator::F64, Accumulator::S32][field(22, 2)],
-            saturate: field(24, 1) != 0,
-            architecture: [Architecture::Turing, Architecture::Ampere, Architecture::Ada, Architecture::Hopper]
-                [field(25, 2)],
-        }
-    }
 }
-
-/// The element types in the order of their codes; the last two are never encoded.
-const ELEMENTS: [Element; 8] =
-    [Element::F16, Element::Bf16, Element::Tf32, Element::F64, Element::S8, Element::U8, Element::F16, Element::F16];
 
 /// Runs an operation with 32-bit registers: `a`, `b`, `c` hold [`Operation::a_registers`] ...
 /// rows of 32 lanes, `d` receives [`Operation::c_registers`].

@@ -15,7 +15,7 @@
 //! the hardware.
 
 use super::super::Rounding;
-use super::super::soft::{self, BF16, Exact, F16, F32, Format, Value};
+use super::super::soft::{self, BF16, Exact, F16, F32, F64, Format, Value};
 use super::{Accumulator, Architecture, Element, Operation};
 
 /// Parameters of the truncated fused dot product.
@@ -57,12 +57,11 @@ pub fn multiply(op: &Operation, a: &[u64], b: &[u64], c: &[u64]) -> Vec<u64> {
 pub fn element(op: &Operation, left: impl Fn(usize) -> u64, right: impl Fn(usize) -> u64, c: u64) -> u64 {
     match op.c {
         Accumulator::S32 => integer(op, left, right, c),
-        Accumulator::F64 => (0..op.k)
-            .fold(f64::from_bits(c), |sum, k| {
-                let (x, y) = (f64::from_bits(left(k)), f64::from_bits(right(k)));
-                super::super::float::fma_f64(x, y, sum, Rounding::NearestEven)
-            })
-            .to_bits(),
+        Accumulator::F64 => (0..op.k).fold(c, |sum, k| {
+            let (x, y) = (left(k), right(k));
+            let fused = f64::from_bits(x).mul_add(f64::from_bits(y), f64::from_bits(sum));
+            if fused.is_nan() { soft::propagate(&[x, y, sum], F64) } else { fused.to_bits() }
+        }),
         Accumulator::F16 | Accumulator::F32 => {
             let parameters = parameters(op);
             let mut sum = c;

@@ -1,7 +1,6 @@
 //! What stands inside a function: registers, variables, labels, instructions.
 
 use super::*;
-use crate::ptx::special::joined;
 
 impl<'a> Parser<'a> {
     pub(super) fn body(&mut self) -> Result<(), SyntaxError> {
@@ -241,3 +240,13 @@ impl<'a> Parser<'a> {
         Ok(out)
     }
 }
+
+/// The name of a special register, its part joined with a dot, or `None` when there is no such one.
+fn joined(name: &str, part: &str) -> Option<&'static str> {
+    NAMES.split(' ').find(|full| full.split_once('.').unwrap_or((full, "")) == (name, part))
+}
+
+const NAMES: &str = "tid.x tid.y tid.z ntid.x ntid.y ntid.z ctaid.x ctaid.y ctaid.z nctaid.x nctaid.y nctaid.z laneid \
+    warpid nwarpid smid nsmid gridid lanemask_eq lanemask_le lanemask_lt lanemask_ge lanemask_gt clock \
+    clock_hi clock64 globaltimer globaltimer_lo globaltimer_hi total_smem_size aggr_smem_size \
+    dynamic_smem_size envreg1 envreg2";
