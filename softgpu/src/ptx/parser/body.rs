@@ -222,11 +222,29 @@ impl<'a> Parser<'a> {
         if name == "WARP_SZ" {
             return Ok(Operand::Integer(32));
         }
-        let offset = self.offset()?;
-        match self.scopes.var(name) {
+        let var = self.scopes.var(name);
+        let offset = if self.take('[') { self.element(name, var)? } else { self.offset()? };
+        match var {
             Some(id) => Ok(Operand::Var(id, offset)),
             None => Ok(Operand::Symbol(name, offset)),
         }
+    }
+
+    /// The offset of an array's element: its number, after the `[`.
+    fn element(&mut self, name: &str, var: Option<VarId>) -> Result<i64, SyntaxError> {
+        let variable = match var {
+            Some(id) => self.function.vars.get(id as usize),
+            None => self.module.variables.iter().find(|v| v.name == name),
+        };
+        let Some(bytes) = variable.map(|v| i128::from(v.ty.bytes() * v.vector)) else {
+            return self.error(format!("{name}[...]: no variable of that name is declared above"));
+        };
+        let offset = self.signed()?.checked_mul(bytes).and_then(|offset| i64::try_from(offset).ok());
+        let Some(offset) = offset else {
+            return self.error(format!("{name}[...]: an element beyond all addresses"));
+        };
+        self.expect(']')?;
+        Ok(offset)
     }
 
     fn operands_until(&mut self, end: char) -> Result<Vec<Operand<'a>>, SyntaxError> {
