@@ -50,7 +50,7 @@ entry!(cuStreamSynchronize, cuStreamSynchronize_ptsz, |stream: Handle| {
     state.stream_not_capturing(stream, "a synchronisation")?;
     let targets = waits(&state, stream);
     state.complete(&targets);
-    state.current()
+    state.sound(state.context)
 });
 
 entry!(cuStreamQuery, cuStreamQuery_ptsz, |stream: Handle| {

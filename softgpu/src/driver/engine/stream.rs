@@ -14,9 +14,12 @@ impl State {
     }
 }
 
-/// Begins a call about a stream of the context current to the thread.
+/// Begins a call about a stream of the context current to the thread; where none is current, of the stream's own.
 pub fn enter_on(stream: Handle) -> Answer<(Session, Handle)> {
-    let mut state = enter()?;
+    let mut state = lock()?;
+    let none = stream > 2 && STACK.with_borrow(|s| s.is_empty());
+    let context = if none { state.streams.known(stream)?.context } else { state.current_any()? };
+    state.context = state.sound(context)?;
     let stream = state.stream(stream)?;
     Ok((state, stream))
 }
