@@ -59,14 +59,15 @@ entry!(cuLibraryUnload, |library: Handle| {
 });
 
 /// The handle of a library's kernel, made when it is first asked for.
-fn kernel(state: &mut State, library: Handle, name: &str) -> Answer<Handle> {
+fn kernel(state: &mut Session, library: Handle, name: &str) -> Answer<Handle> {
     let found = state.kernels.iter().find(|(_, k)| k.library == library && k.name == name);
     if let Some((handle, _)) = found {
         return Ok(*handle);
     }
-    let names = &state.libraries.known(library)?.names;
-    if !names.iter().any(|n| n == name) {
-        return refuse(NOT_FOUND, format_args!("the library has no kernel `{name}`; it has {}", names.join(", ")));
+    let known = state.libraries.known(library)?;
+    if !known.names.iter().any(|n| n == name) {
+        let module = known.modules.values().next().copied().unwrap_or(0);
+        return state.no_kernel(module, name);
     }
     let kernel = Kernel { library, name: name.to_string(), c_name: CString::new(name).unwrap_or_default() };
     Ok(state.kernels.add(kernel))

@@ -65,11 +65,7 @@ entry!(cuModuleGetFunction, |out: Out<Handle>, module: Handle, name: Text| {
     let functions = &state.modules.known(module)?.functions;
     match functions.get(name) {
         Some(function) => out.set(*function, "function"),
-        None => {
-            let mut names: Vec<&str> = functions.keys().map(String::as_str).collect();
-            names.sort_unstable();
-            refuse(NOT_FOUND, format_args!("the module has no kernel `{name}`; it has {}", names.join(", ")))
-        }
+        None => state.no_kernel(module, name),
     }
 });
 

@@ -88,7 +88,10 @@ impl Session {
     pub fn load_module(&mut self, ptx: &str) -> Answer<Handle> {
         self.not_while_capturing("loading a module")?;
         let (context, memory, profile) = (self.context, &self.driver.memory, self.config.profile.clone());
-        let mut module = Module::load(ptx, &profile, memory).or_else(|error| refuse(INVALID_PTX, error))?;
+        let mut module = Module::load_what_runs(ptx, &profile, memory).or_else(|error| refuse(INVALID_PTX, error))?;
+        for (kernel, error) in module.refused() {
+            log(&format!("the kernel {kernel} is refused, others of its module are not: {error}"));
+        }
         if let Some(ptxas) = &self.config.ptxas {
             match crate::ptxas::assemble(ptxas, ptx, profile.sm) {
                 Ok(usage) => module.know_registers(&usage),
@@ -119,6 +122,17 @@ impl Session {
             self.modules.at(handle).functions.insert(name.to_string(), function);
         }
         Ok(handle)
+    }
+
+    /// That a module has no kernel of a name, and why.
+    pub fn no_kernel<T>(&self, module: Handle, name: &str) -> Answer<T> {
+        let module = self.modules.known(module)?;
+        if let Some((_, error)) = module.data.module.refused().iter().find(|(kernel, _)| kernel == name) {
+            return refuse(INVALID_PTX, format_args!("the kernel {name} is refused: {error}"));
+        }
+        let mut names: Vec<&str> = module.functions.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        refuse(NOT_FOUND, format_args!("there is no kernel `{name}`; there are {}", names.join(", ")))
     }
 
     /// Forgets a module; its variables are freed when nothing in flight uses them.

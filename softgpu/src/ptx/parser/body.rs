@@ -176,10 +176,11 @@ impl<'a> Parser<'a> {
                 };
                 let offset = inner + self.offset()?;
                 if self.is(',') {
-                    return self.error(
-                        "addresses with coordinates belong to textures and to tensor copies (TMA), \
-                         which are not supported",
-                    );
+                    while !self.is(']') && self.peek() != Token::End {
+                        self.next();
+                    }
+                    self.expect(']')?;
+                    return Ok(Operand::Coordinates);
                 }
                 self.expect(']')?;
                 Ok(Operand::Address(Box::new(base), offset))
