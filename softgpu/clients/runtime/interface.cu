@@ -164,7 +164,7 @@ static void memory() {
 static void kernels() {
     cudaFuncAttributes attributes;
     CALL(cudaFuncGetAttributes(&attributes, bounded));
-    HOLDS(attributes.maxThreadsPerBlock == 64 && attributes.numRegs > 0 && attributes.binaryVersion >= 50);
+    HOLDS(attributes.maxThreadsPerBlock == 64 && attributes.numRegs > 0 && attributes.binaryVersion == 86 && attributes.ptxVersion == 86);
     int blocks, size;
     CALL(cudaOccupancyMaxPotentialBlockSize(&blocks, &size, use));
     HOLDS(blocks > 0 && size > 0 && size % 32 == 0);

@@ -70,17 +70,11 @@ fn ptx_of(bytes: &[u8]) -> Answer<String> {
     }
 }
 
-/// `.version A.B` and `.target sm_N` as (10 A + B, N).
-fn versions(ptx: &str) -> (i32, i32) {
-    let after = |key: &str| ptx.split_once(key).map_or("", |(_, rest)| rest.trim_start());
-    let digits = |text: &str| -> i32 {
-        let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
-        digits.parse().unwrap_or(0)
-    };
-    let version = after(".version");
-    let minor = version.split_once('.').map_or("", |(_, rest)| rest);
-    let target = after(".target").trim_start_matches("sm_");
-    (digits(version) * 10 + digits(minor), digits(target))
+/// The number of `.target sm_N`.
+fn target(ptx: &str) -> i32 {
+    let rest = ptx.split_once(".target").map_or("", |(_, rest)| rest.trim_start());
+    let digits: String = rest.trim_start_matches("sm_").chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or(0)
 }
 
 impl Session {
@@ -101,7 +95,7 @@ impl Session {
                 }
             }
         }
-        let data = Arc::new(ModuleData { module, versions: versions(ptx) });
+        let data = Arc::new(ModuleData { module, target: target(ptx) });
         let module = LoadedModule { context, data: data.clone(), functions: HashMap::new() };
         let handle = self.modules.add(module);
         for name in data.module.kernel_names() {

@@ -268,4 +268,5 @@ fn joined(name: &str, part: &str) -> Option<&'static str> {
 const NAMES: &str = "tid.x tid.y tid.z ntid.x ntid.y ntid.z ctaid.x ctaid.y ctaid.z nctaid.x nctaid.y nctaid.z laneid \
     warpid nwarpid smid nsmid gridid lanemask_eq lanemask_le lanemask_lt lanemask_ge lanemask_gt clock \
     clock_hi clock64 globaltimer globaltimer_lo globaltimer_hi total_smem_size aggr_smem_size \
-    dynamic_smem_size envreg1 envreg2";
+    dynamic_smem_size envreg1 envreg2 reserved_smem_offset_begin reserved_smem_offset_end reserved_smem_offset_cap \
+    reserved_smem_offset_0 reserved_smem_offset_1";
