@@ -68,7 +68,7 @@ for client in "$@"; do
     runtime) # compiled by nvcc and run by the command softgpu
         SOFTGPU_NVCC="$(find "$work/venv" -path '*/bin/nvcc' | head -n 1)"
         export SOFTGPU_NVCC
-        program=(cargo test --release --manifest-path "$here/../Cargo.toml" --test programs)
+        program=(cargo test --release --manifest-path "$here/../Cargo.toml" --test programs -- --include-ignored)
         ;;
     pycuda) # comes as source: compiled with the headers of the packages, linked with softgpu
         cuda="$(dirname "$(dirname "$(find "$work/venv" -name cuda.h | head -n 1)")")"

@@ -132,9 +132,20 @@ fn run(options: &[&str], program: &Path, arguments: &[String]) -> Output {
 
 #[test]
 fn programs_have_their_outcomes() {
+    assert!(outcomes(false) > 6);
+}
+
+#[test]
+#[ignore = "long to compile"]
+fn slow_programs_have_their_outcomes() {
+    assert!(outcomes(true) > 0);
+}
+
+/// Compiles and runs the programs that are slow to compile, or the others; how many there are.
+fn outcomes(slow: bool) -> usize {
     let (mut compiled, mut wrong) = (HashSet::new(), Vec::new());
-    for program in programs() {
-        let options: Vec<&str> = program.options.iter().map(String::as_str).collect();
+    for program in programs().iter().filter(|program| program.options.iter().any(|o| o == "slow") == slow) {
+        let options: Vec<&str> = program.options.iter().map(String::as_str).filter(|o| *o != "slow").collect();
         let file = compile(&program.name, &options);
         compiled.insert(program.name.clone());
         let output = run(&[], &file, &program.arguments);
@@ -147,7 +158,8 @@ fn programs_have_their_outcomes() {
             wrong.push(format!("{what}: exit code {code:?}, not {}; without {missing:?}:\n{text}", program.code));
         }
     }
-    assert!(compiled.len() > 6 && wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    compiled.len()
 }
 
 /// A program too small to take long, which writes a number by a kernel.

@@ -42,8 +42,8 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let profile = &arguments.profile;
     let (ptx, needs) = ptx_text(arguments)?;
     let memory = Memory::new(profile.memory_bytes);
-    let mut module =
-        Module::load(&ptx, profile, &memory).map_err(|e| format!("{} is refused: {e}", arguments.file.display()))?;
+    let mut module = Module::load_what_runs(&ptx, profile, &memory)
+        .map_err(|e| format!("{} is refused: {e}", arguments.file.display()))?;
     module.know_registers(&needs);
     let kernel = find_kernel(&module, &arguments.kernel)?;
     let info =

@@ -128,6 +128,7 @@ impl Resident {
             }
         }
         block.shuffle(launch.seed);
+        self.shared_bytes()[launch.reserved_shared as usize..].fill(0);
     }
 
     /// Its shared memory, for a context that owns it.

@@ -58,7 +58,18 @@ fn look(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32, space: u8) -> u32
         tally::access(cx, a, ok, access.size, access.kind, space);
     }
     if space == SHARED {
-        shared::access(cx, access, a, ok);
+        let reserved = u64::from(cx.launch().reserved_shared);
+        let own = (0..32).fold(0, |own, l| own | u32::from(a[l] < reserved) << l) & ok;
+        match own {
+            // the system's part is what cooperative groups synchronise by: their own business
+            0 => {}
+            own if own == ok => shared::access(cx, access, a, ok),
+            own => {
+                let mut part = *a;
+                fill(&mut part, own);
+                shared::access(cx, access, &part, own);
+            }
+        }
     } else {
         let opts = cx.launch().opts;
         if opts.init {

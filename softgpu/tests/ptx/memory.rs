@@ -156,7 +156,7 @@ fn bytes_of_shared_words_are_apart() {
 fn the_systems_part_of_shared_memory() {
     let body = ".shared .align 4 .b8 tile[64];\nmov.u32 %r1, tile;\nmov.u32 %r2, %reserved_smem_offset_1;\n\
         mov.u32 %r3, %reserved_smem_offset_end;\nsub.u32 %r4, %r3, %r2;\nmov.u32 %r5, %total_smem_size;\n\
-        st.shared.u32 [%r2], 5;\nst.shared.u32 [%r1], 6;\nst.shared.u32 [%r3+-4], 7;\nld.shared.u32 %r6, [%r2];\n\
+        ld.shared.u32 %r6, [%r2];\nadd.u32 %r6, %r6, 5;\nst.shared.u32 [%r2], %r6;\nst.shared.u32 [%r1], 6;\nst.shared.u32 [%r3+-4], 7;\nld.shared.u32 %r6, [%r2];\n\
         st.global.u32 [%out], %r4;\nst.global.u32 [%out+4], %r5;\nst.global.u32 [%out+8], %r6;";
     let text = kernel("sm_80", body);
     assert_eq!(run("sm_80", &text, 1, 1, &[0; 3], &all()).clean(), [512, 64, 5]);
