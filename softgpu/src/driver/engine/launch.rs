@@ -87,8 +87,7 @@ impl Session {
         let report = self.unlocked(|| {
             let mut print = print_to_c;
             let (module, memory) = (&launch.data.module, &driver.memory);
-            let report = crate::engine::launch(module, kernel, &launch.config, memory, &profile, &options, &mut print);
-            report
+            crate::engine::launch(module, kernel, &launch.config, memory, &profile, &options, &mut print)
         });
         // Where findings go to a file, that is where they are told; it is written now, since the program may crash.
         let to_file = self.config.findings_file.is_some();
