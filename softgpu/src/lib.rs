@@ -45,14 +45,11 @@ mod counters;
 mod driver;
 mod engine;
 mod fatbin;
-#[allow(clippy::undocumented_unsafe_blocks)]
 mod isa;
 mod kernel;
 mod library;
 mod limits;
-#[allow(clippy::undocumented_unsafe_blocks)]
 mod load;
-#[allow(clippy::undocumented_unsafe_blocks)]
 mod machine;
 mod memory;
 #[doc(hidden)]
