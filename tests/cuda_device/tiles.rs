@@ -1,5 +1,5 @@
-//! Every tile, and Winograd's algorithm, on shapes that the choice by shape would give to others: all but the large ones,
-//! which `--all` adds in `tests/cuda/conformance.rs`.
+//! Every tile, and Winograd's algorithm, on shapes that the choice by shape would give to others: all but the large
+//! ones, which `--all` adds in `tests/cuda/conformance.rs`.
 
 use crate::{no_findings, softgpu};
 use warp19::conformance::{self, Case, cases};

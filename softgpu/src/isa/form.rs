@@ -2,10 +2,10 @@
 //!
 //! A form is an opcode with its modifiers, then its operands: `add(.ftz)?(.sat)?.f32 d, a, b`. `(a|b)` stands for one
 //! of several, `( )?` for what may be missing, a name in capitals for one of the words in [`CLASSES`]. Of the operands
-//! `d` is written and `a`, `b`, `c` are read as the first type among the modifiers, `x` and `y` as the second, and `p` is
-//! a predicate or two, `p|q`; `v` is a register, or the elements of a vector in braces, and `n` a constant. With
-//! `.L2::cache_hint` a cache policy comes last. `%rs`, `%r`, `%rd`, `%f`, `%fd` with a number are registers of a width of their own (or
-//! constants, where they are read), and other operands look as in a program: numbers are constants.
+//! `d` is written and `a`, `b`, `c` are read as the first type among the modifiers, `x` and `y` as the second, and `p`
+//! is a predicate or two, `p|q`; `v` is a register, or the elements of a vector in braces, and `n` a constant. With
+//! `.L2::cache_hint` a cache policy comes last. `%rs`, `%r`, `%rd`, `%f`, `%fd` with a number are registers of a width
+//! of their own (or constants, where they are read), and other operands look as in a program: numbers are constants.
 
 use crate::ptx::{Instr, Operand, Type};
 

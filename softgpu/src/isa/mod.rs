@@ -1,5 +1,5 @@
-//! Instructions: how they are written (rows of forms, `form` and `decoder`) and what they do (executors), a room for each
-//! family. `list` holds the rows of all.
+//! Instructions: how they are written (rows of forms, `form` and `decoder`) and what they do (executors), a room for
+//! each family. `list` holds the rows of all.
 
 pub mod arithmetic;
 pub mod decoder;

@@ -24,8 +24,9 @@ pub const WINDOW: u64 = 0x0010_0000_0000;
 
 /// A host thread's context: the launch, the block it runs, and the warp of that block whose turn it is.
 ///
-/// It owns the block, whose memories never move, and the launch outlives it, so that its pointers are good as long as it
-/// runs that block: only [`exchange`](Cx::exchange), [`enter`](Cx::enter) and [`set_frame`](Cx::set_frame) change them.
+/// It owns the block, whose memories never move, and the launch outlives it, so that its pointers are good as long as
+/// it runs that block: only [`exchange`](Cx::exchange), [`enter`](Cx::enter) and [`set_frame`](Cx::set_frame) change
+/// them.
 pub struct Cx<'l> {
     launch: &'l Launch<'l>,
     resident: Box<Resident>,

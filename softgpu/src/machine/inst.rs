@@ -53,7 +53,8 @@ pub struct Inst {
 const _: () = assert!(size_of::<Inst>() == 64);
 
 impl Inst {
-    /// An instruction of a handler and the data that it reads; large data goes to `large`. The head's flow is found out.
+    /// An instruction of a handler and the data that it reads; large data goes to `large`. The head's flow is found
+    /// out.
     ///
     /// # Safety
     /// The handler reads the data as a `D`, and `large` outlives the instruction.

@@ -5,8 +5,9 @@
 //!    `AnySrc`, `AnyDst` (either width), [`Pred`], [`PredDst`]; `Option` and arrays of them take no more room. Data of
 //!    any size will do; up to 40 bytes lie in the instruction.
 //! 2. What it does is an [`Op`] whose `Data` is that struct: `cx.read(data.a)`, `cx.write(data.d, &lanes, mask)`,
-//!    `cx.predicate(p)`, `cx.set_predicate(p, bits, mask)`. `VECTORS = false` where vectors gain nothing; `APART = true`
-//!    where a result is written before the last operand is read (also across rounds): they never share a row then.
+//!    `cx.predicate(p)`, `cx.set_predicate(p, bits, mask)`. `VECTORS = false` where vectors gain nothing;
+//!    `APART = true` where a result is written before the last operand is read (also across rounds): they never share
+//!    a row then.
 //! 3. The row of its form makes the operands, by `c.registers(x)?` or one by one (`c.src(o, ty)?.read()?`,
 //!    `c.dst(o, ty)?.write()?`, `c.pred_src(o)?`, `c.word(0).read()?`), and appends it by
 //!    `c.straight::<TheOp>(class, data)`, or by `c.together::<TheOp>(class, members, data)` for what the lanes of a

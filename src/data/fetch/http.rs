@@ -1,6 +1,6 @@
 //! One file from a mirror.
 
-use super::Options;
+use super::options::Options;
 use crate::{Error, Result};
 use indicatif::ProgressBar;
 use std::io::Read;

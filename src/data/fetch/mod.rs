@@ -6,6 +6,7 @@
 
 mod http;
 mod npm;
+mod options;
 mod verify;
 
 use super::atomic;
@@ -13,30 +14,11 @@ use super::files::spellings;
 use super::known::{KnownDataset, KnownFile, known};
 use crate::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How to fetch; [`Options::default`] is right for all but tests and unusual networks.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The longest wait for a mirror's name and connection.
-    pub connect_timeout: Duration,
-    /// The longest wait for the next bytes of a mirror that answered.
-    pub read_timeout: Duration,
-    /// The npm program.
-    pub npm: OsString,
-    /// The longest that npm may run.
-    pub npm_timeout: Duration,
-}
-
-impl Default for Options {
-    fn default() -> Options {
-        let [connect_timeout, read_timeout, npm_timeout] = [5, 20, 180].map(Duration::from_secs);
-        Options { connect_timeout, read_timeout, npm: "npm".into(), npm_timeout }
-    }
-}
+pub use options::Options;
 
 /// Where a dataset is and where it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]

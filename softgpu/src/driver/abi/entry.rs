@@ -23,7 +23,9 @@ macro_rules! entry {
     };
     ($name:ident, |$($argument:ident: $type:ty),* $(,)?| $body:expr) => {
         #[unsafe(no_mangle)]
-        pub(in crate::driver) unsafe extern "C" fn $name($($argument: $type),*) -> $crate::driver::abi::errors::CuResult {
+        pub(in crate::driver) unsafe extern "C" fn $name(
+            $($argument: $type),*
+        ) -> $crate::driver::abi::errors::CuResult {
             const _: () = $crate::driver::abi::listed::$name();
             $crate::driver::abi::entry::call(stringify!($name), || $body)
         }

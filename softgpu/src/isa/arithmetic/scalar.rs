@@ -118,7 +118,8 @@ pub fn format(ty: Type) -> Format {
     }
 }
 
-/// A function of values, or of each half of pairs, with what comes before (`.ftz`) and behind (`.ftz`, `.sat`, `.relu`).
+/// A function of values, or of each half of pairs, with what comes before (`.ftz`) and behind (`.ftz`, `.sat`,
+/// `.relu`).
 fn each(a: u64, b: u64, c: u64, s: Settings, f: impl Fn(u64, u64, u64, Format) -> u64) -> u64 {
     let format = format(s.from);
     let flush = |v| if s.ftz { soft::flush(v, format) } else { v };

@@ -1,7 +1,6 @@
 //! Local memory: 32-bit word `w` of a lane lies in row `w`.
 
-use crate::isa::memory::load::Loading;
-use crate::isa::memory::store::Storing;
+use crate::isa::memory::data::{Loading, Storing};
 use crate::machine::access::Kind;
 use crate::machine::cx::{Cx, LOCAL_WINDOW, WINDOW};
 use crate::machine::inst::Inst;

@@ -1,6 +1,7 @@
 //! Loads, stores and atomics.
 
 pub mod atomics;
+pub mod data;
 pub mod load;
 pub mod local;
 pub mod place;

@@ -1,30 +1,14 @@
 //! Stores to global and shared memory.
 
+use crate::isa::memory::data::Storing;
 use crate::isa::memory::local;
-use crate::isa::memory::place::{Address, place};
+use crate::isa::memory::place::place;
 use crate::machine::access::{GENERIC, Kind};
 use crate::machine::op::{Frame, Op};
-use crate::machine::operand::{AnySrc, Width, operands};
+use crate::machine::operand::{AnySrc, Width};
 use crate::machine::place::Place;
 use crate::machine::row::{Isa, lanes};
 use crate::watch::{self, Access};
-
-/// The data of a store.
-#[derive(Clone, Copy)]
-pub struct Storing {
-    pub at: Address,
-    pub from: [Option<AnySrc>; 4],
-    /// Of an element.
-    pub bytes: u8,
-}
-operands!(Storing { at, from, bytes });
-
-impl Storing {
-    /// Elements of a lane.
-    pub fn count(&self) -> u32 {
-        self.from.iter().flatten().count() as u32
-    }
-}
 
 /// A store of `BYTES` bytes in elements of `SIZE` bytes.
 pub struct Store<const SPACE: u8, const SIZE: usize, const BYTES: usize>;

@@ -5,10 +5,11 @@
 use crate::isa::decoder::{Decoded, Decoder, Found, Refusal, Row, placed, row};
 use crate::isa::flow::Nothing;
 use crate::isa::memory::atomics::{self, Atomic, Discard, Fence, Updating};
-use crate::isa::memory::load::{Elements, Load, Loading, ParamLoad};
+use crate::isa::memory::data::{Elements, Loading, Storing};
+use crate::isa::memory::load::{Load, ParamLoad};
 use crate::isa::memory::local::{LocalLoad, LocalStore};
 use crate::isa::memory::place::Address;
-use crate::isa::memory::store::{Store, Storing};
+use crate::isa::memory::store::Store;
 use crate::isa::operands::SymbolValue;
 use crate::machine::access::*;
 use crate::machine::op::draft;

@@ -11,24 +11,13 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::super::half::{bf16_to_f32, f16_to_f32};
-use super::{Accumulator, Element, Operation, Rows, model};
+use super::model;
+use super::operation::{Accumulator, Element, Operation, Rows};
+use range::*;
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-
-const ROWS: usize = 16;
-const COLUMNS: usize = 8;
-const MAX_K: usize = 16;
-
-/// Exponent of a zero: below any sum of two real ones.
-const ZERO: i32 = -1000;
-/// Exponent of an element the fast path does not handle: above any sum, even with [`ZERO`].
-const OUTSIDE: i32 = 3000;
-/// Largest exponent of a factor: products then stay finite.
-const LARGEST_FACTOR: i32 = 60;
-/// Range of e_max in which scaling and result are normal f32 numbers.
-const SMALLEST: i32 = -99;
-const LARGEST: i32 = 120;
+mod range;
 
 /// A and B taken apart: values and exponents, A by column, B by row.
 struct Tile {

@@ -6,7 +6,7 @@
 //! B: row `member * per + j + 4 * per * r`, column `group`. C and D: element `i` of a lane
 //! is at row `group + 8 * (i / 2)`, column `2 * member + i % 2`.
 
-use super::{Accumulator, Element, Operation};
+use super::operation::{Accumulator, Element, Operation};
 
 /// Elements in one register.
 fn per(element: Element) -> usize {

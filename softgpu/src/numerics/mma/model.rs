@@ -16,7 +16,7 @@
 
 use super::super::Rounding;
 use super::super::soft::{self, BF16, Exact, F16, F32, F64, Format, Value};
-use super::{Accumulator, Architecture, Element, Operation};
+use super::operation::{Accumulator, Architecture, Element, Operation};
 
 /// Parameters of the truncated fused dot product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

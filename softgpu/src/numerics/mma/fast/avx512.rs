@@ -4,7 +4,9 @@
 //! taken apart with permutations: the rows of a column of A lie four lanes apart in two
 //! registers, and so do those of C.
 
-use super::{COLUMNS, Element, LARGEST, LARGEST_FACTOR, MAX_K, OUTSIDE, Operation, Rows, SMALLEST, ZERO};
+use super::super::model;
+use super::super::operation::{Element, Operation, Rows};
+use super::range::{COLUMNS, LARGEST, LARGEST_FACTOR, MAX_K, OUTSIDE, SMALLEST, ZERO};
 use std::arch::x86_64::*;
 
 /// Whether this processor has what [`run`] needs.
@@ -28,7 +30,7 @@ struct Factors {
 /// Slices have exactly the operation's registers.
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
 pub fn run(op: &Operation, a: &Rows, b: &Rows, c: &Rows, d: &mut Rows) -> [u16; COLUMNS] {
-    let parameters = super::model::parameters(op);
+    let parameters = model::parameters(op);
     match (op.a, op.k, parameters.length) {
         (Element::F16, 16, 8) => tile::<0, 16, 8, 24>(a, b, c, d),
         (Element::F16, 16, _) => tile::<0, 16, 16, 25>(a, b, c, d),
