@@ -1,8 +1,8 @@
 //! The code that a program brings with it: what nvcc's host code registers before `main`, loaded when it is first used.
 //!
-//! nvcc puts a wrapper around each translation unit's container of device code and registers it, then each kernel by the
-//! address of its host stub and each variable by the address of its host shadow. `fatbinary_section.h` documents the
-//! wrapper; the container itself is the driver's to read.
+//! nvcc puts a wrapper around each translation unit's container of device code and registers it, then each kernel by
+//! the address of its host stub and each variable by the address of its host shadow. `fatbinary_section.h` documents
+//! the wrapper; the container itself is the driver's to read.
 
 use crate::abi::*;
 use crate::context::{current, ending};

@@ -8,7 +8,7 @@
 //!
 //! | at | bytes | |
 //! |---|---|---|
-//! | 0 | 2 | kind: 1 PTX, 2 machine code (cubin), `0x100` several of one kind together (`--concat`); others are left out |
+//! | 0 | 2 | kind: 1 PTX, 2 machine code (cubin), `0x100` several together (`--concat`); others are left out |
 //! | 2 | 2 | version, `0x101` |
 //! | 4 | 4 | size of this header: 64, and what the fields below point to (name, options of ptxas) |
 //! | 8 | 8 | size of the contents, which follow: padded with zeros to a multiple of 8 |

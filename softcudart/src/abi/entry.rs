@@ -38,32 +38,21 @@ macro_rules! on_stream {
 }
 pub(crate) use on_stream;
 
-/// When a copy or a fill runs.
-#[derive(Clone, Copy)]
-pub enum When {
-    /// The synchronous form.
-    Now,
-    /// The synchronous form where the default stream is the thread's own.
-    NowOwn,
-    /// In stream order.
-    On(super::pointers::Handle),
-}
-
 /// Defines the four forms of a copy or a fill: at once and on a stream, each with its twin where the default stream is
 /// the thread's own: `forms!(cudaName, cudaName_ptds, cudaNameAsync, cudaNameAsync_ptsz, when, |argument: Type, ...|
 /// body)`.
 macro_rules! forms {
     ($now:ident, $own:ident, $on:ident, $on_own:ident, $when:ident, |$($argument:ident: $type:ty),*| $body:expr) => {
         $crate::abi::entry::entry!($now, |$($argument: $type),*| {
-            let $when = $crate::abi::When::Now;
+            let $when = When::Now;
             $body
         });
         $crate::abi::entry::entry!($own, |$($argument: $type),*| {
-            let $when = $crate::abi::When::NowOwn;
+            let $when = When::NowOwn;
             $body
         });
-        $crate::abi::entry::on_stream!($on, $on_own, stream, |$($argument: $type,)* stream: $crate::abi::Handle| {
-            let $when = $crate::abi::When::On(stream);
+        $crate::abi::entry::on_stream!($on, $on_own, stream, |$($argument: $type,)* stream: Handle| {
+            let $when = When::On(stream);
             $body
         });
     };
@@ -120,8 +109,8 @@ pub fn forget_last_error() {
     LAST.set(0);
 }
 
-/// Runs an entry point's body and turns its answer into a code, which becomes the thread's last error. A panic inside is
-/// reported as `cudaErrorUnknown` instead of crossing into C.
+/// Runs an entry point's body and turns its answer into a code, which becomes the thread's last error. A panic inside
+/// is reported as `cudaErrorUnknown` instead of crossing into C.
 pub fn call(name: &'static str, body: impl FnOnce() -> Answer) -> Code {
     let failed = "softcudart itself failed; please report it with the message above";
     let answer = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| refuse(UNKNOWN, failed));

@@ -1,5 +1,5 @@
-//! Under which name the library was loaded: programs built with CUDA 12 ask for `libcudart.so.12`, those built with CUDA
-//! 13 for `libcudart.so.13`, and some functions of one name take other arguments in the two.
+//! Under which name the library was loaded: programs built with CUDA 12 ask for `libcudart.so.12`, those built with
+//! CUDA 13 for `libcudart.so.13`, and some functions of one name take other arguments in the two.
 
 use std::ffi::{CStr, c_void};
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! What a program passes, each type with what the CUDA runtime API promises of it.
 //!
-//! Values of these types come from C, as arguments of an entry point or from the driver, or refer to a value of our own.
-//! That is why the driver's functions can be safe to call with them.
+//! Values of these types come from C, as arguments of an entry point or from the driver, or refer to a value of our
+//! own. That is why the driver's functions can be safe to call with them.
 
 use super::entry::{Answer, valid};
 use std::ffi::{CStr, c_char};
@@ -195,6 +195,17 @@ impl Handle {
     pub fn per_thread(self) -> Handle {
         if self.is_null() { Handle::PER_THREAD } else { self }
     }
+}
+
+/// When a copy or a fill runs.
+#[derive(Clone, Copy)]
+pub enum When {
+    /// The synchronous form.
+    Now,
+    /// The synchronous form where the default stream is the thread's own.
+    NowOwn,
+    /// In stream order.
+    On(Handle),
 }
 
 /// `dim3`.

@@ -5,8 +5,8 @@ use crate::context::{chosen, current};
 use crate::driver::Driver;
 use crate::program::{function, kernel, note_kernel};
 
-/// The answer to a launch that the driver refused: where its shape is beyond the device's limits, the runtime has a code
-/// of its own for that.
+/// The answer to a launch that the driver refused: where its shape is beyond the device's limits, the runtime has a
+/// code of its own for that.
 pub fn in_bounds(grid: Dim3, block: Dim3, refusal: Refusal) -> Answer {
     if refusal.code != INVALID_VALUE {
         return Err(refusal);

@@ -157,8 +157,8 @@ impl<'a> GlobalRaces<'a> {
         }
     }
 
-    /// In a kernel that can order its blocks, for another block, epoch or part of the word than the mark tells: remembers
-    /// this reader, too.
+    /// In a kernel that can order its blocks, for another block, epoch or part of the word than the mark tells:
+    /// remembers this reader, too.
     #[inline(never)]
     fn mark_reader(&self, word: u64, old: u64, mark: u64) {
         let cell = self.cell(word, 1);

@@ -7,7 +7,7 @@ use super::{managed::*, memory::*, module::*, occupancy::*, pinned::*, pool::*, 
 use crate::driver::abi::*;
 use std::ffi::c_void;
 
-// `SYMBOLS`: (name without its `_vN`, whole name, driver version since which it is meant, entry point), made by `build.rs`.
+// `SYMBOLS`: (name without its `_vN`, whole name, driver version since which it is meant, entry point), by `build.rs`.
 include!(concat!(env!("OUT_DIR"), "/symbols.rs"));
 
 /// An entry point as an address.
