@@ -24,11 +24,11 @@ fn main() {
             listed += &format!("pub const fn {symbol}() {{}}\n");
         }
         let name = base(symbol);
-        table += &format!("(\"{name}\", {version}, Entry({module}{symbol} as *const c_void)),\n");
+        table += &format!("(\"{name}\", \"{symbol}\", {version}, Entry({module}{symbol} as *const c_void)),\n");
     }
     make("listed.rs", &listed);
     make("refused.rs", &refused);
-    make("symbols.rs", &format!("static SYMBOLS: &[(&str, i32, Entry)] = &[{table}];\n"));
+    make("symbols.rs", &format!("static SYMBOLS: &[(&str, &str, i32, Entry)] = &[{table}];\n"));
 
     let [mut codes, mut table] = [const { String::new() }; 2];
     for line in lines("src/driver/errors.txt") {

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Runs programs that know nothing of softgpu on it:
-#     clients/run.sh [nvidia|bindings|core|numba|pycuda|cupy|headers|FILE.py ...]
+#     clients/run.sh [nvidia|bindings|core|numba|pycuda|cupy|headers|runtime|FILE.py ...]
 # Without a name: nvidia, which is NVIDIA's own saxpy example of cuda-bindings as it stands in their repository
 # (fetched, checked by its hash). FILE.py is a program of your own that uses cuda-bindings. Makes a Python environment
 # in .cache/clients of the workspace and a folder there in which libcuda.so and libcuda.so.1 point to libsoftgpu.so;
-# only these programs see it, through LD_LIBRARY_PATH.
+# only these programs see it, through LD_LIBRARY_PATH. `runtime` are the programs of clients/runtime, compiled by nvcc,
+# with the outcomes that programs.txt there states.
 set -euo pipefail
 
 here="$(cd "$(dirname "$0")" && pwd)"
@@ -29,8 +30,9 @@ packages() {
     pycuda) echo numpy nvidia-cuda-runtime nvidia-cuda-profiler-api nvidia-cuda-crt nvidia-curand 'cuda-bindings==13.*' 'nvidia-cuda-nvrtc==13.0.*' ;;
     cupy) echo numpy 'cupy-cuda13x[ctk]' ;;
     headers) echo numpy nvidia-cuda-{runtime,cccl,nvrtc}-cu12 nvidia-curand-cu12 ;;
+    runtime) echo nvidia-cuda-nvcc nvidia-cuda-cccl nvidia-cuda-runtime-cu12 ;;
     *)
-        echo "error: no client '$1'; there are nvidia, bindings, core, numba, pycuda, cupy and headers" >&2
+        echo "error: no client '$1'; there are nvidia, bindings, core, numba, pycuda, cupy, headers and runtime" >&2
         return 1
         ;;
     esac
@@ -52,16 +54,21 @@ for client in "$@"; do
     list="$(packages "$client")"
     # shellcheck disable=SC2086 # one word a package
     "$python" -m pip install --quiet $list
-    program="$here/saxpy_$client.py"
+    program=("$python" "$here/saxpy_$client.py")
     case "$client" in
-    *.py) program="$client" ;;
+    *.py) program=("$python" "$client") ;;
     nvidia)
         fetch_example
-        program="$work/jit_program.py"
+        program=("$python" "$work/jit_program.py")
         ;;
     headers) # no driver: kernels with CUDA's headers, by the command softgpu-run
-        program="$here/headers.py"
+        program=("$python" "$here/headers.py")
         export SOFTGPU_RUN="$target/release/softgpu-run"
+        ;;
+    runtime) # compiled by nvcc and run by the command softgpu
+        SOFTGPU_NVCC="$(find "$work/venv" -path '*/bin/nvcc' | head -n 1)"
+        export SOFTGPU_NVCC
+        program=(cargo test --release --manifest-path "$here/../Cargo.toml" --test programs -- --include-ignored)
         ;;
     pycuda) # comes as source: compiled with the headers of the packages, linked with softgpu
         cuda="$(dirname "$(dirname "$(find "$work/venv" -name cuda.h | head -n 1)")")"
@@ -73,7 +80,7 @@ for client in "$@"; do
         ;;
     esac
     if LD_LIBRARY_PATH="$work/driver:${LD_LIBRARY_PATH:-}" SOFTGPU_CHECK="${SOFTGPU_CHECK:-all}" \
-        "$python" "$program"; then
+        "${program[@]}"; then
         echo "client $client: works"
     else
         echo "client $client: does not work" >&2

@@ -95,6 +95,9 @@ pub struct Options {
     pub max_findings_per_kernel: usize,
     /// Stop the launch with a fault at the first finding.
     pub abort_on_finding: bool,
+    /// Address of zeroed memory by which the blocks of a cooperative launch wait for one another; 0 for other launches.
+    /// Kernels find its halves in `%envreg1` and `%envreg2`, as CUDA's cooperative groups expect.
+    pub workspace: u64,
 }
 
 impl Default for Options {
@@ -109,6 +112,7 @@ impl Default for Options {
             threads: 0,
             max_findings_per_kernel: 8,
             abort_on_finding: false,
+            workspace: 0,
         }
     }
 }

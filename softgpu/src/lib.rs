@@ -31,7 +31,8 @@
 // kernels a warp at a time. `machine` is the state of warps and blocks, `shadow` what checks remember, `watch` does the
 // checks and counts. `memory` is the device's memory with its shadow state, `check` holds the findings of the checks,
 // `counters` what a profiler would show, `numerics` the arithmetic of single values, `profile` the modelled devices.
-// `driver` is the CUDA driver API, `command` the command `softgpu-run`.
+// `fatbin` finds the PTX in nvcc's containers, `driver` is the CUDA driver API, `command` the commands `softgpu` and
+// `softgpu-run`.
 
 #![deny(missing_docs)]
 // Loops over the 32 lanes of a warp index several arrays by the lane; an iterator over one of them would hide that.
@@ -43,14 +44,12 @@ pub mod command;
 mod counters;
 mod driver;
 mod engine;
-#[allow(clippy::undocumented_unsafe_blocks)]
+mod fatbin;
 mod isa;
 mod kernel;
 mod library;
 mod limits;
-#[allow(clippy::undocumented_unsafe_blocks)]
 mod load;
-#[allow(clippy::undocumented_unsafe_blocks)]
 mod machine;
 mod memory;
 #[doc(hidden)]

@@ -8,20 +8,28 @@ use libloading::os::unix::{Library as Loaded, RTLD_GLOBAL, RTLD_NOW};
 use std::ffi::{CString, c_char, c_int};
 use std::path::{Path, PathBuf};
 
-const FILE: &str = "libsoftgpu.so";
-
 /// Why the library can't be used.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LibraryError {
     /// In none of these folders.
     #[error(
-        "no {FILE} in {}: build it with `cargo build -p softgpu`, or name it in SOFTGPU_LIBRARY",
-        .0.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
+        "no lib{package}.so in {}: build it with `cargo build -p {package}`, or name it in {}",
+        .folders.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "), variable(.package)
     )]
-    NotFound(Vec<PathBuf>),
-    /// The file that `SOFTGPU_LIBRARY` names.
-    #[error("SOFTGPU_LIBRARY names {}, which is no file: correct it or unset it", .0.display())]
-    NoSuchFile(PathBuf),
+    NotFound {
+        /// The crate that it is made of.
+        package: &'static str,
+        /// Where it was looked for.
+        folders: Vec<PathBuf>,
+    },
+    /// The file that `SOFTGPU_LIBRARY` names, or `SOFTCUDART_LIBRARY`.
+    #[error("{} names {}, which is no file: correct it or unset it", variable(.package), .path.display())]
+    NoSuchFile {
+        /// The crate that the library is made of.
+        package: &'static str,
+        /// What the variable says.
+        path: PathBuf,
+    },
     /// It is there, and the system refuses it.
     #[error("{} can't be loaded: {reason}", .path.display())]
     Load {
@@ -51,11 +59,21 @@ pub enum LibraryError {
 /// `SOFTGPU_LIBRARY` if set; else beside the running program, in `deps` there (a program in
 /// `target/debug`), or in the folder above (a test in `target/debug/deps`); the newest of those.
 pub fn library_path() -> Result<PathBuf, LibraryError> {
-    if let Some(path) = std::env::var_os("SOFTGPU_LIBRARY") {
+    path_of("softgpu")
+}
+
+/// The variable that names a library.
+fn variable(package: &str) -> String {
+    format!("{}_LIBRARY", package.to_uppercase())
+}
+
+/// Where the library made of a crate is, looked for as [`library_path`] does.
+pub(crate) fn path_of(package: &'static str) -> Result<PathBuf, LibraryError> {
+    if let Some(path) = std::env::var_os(variable(package)) {
         let path = PathBuf::from(path);
         return match path.is_file() {
             true => Ok(path.canonicalize().unwrap_or(path)),
-            false => Err(LibraryError::NoSuchFile(path)),
+            false => Err(LibraryError::NoSuchFile { package, path }),
         };
     }
     let program = std::env::current_exe().unwrap_or_default();
@@ -63,9 +81,9 @@ pub fn library_path() -> Result<PathBuf, LibraryError> {
     let mut folders = vec![here.clone(), here.join("deps")];
     folders.extend(here.parent().map(Path::to_path_buf));
     let made = |path: &PathBuf| path.metadata().and_then(|m| m.modified()).ok();
-    let files = folders.iter().map(|f| f.join(FILE));
+    let files = folders.iter().map(|f| f.join(format!("lib{package}.so")));
     let found = files.filter(|f| f.is_file()).max_by_key(made);
-    found.ok_or(LibraryError::NotFound(folders))
+    found.ok_or(LibraryError::NotFound { package, folders })
 }
 
 type Set = unsafe extern "C" fn(*const c_char, *const c_char) -> c_int;

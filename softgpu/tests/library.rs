@@ -24,7 +24,7 @@ fn found_named_and_never_in_the_way() {
 
     // SAFETY: the only thread that uses the environment.
     unsafe { std::env::set_var("SOFTGPU_LIBRARY", "/nowhere/libsoftgpu.so") };
-    assert!(matches!(library_path(), Err(LibraryError::NoSuchFile(_))));
+    assert!(matches!(library_path(), Err(LibraryError::NoSuchFile { .. })));
     // SAFETY: as above.
     unsafe { std::env::set_var("SOFTGPU_LIBRARY", &path) };
     assert_eq!(library_path().unwrap(), path.canonicalize().unwrap());

@@ -185,6 +185,16 @@ fn two_blocks_write_one_byte() {
 }
 
 #[test]
+fn two_blocks_add_to_16_bits() {
+    caught("two_blocks_one_half", FindingKind::GlobalRace, 6, 32, || vec![Zeros(64)]);
+}
+
+#[test]
+fn all_blocks_read_a_byte_that_one_writes() {
+    caught_on_either_side("all_read_one_byte", FindingKind::GlobalRace, 9, 32, || vec![Zeros(64)]);
+}
+
+#[test]
 fn one_reader_of_several_is_not_waited_for() {
     caught_on_either_side("reader_without_release", FindingKind::GlobalRace, 9, 32, || {
         vec![Zeros(4), Zeros(4), Fresh(64)]

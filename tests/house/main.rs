@@ -34,6 +34,7 @@ const HOUSES: &[(&str, &str, &[&str])] = &[
             "error",
         ],
     ),
+    ("softcudart", "softcudart/src", &["lib", "calls", "program", "context", "driver", "abi"]),
     (
         "softgpu",
         "softgpu/src",
@@ -49,7 +50,7 @@ const HOUSES: &[(&str, &str, &[&str])] = &[
             "machine",
             "shadow limits",
             "kernel",
-            "check counters memory numerics nvrtc ptx ptxas",
+            "check counters fatbin memory numerics nvrtc ptx ptxas",
             "profile",
         ],
     ),
@@ -140,7 +141,7 @@ fn no_import_of_a_higher_room() {
 #[test]
 fn lines_and_files_are_short() {
     let mut wrong = Vec::new();
-    for folder in ["src", "tests", "benches", "softgpu/src", "softgpu/examples", "softgpu/benches"] {
+    for folder in ["src", "tests", "benches", "softcudart/src", "softgpu/src", "softgpu/examples", "softgpu/benches"] {
         for file in files(folder) {
             let text = text(&file);
             for (index, line) in text.lines().enumerate().filter(|(_, line)| line.chars().count() > WIDTH) {

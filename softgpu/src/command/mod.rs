@@ -1,4 +1,5 @@
-//! The command `softgpu-run`: one kernel, one launch, arguments from the command line.
+//! The commands `softgpu kernel` (also `softgpu-run`): one kernel, one launch, arguments from the command line; and
+//! `softgpu run`, `softgpu nvcc`: whole programs (`program`).
 //!
 //! `command_line` has the options and `argument` reads the ARG words; `source` gets the PTX (NVRTC
 //! compiles .cu files), `buffers` places the arguments in memory (`npy` reads and writes NumPy files),
@@ -9,6 +10,7 @@ mod buffers;
 pub mod command_line;
 mod failure;
 pub mod npy;
+pub mod program;
 mod report;
 mod source;
 
@@ -23,23 +25,25 @@ use report::{tell, write_json};
 use source::{find_kernel, ptx_text};
 use std::io::Write;
 
-/// Runs the command and returns the exit code; what went wrong is on standard error.
+/// Runs one kernel and returns the exit code; what went wrong is on standard error.
 pub fn main(arguments: &Arguments) -> u8 {
-    match run(arguments) {
-        Ok(code) => code,
-        Err(failure) => {
-            eprintln!("softgpu-run: {}", failure.message);
-            failure.code
-        }
-    }
+    told("softgpu-run", run(arguments))
+}
+
+/// The exit code of a command; what went wrong is on standard error.
+pub fn told(command: &str, result: Result<u8, Failure>) -> u8 {
+    result.unwrap_or_else(|failure| {
+        eprintln!("{command}: {}", failure.message);
+        failure.code
+    })
 }
 
 fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let profile = &arguments.profile;
     let (ptx, needs) = ptx_text(arguments)?;
     let memory = Memory::new(profile.memory_bytes);
-    let mut module =
-        Module::load(&ptx, profile, &memory).map_err(|e| format!("{} is refused: {e}", arguments.file.display()))?;
+    let mut module = Module::load_what_runs(&ptx, profile, &memory)
+        .map_err(|e| format!("{} is refused: {e}", arguments.file.display()))?;
     module.know_registers(&needs);
     let kernel = find_kernel(&module, &arguments.kernel)?;
     let info =

@@ -51,6 +51,9 @@ pub(super) fn find_kernel(module: &Module, name: &str) -> Result<String, Failure
         return Ok(name.into());
     }
     let mangled = format!("_Z{}{name}", name.len());
+    if let Some((kernel, error)) = module.refused().iter().find(|(n, _)| n == name || n.starts_with(&mangled)) {
+        return Err(Failure::from(format!("{kernel} is refused: {error}")));
+    }
     let matching: Vec<&&str> = names.iter().filter(|n| n.starts_with(&mangled)).collect();
     match matching[..] {
         [only] => Ok(only.to_string()),

@@ -9,6 +9,7 @@ use crate::machine::cx::Cx;
 use crate::machine::draw::{mix, nth_block};
 use crate::machine::inst::Code;
 use crate::machine::launch::Launch;
+use crate::machine::program::{Fill, Function, RESERVED_SHARED, Special};
 use crate::memory::{Allocation, Memory};
 use crate::profile::Profile;
 use crate::shadow::global::GlobalRaces;
@@ -108,9 +109,17 @@ fn prepare<'a>(
     let orders = function.releases || calls && program.functions.iter().any(|f| f.releases);
     let number = memory.begin_launch(opts.init);
     let static_shared = entry.info.static_shared;
-    let (shared_bytes, shared_gap) = match cfg.dynamic_shared {
+    let (own_shared, gap) = match cfg.dynamic_shared {
         0 => (static_shared, 0..0),
         dynamic => (entry.dynamic_offset + dynamic, u64::from(static_shared)..u64::from(entry.dynamic_offset)),
+    };
+    let asks = |f: &Function| f.fills.iter().any(|(_, fill)| matches!(fill, Fill::Special(Special::Reserved(_))));
+    // the system's part lies behind, and so far that what runs over the kernel's own is seen
+    let (reserved_shared, shared_bytes) = if asks(function) || calls && program.functions.iter().any(asks) {
+        let at = (own_shared + 1).next_multiple_of(128) + 128;
+        (at, at + RESERVED_SHARED)
+    } else {
+        (own_shared, own_shared)
     };
     Launch {
         program,
@@ -120,8 +129,10 @@ fn prepare<'a>(
         block: cfg.block,
         params: &cfg.params,
         dynamic_shared: cfg.dynamic_shared,
+        own_shared,
+        reserved_shared,
         shared_bytes,
-        shared_gap,
+        shared_gaps: [gap, u64::from(own_shared)..u64::from(reserved_shared)],
         sm_count: profile.sm_count,
         variable_rows: entry.variable_rows,
         stack_rows: function.rows + extra(CALL_ROWS),

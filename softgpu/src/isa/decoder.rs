@@ -264,10 +264,10 @@ impl<'a> Decoder<'a> {
         for i in &self.function.code {
             self.starts.push(self.protos.len());
             let before = self.protos.len();
-            self.instruction(i).map_err(|r| LoadError {
-                line: i.line,
-                text: String::new(),
-                message: format!("{}: {}", shown(i), r.0),
+            self.instruction(i).map_err(|r| {
+                let known = !i.operands.contains(&Operand::Coordinates);
+                let message = if known { r.0 } else { COORDINATES.into() };
+                LoadError { line: i.line, text: String::new(), message: format!("{}: {message}", shown(i)) }
             })?;
             for p in &mut self.protos[before..] {
                 (p.info.line, p.info.place, p.info.used_bytes) = (i.line, i.place, i.used_bytes);
@@ -366,6 +366,10 @@ impl<'a> Decoder<'a> {
         &mut self.protos[last]
     }
 }
+
+/// What an address with coordinates is refused with.
+const COORDINATES: &str =
+    "addresses with coordinates belong to textures and to tensor copies (TMA), which are not supported";
 
 /// An instruction's opcode as it was written.
 pub fn shown(i: &Instr<'_>) -> String {

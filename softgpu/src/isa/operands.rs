@@ -3,7 +3,7 @@
 use crate::isa::decoder::{Decoded, Decoder, Refusal, Symbol};
 use crate::machine::cx::CODE_WINDOW;
 use crate::machine::operand::{CONSTANT, Pred, PredDst, Register};
-use crate::machine::program::{Fill, Special};
+use crate::machine::program::{Fill, RESERVED_SHARED, Special};
 use crate::ptx::{Operand, Space, Type};
 
 impl<'a> Decoder<'a> {
@@ -263,6 +263,11 @@ fn special(name: &str) -> Option<Special> {
         "lanemask_gt" => Special::MaskGt,
         "total_smem_size" | "aggr_smem_size" => Special::SharedTotal,
         "dynamic_smem_size" => Special::SharedDynamic,
+        "envreg1" => Special::WorkspaceHigh,
+        "envreg2" => Special::WorkspaceLow,
+        "reserved_smem_offset_begin" | "reserved_smem_offset_0" => Special::Reserved(0),
+        "reserved_smem_offset_1" => Special::Reserved(RESERVED_SHARED / 2),
+        "reserved_smem_offset_end" => Special::Reserved(RESERVED_SHARED),
         _ => return None,
     })
 }

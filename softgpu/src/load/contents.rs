@@ -4,14 +4,39 @@ use crate::isa::decoder::Symbol;
 use crate::kernel::LoadError;
 use crate::machine::cx::CODE_WINDOW;
 use crate::ptx::{self, Init, Operand, Space, Type};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What a function uses of its module.
 #[derive(Default)]
 pub struct Uses {
     /// Module-level shared variables it names.
     pub direct: Vec<usize>,
+    /// Functions it names.
+    pub functions: Vec<usize>,
     pub calls: bool,
+    /// It calls functions by their addresses.
+    pub indirect: bool,
+}
+
+/// Why a function can't run, given those that are refused: the first of them that it may come to.
+pub fn refusal<'a>(
+    n: usize,
+    uses: &[Uses],
+    refused: &'a BTreeMap<usize, LoadError>,
+    tree: &[&ptx::Function<'_>],
+) -> Option<&'a LoadError> {
+    if refused.is_empty() {
+        return None;
+    }
+    let (mut seen, mut pending) = (HashSet::from([n]), vec![n]);
+    while let Some(at) = pending.pop() {
+        let by_address = refused.iter().find(|(n, _)| uses[at].indirect && !tree[**n].is_entry);
+        if let Some(error) = refused.get(&at).or(by_address.map(|(_, error)| error)) {
+            return Some(error);
+        }
+        pending.extend(uses[at].functions.iter().filter(|n| seen.insert(**n)));
+    }
+    None
 }
 
 /// What each function uses of the module.
@@ -28,6 +53,7 @@ pub fn module_uses(tree: &ptx::Module<'_>, bodies: &[&ptx::Function<'_>], number
                 while let Some(o) = pending.pop() {
                     match o {
                         Operand::Symbol(name, _) => {
+                            uses.functions.extend(numbers.get(name).map(|n| *n as usize));
                             if let Some(&n) = shared.get(name)
                                 && named.insert(n)
                             {
@@ -47,6 +73,7 @@ pub fn module_uses(tree: &ptx::Module<'_>, bodies: &[&ptx::Function<'_>], number
                         Some(Operand::Symbol(name, _)) if !numbers.contains_key(name)
                     );
                     uses.calls |= !builtin;
+                    uses.indirect |= !matches!(callee, Some(Operand::Symbol(..)));
                 }
             }
             uses

@@ -4,7 +4,7 @@ use crate::check::Source;
 use crate::isa::decoder::{Decoder, SharedLayout, Symbol};
 use crate::isa::list::ROWS;
 use crate::kernel::{KernelInfo, LoadError, ParamInfo, Registers};
-use crate::load::contents::{image, module_uses, refuse};
+use crate::load::contents::{image, module_uses, refusal, refuse};
 use crate::load::finish::Finished;
 use crate::load::shared;
 use crate::machine::inst::Code;
@@ -13,7 +13,7 @@ use crate::memory::Memory;
 use crate::profile::Profile;
 use crate::ptx::{self, Space};
 use crate::ptxas::Usage;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// A kernel of a module.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ pub struct Module {
     code: Code,
     program: Program,
     entries: Vec<Entry>,
+    /// Kernels that can't run, and why.
+    refused: Vec<(String, LoadError)>,
     globals: Vec<(String, u64, u64)>,
     allocations: Vec<u64>,
 }
@@ -41,17 +43,20 @@ impl Module {
     /// Errors: a syntax error, an instruction or modifier that isn't known, a target newer than the
     /// profile, no memory left for the variables.
     pub fn load(text: &str, profile: &Profile, memory: &Memory) -> Result<Module, LoadError> {
-        let mut allocations = Vec::new();
-        load(text, profile, memory, &mut allocations).map_err(|mut e| {
-            for a in &allocations {
-                // they were allocated a moment ago
-                let _ = memory.free(*a);
-            }
-            if e.text.is_empty() && e.line > 0 {
-                e.text = text.lines().nth(e.line as usize - 1).unwrap_or("").trim().to_string();
-            }
-            e
-        })
+        load(text, profile, memory, true)
+    }
+
+    /// As [`Module::load`], but an instruction that isn't known refuses only the kernels that come to it, not those
+    /// beside them.
+    ///
+    /// Errors: as above where it leaves no kernel.
+    pub fn load_what_runs(text: &str, profile: &Profile, memory: &Memory) -> Result<Module, LoadError> {
+        load(text, profile, memory, false)
+    }
+
+    /// Kernels that [`Module::load_what_runs`] has left out, and why.
+    pub fn refused(&self) -> &[(String, LoadError)] {
+        &self.refused
     }
 
     /// Names of the kernels, in the order of the text.
@@ -99,7 +104,34 @@ impl Module {
     }
 }
 
-fn load(text: &str, profile: &Profile, memory: &Memory, allocations: &mut Vec<u64>) -> Result<Module, LoadError> {
+fn load(text: &str, profile: &Profile, memory: &Memory, whole: bool) -> Result<Module, LoadError> {
+    let shown = |mut e: LoadError| {
+        if e.text.is_empty() && e.line > 0 {
+            e.text = text.lines().nth(e.line as usize - 1).unwrap_or("").trim().to_string();
+        }
+        e
+    };
+    let mut allocations = Vec::new();
+    let loaded = decode(text, profile, memory, &mut allocations, whole);
+    if loaded.is_err() {
+        for a in &allocations {
+            // they were allocated a moment ago
+            let _ = memory.free(*a);
+        }
+    }
+    let mut module = loaded.map_err(shown)?;
+    module.refused = module.refused.into_iter().map(|(name, error)| (name, shown(error))).collect();
+    Ok(module)
+}
+
+/// Loads a text; where not the `whole` has to run, kernels that can't are left out.
+fn decode(
+    text: &str,
+    profile: &Profile,
+    memory: &Memory,
+    allocations: &mut Vec<u64>,
+    whole: bool,
+) -> Result<Module, LoadError> {
     let tree = ptx::parse(text).map_err(|e| refuse(e.line, e.message))?;
     let target = target_of(&tree, profile)?;
     // definitions replace declarations of the same name
@@ -118,7 +150,7 @@ fn load(text: &str, profile: &Profile, memory: &Memory, allocations: &mut Vec<u6
     let mut program = Program { places: tree.places.iter().map(source).collect(), ..Program::default() };
     let uses = module_uses(&tree, &bodies, &numbers);
     let common = shared::common(&tree, &bodies, &uses)?;
-    let mut entries = Vec::new();
+    let (mut entries, mut refused) = (Vec::new(), BTreeMap::new());
     for (n, f) in bodies.iter().enumerate() {
         let (mut layout, dynamic_offset) = shared::of_function(&common, &tree, n, f, &uses[n]);
         let mut decoder = Decoder {
@@ -141,7 +173,12 @@ fn load(text: &str, profile: &Profile, memory: &Memory, allocations: &mut Vec<u6
             target,
         };
         decoder.place_variables(n);
-        decoder.decode()?;
+        if let Err(error) = decoder.decode() {
+            // no kernel that is left comes to it
+            program.functions.push(Function::default());
+            refused.insert(n, error);
+            continue;
+        }
         let (local, releases) = (decoder.local_bytes, decoder.releases);
         let offsets = std::mem::take(&mut decoder.var_offsets);
         let done = decoder.finish();
@@ -152,9 +189,19 @@ fn load(text: &str, profile: &Profile, memory: &Memory, allocations: &mut Vec<u6
         }
         program.functions.push(function_of(f, &offsets, local, releases, done));
     }
+    let why = |n: usize| refusal(n, &uses, &refused, &bodies);
+    entries.retain(|e| why(e.function as usize).is_none());
+    if let Some(first) = refused.values().next()
+        && (whole || entries.is_empty())
+    {
+        return Err(first.clone());
+    }
+    let kernels = bodies.iter().enumerate().filter(|(_, f)| f.is_entry);
+    let left_out = kernels.filter_map(|(n, f)| Some((f.name.to_string(), why(n)?.clone())));
+    let refused = left_out.collect();
     // SAFETY: the decoder and `finish` made them together with the program.
     let code = unsafe { Code::new(code) };
-    Ok(Module { code, program, entries, globals, allocations: allocations.clone() })
+    Ok(Module { code, program, entries, refused, globals, allocations: allocations.clone() })
 }
 
 /// The target's compute capability, times ten.

@@ -128,6 +128,7 @@ impl Resident {
             }
         }
         block.shuffle(launch.seed);
+        self.shared_bytes()[launch.reserved_shared as usize..].fill(0);
     }
 
     /// Its shared memory, for a context that owns it.
@@ -235,8 +236,11 @@ fn special(s: Special, launch: &Launch<'_>, Seat { block: linear, warp, local }:
         Special::Sm => (linear % u64::from(launch.sm_count)) as u32,
         Special::Nsm => launch.sm_count,
         Special::Grid => launch.number as u32,
-        Special::SharedTotal => launch.shared_bytes,
+        Special::SharedTotal => launch.own_shared,
+        Special::Reserved(offset) => launch.reserved_shared + offset,
         Special::SharedDynamic => launch.dynamic_shared,
+        Special::WorkspaceHigh => (launch.opts.workspace >> 32) as u32,
+        Special::WorkspaceLow => launch.opts.workspace as u32,
         Special::Frame => local,
     };
     [all; 32]

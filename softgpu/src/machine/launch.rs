@@ -18,9 +18,14 @@ pub struct Launch<'a> {
     pub block: [u32; 3],
     pub params: &'a [u8],
     pub dynamic_shared: u32,
+    /// Static and dynamic shared memory of a block.
+    pub own_shared: u32,
+    /// Where the system's part of shared memory begins, in kernels that ask for it.
+    pub reserved_shared: u32,
+    /// All of a block's shared memory.
     pub shared_bytes: u32,
-    /// Between static and dynamic shared memory: nobody's.
-    pub shared_gap: std::ops::Range<u64>,
+    /// Between static and dynamic shared memory, and before the system's part: nobody's.
+    pub shared_gaps: [std::ops::Range<u64>; 2],
     pub sm_count: u32,
     /// Rows a kernel's instructions may write; the rows behind hold constants.
     pub variable_rows: u32,

@@ -79,6 +79,9 @@ pub enum Fill {
     Special(Special),
 }
 
+/// Bytes of shared memory that are the system's, as on cards since sm_80. Cooperative groups use the second half.
+pub const RESERVED_SHARED: u32 = 1024;
+
 /// Special registers that don't change while a block runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Special {
@@ -99,6 +102,11 @@ pub enum Special {
     MaskGt,
     SharedTotal,
     SharedDynamic,
+    /// Halves of the address of a cooperative launch's workspace.
+    WorkspaceHigh,
+    WorkspaceLow,
+    /// An offset in the part of shared memory that is the system's, as one in shared memory.
+    Reserved(u32),
     /// Address of the frame's local memory.
     Frame,
 }

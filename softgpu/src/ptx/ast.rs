@@ -150,6 +150,8 @@ pub enum Operand<'a> {
     Vector(Vec<Operand<'a>>),
     /// `[base+offset]`.
     Address(Box<Operand<'a>>, i64),
+    /// `[base, {...}]`, of textures and tensor copies.
+    Coordinates,
     /// `p|q`.
     Pair(Box<Operand<'a>>, Box<Operand<'a>>),
     /// `(a, b)` of a call.

@@ -2,7 +2,7 @@
 
 use crate::memory::{LAUNCHES, Memory};
 use crate::shadow::history::History;
-use crate::shadow::marks::{BYTES, FLAG, LAUNCH, MORE, Others, bytes_of};
+use crate::shadow::marks::{BYTES, EPOCH, FLAG, LAUNCH, MORE, Others, bytes_of, read_by_several};
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -94,21 +94,83 @@ impl<'a> GlobalRaces<'a> {
         }
     }
 
-    /// Another block, epoch or part of the word than the mark tells: remembers this reader, too.
+    /// Marks a read of a word, or of some of its bytes.
+    #[inline(always)]
+    pub fn mark_read(&self, word: u64, mark: u64) {
+        let old = self.cell(word, 1).load(Ordering::Relaxed);
+        if old >> LAUNCH != self.launch {
+            self.cell(word, 1).store(mark, Ordering::Relaxed);
+        } else if self.exact {
+            if old | FLAG != mark | FLAG {
+                self.mark_reader(word, old, mark);
+            }
+        } else {
+            let known = if old as u32 == mark as u32 { bytes_of(old) } else { read_by_several(old) };
+            if bytes_of(mark) & !known != 0 {
+                self.mark_bytes_read(word, mark);
+            }
+        }
+    }
+
+    /// In a kernel that can't order its blocks: remembers of each byte which block has read it, or that several have.
     #[inline(never)]
-    pub fn mark_reader(&self, word: u64, old: u64, mark: u64) {
+    fn mark_bytes_read(&self, word: u64, mark: u64) {
+        let (cell, bytes) = (self.cell(word, 1), bytes_of(mark));
+        let others = |m: &u64| *m as u32 != mark as u32;
+        let mut old = cell.load(Ordering::Relaxed);
+        loop {
+            let all = std::iter::once(old).chain(self.readers.of(word, old & MORE != 0));
+            let shared = all.filter(others).fold(0, |all, m| all | bytes_of(m)) & bytes;
+            let several = read_by_several(old) | shared;
+            let new = if !others(&old) {
+                old | bytes << BYTES | shared << EPOCH
+            } else if bytes & !several == 0 {
+                old | shared << EPOCH
+            } else if bytes_of(old) & !several == 0 {
+                mark | old & MORE | several << EPOCH
+            } else {
+                self.readers.add(word, old & !MORE);
+                mark | MORE | several << EPOCH
+            };
+            match cell.compare_exchange_weak(old, new, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => old = now,
+            }
+        }
+    }
+
+    /// The blocks other than `me` that have read some of these bytes, or one mark of many (with [`FLAG`]).
+    pub fn readers_of(&self, word: u64, bytes: u64, me: u32) -> Vec<u64> {
+        let read = self.cell(word, 1).load(Ordering::Relaxed);
+        let of_others = |m: &u64| *m as u32 != me && bytes_of(*m) & bytes != 0;
+        if read >> LAUNCH != self.launch {
+            Vec::new()
+        } else if self.exact && read & FLAG == 0 {
+            Vec::from_iter(Some(read).filter(of_others))
+        } else if self.exact {
+            self.readers.of(word, true).filter(of_others).collect()
+        } else if read_by_several(read) & bytes != 0 {
+            vec![read | FLAG]
+        } else {
+            let all = std::iter::once(read).chain(self.readers.of(word, read & MORE != 0));
+            all.filter(of_others).map(|m| m & !(15 << EPOCH)).collect()
+        }
+    }
+
+    /// In a kernel that can order its blocks, for another block, epoch or part of the word than the mark tells:
+    /// remembers this reader, too.
+    #[inline(never)]
+    fn mark_reader(&self, word: u64, old: u64, mark: u64) {
         let cell = self.cell(word, 1);
         if old as u32 == mark as u32 && old & FLAG == 0 {
             let bytes = (bytes_of(old) | bytes_of(mark)) << BYTES;
             cell.store(mark | bytes, Ordering::Relaxed);
             return;
         }
-        if self.exact {
-            if old & FLAG == 0 {
-                self.readers.add(word, old);
-            }
-            self.readers.add(word, mark);
+        if old & FLAG == 0 {
+            self.readers.add(word, old);
         }
+        self.readers.add(word, mark);
         let many = old | FLAG | mark & 15 << BYTES;
         if many != old {
             cell.store(many, Ordering::Relaxed);

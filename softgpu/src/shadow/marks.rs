@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
 
-// launch 14 | more 1 | flag (a strong write, many readers) 1 | bytes 4 | epoch 12 | block 32
+// launch 14 | more 1 | flag (a strong write, many readers) 1 | bytes 4 | epoch 12 | block 32; where blocks can't be
+// ordered, the epoch's place has the bytes that several blocks have read
 pub const LAUNCH: u32 = 50;
 /// There are further marks of the word in [`Others`].
 pub const MORE: u64 = 1 << 49;
@@ -15,6 +16,11 @@ pub const EPOCHS: u64 = 0xfff;
 /// Which bytes of its word a mark is about.
 pub fn bytes_of(mark: u64) -> u64 {
     mark >> BYTES & 15
+}
+
+/// Which bytes of its word several blocks have read, of a reader's mark in a kernel that can't order its blocks.
+pub fn read_by_several(mark: u64) -> u64 {
+    mark >> EPOCH & 15
 }
 
 /// The epoch of the block that left a mark.

@@ -61,7 +61,18 @@ fn look(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32, space: u8) -> u32
         tally::access(cx, a, ok, access.size, access.kind, space);
     }
     if space == SHARED {
-        shared::access(cx, access, a, ok);
+        let reserved = u64::from(cx.launch().reserved_shared);
+        let own = (0..32).fold(0, |own, l| own | u32::from(a[l] < reserved) << l) & ok;
+        match own {
+            // the system's part is what cooperative groups synchronise by: their own business
+            0 => {}
+            own if own == ok => shared::access(cx, access, a, ok),
+            own => {
+                let mut part = *a;
+                fill(&mut part, own);
+                shared::access(cx, access, &part, own);
+            }
+        }
     } else {
         let opts = cx.launch().opts;
         if opts.init {
@@ -85,7 +96,7 @@ pub fn bounds(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32, space: u8) 
         let offset = v.wrapping_sub(low);
         bad |= u64::from(offset > most) | (offset & (bytes - 1));
     }
-    let no_gap = space != SHARED || cx.launch().shared_gap.is_empty();
+    let no_gap = space != SHARED || cx.launch().shared_gaps.iter().all(|gap| gap.is_empty());
     if bad == 0 && room >= bytes && no_gap {
         return mask;
     }
@@ -108,8 +119,8 @@ pub fn bounds(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32, space: u8) 
 fn inside(cx: &mut Cx, i: &Inst, at: u64, bytes: u64, space: u8) -> bool {
     let launch = cx.launch();
     if space == SHARED {
-        let (gap, all) = (&launch.shared_gap, cx.shared().bytes());
-        let apart = at + bytes <= gap.start || at >= gap.end || gap.is_empty();
+        let apart = launch.shared_gaps.iter().all(|gap| gap.is_empty() || at >= gap.end || at + bytes <= gap.start);
+        let all = cx.shared().bytes();
         return bytes <= all && at <= all - bytes && apart;
     }
     let found = launch.allocation(at).is_some_and(|x| at + bytes <= x.base + x.size);
@@ -125,7 +136,7 @@ fn outside(cx: &mut Cx, access: Access, lane: u32, at: u64, space: u8) -> bool {
     let launch = cx.launch();
     let (what, spot, bytes) = (kind.verb(), access.spot(at, space), u64::from(size));
     if launch.opts.mem {
-        let all = cx.shared().bytes();
+        let all = launch.own_shared;
         let (finding, message) = if space == SHARED {
             let there = format!("at shared offset {at}, the block has {all} bytes of shared memory");
             (FindingKind::OutOfBounds, there)

@@ -96,15 +96,7 @@ impl Marking<'_> {
                     races.cell(word, 0).swap(mark, Ordering::Relaxed)
                 };
             } else if !self.strong {
-                let cell = races.cell(word, 1);
-                let old = cell.load(Ordering::Relaxed);
-                if old >> LAUNCH != races.launch {
-                    cell.store(mark, Ordering::Relaxed);
-                } else if old | FLAG != mark | FLAG
-                    && (races.exact || old & FLAG == 0 || mark & !old & 15 << BYTES != 0)
-                {
-                    races.mark_reader(word, old, mark);
-                }
+                races.mark_read(word, mark);
             }
         });
         before
@@ -124,18 +116,9 @@ impl Marking<'_> {
                 let open = all.filter(of_others).filter(|m| !(self.strong && m & FLAG != 0));
                 found.extend(open.map(|mark| Conflict { lane, mark, written: true }));
             }
-            if !writes || self.strong {
-                return;
-            }
-            let read = races.cell(word, 1).load(Ordering::Relaxed);
-            let many = read & FLAG != 0;
-            if read >> LAUNCH == races.launch && bytes_of(read) & bytes != 0 && (read as u32 != me || many) {
-                if many && races.exact {
-                    let all = races.readers.of(word, true).filter(of_others);
-                    found.extend(all.map(|mark| Conflict { lane, mark, written: false }));
-                } else {
-                    found.push(Conflict { lane, mark: read, written: false });
-                }
+            if writes && !self.strong {
+                let read = races.readers_of(word, bytes, me);
+                found.extend(read.into_iter().map(|mark| Conflict { lane, mark, written: false }));
             }
         });
         found

@@ -75,7 +75,7 @@ pub fn of_thread(cx: &mut Cx, kind: FindingKind, inst: &Inst, thread: [u32; 3], 
     let order = |b: [u32; 3], t: [u32; 3]| [b[2], b[1], b[0], t[2], t[1], t[0]];
     let describe = || match spot.space {
         "global" | "generic" => launch.memory.describe(spot.address),
-        "shared" => format!("offset {} of {} bytes of shared memory", spot.address, launch.shared_bytes),
+        "shared" => format!("offset {} of {} bytes of shared memory", spot.address, launch.own_shared),
         "local" => format!("offset {} of local memory", spot.address),
         _ => String::new(),
     };

@@ -13,8 +13,8 @@ pub fn fetched(file: &str) -> PathBuf {
     found.unwrap_or_else(|| {
         panic!(
             "no {file} in {roots:?}. For the tests that compile: `pip install --target 13 nvidia-cuda-nvrtc`, \
-             `pip install --target 12 nvidia-cuda-nvrtc-cu12` and `pip install --target ptxas nvidia-cuda-nvcc` in a \
-             folder that SOFTGPU_NVRTC_DIR names"
+             `pip install --target 12 nvidia-cuda-nvrtc-cu12` and `pip install --target ptxas nvidia-cuda-nvcc \
+             nvidia-cuda-cccl nvidia-cuda-runtime-cu12` in a folder that SOFTGPU_NVRTC_DIR names"
         )
     })
 }

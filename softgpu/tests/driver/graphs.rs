@@ -101,6 +101,19 @@ fn built_updated_and_cloned_by_hand() {
         let mut circle = null_mut();
         assert_eq!(sys::cuGraphInstantiateWithFlags(&mut circle, graph, 0), CUDA_ERROR_INVALID_VALUE);
 
+        // As before CUDA 12, with room for the node and the text of an error.
+        type Instantiate =
+            unsafe extern "C" fn(*mut CUgraphExec, CUgraph, *mut CUgraphNode, *mut u8, usize) -> CUresult;
+        for name in ["cuGraphInstantiate", "cuGraphInstantiate_v2"] {
+            let instantiate = sys::culib().get::<Instantiate>(name.as_bytes()).unwrap();
+            let (mut before, mut node, mut text) = (null_mut(), nodes[0], [b'x'; 4]);
+            assert_eq!(instantiate(&mut before, copy, &mut node, text.as_mut_ptr(), 4), ok);
+            assert_eq!((node, text[0]), (null_mut(), 0));
+            assert_eq!(sys::cuGraphExecUpdate_v2(before, copy, &mut update), ok);
+            assert_eq!(sys::cuGraphExecDestroy(before), ok);
+            assert_eq!(instantiate(&mut before, graph, null_mut(), null_mut(), 0), CUDA_ERROR_INVALID_VALUE);
+        }
+
         assert_eq!(sys::cuGraphExecDestroy(exec), ok);
         assert_eq!(sys::cuGraphExecDestroy(exec), CUDA_ERROR_INVALID_VALUE);
         assert_eq!(sys::cuGraphDestroy(graph), ok);

@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod cudarc_api;
+mod fatbins;
 mod graphs;
 mod host_bugs;
 mod libraries;

@@ -2,7 +2,7 @@
 
 use crate::rules::function;
 use crate::support::{context, turn};
-use cudarc::driver::result::DriverError;
+use cudarc::driver::result::{self, DriverError};
 use cudarc::driver::sys::{self, CUresult::*, *};
 
 #[test]
@@ -84,4 +84,51 @@ fn occupancy_queries() {
     assert_eq!(spare, (50 << 10) - 1024);
     let optin = context.attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN).unwrap();
     assert_eq!(optin, 99 << 10);
+}
+
+/// A runtime's own threads wait for events and streams that others made.
+#[test]
+fn events_and_streams_bring_their_context_where_none_is_current() {
+    let _turn = turn();
+    let context = context();
+    // SAFETY: softgpu checks the context.
+    let device = unsafe { result::malloc_sync(4) }.unwrap();
+    let stream = result::stream::create(result::stream::StreamKind::NonBlocking).unwrap();
+    let [start, end] = [0; 2].map(|_| result::event::create(CUevent_flags::CU_EVENT_DEFAULT).unwrap());
+    // SAFETY: the memory is as long as the fill; it and the handles live until the end.
+    unsafe {
+        result::event::record(start, stream).unwrap();
+        result::memset_d8_async(device, 7, 4, stream).unwrap();
+        result::event::record(end, stream).unwrap();
+    }
+    let handles = [stream as usize, start as usize, end as usize];
+    let elsewhere = std::thread::spawn(move || {
+        let [stream, start, end] = handles;
+        let (stream, start, end) = (stream as CUstream, start as CUevent, end as CUevent);
+        // SAFETY: handles of live objects.
+        unsafe {
+            assert_eq!(result::event::query(end), Err(DriverError(CUDA_ERROR_NOT_READY)));
+            result::event::synchronize(end).unwrap();
+            result::event::query(end).unwrap();
+            assert!(result::event::elapsed(start, end).unwrap() >= 0.0);
+            result::stream::wait_event(stream, end, CUevent_wait_flags::CU_EVENT_WAIT_DEFAULT).unwrap();
+            result::event::record(end, stream).unwrap();
+            result::stream::synchronize(stream).unwrap();
+            assert_eq!(cuStreamQuery(std::ptr::null_mut()), CUDA_ERROR_INVALID_CONTEXT);
+        }
+        assert_eq!(result::ctx::get_current(), Ok(None));
+    });
+    elsewhere.join().unwrap();
+    let mut got = [0u8; 4];
+    // SAFETY: as long as the memory.
+    unsafe { result::memcpy_dtoh_sync(&mut got, device).unwrap() };
+    assert_eq!(got, [7; 4]);
+    // SAFETY: nothing uses them any more.
+    unsafe {
+        result::event::destroy(start).unwrap();
+        result::event::destroy(end).unwrap();
+        result::stream::destroy(stream).unwrap();
+        result::free_sync(device).unwrap();
+    }
+    drop(context);
 }

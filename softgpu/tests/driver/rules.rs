@@ -7,6 +7,8 @@ use cudarc::driver::{CudaContext, CudaFunction, LaunchConfig, PushKernelArg};
 use cudarc::nvrtc::Ptx;
 use std::sync::Arc;
 
+const STORE: &str = r#"extern "C" __global__ void store(unsigned* p, unsigned v) { p[threadIdx.x] = v; }"#;
+
 const KERNELS: &str = r#"
 extern "C" __global__ void store(unsigned* p, unsigned v) { p[threadIdx.x] = v; }
 extern "C" __global__ void __launch_bounds__(64) bounded(unsigned* p) { p[threadIdx.x] = 1; }
@@ -212,14 +214,21 @@ fn binaries_and_broken_texts_are_refused() {
     let load = |bytes: &[u8]| unsafe { result::module::load_data(bytes.as_ptr().cast()) }.map_err(|e| e.0);
     assert_eq!(load(b"\x7fELF\x02\x01\x01\0").unwrap_err(), CUDA_ERROR_NO_BINARY_FOR_GPU);
     assert!(turn.library.last_message().unwrap().contains("cubin"));
-    assert_eq!(load(b"\x50\xed\x55\xba\x01\0\x10\0").unwrap_err(), CUDA_ERROR_NO_BINARY_FOR_GPU);
+    assert_eq!(load(b"\x50\xed\x55\xba\x01\0\x10\0\0\0\0\0\0\0\0\0").unwrap_err(), CUDA_ERROR_NO_BINARY_FOR_GPU);
     assert!(turn.library.last_message().unwrap().contains("fatbin"));
     assert_eq!(load(b"hello\0").unwrap_err(), CUDA_ERROR_INVALID_IMAGE);
     let broken = ptx(12, KERNELS).replace("st.global.u32", "st.global.q32");
-    let error = context.load_module(Ptx::from_src(broken)).unwrap_err();
-    assert_eq!(error.0, CUDA_ERROR_INVALID_PTX);
-    let message = turn.library.last_message().unwrap();
-    assert!(message.contains("PTX line") && message.contains("q32"), "{message}");
+    let refused = |error: DriverError| {
+        assert_eq!(error.0, CUDA_ERROR_INVALID_PTX);
+        let message = turn.library.last_message().unwrap();
+        assert!(message.contains("PTX line") && message.contains("q32"), "{message}");
+    };
+    // Only kernels with that store are refused, each when it is asked for; where there are no others, the module.
+    let module = context.load_module(Ptx::from_src(broken)).unwrap();
+    module.load_function("fixed_shared").unwrap();
+    refused(module.load_function("store").unwrap_err());
+    let alone = ptx(12, STORE).replace("st.global.u32", "st.global.q32");
+    refused(context.load_module(Ptx::from_src(alone)).unwrap_err());
     let module = context.load_module(Ptx::from_src(ptx(12, KERNELS))).unwrap();
     assert_eq!(module.load_function("nothing").unwrap_err().0, CUDA_ERROR_NOT_FOUND);
 }

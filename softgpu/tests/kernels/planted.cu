@@ -252,6 +252,26 @@ extern "C" __global__ void two_blocks_one_byte_fixed(unsigned char* out) {
   if (threadIdx.x == 0) out[blockIdx.x] = blockIdx.x;
 }
 
+// Two blocks add to one element of 16 bits; the twin's blocks to one each, two of them in a word.
+extern "C" __global__ void two_blocks_one_half(unsigned short* out) {
+  if (threadIdx.x == 0)
+    out[blockIdx.x / 2] += 1;  // BUG two_blocks_one_half
+}
+extern "C" __global__ void two_blocks_one_half_fixed(unsigned short* out) {
+  if (threadIdx.x == 0) out[blockIdx.x] += 1;
+}
+
+// All blocks read the first byte and add it to another; one of them to the first itself. The twin's all have their own.
+extern "C" __global__ void all_read_one_byte(unsigned char* out) {
+  if (threadIdx.x == 0) {
+    unsigned char x = out[0];  // ALSO all_read_one_byte
+    out[blockIdx.x] = x + 1;  // BUG all_read_one_byte
+  }
+}
+extern "C" __global__ void all_read_one_byte_fixed(unsigned char* out) {
+  if (threadIdx.x == 0) out[blockIdx.x + 1] += out[0];
+}
+
 // Every block reads a word, the last to come writes it; one reader never says that it is done.
 extern "C" __global__ void reader_without_release(float* word, u32* count, float* out) {
   if (threadIdx.x != 0) return;

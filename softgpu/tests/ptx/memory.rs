@@ -1,6 +1,6 @@
 //! Asynchronous copies with zero fill, and memory whose contents are given up.
 
-use super::support::{all, kernel, run};
+use super::support::{all, kernel, load, run};
 use softgpu::{FindingKind, LaunchConfig, Memory, Module, Profile, launch};
 
 /// Sixteen bytes a thread are copied; `tail` are the last operands of the copy.
@@ -121,5 +121,49 @@ fn shared_memory_ends_with_its_last_variable() {
         (592, 64, true),
     ] {
         assert_eq!(outside(at, dynamic), want, "offset {at}, {dynamic} dynamic");
+    }
+}
+
+#[test]
+fn an_array_with_a_number_is_the_address_of_that_element() {
+    let body = ".shared .align 8 .b64 tile[4];\nmov.u32 %r1, tile[3];\nmov.u32 %r2, tile+24;\nmov.u32 %r3, tile[0];\n\
+        mov.u32 %r4, tile;\nsub.u32 %r1, %r1, %r2;\nsub.u32 %r3, %r3, %r4;\n\
+        st.global.u32 [%out], %r1;\nst.global.u32 [%out+4], %r3;\n\
+        mov.u64 %x1, table[2];\nld.global.u32 %r5, [%x1];\nst.global.u32 [%out+8], %r5;";
+    let text = kernel("sm_80", body).replace(".visible", ".global .align 4 .u32 table[3] = {5, 6, 7};\n.visible");
+    assert_eq!(run("sm_80", &text, 1, 1, &[9; 3], &all()).clean(), [0, 0, 7]);
+    for (element, why) in [("nobody[1]", "no variable"), ("table[0x7fffffffffffffff]", "beyond all addresses")] {
+        let refused = load("sm_80", &text.replace("table[2]", element)).unwrap_err();
+        assert!(refused.to_string().contains(why), "{refused}");
+    }
+}
+
+/// Threads of several warps write and read bytes that are their own, in words that they share.
+#[test]
+fn bytes_of_shared_words_are_apart() {
+    let body = ".shared .align 4 .b8 tile[256];\nmov.u32 %r1, %tid.x;\nand.b32 %r2, %r1, 31;\nshr.u32 %r3, %r1, 5;\n\
+        mul.lo.u32 %r2, %r2, 4;\nadd.u32 %r2, %r2, %r3;\nmov.u32 %r4, tile;\nadd.u32 %r4, %r4, %r2;\n\
+        st.shared.u8 [%r4], %r3;\nld.shared.u8 %r5, [%r4];\nadd.u32 %r5, %r5, 1;\nst.shared.u8 [%r4], %r5;\n\
+        bar.sync 0;\nshl.b32 %r6, %r1, 2;\nand.b32 %r6, %r6, 127;\nadd.u32 %r7, %r6, 0;\nmov.u32 %r4, tile;\n\
+        add.u32 %r6, %r6, %r4;\nld.shared.u32 %r8, [%r6];\nsetp.lt.u32 %p1, %r1, 32;\n\
+        cvt.u64.u32 %x1, %r7;\nadd.s64 %x1, %out, %x1;\n@%p1 st.global.u32 [%x1], %r8;";
+    let words = run("sm_80", &kernel("sm_80", body), 1, 128, &[0; 32], &all()).clean();
+    assert_eq!(words, [0x0403_0201; 32]);
+}
+
+/// The system's part of shared memory is apart from the kernel's own, and an overrun does not come to it.
+#[test]
+fn the_systems_part_of_shared_memory() {
+    let body = ".shared .align 4 .b8 tile[64];\nmov.u32 %r1, tile;\nmov.u32 %r2, %reserved_smem_offset_1;\n\
+        mov.u32 %r3, %reserved_smem_offset_end;\nsub.u32 %r4, %r3, %r2;\nmov.u32 %r5, %total_smem_size;\n\
+        ld.shared.u32 %r6, [%r2];\nadd.u32 %r6, %r6, 5;\nst.shared.u32 [%r2], %r6;\nst.shared.u32 [%r1], 6;\nst.shared.u32 [%r3+-4], 7;\nld.shared.u32 %r6, [%r2];\n\
+        st.global.u32 [%out], %r4;\nst.global.u32 [%out+4], %r5;\nst.global.u32 [%out+8], %r6;";
+    let text = kernel("sm_80", body);
+    assert_eq!(run("sm_80", &text, 1, 1, &[0; 3], &all()).clean(), [512, 64, 5]);
+    for beyond in ["[%r1], 6", "[%r3+-4], 7"] {
+        let over = beyond.replace("[%r1]", "[%r1+64]").replace("+-4", "");
+        let report = run("sm_80", &text.replace(beyond, &over), 1, 1, &[0; 3], &all()).report;
+        assert_eq!(report.findings.len(), 1, "{over}: {report:#?}");
+        assert_eq!(report.findings[0].kind, FindingKind::OutOfBounds);
     }
 }

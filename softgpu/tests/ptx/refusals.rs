@@ -2,7 +2,8 @@
 //! it accepts. Both lists agree with ptxas 13.5 for these targets, apart from what softgpu names as
 //! not supported.
 
-use super::support::{kernel, load};
+use super::support::{all, kernel, load};
+use softgpu::{LaunchConfig, Memory, Module, Profile, launch};
 
 /// The line of the instruction under test in [`kernel`]'s text.
 const LINE: u32 = 13;
@@ -179,4 +180,50 @@ fn what_the_isa_documents_is_accepted() {
     ] {
         accepted("sm_80", instruction);
     }
+}
+
+/// Of five kernels three come to what is not supported: by themselves, by a function, by an address of one.
+#[test]
+fn only_kernels_that_come_to_it_are_refused() {
+    let kernel = |name: &str, body: &str| {
+        format!(
+            ".visible .entry {name}(.param .u64 p)\n{{\n.reg .b32 %r<4>;\n.reg .b64 %x<4>;\n{body}\nld.param.u64 \
+             %x1, [p];\nst.global.u32 [%x1], 7;\nret;\n}}\n"
+        )
+    };
+    let texture = "tex.2d.v4.u32.s32 {%r0, %r1, %r2, %r3}, [%x1, {%r0, %r1}];";
+    let text = [
+        ".version 8.6\n.target sm_80\n.address_size 64\n".to_string(),
+        format!(".func inner()\n{{\n.reg .b32 %r<4>;\n.reg .b64 %x<4>;\n{texture}\nret;\n}}\n"),
+        ".func fine()\n{\nret;\n}\n.func outer()\n{\ncall.uni inner, ();\nret;\n}\n".to_string(),
+        kernel("plain", "call.uni fine, ();"),
+        kernel("direct", "cp.async.bulk.commit_group;"),
+        kernel("called", "call.uni outer, ();"),
+        kernel("by_address", "mov.u64 %x2, fine;\nproto: .callprototype ()_ ();\ncall %x2, (), proto;"),
+        kernel("alone", ""),
+    ];
+    let text = text.concat();
+    let (memory, profile) = (Memory::new(1 << 20), Profile::named("sm_80").expect("a known profile"));
+    let module = Module::load_what_runs(&text, &profile, &memory).unwrap();
+    assert_eq!(module.kernel_names(), ["plain", "alone"]);
+    let refused: Vec<&str> = module.refused().iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(refused, ["direct", "called", "by_address"]);
+    for ((_, error), word) in module.refused().iter().zip(["TMA", "tex", "tex"]) {
+        assert!(error.message.contains(word) && error.line > 3 && !error.text.is_empty(), "{error}");
+    }
+    let out = memory.alloc(4, "out").unwrap();
+    for name in ["plain", "alone"] {
+        memory.set(out, &[0], 4).unwrap();
+        let params = out.to_le_bytes().to_vec();
+        let config = LaunchConfig { grid: [1; 3], block: [1; 3], dynamic_shared: 0, params };
+        let report = launch(&module, name, &config, &memory, &profile, &all(), &mut |_| {});
+        let mut word = [0; 4];
+        memory.read(out, &mut word).unwrap();
+        assert!(report.fault.is_none() && report.findings.is_empty() && word[0] == 7, "{name}: {report:#?}");
+    }
+    // Nothing of it is loaded where all of it has to run, or none of it can.
+    assert_eq!(load("sm_80", &text).unwrap_err().line, 8);
+    let none =
+        text.split(".visible .entry plain").next().unwrap().to_string() + &kernel("called", "call.uni inner, ();");
+    assert!(Module::load_what_runs(&none, &profile, &memory).is_err());
 }

@@ -33,15 +33,17 @@ macro_rules! entry {
 }
 pub(in crate::driver) use entry;
 
-/// Defines two entry points that do the same, the second with a stream as its last argument:
-/// `pair!(cuName, cuNameAsync, stream, |argument: Type, ...| body)`. In the body of the first the stream is `None`.
+/// Defines two entry points that do the same, the second with a stream as its last argument, and the twin of each whose
+/// default stream is the thread's own: `pair!(cuName, cuName_ptds, cuNameAsync, cuNameAsync_ptsz, stream, |argument:
+/// Type, ...| body)`. In the body of the first two the stream is `None`.
 macro_rules! pair {
-    ($now:ident, $late:ident, $stream:ident, |$($argument:ident: $type:ty),*| $body:expr) => {
-        $crate::driver::abi::entry::entry!($now, |$($argument: $type),*| {
+    ($now:ident, $own:ident, $late:ident, $late_own:ident, $stream:ident,
+     |$($argument:ident: $type:ty),*| $body:expr) => {
+        $crate::driver::abi::entry::entry!($now, $own, |$($argument: $type),*| {
             let $stream = None;
             $body
         });
-        $crate::driver::abi::entry::entry!($late, |$($argument: $type,)* $stream: Handle| {
+        $crate::driver::abi::entry::entry!($late, $late_own, |$($argument: $type,)* $stream: Handle| {
             let $stream = Some($stream);
             $body
         });
@@ -97,6 +99,12 @@ thread_local! {
 /// The entry point that this thread is in.
 pub fn called() -> &'static str {
     CALLED.get()
+}
+
+/// Whether the default stream is the thread's own in the entry point that this thread is in (driver API, "Stream
+/// synchronization behavior").
+pub fn has_own_default_stream() -> bool {
+    called().ends_with("_ptsz") || called().ends_with("_ptds")
 }
 
 /// Runs an entry point's body and turns its answer into a code.

@@ -13,7 +13,12 @@ use std::mem::MaybeUninit;
 #[repr(transparent)]
 pub struct Out<'a, T>(*mut T, PhantomData<&'a mut T>);
 
-impl<T> Out<'_, T> {
+impl<'a, T> Out<'a, T> {
+    /// A place of our own.
+    pub fn of(place: &'a mut T) -> Self {
+        Out(place, PhantomData)
+    }
+
     /// The null pointer.
     pub fn none() -> Self {
         Out(std::ptr::null_mut(), PhantomData)
@@ -157,6 +162,9 @@ pub fn write_text(room: &mut [MaybeUninit<u8>], text: &str) {
 pub struct HostAddress(usize);
 
 impl HostAddress {
+    /// No address.
+    pub const NULL: HostAddress = HostAddress(0);
+
     pub fn number(self) -> usize {
         self.0
     }

@@ -157,8 +157,11 @@ entry!(cuCtxGetStreamPriorityRange, |least: Out<i32>, greatest: Out<i32>| {
     Ok(())
 });
 
-/// Limits and what they are at first. Stack, printf buffer and heap have none here; values are kept and given back.
-const LIMITS: [(i32, u64); 4] = [(0, 1024), (1, 1 << 20), (2, 8 << 20), (5, 128)];
+/// Limits and what they are at first: stack, printf buffer, heap, depth and number of a kernel's own launches, bytes
+/// fetched into the L2 cache, persisting L2 cache, shared memory and two of graphics contexts. None of them limits
+/// anything here; values are kept and given back.
+const LIMITS: [(i32, u64); 10] =
+    [(0, 1024), (1, 1 << 20), (2, 8 << 20), (3, 2), (4, 2048), (5, 128), (6, 0), (7, 0), (8, 0), (9, 0)];
 
 fn default_of(limit: i32) -> Answer<u64> {
     let found = LIMITS.iter().find(|l| l.0 == limit).map(|l| l.1);

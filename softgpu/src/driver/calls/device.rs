@@ -8,6 +8,7 @@ use crate::driver::objects::*;
 use crate::memory::Memory;
 use crate::profile::Profile;
 use std::ffi::{CStr, c_char, c_void};
+use std::sync::Once;
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
@@ -119,8 +120,20 @@ fn error_text(out: Out<*const c_char>, text: Option<&CStr>) -> Answer {
 entry!(cuGetErrorName, |code: CuResult, out: Out<*const c_char>| error_text(out, describe(code).map(|d| d.0)));
 entry!(cuGetErrorString, |code: CuResult, out: Out<*const c_char>| error_text(out, describe(code).map(|d| d.1)));
 
-// Undocumented tables of the CUDA runtime; there are none here.
+entry!(cuDeviceGetP2PAttribute, |value: Out<i32>, _attribute: i32, from: i32, to: i32| {
+    lock_device(from)?;
+    lock_device(to)?;
+    value.set(0, "value")
+});
+
+// Undocumented tables, which NVIDIA's CUDA runtime asks for; there are none here.
 entry!(cuGetExportTable, |table: Out<*const c_void>, _id: Array<c_void>| {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        log("cuGetExportTable: NVIDIA's CUDA runtime, which runs on NVIDIA's driver only, is in this process. \
+             Programs on the runtime start with `softgpu run`; one that nvcc has linked the runtime into has to be \
+             linked again with `-cudart shared`")
+    });
     table.set_if_given(std::ptr::null());
-    refuse::<()>(unsupported("cuGetExportTable"), "")
+    refuse::<()>(NOT_SUPPORTED, "")
 });

@@ -33,9 +33,9 @@ fn record(event: Handle, stream: Handle) -> Answer {
     Ok(())
 }
 
-entry!(cuEventRecord, |event: Handle, stream: Handle| record(event, stream));
+entry!(cuEventRecord, cuEventRecord_ptsz, |event: Handle, stream: Handle| record(event, stream));
 
-entry!(cuEventRecordWithFlags, |event: Handle, stream: Handle, flags: u32| {
+entry!(cuEventRecordWithFlags, cuEventRecordWithFlags_ptsz, |event: Handle, stream: Handle, flags: u32| {
     ensure(flags == 0, NOT_SUPPORTED, "softgpu has no external event nodes in captures")?;
     record(event, stream)
 });
@@ -49,21 +49,21 @@ fn uncaptured(state: &mut State, event: Handle) -> Answer<&Event> {
 }
 
 entry!(cuEventSynchronize, |event: Handle| {
-    let mut state = enter()?;
+    let mut state = enter_of(event)?;
     let targets: Vec<OpId> = uncaptured(&mut state, event)?.last.into_iter().collect();
     state.complete(&targets);
-    state.current()
+    state.sound(state.context)
 });
 
 // `CUDA_ERROR_NOT_READY` until complete; every query lets the device do one step.
 entry!(cuEventQuery, |event: Handle| {
-    let mut state = enter()?;
+    let mut state = enter_of(event)?;
     let targets: Vec<OpId> = uncaptured(&mut state, event)?.last.into_iter().collect();
     state.query(&targets)
 });
 
 entry!(cuEventElapsedTime, cuEventElapsedTime_v2, |out: Out<f32>, start: Handle, end: Handle| {
-    let mut state = enter()?;
+    let mut state = enter_of(start)?;
     for event in [start, end] {
         let entry = uncaptured(&mut state, event)?;
         ensure(entry.timed, INVALID_HANDLE, "an event was created with CU_EVENT_DISABLE_TIMING")?;

@@ -37,7 +37,8 @@ fn attribute_of(mut state: Session, function: Handle, attribute: i32) -> Answer<
         1 => f.info.static_shared as i32,
         3 => f.info.local_bytes as i32,
         4 => f.info.registers.count as i32,
-        5 => f.data.versions.0,
+        // the virtual architecture, as CUB and others take it (the documentation's example is of CUDA 1)
+        5 => f.data.target,
         6 => profile.sm as i32,
         8 => f.max_dynamic_shared as i32,
         9 => f.carveout,

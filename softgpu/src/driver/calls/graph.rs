@@ -19,11 +19,18 @@ entry!(cuGraphClone, |out: Out<Handle>, graph: Handle| {
     let mut state = enter()?;
     let mut copy = state.graphs.known(graph)?.clone();
     let fresh: HashMap<Handle, Handle> = copy.nodes.keys().map(|old| (*old, Kind::Node.fresh())).collect();
-    copy.nodes = std::mem::take(&mut copy.nodes).into_iter().map(|(old, node)| (fresh[&old], node)).collect();
+    let nodes = std::mem::take(&mut copy.nodes).into_iter();
+    copy.nodes = nodes.map(|(old, node)| (fresh[&old], Node { copy_of: old, ..node })).collect();
     for after in copy.nodes.values_mut().flat_map(|node| &mut node.after) {
         *after = fresh[after];
     }
     out.set(state.graphs.add(copy), "graph")
+});
+
+entry!(cuGraphNodeFindInClone, |out: Out<Handle>, original: Handle, clone: Handle| {
+    let state = lock()?;
+    let found = state.graphs.known(clone)?.nodes.iter().find(|(_, node)| node.copy_of == original);
+    out.set(*found.or_refuse(INVALID_VALUE, "the graph has no copy of that node")?.0, "node")
 });
 
 fn dependencies(graph: Handle, from: &[Handle], to: &[Handle], add: bool) -> Answer {
@@ -105,6 +112,13 @@ entry!(cuGraphGetEdges, |graph: Handle, from: Room<Handle>, to: Room<Handle>, co
 
 entry!(cuGraphNodeGetDependencies, |node: Handle, out: Room<Handle>, count: Option<&mut Count>| {
     give(&lock()?.node(node)?.after, out, count)
+});
+
+entry!(cuGraphNodeGetDependentNodes, |node: Handle, out: Room<Handle>, count: Option<&mut Count>| {
+    let mut state = lock()?;
+    let nodes = state.graph_of(node)?.nodes.iter().filter(|other| other.1.after.contains(&node));
+    let found: Vec<Handle> = nodes.map(|other| *other.0).collect();
+    give(&found, out, count)
 });
 
 entry!(cuGraphNodeGetType, |node: Handle, out: Out<i32>| out.set(lock()?.node(node)?.kind(), "type"));

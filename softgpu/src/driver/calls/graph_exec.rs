@@ -12,11 +12,22 @@ fn instantiate(out: Out<Handle>, graph: Handle, flags: u64) -> Answer {
     ensure(flags & 4 == 0, NOT_SUPPORTED, "softgpu can't launch graphs from kernels")?;
     let graph = state.graphs.known(graph)?.clone();
     let plan = graph.plan().or_refuse(INVALID_VALUE, "the graph's nodes wait for one another in a circle")?;
-    let exec = Exec { context: state.context, graph, plan: Arc::new(plan), last: None };
+    let exec = Exec { context: state.context, flags, graph, plan: Arc::new(plan), last: None };
     out.set(state.execs.add(exec), "executable graph")
 }
 
 entry!(cuGraphInstantiateWithFlags, |out: Out<Handle>, graph: Handle, flags: u64| instantiate(out, graph, flags));
+
+// As before CUDA 12. What is wrong with a graph is in the log of softgpu: the node and the text stay empty.
+entry!(
+    cuGraphInstantiate,
+    cuGraphInstantiate_v2,
+    |out: Out<Handle>, graph: Handle, node: Out<Handle>, text: Room<u8>, length: Count<usize>| {
+        node.set_if_given(0);
+        write_text(text.of(length), "");
+        instantiate(out, graph, 0)
+    }
+);
 
 /// `CUDA_GRAPH_INSTANTIATE_PARAMS`.
 #[repr(C)]
@@ -27,18 +38,28 @@ pub struct InstantiateParams {
     result: i32,
 }
 
-entry!(cuGraphInstantiateWithParams, |out: Out<Handle>, graph: Handle, params: Option<&mut InstantiateParams>| {
-    let params = params.or_refuse(INVALID_VALUE, "no parameters")?;
-    let outcome = instantiate(out, graph, params.flags);
-    params.result = outcome.is_err() as i32;
-    outcome
-});
+entry!(
+    cuGraphInstantiateWithParams,
+    cuGraphInstantiateWithParams_ptsz,
+    |out: Out<Handle>, graph: Handle, params: Option<&mut InstantiateParams>| {
+        let params = params.or_refuse(INVALID_VALUE, "no parameters")?;
+        let outcome = instantiate(out, graph, params.flags);
+        params.result = outcome.is_err() as i32;
+        outcome
+    }
+);
+
+entry!(cuGraphExecGetFlags, |exec: Handle, flags: Out<u64>| { flags.set(lock()?.execs.known(exec)?.flags, "flags") });
 
 entry!(cuGraphExecDestroy, |exec: Handle| lock()?.execs.take(exec));
 
-entry!(cuGraphUpload, |exec: Handle, stream: Handle| enter_on(stream)?.0.execs.known(exec).map(|_| ()));
+entry!(cuGraphUpload, cuGraphUpload_ptsz, |exec: Handle, stream: Handle| enter_on(stream)?
+    .0
+    .execs
+    .known(exec)
+    .map(|_| ()));
 
-entry!(cuGraphLaunch, |exec: Handle, stream: Handle| {
+entry!(cuGraphLaunch, cuGraphLaunch_ptsz, |exec: Handle, stream: Handle| {
     let (mut state, stream) = enter_on(stream)?;
     let entry = state.execs.known(exec)?;
     let (plan, before) = (entry.plan.clone(), entry.last);

@@ -35,12 +35,23 @@ entry!(cuGraphAddChildGraphNode, |out: Out<Handle>, graph: Handle, after: Nodes,
     add(out, graph, after, count, |state| Ok((Work::Nothing, Some(Arc::new(state.graphs.known(child)?.clone())))))
 });
 
+/// The call of a host node.
+pub fn host_work(p: Option<&HostCall>) -> Answer<Work> {
+    let call = p.filter(|call| call.has_function()).or_refuse(INVALID_VALUE, "no function")?;
+    Ok(Work::Host(*call))
+}
+
 entry!(cuGraphAddHostNode, |out: Out<Handle>, graph: Handle, after: Nodes, count: Count, p: Option<&HostCall>| {
-    add(out, graph, after, count, |_| {
-        let call = p.filter(|call| call.has_function()).or_refuse(INVALID_VALUE, "no function")?;
-        Ok((Work::Host(*call), None))
-    })
+    add(out, graph, after, count, |_| Ok((host_work(p)?, None)))
 });
+
+/// The copy of a node.
+pub fn copy_work(state: &Session, p: Option<&Memcpy3D>) -> Answer<Work> {
+    let mut copy = p.or_refuse(INVALID_VALUE, "no description of the copy")?.to_copy(state.driver)?;
+    copy.take_managed(&state.driver.memory);
+    copy.check(&state.driver.memory)?;
+    Ok(Work::Copy(copy))
+}
 
 entry!(cuGraphAddMemcpyNode, |out: Out<Handle>,
                               graph: Handle,
@@ -48,11 +59,7 @@ entry!(cuGraphAddMemcpyNode, |out: Out<Handle>,
                               count: Count,
                               p: Option<&Memcpy3D>,
                               _context: Handle| {
-    add(out, graph, after, count, |state| {
-        let copy = p.or_refuse(INVALID_VALUE, "no description of the copy")?.to_copy(state.driver)?;
-        copy.check(&state.driver.memory)?;
-        Ok((Work::Copy(copy), None))
-    })
+    add(out, graph, after, count, |state| Ok((copy_work(state, p)?, None)))
 });
 
 /// `CUDA_MEMSET_NODE_PARAMS`.
@@ -66,23 +73,41 @@ pub struct MemsetNode {
     height: usize,
 }
 
+impl MemsetNode {
+    pub fn of(fill: &Fill) -> MemsetNode {
+        let value = fill.pattern.iter().rev().fold(0, |value, byte| value << 8 | u32::from(*byte));
+        let (size, pitch) = (fill.pattern.len() as u32, fill.pitch as usize);
+        MemsetNode {
+            address: fill.address,
+            pitch,
+            value,
+            size,
+            width: fill.width as usize,
+            height: fill.height as usize,
+        }
+    }
+}
+
+/// The fill of a node.
+pub fn fill_work(state: &Session, p: Option<&MemsetNode>) -> Answer<Work> {
+    let p = p.or_refuse(INVALID_VALUE, "no description of the fill")?;
+    valid(matches!(p.size, 1 | 2 | 4), format_args!("elements of {} bytes; 1, 2 or 4 are possible", p.size))?;
+    let fill = Fill {
+        address: p.address,
+        pitch: p.pitch as u64,
+        pattern: p.value.to_le_bytes()[..p.size as usize].to_vec(),
+        width: p.width as u64,
+        height: p.height as u64,
+    };
+    fill.check(&state.driver.memory)?;
+    Ok(Work::Fill(fill))
+}
+
 entry!(cuGraphAddMemsetNode, |out: Out<Handle>,
                               graph: Handle,
                               after: Nodes,
                               count: Count,
                               p: Option<&MemsetNode>,
                               _context: Handle| {
-    add(out, graph, after, count, |state| {
-        let p = p.or_refuse(INVALID_VALUE, "no description of the fill")?;
-        valid(matches!(p.size, 1 | 2 | 4), format_args!("elements of {} bytes; 1, 2 or 4 are possible", p.size))?;
-        let fill = Fill {
-            address: p.address,
-            pitch: p.pitch as u64,
-            pattern: p.value.to_le_bytes()[..p.size as usize].to_vec(),
-            width: p.width as u64,
-            height: p.height as u64,
-        };
-        fill.check(&state.driver.memory)?;
-        Ok((Work::Fill(fill), None))
-    })
+    add(out, graph, after, count, |state| Ok((fill_work(state, p)?, None)))
 });

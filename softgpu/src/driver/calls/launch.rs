@@ -22,36 +22,40 @@ unsafe fn launch(
     state.queue_launch(function, shape, arguments, stream, cooperative)
 }
 
-entry!(cuLaunchKernel, |function: Handle,
-                        gx: u32,
-                        gy: u32,
-                        gz: u32,
-                        bx: u32,
-                        by: u32,
-                        bz: u32,
-                        shared: u32,
-                        stream: Handle,
-                        params: Pointers,
-                        extra: Pointers| {
+entry!(cuLaunchKernel, cuLaunchKernel_ptsz, |function: Handle,
+                                             gx: u32,
+                                             gy: u32,
+                                             gz: u32,
+                                             bx: u32,
+                                             by: u32,
+                                             bz: u32,
+                                             shared: u32,
+                                             stream: Handle,
+                                             params: Pointers,
+                                             extra: Pointers| {
     let shape = Shape { grid: [gx, gy, gz], block: [bx, by, bz], shared };
     // SAFETY: the program gives them for this function.
     unsafe { launch(function, shape, params, extra, stream, false) }
 });
 
-entry!(cuLaunchCooperativeKernel, |function: Handle,
-                                   gx: u32,
-                                   gy: u32,
-                                   gz: u32,
-                                   bx: u32,
-                                   by: u32,
-                                   bz: u32,
-                                   shared: u32,
-                                   stream: Handle,
-                                   params: Pointers| {
-    let shape = Shape { grid: [gx, gy, gz], block: [bx, by, bz], shared };
-    // SAFETY: the program gives them for this function.
-    unsafe { launch(function, shape, params, Pointers::none(), stream, true) }
-});
+entry!(
+    cuLaunchCooperativeKernel,
+    cuLaunchCooperativeKernel_ptsz,
+    |function: Handle,
+     gx: u32,
+     gy: u32,
+     gz: u32,
+     bx: u32,
+     by: u32,
+     bz: u32,
+     shared: u32,
+     stream: Handle,
+     params: Pointers| {
+        let shape = Shape { grid: [gx, gy, gz], block: [bx, by, bz], shared };
+        // SAFETY: the program gives them for this function.
+        unsafe { launch(function, shape, params, Pointers::none(), stream, true) }
+    }
+);
 
 /// `CUlaunchConfig`.
 #[repr(C)]
@@ -70,7 +74,10 @@ pub struct Attribute {
     value: [u32; 16],
 }
 
-entry!(cuLaunchKernelEx, |config: Option<&Config>, function: Handle, params: Pointers, extra: Pointers| {
+entry!(cuLaunchKernelEx, cuLaunchKernelEx_ptsz, |config: Option<&Config>,
+                                                 function: Handle,
+                                                 params: Pointers,
+                                                 extra: Pointers| {
     let config = config.or_refuse(INVALID_VALUE, "no configuration")?;
     let mut cooperative = false;
     for attribute in config.attributes.of(config.count) {

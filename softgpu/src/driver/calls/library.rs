@@ -1,7 +1,7 @@
 //! Libraries: code that belongs to no context and is loaded into each that uses it
 //! (driver API, "Library Management"). A kernel's handle is taken wherever a function's is.
 
-use super::module::global;
+use super::module::{file, global};
 use crate::driver::abi::*;
 use crate::driver::engine::loading::Image;
 use crate::driver::objects::*;
@@ -17,14 +17,31 @@ entry!(cuLibraryLoadData, |out: Out<Handle>,
                            _library_options: Array<i32>,
                            _library_values: Array<*const c_void>,
                            _library_count: u32| {
-    let text = code.text()?;
-    let mut state = enter()?;
+    let state = enter()?;
+    let text = state.text(code)?;
+    load(state, text, out)
+});
+
+entry!(cuLibraryLoadFromFile, |out: Out<Handle>,
+                               path: Text,
+                               _options: Array<i32>,
+                               _values: Array<*const c_void>,
+                               _count: u32,
+                               _library_options: Array<i32>,
+                               _library_values: Array<*const c_void>,
+                               _library_count: u32| {
+    let state = enter()?;
+    let text = state.text_in(&file(path)?)?;
+    load(state, text, out)
+});
+
+fn load(mut state: Session, text: String, out: Out<Handle>) -> Answer {
     let module = state.load_module(&text)?;
     let mut names: Vec<String> = state.modules[&module].functions.keys().cloned().collect();
     names.sort_unstable();
     let library = Library { text, modules: HashMap::from([(state.context, module)]), names };
     out.set(state.libraries.add(library), "library")
-});
+}
 
 entry!(cuLibraryUnload, |library: Handle| {
     let mut state = lock()?;
@@ -42,14 +59,15 @@ entry!(cuLibraryUnload, |library: Handle| {
 });
 
 /// The handle of a library's kernel, made when it is first asked for.
-fn kernel(state: &mut State, library: Handle, name: &str) -> Answer<Handle> {
+fn kernel(state: &mut Session, library: Handle, name: &str) -> Answer<Handle> {
     let found = state.kernels.iter().find(|(_, k)| k.library == library && k.name == name);
     if let Some((handle, _)) = found {
         return Ok(*handle);
     }
-    let names = &state.libraries.known(library)?.names;
-    if !names.iter().any(|n| n == name) {
-        return refuse(NOT_FOUND, format_args!("the library has no kernel `{name}`; it has {}", names.join(", ")));
+    let known = state.libraries.known(library)?;
+    if !known.names.iter().any(|n| n == name) {
+        let module = known.modules.values().next().copied().unwrap_or(0);
+        return state.no_kernel(module, name);
     }
     let kernel = Kernel { library, name: name.to_string(), c_name: CString::new(name).unwrap_or_default() };
     Ok(state.kernels.add(kernel))
@@ -80,6 +98,18 @@ entry!(cuLibraryGetGlobal, |address: Out<u64>, bytes: Out<usize>, library: Handl
     let mut state = enter()?;
     let module = state.module_of(library)?;
     global(&state, module, name, address, bytes)
+});
+
+// A managed variable is found like any other; its address is the host's too.
+entry!(cuLibraryGetManaged, |address: Out<u64>, bytes: Out<usize>, library: Handle, name: Text| {
+    let mut state = enter()?;
+    let module = state.module_of(library)?;
+    let mut at = 0;
+    global(&state, module, name, Out::of(&mut at), bytes)?;
+    let managed = state.driver.memory.is_managed(at, 1);
+    ensure(managed, NOT_FOUND, "the variable is not managed memory")?;
+    address.set_if_given(at);
+    Ok(())
 });
 
 entry!(cuKernelGetFunction, |out: Out<Handle>, kernel: Handle| {

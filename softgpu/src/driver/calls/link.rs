@@ -4,7 +4,6 @@
 //! calls take; programs hand it from one call to the other without looking inside.
 
 use crate::driver::abi::*;
-use crate::driver::engine::loading::ptx_of;
 use crate::driver::objects::*;
 use std::ffi::c_void;
 
@@ -14,7 +13,10 @@ entry!(cuLinkCreate_v2, |_count: u32, _options: Array<i32>, _values: Array<*cons
     out.set(state.links.add(Link::default()), "linker")
 });
 
-// Adds PTX (input type 1); machine code, LTO and NVVM inputs are refused.
+/// `CU_JIT_INPUT_PTX`, `_FATBINARY`.
+const INPUTS: [i32; 2] = [1, 2];
+
+// Adds PTX, alone or in a fatbin; machine code, LTO and NVVM inputs are refused.
 entry!(cuLinkAddData_v2, |link: Handle,
                           kind: i32,
                           data: Array<u8>,
@@ -24,11 +26,11 @@ entry!(cuLinkAddData_v2, |link: Handle,
                           _options: Array<i32>,
                           _values: Array<*const c_void>| {
     let mut state = enter()?;
-    let link = state.links.known_mut(link)?;
     valid(data.is_given(), "the data is a null pointer")?;
-    let message = format_args!("linker input of type {kind}; softgpu links PTX (1) only");
-    ensure(kind == 1, NO_BINARY_FOR_GPU, message)?;
-    link.texts.push(ptx_of(data.of(size))?);
+    let message = format_args!("linker input of type {kind}; softgpu links PTX (1) and fatbins (2) only");
+    ensure(INPUTS.contains(&kind), NO_BINARY_FOR_GPU, message)?;
+    let text = state.text_in(data.of(size))?;
+    state.links.known_mut(link)?.texts.push(text);
     Ok(())
 });
 

@@ -6,10 +6,10 @@ use crate::driver::objects::*;
 
 /// `CUmemLocation`.
 #[repr(C)]
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 pub struct Location {
-    kind: i32,
-    id: i32,
+    pub kind: i32,
+    pub id: i32,
 }
 
 fn managed(driver: &Driver, address: u64, bytes: usize) -> Answer {
@@ -40,14 +40,18 @@ fn prefetch(address: u64, bytes: usize, place: Location, stream: Handle) -> Answ
     state.not_captured(stream, "a prefetch can't be captured")
 }
 
-entry!(cuMemPrefetchAsync, |address: u64, bytes: usize, device: i32, stream: Handle| {
+entry!(cuMemPrefetchAsync, cuMemPrefetchAsync_ptsz, |address: u64, bytes: usize, device: i32, stream: Handle| {
     prefetch(address, bytes, on_device(device), stream)
 });
 
-entry!(cuMemPrefetchAsync_v2, |address: u64, bytes: usize, place: Location, flags: u32, stream: Handle| {
-    valid(flags == 0, "flags must be 0")?;
-    prefetch(address, bytes, place, stream)
-});
+entry!(
+    cuMemPrefetchAsync_v2,
+    cuMemPrefetchAsync_v2_ptsz,
+    |address: u64, bytes: usize, place: Location, flags: u32, stream: Handle| {
+        valid(flags == 0, "flags must be 0")?;
+        prefetch(address, bytes, place, stream)
+    }
+);
 
 fn advise(address: u64, bytes: usize, advice: i32, place: Location) -> Answer {
     managed(enter()?.driver, address, bytes)?;
@@ -68,14 +72,18 @@ entry!(cuMemAdvise_v2, |address: u64, bytes: usize, advice: i32, place: Location
 });
 
 // Which streams may touch it isn't watched. Flags: CU_MEM_ATTACH_GLOBAL (1), _HOST (2), _SINGLE (4).
-entry!(cuStreamAttachMemAsync, |stream: Handle, address: u64, bytes: usize, flags: u32| {
-    let mut state = enter()?;
-    managed(state.driver, address, bytes.max(1))?;
-    let whole = state.driver.memory.find(address);
-    let whole = whole.is_some_and(|a| a.base == address && (bytes == 0 || bytes as u64 == a.size));
-    valid(whole, "only a whole allocation can be attached: its address, and its size or 0")?;
-    valid(matches!(flags, 1 | 2 | 4), format_args!("flags {flags}; 1, 2 or 4 are possible"))?;
-    // Driver API: CU_MEM_ATTACH_SINGLE needs a stream of the program's own
-    valid(flags != 4 || stream > 2, "CU_MEM_ATTACH_SINGLE with a default stream; it needs one that was created")?;
-    state.stream(stream)
-});
+entry!(
+    cuStreamAttachMemAsync,
+    cuStreamAttachMemAsync_ptsz,
+    |stream: Handle, address: u64, bytes: usize, flags: u32| {
+        let mut state = enter()?;
+        managed(state.driver, address, bytes.max(1))?;
+        let whole = state.driver.memory.find(address);
+        let whole = whole.is_some_and(|a| a.base == address && (bytes == 0 || bytes as u64 == a.size));
+        valid(whole, "only a whole allocation can be attached: its address, and its size or 0")?;
+        valid(matches!(flags, 1 | 2 | 4), format_args!("flags {flags}; 1, 2 or 4 are possible"))?;
+        // Driver API: CU_MEM_ATTACH_SINGLE needs a stream of the program's own
+        valid(flags != 4 || stream > 2, "CU_MEM_ATTACH_SINGLE with a default stream; it needs one that was created")?;
+        state.stream(stream)
+    }
+);

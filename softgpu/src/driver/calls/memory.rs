@@ -4,6 +4,7 @@ use crate::driver::abi::*;
 use crate::driver::engine::memory::Origin;
 use crate::driver::engine::stream::enter_on;
 use crate::driver::objects::*;
+use crate::memory::Memory;
 use std::ffi::c_void;
 
 entry!(cuMemAlloc_v2, |out: Out<u64>, bytes: usize| {
@@ -69,14 +70,18 @@ fn alloc_async(out: Out<u64>, bytes: usize, pool: Option<Handle>, stream: Handle
     out.set(address, "address")
 }
 
-entry!(cuMemAllocAsync, |out: Out<u64>, bytes: usize, stream: Handle| alloc_async(out, bytes, None, stream));
+entry!(cuMemAllocAsync, cuMemAllocAsync_ptsz, |out: Out<u64>, bytes: usize, stream: Handle| alloc_async(
+    out, bytes, None, stream
+));
 
-entry!(cuMemAllocFromPoolAsync, |out: Out<u64>, bytes: usize, pool: Handle, stream: Handle| {
-    alloc_async(out, bytes, Some(pool), stream)
-});
+entry!(
+    cuMemAllocFromPoolAsync,
+    cuMemAllocFromPoolAsync_ptsz,
+    |out: Out<u64>, bytes: usize, pool: Handle, stream: Handle| { alloc_async(out, bytes, Some(pool), stream) }
+);
 
 // Frees when the stream gets there.
-entry!(cuMemFreeAsync, |address: u64, stream: Handle| {
+entry!(cuMemFreeAsync, cuMemFreeAsync_ptsz, |address: u64, stream: Handle| {
     let mut state = enter()?;
     if address == 0 {
         return Ok(());
@@ -103,10 +108,9 @@ entry!(cuMemGetAddressRange_v2, |base: Out<u64>, bytes: Out<usize>, address: u64
     Ok(())
 });
 
-// Device and registered host memory only; other pointers are unknown to a driver.
-entry!(cuPointerGetAttribute, |out: Out<c_void>, attribute: i32, address: u64| {
-    let state = lock()?;
-    let device = state.driver.memory.find(address);
+/// What is known of a pointer. The driver knows device memory and registered host memory only.
+fn known(state: &State, memory: &Memory, attribute: i32, address: u64) -> Answer<Value> {
+    let device = memory.find(address);
     let pinned = state.pinned.range(..=address).next_back().filter(|(base, p)| address - **base < p.bytes);
     let (base, size, context, kind) = match (&device, pinned) {
         (Some(a), _) => (a.base, a.size, state.linear.get(&a.base).map_or(0, |l| l.context), 2),
@@ -114,7 +118,7 @@ entry!(cuPointerGetAttribute, |out: Out<c_void>, attribute: i32, address: u64| {
         _ => return refuse(INVALID_VALUE, format_args!("{address:#x} is no pointer the driver knows")),
     };
     let managed = device.is_some_and(|a| a.managed);
-    let value = match attribute {
+    Ok(match attribute {
         1 => Value::Long(context),
         2 => Value::Int(kind),
         3 if kind == 2 => Value::Long(address),
@@ -125,7 +129,30 @@ entry!(cuPointerGetAttribute, |out: Out<c_void>, attribute: i32, address: u64| {
         12 => Value::Long(size),
         13 => Value::Int(1),
         _ => return refuse(INVALID_VALUE, format_args!("attribute {attribute} does not apply to this pointer")),
-    };
+    })
+}
+
+entry!(cuPointerGetAttribute, |out: Out<c_void>, attribute: i32, address: u64| {
+    let state = lock()?;
+    let value = known(&state, &state.driver.memory, attribute, address)?;
     // SAFETY: the attribute has a value of that size, by the API.
     unsafe { out.set_value(value, "value") }
+});
+
+// Of an unknown pointer, or where an attribute does not apply, the value is zero and no error.
+entry!(cuPointerGetAttributes, |count: Count<u32>, attributes: Array<i32>, out: Array<Out<c_void>>, address: u64| {
+    let state = lock()?;
+    // SAFETY: there are as many places as attributes.
+    let places = unsafe { out.first(count.get()) };
+    for (attribute, place) in attributes.of(count).iter().zip(places) {
+        let nothing = match attribute {
+            // A memory type, switches, the device's number.
+            2 | 6 | 8 | 9 | 10 | 13 | 15 | 16 => Value::Int(0),
+            _ => Value::Long(0),
+        };
+        let value = known(&state, &state.driver.memory, *attribute, address).unwrap_or(nothing);
+        // SAFETY: the attribute has a value of that size, by the API.
+        unsafe { place.set_value(value, "value") }?;
+    }
+    Ok(())
 });

@@ -8,6 +8,7 @@ mod graph;
 mod graph_exec;
 mod graph_kernel;
 mod graph_nodes;
+mod graph_params;
 mod kept;
 mod launch;
 mod library;

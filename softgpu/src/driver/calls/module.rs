@@ -1,15 +1,17 @@
-//! Modules from PTX text.
+//! Modules from PTX text, alone or in a fatbin.
 
 use crate::driver::abi::*;
-use crate::driver::engine::loading::{Image, file_text};
+use crate::driver::engine::loading::Image;
 use crate::driver::objects::*;
 use std::ffi::c_void;
 
-fn load(out: Out<Handle>, ptx: &str) -> Answer {
-    out.set(enter()?.load_module(ptx)?, "module")
+fn load(out: Out<Handle>, image: Image) -> Answer {
+    let mut state = enter()?;
+    let text = state.text(image)?;
+    out.set(state.load_module(&text)?, "module")
 }
 
-entry!(cuModuleLoadData, |out: Out<Handle>, image: Image| load(out, &image.text()?));
+entry!(cuModuleLoadData, cuModuleLoadFatBinary, |out: Out<Handle>, image: Image| load(out, image));
 
 /// `CU_JIT_ERROR_LOG_BUFFER`, `CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES`.
 const ERROR_LOG: [i32; 2] = [5, 6];
@@ -20,7 +22,7 @@ entry!(cuModuleLoadDataEx, |out: Out<Handle>,
                             count: Count<u32>,
                             keys: Array<i32>,
                             values: Array<*mut c_void>| {
-    let result = image.text().and_then(|ptx| load(out, &ptx));
+    let result = load(out, image);
     if let Err(refusal) = &result
         && keys.is_given()
     {
@@ -34,16 +36,16 @@ entry!(cuModuleLoadDataEx, |out: Out<Handle>,
     result
 });
 
-entry!(cuModuleLoadFatBinary, |_out: Out<Handle>, _image: Image| {
-    refuse::<()>(NO_BINARY_FOR_GPU, "softgpu runs PTX text only; load the PTX with cuModuleLoadData")
-});
+/// The bytes of a file.
+pub fn file(path: Text) -> Answer<Vec<u8>> {
+    let path = path.get("the path is a null pointer")?.to_string_lossy();
+    std::fs::read(&*path).or_else(|error| refuse(FILE_NOT_FOUND, format_args!("{path}: {error}")))
+}
 
 entry!(cuModuleLoad, |out: Out<Handle>, path: Text| {
-    let path = path.get("the path is a null pointer")?.to_string_lossy();
-    match std::fs::read(&*path) {
-        Ok(bytes) => load(out, &file_text(&bytes)?),
-        Err(error) => refuse(FILE_NOT_FOUND, format_args!("{path}: {error}")),
-    }
+    let mut state = enter()?;
+    let text = state.text_in(&file(path)?)?;
+    out.set(state.load_module(&text)?, "module")
 });
 
 // Waits for the context, then unloads.
@@ -63,11 +65,7 @@ entry!(cuModuleGetFunction, |out: Out<Handle>, module: Handle, name: Text| {
     let functions = &state.modules.known(module)?.functions;
     match functions.get(name) {
         Some(function) => out.set(*function, "function"),
-        None => {
-            let mut names: Vec<&str> = functions.keys().map(String::as_str).collect();
-            names.sort_unstable();
-            refuse(NOT_FOUND, format_args!("the module has no kernel `{name}`; it has {}", names.join(", ")))
-        }
+        None => state.no_kernel(module, name),
     }
 });
 

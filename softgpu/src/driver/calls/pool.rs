@@ -1,5 +1,6 @@
 //! Memory pools.
 
+use super::managed::Location;
 use crate::driver::abi::*;
 use crate::driver::objects::*;
 use std::ffi::c_void;
@@ -46,6 +47,35 @@ entry!(cuMemPoolDestroy, |pool: Handle| {
 });
 
 entry!(cuMemPoolTrimTo, |pool: Handle, _keep: usize| lock()?.pools.known(pool).map(|_| ()));
+
+/// `CU_MEM_ACCESS_FLAGS_PROT_READWRITE`, which the device has to all of its memory.
+const READ_WRITE: i32 = 3;
+
+/// `CUmemAccessDesc`.
+#[repr(C)]
+pub struct Access {
+    place: Location,
+    flags: i32,
+}
+
+fn own_device(place: Location) -> Answer {
+    valid(place == Location { kind: 1, id: 0 }, "softgpu's pools are for device 0")
+}
+
+entry!(cuMemPoolGetAccess, |flags: Out<i32>, pool: Handle, place: Option<&Location>| {
+    lock()?.pools.known(pool)?;
+    own_device(*place.or_refuse(INVALID_VALUE, "no location")?)?;
+    flags.set(READ_WRITE, "flags")
+});
+
+entry!(cuMemPoolSetAccess, |pool: Handle, wanted: Array<Access>, count: Count| {
+    lock()?.pools.known(pool)?;
+    for access in wanted.of(count) {
+        own_device(access.place)?;
+        valid(access.flags == READ_WRITE, "the device's access to its own memory is to read and write")?;
+    }
+    Ok(())
+});
 
 // 1 to 3 are the reuse policies (int), 4 the release threshold, 5 to 8 the sizes.
 entry!(cuMemPoolGetAttribute, |pool: Handle, attribute: i32, out: Out<c_void>| {

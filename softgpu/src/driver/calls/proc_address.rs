@@ -2,12 +2,12 @@
 
 use super::refused;
 use super::{context::*, device::*, event::*, function::*, graph::*, graph_exec::*};
-use super::{graph_kernel::*, graph_nodes::*, kept::*, launch::*, library::*, link::*, transfer::*};
+use super::{graph_kernel::*, graph_nodes::*, graph_params::*, kept::*, launch::*, library::*, link::*, transfer::*};
 use super::{managed::*, memory::*, module::*, occupancy::*, pinned::*, pool::*, stream::*, strided::*};
 use crate::driver::abi::*;
 use std::ffi::c_void;
 
-// `SYMBOLS`: (name without its `_vN`, driver version since which it is meant, entry point), made by `build.rs`.
+// `SYMBOLS`: (name without its `_vN`, whole name, driver version since which it is meant, entry point), by `build.rs`.
 include!(concat!(env!("OUT_DIR"), "/symbols.rs"));
 
 /// An entry point as an address.
@@ -20,23 +20,18 @@ const SYMBOL_NOT_FOUND: i32 = 1;
 const VERSION_NOT_SUFFICIENT: i32 = 2;
 
 /// The newest entry point of that name that is no newer than `version` (driver API, "Driver Entry Point
-/// Access"). Flag 2, the per-thread default stream, finds nothing: softgpu has those only by
-/// passing `CU_STREAM_PER_THREAD`.
+/// Access"). With flag 2 it is the twin whose default stream is the thread's own, where there is one.
 fn find(name: &str, version: i32, flags: u64) -> (Option<*const c_void>, i32) {
     let named = || SYMBOLS.iter().filter(|s| s.0 == name);
-    if named().next().is_none() || flags & 2 != 0 && has_stream_variant(name) {
+    if named().next().is_none() {
         return (None, SYMBOL_NOT_FOUND);
     }
-    match named().filter(|s| s.1 <= version).max_by_key(|s| s.1) {
-        Some(symbol) => (Some(symbol.2.0), SUCCESS),
-        None => (None, VERSION_NOT_SUFFICIENT),
-    }
-}
-
-fn has_stream_variant(name: &str) -> bool {
-    SYMBOLS
-        .iter()
-        .any(|s| s.0.strip_prefix(name).is_some_and(|rest| rest.ends_with("_ptsz") || rest.ends_with("_ptds")))
+    let Some(newest) = named().filter(|s| s.2 <= version).max_by_key(|s| s.2) else {
+        return (None, VERSION_NOT_SUFFICIENT);
+    };
+    let is_twin = |symbol: &str| symbol.strip_prefix(newest.1).is_some_and(|rest| matches!(rest, "_ptsz" | "_ptds"));
+    let twin = SYMBOLS.iter().find(|s| flags & 2 != 0 && is_twin(s.1));
+    (Some(twin.unwrap_or(newest).3.0), SUCCESS)
 }
 
 fn look_up(name: Text, out: Out<*const c_void>, version: i32, flags: u64, status: Out<i32>) -> Answer {

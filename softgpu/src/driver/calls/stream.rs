@@ -45,22 +45,22 @@ fn waits(state: &State, stream: Handle) -> Vec<OpId> {
     targets
 }
 
-entry!(cuStreamSynchronize, |stream: Handle| {
+entry!(cuStreamSynchronize, cuStreamSynchronize_ptsz, |stream: Handle| {
     let (mut state, stream) = enter_on(stream)?;
     state.stream_not_capturing(stream, "a synchronisation")?;
     let targets = waits(&state, stream);
     state.complete(&targets);
-    state.current()
+    state.sound(state.context)
 });
 
-entry!(cuStreamQuery, |stream: Handle| {
+entry!(cuStreamQuery, cuStreamQuery_ptsz, |stream: Handle| {
     let (mut state, stream) = enter_on(stream)?;
     state.stream_not_capturing(stream, "a query")?;
     let targets = waits(&state, stream);
     state.query(&targets)
 });
 
-entry!(cuStreamWaitEvent, |stream: Handle, event: Handle, flags: u32| {
+entry!(cuStreamWaitEvent, cuStreamWaitEvent_ptsz, |stream: Handle, event: Handle, flags: u32| {
     let (mut state, stream) = enter_on(stream)?;
     valid(flags <= 1, format_args!("{flags} is no flag of a wait"))?;
     let entry = state.events.known(event)?;
@@ -88,7 +88,7 @@ entry!(cuStreamWaitEvent, |stream: Handle, event: Handle, flags: u32| {
     }
 });
 
-entry!(cuLaunchHostFunc, |stream: Handle, function: Option<HostFn>, data: usize| {
+entry!(cuLaunchHostFunc, cuLaunchHostFunc_ptsz, |stream: Handle, function: Option<HostFn>, data: usize| {
     let mut state = enter()?;
     valid(function.is_some(), "no function")?;
     // SAFETY: the program asks for this call here.
@@ -96,24 +96,64 @@ entry!(cuLaunchHostFunc, |stream: Handle, function: Option<HostFn>, data: usize|
     state.submit(stream, Work::Host(call), "a host function")
 });
 
-entry!(cuStreamGetFlags, |stream: Handle, flags: Out<u32>| {
+/// `CUstreamCallback`.
+type Callback = unsafe extern "C" fn(Handle, CuResult, usize);
+
+/// A callback with its arguments.
+struct Call {
+    function: Callback,
+    stream: Handle,
+    argument: usize,
+}
+
+/// Calls a callback, once.
+unsafe extern "C" fn call_back(call: *mut c_void) {
+    // SAFETY: made by `cuStreamAddCallback`, and run once.
+    let call = unsafe { Box::from_raw(call.cast::<Call>()) };
+    // SAFETY: the program asked for this call.
+    unsafe { (call.function)(call.stream, 0, call.argument) };
+}
+
+entry!(
+    cuStreamAddCallback,
+    cuStreamAddCallback_ptsz,
+    |stream: Handle, function: Option<Callback>, argument: usize, flags: u32| {
+        valid(flags == 0, "flags must be 0")?;
+        let function = function.or_refuse(INVALID_VALUE, "no function")?;
+        let (mut state, queue) = enter_on(stream)?;
+        state.not_captured(queue, "a callback can't be captured; cuLaunchHostFunc can")?;
+        let call = Box::into_raw(Box::new(Call { function, stream, argument }));
+        // SAFETY: `call_back` takes what it gets here.
+        let call = unsafe { HostCall::new(Some(call_back), call as usize) };
+        state.submit(queue, Work::Host(call), "a callback")
+    }
+);
+
+entry!(cuStreamGetDevice, cuStreamGetDevice_ptsz, |stream: Handle, device: Out<i32>| {
+    enter_on(stream)?;
+    device.set(0, "device")
+});
+
+entry!(cuStreamGetFlags, cuStreamGetFlags_ptsz, |stream: Handle, flags: Out<u32>| {
     let (state, handle) = enter_on(stream)?;
     let stream = &state.streams[&handle];
     let blocking = stream.blocking || handle == state.contexts[&stream.context].legacy;
     flags.set(!blocking as u32, "flags")
 });
 
-entry!(cuStreamGetPriority, |stream: Handle, priority: Out<i32>| {
+entry!(cuStreamGetPriority, cuStreamGetPriority_ptsz, |stream: Handle, priority: Out<i32>| {
     let (state, stream) = enter_on(stream)?;
     priority.set(state.streams[&stream].priority, "priority")
 });
 
-entry!(cuStreamGetCtx, |stream: Handle, out: Out<Handle>| out.set(enter_on(stream)?.0.context, "context"));
-entry!(cuStreamGetId, |stream: Handle, out: Out<u64>| out.set(enter_on(stream)?.1, "id"));
+entry!(cuStreamGetCtx, cuStreamGetCtx_ptsz, |stream: Handle, out: Out<Handle>| out
+    .set(enter_on(stream)?.0.context, "context"));
+entry!(cuStreamGetId, cuStreamGetId_ptsz, |stream: Handle, out: Out<u64>| out.set(enter_on(stream)?.1, "id"));
 
-entry!(cuStreamBeginCapture_v2, |stream: Handle, mode: i32| enter()?.begin_capture(stream, mode));
+entry!(cuStreamBeginCapture_v2, cuStreamBeginCapture_v2_ptsz, |stream: Handle, mode: i32| enter()?
+    .begin_capture(stream, mode));
 
-entry!(cuStreamEndCapture, |stream: Handle, graph: Out<Handle>| {
+entry!(cuStreamEndCapture, cuStreamEndCapture_ptsz, |stream: Handle, graph: Out<Handle>| {
     graph.set(0, "graph")?;
     graph.set(enter()?.end_capture(stream)?, "graph")
 });
@@ -127,7 +167,8 @@ fn status(stream: Handle) -> Answer<(i32, u64)> {
     })
 }
 
-entry!(cuStreamIsCapturing, |stream: Handle, out: Out<i32>| out.set(status(stream)?.0, "status"));
+entry!(cuStreamIsCapturing, cuStreamIsCapturing_ptsz, |stream: Handle, out: Out<i32>| out
+    .set(status(stream)?.0, "status"));
 
 /// Status and number of the capture; asking for its graph while it is under way is refused.
 fn capture_info(stream: Handle, out: Out<i32>, id: Out<u64>, asks_for_graph: bool) -> Answer {
@@ -138,24 +179,32 @@ fn capture_info(stream: Handle, out: Out<i32>, id: Out<u64>, asks_for_graph: boo
     ensure(given, NOT_SUPPORTED, "softgpu gives no access to a graph before its capture ends")
 }
 
-entry!(cuStreamGetCaptureInfo_v2, |stream: Handle,
-                                   status: Out<i32>,
-                                   id: Out<u64>,
-                                   graph: Out<Handle>,
-                                   nodes: Out<*const Handle>,
-                                   count: Out<usize>| {
-    capture_info(stream, status, id, graph.is_given() || nodes.is_given() || count.is_given())
-});
+entry!(
+    cuStreamGetCaptureInfo_v2,
+    cuStreamGetCaptureInfo_v2_ptsz,
+    |stream: Handle,
+     status: Out<i32>,
+     id: Out<u64>,
+     graph: Out<Handle>,
+     nodes: Out<*const Handle>,
+     count: Out<usize>| {
+        capture_info(stream, status, id, graph.is_given() || nodes.is_given() || count.is_given())
+    }
+);
 
-entry!(cuStreamGetCaptureInfo_v3, |stream: Handle,
-                                   status: Out<i32>,
-                                   id: Out<u64>,
-                                   graph: Out<Handle>,
-                                   nodes: Out<*const Handle>,
-                                   _edges: Out<*const c_void>,
-                                   count: Out<usize>| {
-    capture_info(stream, status, id, graph.is_given() || nodes.is_given() || count.is_given())
-});
+entry!(
+    cuStreamGetCaptureInfo_v3,
+    cuStreamGetCaptureInfo_v3_ptsz,
+    |stream: Handle,
+     status: Out<i32>,
+     id: Out<u64>,
+     graph: Out<Handle>,
+     nodes: Out<*const Handle>,
+     _edges: Out<*const c_void>,
+     count: Out<usize>| {
+        capture_info(stream, status, id, graph.is_given() || nodes.is_given() || count.is_given())
+    }
+);
 
 entry!(cuThreadExchangeStreamCaptureMode, |mode: Option<&mut i32>| {
     let mode = mode.or_refuse(INVALID_VALUE, "mode is a null pointer")?;

@@ -86,6 +86,22 @@ impl Memcpy3D {
         let [width, height, depth] = [self.width, self.height, self.depth].map(|n| n as u64);
         Ok(Copy { source, target, width, height, depth, source_steps, target_steps })
     }
+
+    /// The description of a copy, from the addresses where it begins.
+    pub fn of(copy: &Copy) -> Memcpy3D {
+        let side = |place: &Place, [pitch, plane]: [u64; 2]| {
+            let (kind, host, device) = match place {
+                Place::Host(address) => (1, *address, HostAddress::NULL),
+                Place::Device(address) => (2, HostAddress::NULL, HostAddress::NULL.plus(*address)),
+                Place::Staged(_) => (1, HostAddress::NULL, HostAddress::NULL),
+            };
+            let (pitch, height) = (pitch as usize, plane.checked_div(pitch).unwrap_or(0) as usize);
+            End3D { x: 0, y: 0, z: 0, lod: 0, kind, host, device, array: 0, reserved: 0, pitch, height }
+        };
+        let [width, height, depth] = [copy.width, copy.height, copy.depth].map(|n| n as usize);
+        let (source, target) = (side(&copy.source, copy.source_steps), side(&copy.target, copy.target_steps));
+        Memcpy3D { source, target, width, height, depth }
+    }
 }
 
 fn copy_2d(p: Option<&Memcpy2D>, stream: Option<Handle>) -> Answer {
@@ -108,12 +124,16 @@ fn copy_2d(p: Option<&Memcpy2D>, stream: Option<Handle>) -> Answer {
     copy_3d(Some(&flat), stream)
 }
 
-pair!(cuMemcpy2D_v2, cuMemcpy2DAsync_v2, stream, |p: Option<&Memcpy2D>| copy_2d(p, stream));
-entry!(cuMemcpy2DUnaligned_v2, |p: Option<&Memcpy2D>| copy_2d(p, None));
+pair!(cuMemcpy2D_v2, cuMemcpy2D_v2_ptds, cuMemcpy2DAsync_v2, cuMemcpy2DAsync_v2_ptsz, stream, |p: Option<
+    &Memcpy2D,
+>| copy_2d(p, stream));
+entry!(cuMemcpy2DUnaligned_v2, cuMemcpy2DUnaligned_v2_ptds, |p: Option<&Memcpy2D>| copy_2d(p, None));
 
 fn copy_3d(p: Option<&Memcpy3D>, stream: Option<Handle>) -> Answer {
     let copy = p.or_refuse(INVALID_VALUE, "no description of the copy")?.to_copy(driver()?)?;
     enter()?.copy(copy, stream)
 }
 
-pair!(cuMemcpy3D_v2, cuMemcpy3DAsync_v2, stream, |p: Option<&Memcpy3D>| copy_3d(p, stream));
+pair!(cuMemcpy3D_v2, cuMemcpy3D_v2_ptds, cuMemcpy3DAsync_v2, cuMemcpy3DAsync_v2_ptsz, stream, |p: Option<
+    &Memcpy3D,
+>| copy_3d(p, stream));

@@ -1,9 +1,11 @@
 //! Kernel launches: arguments, limits, and running them.
 
+use super::report::write_files;
 use crate::driver::abi::*;
 use crate::driver::objects::*;
+
 use crate::kernel::{Fault, LaunchConfig};
-use std::ffi::c_void;
+use std::ffi::{CString, c_void};
 use std::marker::PhantomData;
 
 /// `kernelParams` or `extra` of a launch, as the driver API describes them.
@@ -33,7 +35,8 @@ impl Session {
         stream: Handle,
         cooperative: bool,
     ) -> Answer {
-        let launch = self.prepare(function, shape, arguments)?;
+        let mut launch = self.prepare(function, shape, arguments)?;
+        launch.cooperative = cooperative;
         if cooperative {
             let profile = &self.config.profile;
             let threads: u32 = shape.block.iter().product();
@@ -67,7 +70,7 @@ impl Session {
             shape.shared, f.max_dynamic_shared, f.info.static_shared, profile.shared_per_block_optin, profile.name
         );
         valid(shape.shared <= f.max_dynamic_shared, message)?;
-        Ok(Launch { function, info: f.info.clone(), data: f.data.clone(), config })
+        Ok(Launch { function, info: f.info.clone(), data: f.data.clone(), config, cooperative: false })
     }
 
     /// Runs a kernel and keeps what the checks found.
@@ -78,22 +81,45 @@ impl Session {
             options.seed ^= self.launches << 32;
         }
         let (driver, kernel) = (self.driver, &launch.info.name);
+        if launch.cooperative {
+            options.workspace = self.workspace(kernel)?;
+        }
         let report = self.unlocked(|| {
-            let mut print = |text: &str| print!("{text}");
+            let mut print = print_to_c;
             let (module, memory) = (&launch.data.module, &driver.memory);
-            let report = crate::engine::launch(module, kernel, &launch.config, memory, &profile, &options, &mut print);
-            for finding in &report.findings {
-                log(&finding.message);
-            }
-            report
+            crate::engine::launch(module, kernel, &launch.config, memory, &profile, &options, &mut print)
         });
+        // Where findings go to a file, that is where they are told; it is written now, since the program may crash.
+        let to_file = self.config.findings_file.is_some();
+        if !to_file {
+            report.findings.iter().for_each(|finding| log(&finding.message));
+        }
+        let found = !report.findings.is_empty();
+        if launch.cooperative {
+            // The address is a live allocation's: freeing it can't fail.
+            let _ = driver.memory.free(options.workspace);
+        }
         self.findings.extend(report.findings);
         self.findings_beyond += report.findings_beyond;
         self.counters.extend(report.counters);
+        if to_file && found {
+            write_files(self);
+        }
         match report.fault {
             None => Ok(()),
             Some(fault) => refuse(code_of(&fault), format!("kernel {kernel}: {fault}")),
         }
+    }
+
+    /// Zeroed memory by which the blocks of a cooperative launch wait for one another.
+    fn workspace(&self, kernel: &str) -> Answer<u64> {
+        const BYTES: u64 = 64;
+        let memory = &self.driver.memory;
+        let address = memory.alloc(BYTES, &format!("the workspace of a cooperative launch of {kernel}"));
+        let address = address.or_else(|error| refuse(OUT_OF_MEMORY, error))?;
+        let zeroed = memory.set(address, &[0], BYTES);
+        zeroed.or_else(|error| refuse(ILLEGAL_ADDRESS, error))?;
+        Ok(address)
     }
 
     /// Gathers arguments at the kernel's offsets, from an array of pointers or from one buffer.
@@ -122,6 +148,13 @@ impl Session {
         }
         Ok(bytes)
     }
+}
+
+/// Prints what a kernel printed, through C: in order with what the program prints.
+fn print_to_c(text: &str) {
+    let text = CString::new(text.replace('\0', "")).unwrap_or_default();
+    // SAFETY: two C strings, the second for the first's %s.
+    unsafe { libc::printf(c"%s".as_ptr(), text.as_ptr()) };
 }
 
 fn code_of(fault: &Fault) -> CuResult {

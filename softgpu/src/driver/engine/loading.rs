@@ -2,6 +2,7 @@
 
 use crate::driver::abi::*;
 use crate::driver::objects::*;
+use crate::fatbin;
 use crate::load::Module;
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_void};
@@ -13,49 +14,55 @@ use std::sync::Arc;
 #[derive(Clone, Copy)]
 pub struct Image<'a>(*const c_void, PhantomData<&'a c_void>);
 
-impl Image<'_> {
-    /// Its PTX text, or why it can't be run.
-    pub fn text(self) -> Answer<String> {
+/// The first bytes of nvcc's wrapper around a fatbin (`fatbinary_section.h`), whose address is 8 bytes further.
+const WRAPPER: u32 = 0x4662_43b1;
+
+impl<'a> Image<'a> {
+    /// Its bytes: of a text up to its end, of a fatbin all, of machine code, which can't be run, the first.
+    fn bytes(self) -> Answer<&'a [u8]> {
         valid(!self.0.is_null(), "the image is a null pointer")?;
         // SAFETY: not null, so it has at least the zero that ends a text.
         let first = unsafe { *self.0.cast::<u8>() };
-        let magic = match first {
-            // SAFETY: both begin binary images, whose headers have more than four bytes.
-            0x7f | 0x50 => unsafe { self.0.cast::<u32>().read_unaligned() },
-            _ => 0,
-        };
-        refuse_binary(first, magic)?;
-        // SAFETY: no binary image, so a text with a closing zero.
-        ptx_of(unsafe { CStr::from_ptr(self.0.cast()) }.to_bytes())
+        // SAFETY: where they begin a binary image, it has a header of more bytes than these.
+        let head = |bytes| unsafe { std::slice::from_raw_parts(self.0.cast::<u8>(), bytes) };
+        if !matches!(first, 0x7f | 0x50 | 0xb1) {
+            // SAFETY: no binary image, so a text with a closing zero.
+            return Ok(unsafe { CStr::from_ptr(self.0.cast()) }.to_bytes());
+        }
+        if head(4) == WRAPPER.to_le_bytes() {
+            // SAFETY: a wrapper holds the address of a fatbin.
+            return Image(unsafe { *self.0.cast::<*const c_void>().add(1) }, PhantomData).bytes();
+        }
+        if !fatbin::begins(head(4)) {
+            return Ok(head(4));
+        }
+        let size = fatbin::size(head(16)).or_else(|error| refuse(INVALID_IMAGE, error))?;
+        // SAFETY: a fatbin has as many bytes as its header says.
+        Ok(unsafe { std::slice::from_raw_parts(self.0.cast(), size) })
     }
 }
 
-/// Refuses a binary image by its first byte and its first four.
-fn refuse_binary(first: u8, magic: u32) -> Answer {
-    let found = match (first, magic) {
-        (_, 0x464c_457f) => "a cubin (machine code)",
-        (0x50, _) => "a fatbin",
-        (0xb1, _) => "a fatbin wrapper",
-        _ => return Ok(()),
-    };
-    refuse(
-        NO_BINARY_FOR_GPU,
-        format!(
-            "the image is {found}; softgpu runs PTX text only. \
-             Compile with NVRTC to PTX (nvrtcGetPTX, --gpu-architecture=compute_XX)"
-        ),
-    )
-}
+impl Session {
+    /// The PTX text of an image, or why it can't be run.
+    pub fn text(&self, image: Image) -> Answer<String> {
+        self.text_in(image.bytes()?)
+    }
 
-/// The PTX text of a file.
-pub fn file_text(bytes: &[u8]) -> Answer<String> {
-    let head = |i: usize| bytes.get(i).copied().unwrap_or(0);
-    refuse_binary(head(0), u32::from_le_bytes([head(0), head(1), head(2), head(3)]))?;
-    ptx_of(bytes)
+    /// The PTX text that bytes are, or that a fatbin has for the device.
+    pub fn text_in(&self, bytes: &[u8]) -> Answer<String> {
+        let machine_code = bytes.starts_with(b"\x7fELF");
+        let message = "the image is a cubin (machine code); softgpu runs PTX. Compile with NVRTC to PTX (nvrtcGetPTX, \
+                       --gpu-architecture=compute_XX) or with nvcc to a fatbin that has PTX";
+        ensure(!machine_code, NO_BINARY_FOR_GPU, message)?;
+        if fatbin::begins(bytes) {
+            return fatbin::ptx(bytes, self.config.profile.sm).or_else(|error| refuse(NO_BINARY_FOR_GPU, error));
+        }
+        ptx_of(bytes)
+    }
 }
 
 /// Bytes up to a zero as PTX text.
-pub fn ptx_of(bytes: &[u8]) -> Answer<String> {
+fn ptx_of(bytes: &[u8]) -> Answer<String> {
     let end = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
     match std::str::from_utf8(&bytes[..end]) {
         Ok(text) if text.contains(".version") => Ok(text.to_string()),
@@ -63,17 +70,11 @@ pub fn ptx_of(bytes: &[u8]) -> Answer<String> {
     }
 }
 
-/// `.version A.B` and `.target sm_N` as (10 A + B, N).
-fn versions(ptx: &str) -> (i32, i32) {
-    let after = |key: &str| ptx.split_once(key).map_or("", |(_, rest)| rest.trim_start());
-    let digits = |text: &str| -> i32 {
-        let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
-        digits.parse().unwrap_or(0)
-    };
-    let version = after(".version");
-    let minor = version.split_once('.').map_or("", |(_, rest)| rest);
-    let target = after(".target").trim_start_matches("sm_");
-    (digits(version) * 10 + digits(minor), digits(target))
+/// The number of `.target sm_N`.
+fn target(ptx: &str) -> i32 {
+    let rest = ptx.split_once(".target").map_or("", |(_, rest)| rest.trim_start());
+    let digits: String = rest.trim_start_matches("sm_").chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or(0)
 }
 
 impl Session {
@@ -81,7 +82,10 @@ impl Session {
     pub fn load_module(&mut self, ptx: &str) -> Answer<Handle> {
         self.not_while_capturing("loading a module")?;
         let (context, memory, profile) = (self.context, &self.driver.memory, self.config.profile.clone());
-        let mut module = Module::load(ptx, &profile, memory).or_else(|error| refuse(INVALID_PTX, error))?;
+        let mut module = Module::load_what_runs(ptx, &profile, memory).or_else(|error| refuse(INVALID_PTX, error))?;
+        for (kernel, error) in module.refused() {
+            log(&format!("the kernel {kernel} is refused, others of its module are not: {error}"));
+        }
         if let Some(ptxas) = &self.config.ptxas {
             match crate::ptxas::assemble(ptxas, ptx, profile.sm) {
                 Ok(usage) => module.know_registers(&usage),
@@ -91,7 +95,7 @@ impl Session {
                 }
             }
         }
-        let data = Arc::new(ModuleData { module, versions: versions(ptx) });
+        let data = Arc::new(ModuleData { module, target: target(ptx) });
         let module = LoadedModule { context, data: data.clone(), functions: HashMap::new() };
         let handle = self.modules.add(module);
         for name in data.module.kernel_names() {
@@ -112,6 +116,17 @@ impl Session {
             self.modules.at(handle).functions.insert(name.to_string(), function);
         }
         Ok(handle)
+    }
+
+    /// That a module has no kernel of a name, and why.
+    pub fn no_kernel<T>(&self, module: Handle, name: &str) -> Answer<T> {
+        let module = self.modules.known(module)?;
+        if let Some((_, error)) = module.data.module.refused().iter().find(|(kernel, _)| kernel == name) {
+            return refuse(INVALID_PTX, format_args!("the kernel {name} is refused: {error}"));
+        }
+        let mut names: Vec<&str> = module.functions.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        refuse(NOT_FOUND, format_args!("there is no kernel `{name}`; there are {}", names.join(", ")))
     }
 
     /// Forgets a module; its variables are freed when nothing in flight uses them.

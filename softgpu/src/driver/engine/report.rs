@@ -14,7 +14,9 @@ pub fn leaks(state: &mut State, context: Handle) {
             "{} at {address:#x} was never freed before its context ended: free it with cuMemFree or cuMemFreeAsync",
             entry.label
         );
-        log(&format!("leak: {message}"));
+        if state.config.findings_file.is_none() {
+            log(&format!("leak: {message}"));
+        }
         state.findings.push(Finding {
             kind: FindingKind::Leak,
             kernel: String::new(),
@@ -40,7 +42,9 @@ pub fn write_files(state: &State) {
         }
     };
     if let Some(path) = &state.config.findings_file {
-        write(path, findings_json(state));
+        // One file for each process, where the program may start others.
+        let path = path.to_string_lossy().replace("%p", &std::process::id().to_string());
+        write(path.as_ref(), findings_json(state));
     }
     if let Some(path) = &state.config.counters_file {
         write(path, counters_json(state));

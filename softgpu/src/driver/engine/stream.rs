@@ -14,18 +14,22 @@ impl State {
     }
 }
 
-/// Begins a call about a stream of the context current to the thread.
+/// Begins a call about a stream of the context current to the thread; where none is current, of the stream's own.
 pub fn enter_on(stream: Handle) -> Answer<(Session, Handle)> {
-    let mut state = enter()?;
+    let mut state = lock()?;
+    let none = stream > 2 && STACK.with_borrow(|s| s.is_empty());
+    let context = if none { state.streams.known(stream)?.context } else { state.current_any()? };
+    state.context = state.sound(context)?;
     let stream = state.stream(stream)?;
     Ok((state, stream))
 }
 
 impl Session {
-    /// The stream that an argument means: 0 and 1 are the legacy stream, 2 the thread's own.
+    /// The stream that an argument means: 1 is the legacy stream, 2 the thread's own, 0 one of them by the entry point.
     pub fn stream(&mut self, stream: Handle) -> Answer<Handle> {
         let context = self.context;
         match stream {
+            0 if has_own_default_stream() => self.stream(2),
             0 | 1 => Ok(self.contexts[&context].legacy),
             2 => {
                 let thread = std::thread::current().id();

@@ -11,8 +11,8 @@ use std::sync::Arc;
 /// A loaded module; operations in flight keep it.
 pub struct ModuleData {
     pub module: Module,
-    /// `major * 10 + minor` of the PTX version, and of its target.
-    pub versions: (i32, i32),
+    /// `major * 10 + minor` of the target.
+    pub target: i32,
 }
 
 pub struct LoadedModule {

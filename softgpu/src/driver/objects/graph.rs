@@ -26,6 +26,8 @@ pub struct Node {
     pub after: Vec<Handle>,
     /// A child graph's nodes, when it is one.
     pub child: Option<Arc<Graph>>,
+    /// The node of which this is the copy in a cloned graph, or 0.
+    pub copy_of: Handle,
     /// Storage behind the pointers that `cuGraphKernelNodeGetParams` gives out.
     pub kernel_params: Option<Arc<KernelParams>>,
 }
@@ -48,6 +50,7 @@ impl KernelParams {
 /// An instantiated graph.
 pub struct Exec {
     pub context: Handle,
+    pub flags: u64,
     pub graph: Graph,
     pub plan: Arc<Plan>,
     /// Its launch before: launches of one executable graph follow one another.
@@ -93,7 +96,7 @@ impl Graph {
 impl Node {
     /// A node with nothing but its work.
     pub fn new(work: Work, after: Vec<Handle>) -> Node {
-        Node { work: Arc::new(work), after, child: None, kernel_params: None }
+        Node { work: Arc::new(work), after, child: None, copy_of: 0, kernel_params: None }
     }
 
     /// Its `CUgraphNodeType`.

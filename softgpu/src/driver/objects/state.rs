@@ -13,6 +13,7 @@ use crate::driver::abi::errors::*;
 use crate::memory::Memory;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
+use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
@@ -94,8 +95,12 @@ impl State {
 
     /// The context current to this thread, if it exists and no fault sticks to it.
     pub fn current(&self) -> Answer<Handle> {
-        let context = self.current_any()?;
-        match &self.contexts[&context].sticky {
+        self.sound(self.current_any()?)
+    }
+
+    /// A context, if it exists and no fault sticks to it.
+    pub fn sound(&self, context: Handle) -> Answer<Handle> {
+        match &self.contexts.known(context)?.sticky {
             None => Ok(context),
             Some((code, why)) => refuse(*code, format_args!("an earlier failure sticks to the context: {why}")),
         }
@@ -125,8 +130,9 @@ impl State {
 }
 
 thread_local! {
-    /// The contexts this thread has pushed; the last is current.
-    pub static STACK: RefCell<Vec<Handle>> = const { RefCell::new(Vec::new()) };
+    /// The contexts this thread has pushed; the last is current. It is never dropped: a program may call while its
+    /// thread ends.
+    pub static STACK: RefCell<ManuallyDrop<Vec<Handle>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
 }
 
 /// The driver with its state locked: what a call works on.
@@ -185,6 +191,13 @@ pub fn lock() -> Answer<Session> {
 pub fn enter() -> Answer<Session> {
     let mut state = lock()?;
     state.context = state.current()?;
+    Ok(state)
+}
+
+/// Begins a call in the context of an event, whatever is current to the thread.
+pub fn enter_of(event: Handle) -> Answer<Session> {
+    let mut state = lock()?;
+    state.context = state.sound(state.events.known(event)?.context)?;
     Ok(state)
 }
 

@@ -53,6 +53,8 @@ pub struct Launch {
     pub info: Arc<KernelInfo>,
     pub data: Arc<ModuleData>,
     pub config: LaunchConfig,
+    /// Its blocks run together and may wait for one another.
+    pub cooperative: bool,
 }
 
 /// Grid, block and dynamic shared memory as a call gives them.

@@ -31,7 +31,8 @@ pub const ROWS: &[Row] = &[
         Class::Move,
         "mov.(b32|WORD) d, (%tid.x|%tid.y|%tid.z|%ntid.x|%ntid.y|%ntid.z|%ctaid.x|%ctaid.y|%ctaid.z|%nctaid.x|\
          %nctaid.y|%nctaid.z|%laneid|%warpid|%nwarpid|%smid|%nsmid|%gridid|%lanemask_eq|%lanemask_le|%lanemask_lt|\
-         %lanemask_ge|%lanemask_gt|%total_smem_size|%aggr_smem_size|%dynamic_smem_size)",
+         %lanemask_ge|%lanemask_gt|%total_smem_size|%aggr_smem_size|%dynamic_smem_size|%envreg1|%envreg2|\
+         %reserved_smem_offset_begin|%reserved_smem_offset_end|%reserved_smem_offset_0|%reserved_smem_offset_1)",
         |_| Some(alu1(|a: u32| a)),
     ),
     row("mov.ANY d, a", mov),

@@ -176,10 +176,11 @@ impl<'a> Parser<'a> {
                 };
                 let offset = inner + self.offset()?;
                 if self.is(',') {
-                    return self.error(
-                        "addresses with coordinates belong to textures and to tensor copies (TMA), \
-                         which are not supported",
-                    );
+                    while !self.is(']') && self.peek() != Token::End {
+                        self.next();
+                    }
+                    self.expect(']')?;
+                    return Ok(Operand::Coordinates);
                 }
                 self.expect(']')?;
                 Ok(Operand::Address(Box::new(base), offset))
@@ -222,11 +223,29 @@ impl<'a> Parser<'a> {
         if name == "WARP_SZ" {
             return Ok(Operand::Integer(32));
         }
-        let offset = self.offset()?;
-        match self.scopes.var(name) {
+        let var = self.scopes.var(name);
+        let offset = if self.take('[') { self.element(name, var)? } else { self.offset()? };
+        match var {
             Some(id) => Ok(Operand::Var(id, offset)),
             None => Ok(Operand::Symbol(name, offset)),
         }
+    }
+
+    /// The offset of an array's element: its number, after the `[`.
+    fn element(&mut self, name: &str, var: Option<VarId>) -> Result<i64, SyntaxError> {
+        let variable = match var {
+            Some(id) => self.function.vars.get(id as usize),
+            None => self.module.variables.iter().find(|v| v.name == name),
+        };
+        let Some(bytes) = variable.map(|v| i128::from(v.ty.bytes() * v.vector)) else {
+            return self.error(format!("{name}[...]: no variable of that name is declared above"));
+        };
+        let offset = self.signed()?.checked_mul(bytes).and_then(|offset| i64::try_from(offset).ok());
+        let Some(offset) = offset else {
+            return self.error(format!("{name}[...]: an element beyond all addresses"));
+        };
+        self.expect(']')?;
+        Ok(offset)
     }
 
     fn operands_until(&mut self, end: char) -> Result<Vec<Operand<'a>>, SyntaxError> {
@@ -249,4 +268,5 @@ fn joined(name: &str, part: &str) -> Option<&'static str> {
 const NAMES: &str = "tid.x tid.y tid.z ntid.x ntid.y ntid.z ctaid.x ctaid.y ctaid.z nctaid.x nctaid.y nctaid.z laneid \
     warpid nwarpid smid nsmid gridid lanemask_eq lanemask_le lanemask_lt lanemask_ge lanemask_gt clock \
     clock_hi clock64 globaltimer globaltimer_lo globaltimer_hi total_smem_size aggr_smem_size \
-    dynamic_smem_size";
+    dynamic_smem_size envreg1 envreg2 reserved_smem_offset_begin reserved_smem_offset_end reserved_smem_offset_cap \
+    reserved_smem_offset_0 reserved_smem_offset_1";
