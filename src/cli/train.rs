@@ -27,7 +27,7 @@ pub struct Args {
     /// vgg19, vgg16-4pool, deep-mnist or deep-mnist-sgd [default: vgg19].
     #[arg(long, value_parser = zoo::NAMES, hide_possible_values = true)]
     model: Option<String>,
-    /// robust or article [default: robust for the VGGs, the tutorials' own for deep-mnist*].
+    /// robust, quick or article [default: robust for the VGGs, the tutorials' own for deep-mnist*].
     #[arg(long, value_parser = Recipe::NAMES, hide_possible_values = true)]
     recipe: Option<String>,
     /// Folder with the dataset's IDX files; nothing is fetched then.

@@ -12,6 +12,10 @@ use serde::{Deserialize, Serialize};
 pub enum Init {
     /// He: normal of standard deviation `sqrt(2 / fan_in)`, biases zero (He et al., arXiv 1502.01852).
     He,
+    /// `w = keep I + noise He`, biases zero: a convolution whose outputs are its input's channels, once or several times
+    /// over, passes them on at first, as a residual network does. `I` is 1 at the middle tap from channel `c` to each
+    /// output `k` with `k mod inputs = c`. Other layers start as with [`Init::He`].
+    Identity { keep: f64, noise: f64 },
     /// Normal of standard deviation `std`, values beyond two of them drawn again.
     TruncatedNormal {
         std: f64,
@@ -82,7 +86,7 @@ const ADAM: AdamParams = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, e
 
 impl Recipe {
     /// The names that [`Recipe::named`] knows.
-    pub const NAMES: [&str; 2] = ["robust", "article"];
+    pub const NAMES: [&str; 3] = ["robust", "quick", "article"];
 
     /// The recipe of that name for a model. Without a name: `robust` for the VGGs, the tutorials' own for the others.
     ///
@@ -91,11 +95,12 @@ impl Recipe {
     pub fn named(name: Option<&str>, model: &str) -> Result<Recipe> {
         match (name, model) {
             (Some("robust"), _) | (None, "vgg19" | "vgg16-4pool") => Ok(Recipe::robust()),
+            (Some("quick"), _) => Ok(Recipe::quick()),
             (Some("article"), "deep-mnist-sgd") | (None, "deep-mnist-sgd") => Ok(Recipe::convolutional()),
             (Some("article"), "deep-mnist") | (None, "deep-mnist") => Ok(Recipe::deep_mnist()),
             (Some("article"), _) | (None, _) => Ok(Recipe::article()),
             (Some(other), _) => {
-                Err(Error::Invalid(format!("unknown recipe '{other}'; known are {}", Recipe::NAMES.join(" and "))))
+                Err(Error::Invalid(format!("unknown recipe '{other}'; known are {}", Recipe::NAMES.join(", "))))
             }
         }
     }
@@ -117,6 +122,18 @@ impl Recipe {
             std: 0.3081,
             augment: Some(Augment { degrees: 12.0, scale: 0.1, shear: 0.15, shift: 2.0, elastic: 2.0, spacing: 7 }),
             ema: Some(0.998),
+        }
+    }
+
+    /// Few epochs: layers that begin near the identity learn from the first steps on.
+    fn quick() -> Recipe {
+        Recipe {
+            name: "quick".into(),
+            epochs: 3,
+            batch: 64,
+            schedule: Schedule::WarmupLinear { warmup_epochs: 0.2 },
+            init: Init::Identity { keep: 0.7, noise: 0.5 },
+            ..Recipe::robust()
         }
     }
 

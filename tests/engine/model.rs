@@ -38,6 +38,31 @@ fn he_has_the_right_spread_and_no_bias() {
     }
 }
 
+/// Where nothing is random, a layer whose outputs are its input's channels over again gives `keep` times its input.
+#[test]
+fn identity_passes_channels_on_where_it_can() {
+    let model = zoo::build("deep-mnist", "28x28x1".parse().unwrap(), 10).unwrap();
+    let (still, he) = (weights(&model, Init::Identity { keep: 0.7, noise: 0.0 }, 1), weights(&model, Init::He, 1));
+    let both = weights(&model, Init::Identity { keep: 0.7, noise: 0.5 }, 1);
+    let mut passing = Vec::new();
+    for p in model.parameters() {
+        let at = p.offset..p.offset + p.len;
+        let (still, he, both) = (&still[at.clone()], &he[at.clone()], &both[at]);
+        if p.shape.len() != 4 || p.layer == 0 {
+            assert!(still == he && both == he, "{}", p.name);
+            continue;
+        }
+        passing.push(p.shape.to_vec());
+        for (i, &v) in still.iter().enumerate() {
+            let (tap, c, k) = (i / (32 * 64), i / 64 % 32, i % 64);
+            let kept = if tap == 12 && k % 32 == c { 0.7 } else { 0.0 };
+            assert_eq!(v, kept, "{tap} {c} {k}");
+            assert!((both[i] - (v + 0.5 * he[i])).abs() < 1e-7, "{tap} {c} {k}");
+        }
+    }
+    assert_eq!(passing, [[5, 5, 32, 64]]);
+}
+
 #[test]
 fn truncated_normal_stays_within_two_deviations() {
     let model = zoo::build("deep-mnist-sgd", "28x28x1".parse().unwrap(), 10).unwrap();

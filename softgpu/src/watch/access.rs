@@ -15,11 +15,11 @@ use crate::watch::{global, shared, tally};
 /// Looks at an access; gives the lanes that may do it.
 #[inline(always)]
 pub fn observe(cx: &mut Cx, access: Access, a: &mut [u64; 32], mask: u32, space: u8) -> u32 {
-    if space == GENERIC { generic(cx, access, a, mask) } else { look(cx, access, a, mask, space) }
+    if space == GENERIC { generic(cx, &access, a, mask) } else { look(cx, &access, a, mask, space) }
 }
 
 /// Of generic addresses each space is looked at by itself.
-fn generic(cx: &mut Cx, access: Access, a: &mut [u64; 32], mask: u32) -> u32 {
+fn generic(cx: &mut Cx, access: &Access, a: &mut [u64; 32], mask: u32) -> u32 {
     let (mut in_shared, mut in_params) = (0, 0);
     for l in 0..32 {
         in_shared |= u32::from(a[l].wrapping_sub(SHARED_WINDOW) < WINDOW) << l;
@@ -52,7 +52,7 @@ fn generic(cx: &mut Cx, access: Access, a: &mut [u64; 32], mask: u32) -> u32 {
 }
 
 #[inline(never)]
-fn look(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32, space: u8) -> u32 {
+fn look(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32, space: u8) -> u32 {
     let ok = bounds(cx, access, a, mask, space);
     if ok == 0 {
         return 0;
@@ -86,7 +86,7 @@ fn look(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32, space: u8) -> u32
 }
 
 /// memcheck: the lanes whose address is right.
-pub fn bounds(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32, space: u8) -> u32 {
+pub fn bounds(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32, space: u8) -> u32 {
     let bytes = u64::from(access.size);
     let (low, high) = if space == SHARED { (0, cx.shared().bytes()) } else { cx.range(access.inst.head.id) };
     let room = high - low;
@@ -103,9 +103,9 @@ pub fn bounds(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32, space: u8) 
     let mut ok = 0;
     lanes(mask, |l| {
         let right = if !inside(cx, access.inst, a[l], bytes, space) {
-            outside(cx, access, l as u32, a[l], space)
+            outside(cx, *access, l as u32, a[l], space)
         } else if a[l] & (bytes - 1) != 0 {
-            misaligned(cx, access, l as u32, a[l], space);
+            misaligned(cx, *access, l as u32, a[l], space);
             false
         } else {
             true
@@ -168,7 +168,7 @@ fn misaligned(cx: &mut Cx, access: Access, lane: u32, at: u64, space: u8) {
 
 /// `discard`: 128 bytes of each lane hold nothing any more, which is a write to the other checks.
 pub fn discarded(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32) {
-    let ok = bounds(cx, Access::of(i, Kind::Store, 128), a, mask, GLOBAL);
+    let ok = bounds(cx, &Access::of(i, Kind::Store, 128), a, mask, GLOBAL);
     if ok == 0 {
         return;
     }
@@ -180,7 +180,7 @@ pub fn discarded(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32) {
         for part in 0..8 {
             let mut at = a.map(|v| v + 16 * part);
             fill(&mut at, ok);
-            global::access(cx, Access::of(i, Kind::Store, 16), &at, ok);
+            global::access(cx, &Access::of(i, Kind::Store, 16), &at, ok);
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::watch::{shared, tally};
 /// The destination of an asynchronous copy; gives the lanes that may do it.
 pub fn copy_target(cx: &mut Cx, access: Access, a: &mut [u64; 32], mask: u32) -> u32 {
     let Access { inst, kind, size, .. } = access;
-    let ok = bounds(cx, access, a, mask, SHARED);
+    let ok = bounds(cx, &access, a, mask, SHARED);
     if ok == 0 {
         return 0;
     }
@@ -23,7 +23,7 @@ pub fn copy_target(cx: &mut Cx, access: Access, a: &mut [u64; 32], mask: u32) ->
         tally::access(cx, a, ok, size, kind, SHARED);
     }
     if cx.launch().opts.race {
-        shared::hazards(cx, access, a, ok);
+        shared::hazards(cx, &access, a, ok);
         let (first, clock) = (cx.warp().first_thread, cx.warp().clock);
         let shadow = &mut cx.block().shadow;
         lanes(ok, |l| shadow.copied(a[l] as u32, size, clock, first + l as u32, inst.head.id, true));
@@ -45,9 +45,9 @@ pub fn copy_source(cx: &mut Cx, i: &Inst, address: u64, lane: u32, bytes: u32) {
 
 /// An instruction touches objects; gives the lanes that may go on.
 pub fn object(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) -> u32 {
-    let ok = bounds(cx, access, a, mask, SHARED);
+    let ok = bounds(cx, &access, a, mask, SHARED);
     if ok != 0 {
-        shared::access(cx, access, a, ok);
+        shared::access(cx, &access, a, ok);
     }
     ok
 }

@@ -38,8 +38,8 @@ struct Conflict {
 }
 
 /// Looks at an access to global memory that lies inside an allocation.
-pub fn access(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) {
-    let Access { inst, kind, size, .. } = access;
+pub fn access(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32) {
+    let Access { inst, kind, size, .. } = *access;
     let launch = cx.launch();
     let races = &launch.races;
     let base = launch.memory.base();

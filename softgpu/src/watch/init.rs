@@ -3,12 +3,12 @@
 use crate::check::FindingKind;
 use crate::machine::access::Kind;
 use crate::machine::cx::Cx;
-use crate::machine::row::lanes;
+use crate::machine::row::{FULL, lanes};
 use crate::watch::report::{self, Access, Spot};
 use crate::watch::tally;
 
 /// initcheck of global memory; one byte of shadow for each byte.
-pub fn initialised(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) {
+pub fn initialised(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32) {
     let memory = cx.launch().memory;
     let (shadow, size) = (memory.written(), access.size as usize);
     let at = |l: usize| (a[l] - memory.base()) as usize;
@@ -19,7 +19,7 @@ pub fn initialised(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) {
     let missing = unwritten(cx, access, mask, |l, from, bytes| shadow.all_set(at(l) + from, bytes));
     if missing != 0 {
         let message = "the thread reads memory that nothing has written since it was allocated";
-        report_uninitialised(cx, access, a, missing, "global", message);
+        report_uninitialised(cx, *access, a, missing, "global", message);
     }
 }
 
@@ -29,7 +29,7 @@ pub fn initialised(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) {
 /// Of a load only the bytes that are used count: the compiler may load a whole vector for a part of it and says so
 /// (`.pragma "used_bytes_mask"`).
 #[inline(always)]
-pub fn unwritten(cx: &Cx, access: Access, mask: u32, written: impl Fn(usize, usize, usize) -> bool) -> u32 {
+pub fn unwritten(cx: &Cx, access: &Access, mask: u32, written: impl Fn(usize, usize, usize) -> bool) -> u32 {
     let size = access.size as usize;
     // sizes known to the compiler are compared at once
     let missing = match size {
@@ -57,7 +57,9 @@ pub fn unwritten(cx: &Cx, access: Access, mask: u32, written: impl Fn(usize, usi
 #[inline(always)]
 fn lanes_without(mask: u32, has: impl Fn(usize) -> bool) -> u32 {
     let mut missing = 0u32;
-    lanes(mask, |l| missing |= u32::from(!has(l)) << l);
+    if mask != FULL || !(0..32).all(&has) {
+        lanes(mask, |l| missing |= u32::from(!has(l)) << l);
+    }
     missing
 }
 
@@ -77,7 +79,7 @@ pub fn observe_local(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) {
         return;
     }
     let flags = cx.local_written();
-    let missing = unwritten(cx, access, mask, |l, from, bytes| (from..from + bytes).all(|b| flags[at(l, b)] != 0));
+    let missing = unwritten(cx, &access, mask, |l, from, bytes| (from..from + bytes).all(|b| flags[at(l, b)] != 0));
     if missing != 0 {
         let message = "the thread reads a local array or variable that it has not written";
         report_uninitialised(cx, access, a, missing, "local", message);

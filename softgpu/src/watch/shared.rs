@@ -17,7 +17,7 @@ use crate::watch::report::Access;
 use crate::watch::words::{read_words, write_words};
 
 /// Looks at an access to shared memory that lies inside it.
-pub fn access(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) {
+pub fn access(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32) {
     let (race, init) = (cx.launch().opts.race, cx.launch().opts.init);
     if race {
         hazards(cx, access, a, mask);
@@ -27,7 +27,7 @@ pub fn access(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) {
     }
 }
 
-fn initialised(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) {
+fn initialised(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32) {
     let size = access.size as usize;
     if access.kind == Kind::Store {
         let written = &mut cx.block().shadow.written;
@@ -49,16 +49,16 @@ fn initialised(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) {
         let pending = |l: usize| shadow.writes.get(a[l] as usize / 4).is_some_and(|w| w & PENDING != 0);
         let missing = (0..32).fold(0u32, |m, l| m | (missing & u32::from(!pending(l)) << l));
         let message = "the thread reads shared memory that no thread of the block has written";
-        report_uninitialised(cx, access, a, missing, "shared", message);
+        report_uninitialised(cx, *access, a, missing, "shared", message);
     }
 }
 
 /// Looks for hazards with earlier accesses.
 #[inline(never)]
-pub fn hazards(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) {
+pub fn hazards(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32) {
     let meetings =
         if access.kind == Kind::Load { read_words(cx, access, a, mask) } else { write_words(cx, access, a, mask) };
     for m in meetings {
-        judge(cx, access, &m);
+        judge(cx, *access, &m);
     }
 }

@@ -16,7 +16,7 @@ pub struct Meeting {
     pub written: bool,
 }
 
-pub fn read_words(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) -> Vec<Meeting> {
+pub fn read_words(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32) -> Vec<Meeting> {
     match access.size.div_ceil(4) as usize {
         words @ 1 => read_so_many(cx, access, a, mask, words),
         words => read_so_many(cx, access, a, mask, words),
@@ -25,7 +25,7 @@ pub fn read_words(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) -> Vec<
 
 // Compiled twice: most reads are of one word.
 #[inline(always)]
-fn read_so_many(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32, words: usize) -> Vec<Meeting> {
+fn read_so_many(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32, words: usize) -> Vec<Meeting> {
     let (block, warp) = cx.block_and_warp();
     let (warp, shadow) = (&block.warps[warp], &mut block.shadow);
     let (number, clock, first) = (warp.number, warp.clock, warp.first_thread);
@@ -89,12 +89,12 @@ fn meet(meetings: &mut Vec<Meeting>, group: u32, word: u32, old: u64) {
     lanes(group, |lane| meetings.push(Meeting { lane, word, old, written: true }));
 }
 
-pub fn write_words(cx: &mut Cx, access: Access, a: &[u64; 32], mask: u32) -> Vec<Meeting> {
+pub fn write_words(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32) -> Vec<Meeting> {
     let (block, warp) = cx.block_and_warp();
     let (warp, shadow) = (&block.warps[warp], &mut block.shadow);
     let (clock, first) = (warp.clock, warp.first_thread);
     let floor = u64::from(shadow.floor) << CLOCK;
-    let Access { inst, kind, size, .. } = access;
+    let Access { inst, kind, size, .. } = *access;
     let strong = kind == Kind::Atomic || inst.head.order != Order::Weak;
     let mut meetings = Vec::new();
     lanes(mask, |lane| {

@@ -44,48 +44,59 @@ impl Vector for F32x4 {
 
     #[inline(always)]
     fn splat(self, x: f32) -> F32x4 {
-        F32x4(vdupq_n_f32(x))
+        // SAFETY: every processor of aarch64 has NEON.
+        F32x4(unsafe { vdupq_n_f32(x) })
     }
 
     #[inline(always)]
     fn plus(self, o: F32x4) -> F32x4 {
-        F32x4(vaddq_f32(self.0, o.0))
+        // SAFETY: as in `splat`.
+        F32x4(unsafe { vaddq_f32(self.0, o.0) })
     }
 
     #[inline(always)]
     fn minus(self, o: F32x4) -> F32x4 {
-        F32x4(vsubq_f32(self.0, o.0))
+        // SAFETY: as in `splat`.
+        F32x4(unsafe { vsubq_f32(self.0, o.0) })
     }
 
     #[inline(always)]
     fn times(self, s: f32) -> F32x4 {
-        F32x4(vmulq_n_f32(self.0, s))
+        // SAFETY: as in `splat`.
+        F32x4(unsafe { vmulq_n_f32(self.0, s) })
     }
 
     #[inline(always)]
     fn plus_product(self, a: F32x4, b: F32x4) -> F32x4 {
-        F32x4(vfmaq_f32(self.0, a.0, b.0))
+        // SAFETY: as in `splat`.
+        F32x4(unsafe { vfmaq_f32(self.0, a.0, b.0) })
     }
 
     #[inline(always)]
     fn relu(self) -> F32x4 {
         // The largest of a NaN and a number is the NaN.
-        F32x4(vmaxq_f32(self.0, vdupq_n_f32(0.0)))
+        // SAFETY: as in `splat`.
+        F32x4(unsafe { vmaxq_f32(self.0, vdupq_n_f32(0.0)) })
     }
 
     #[inline(always)]
     fn where_positive(self, mask: F32x4) -> F32x4 {
-        let positive = vcgtq_f32(mask.0, vdupq_n_f32(0.0));
-        F32x4(vreinterpretq_f32_u32(vandq_u32(positive, vreinterpretq_u32_f32(self.0))))
+        // SAFETY: as in `splat`.
+        unsafe {
+            let positive = vcgtq_f32(mask.0, vdupq_n_f32(0.0));
+            F32x4(vreinterpretq_f32_u32(vandq_u32(positive, vreinterpretq_u32_f32(self.0))))
+        }
     }
 
     #[inline(always)]
     fn zip(self, o: F32x4) -> (F32x4, F32x4) {
-        (F32x4(vzip1q_f32(self.0, o.0)), F32x4(vzip2q_f32(self.0, o.0)))
+        // SAFETY: as in `splat`.
+        unsafe { (F32x4(vzip1q_f32(self.0, o.0)), F32x4(vzip2q_f32(self.0, o.0))) }
     }
 }
 
 /// Runs a job.
 pub fn neon<J: Job>(job: J) -> J::Output {
-    job.run(F32x4(vdupq_n_f32(0.0)))
+    // SAFETY: every processor of aarch64 has NEON.
+    job.run(F32x4(unsafe { vdupq_n_f32(0.0) }))
 }
