@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 pub enum Init {
     /// He: normal of standard deviation `sqrt(2 / fan_in)`, biases zero (He et al., arXiv 1502.01852).
     He,
-    /// `w = keep I + noise He`, biases zero: a convolution whose outputs are its input's channels, once or several times
-    /// over, passes them on at first, as a residual network does. `I` is 1 at the middle tap from channel `c` to each
-    /// output `k` with `k mod inputs = c`. Other layers start as with [`Init::He`].
+    /// `w = keep I + noise He`, biases zero: a convolution whose outputs are its input's channels, once or several
+    /// times over, passes them on at first, as a residual network does. `I` is 1 at the middle tap from channel `c` to
+    /// each output `k` with `k mod inputs = c`. Other layers start as with [`Init::He`].
     Identity { keep: f64, noise: f64 },
     /// Normal of standard deviation `std`, values beyond two of them drawn again.
     TruncatedNormal {
