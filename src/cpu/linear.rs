@@ -10,6 +10,7 @@ use super::gemm::{COLUMNS, Errands, KC, Packing, Panels, Put, pack, pack_turned,
 use super::isa::Isa;
 use super::matrix::{Matrix, MatrixMut};
 use super::parallel::for_each;
+use super::sums::{add_parts, column_sums};
 use super::turn::turn;
 use crate::ops::linear::LinearShape;
 use rayon::prelude::*;
@@ -121,7 +122,7 @@ pub fn backward_weight(
 ) {
     /// Inputs of a task.
     const ROWS: usize = 96;
-    column_sums(dy, s.outputs, db, room);
+    column_sums(dy, db, room, add_parts);
     let (x, dy) = (Matrix::new(x, s.n, s.inputs), Matrix::new(dy, s.n, s.outputs));
     let panels = room.of(packed_len(isa, s.n, s.outputs));
     for_each(panels.par_chunks_mut(s.n * COLUMNS), |i, to| {
@@ -143,32 +144,4 @@ pub fn backward_weight(
         });
         isa.settle();
     });
-}
-
-/// Pieces a column sum is cut into; a constant, so that the order of the sum does not depend on the machine.
-const PARTS: usize = 32;
-
-/// Sums of the columns of `m`, in a fixed order.
-pub fn column_sums(m: &[f32], columns: usize, sums: &mut [f32], room: &mut Room) {
-    let rows = m.len() / columns;
-    let partial = room.of(PARTS * columns);
-    for_each(partial.par_chunks_mut(columns), |part, sum| {
-        sum.fill(0.0);
-        for row in rows * part / PARTS..rows * (part + 1) / PARTS {
-            for (s, v) in sum.iter_mut().zip(&m[row * columns..]) {
-                *s += v;
-            }
-        }
-    });
-    add_parts(partial, sums);
-}
-
-/// `sum[i] = parts[0][i] + parts[1][i] + ...`
-pub fn add_parts(parts: &[f32], sum: &mut [f32]) {
-    sum.fill(0.0);
-    for part in parts.chunks_exact(sum.len()) {
-        for (s, v) in sum.iter_mut().zip(part) {
-            *s += v;
-        }
-    }
 }

@@ -17,6 +17,7 @@ mod optimizer;
 mod parallel;
 mod peak;
 mod pointwise;
+mod sums;
 mod turn;
 mod vector;
 mod weights;

@@ -18,23 +18,20 @@ pub fn weights(model: &Model, init: Init, seed: u64) -> Vec<f32> {
 fn fill(p: &Parameter, init: Init, stream: &Stream, out: &mut [f32]) {
     match init {
         Init::He | Init::Identity { .. } if p.is_bias() => {}
-        Init::Identity { keep, noise } => {
+        Init::He | Init::Identity { .. } => {
             let [.., inputs, outputs] = p.shape[..] else { unreachable!("a weight has inputs and outputs") };
             // The first layer has no channels worth passing on, the linear ones mix all positions.
             let passes = p.shape.len() == 4 && p.layer > 0 && outputs.is_multiple_of(inputs);
-            let (keep, noise) = if passes { (keep, noise) } else { (0.0, 1.0) };
+            let (keep, noise) = match init {
+                Init::Identity { keep, noise } if passes => (keep, noise),
+                _ => (0.0, 1.0),
+            };
             let std = (2.0 / p.fan_in() as f64).sqrt();
             let centre = p.fan_in() / inputs / 2;
             for (i, v) in out.iter_mut().enumerate() {
                 let (tap, c, k) = (i / (inputs * outputs), i / outputs % inputs, i % outputs);
                 let own = if tap == centre && k % inputs == c { keep } else { 0.0 };
                 *v = (own + noise * (std * normals(stream, i as u32, 0)[0])) as f32;
-            }
-        }
-        Init::He => {
-            let std = (2.0 / p.fan_in() as f64).sqrt();
-            for (i, v) in out.iter_mut().enumerate() {
-                *v = (std * normals(stream, i as u32, 0)[0]) as f32;
             }
         }
         Init::TruncatedNormal { std, bias } => {

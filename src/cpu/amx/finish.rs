@@ -7,8 +7,7 @@ use crate::cpu::buffer::Room;
 use crate::cpu::element::Element;
 use crate::cpu::epilogue::Epilogue;
 use crate::cpu::matrix::MatrixMut;
-use crate::cpu::parallel::for_each;
-use rayon::prelude::*;
+use crate::cpu::sums;
 use std::arch::x86_64::*;
 
 /// Lanes of a register.
@@ -85,25 +84,10 @@ unsafe fn stream(from: &[f32; SIDE], to: &mut [f32]) {
     }
 }
 
-/// Pieces that a sum over pixels is cut into; constant, so that the order of the sum does not depend on the machine.
-const PIECES: usize = 32;
-
 /// Sums of the columns of `m` in float32, in a fixed order.
 pub fn column_sums<T: Element>(_right: Tiles, m: &[T], sums: &mut [f32], room: &mut Room) {
-    let columns = sums.len();
-    let rows = m.len() / columns;
-    let partial: &mut [f32] = room.of(PIECES * columns);
-    for_each(partial.par_chunks_mut(columns), |piece, sums| {
-        let rows = &m[rows * piece / PIECES * columns..rows * (piece + 1) / PIECES * columns];
-        // SAFETY: `_right` proves the instructions.
-        unsafe { add_rows(rows, sums) };
-    });
-    sums.fill(0.0);
-    for piece in partial.chunks_exact(columns) {
-        for (s, v) in sums.iter_mut().zip(piece) {
-            *s += v;
-        }
-    }
+    // SAFETY: `_right` proves the instructions.
+    sums::column_sums(m, sums, room, |rows, sums| unsafe { add_rows(rows, sums) });
 }
 
 /// `sums[j] = rows[0][j] + rows[1][j] + ...`

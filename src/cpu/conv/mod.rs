@@ -9,7 +9,7 @@ mod rows;
 use super::buffer::Room;
 use super::epilogue::Epilogue;
 use super::isa::Isa;
-use super::linear::column_sums;
+use super::sums::{add_parts, column_sums};
 use super::weights::Weights;
 use super::winograd;
 use crate::ops::conv::ConvShape;
@@ -60,7 +60,7 @@ pub fn backward_weight(
     (dw, db): (&mut [f32], &mut [f32]),
     room: &mut Room,
 ) {
-    column_sums(dy, s.k, db, room);
+    column_sums(dy, db, room, add_parts);
     match way(s) {
         Way::Patches => patches::backward_weight(isa, s, x, dy, dw, room),
         Way::Winograd => winograd::backward_weight(isa, s, x, dy, dw, room),

@@ -33,6 +33,34 @@ macro_rules! accesses {
     )* };
 }
 
+/// What all kinds do alike: stores past the caches, and hints.
+macro_rules! caches {
+    ($stream:ident) => {
+        #[inline(always)]
+        unsafe fn write_past(self, at: *mut f32) {
+            if at.addr().is_multiple_of(size_of::<Self>()) {
+                // SAFETY: `self` proves the instructions; `at` is writable for all lanes, and on its boundary.
+                unsafe { $stream(at, self.0) }
+            } else {
+                // SAFETY: `at` is writable for all lanes.
+                unsafe { self.write(at) }
+            }
+        }
+
+        #[inline(always)]
+        fn settle(self) {
+            // SAFETY: every processor of this kind has it, and it touches no memory.
+            unsafe { _mm_sfence() };
+        }
+
+        #[inline(always)]
+        fn prefetch(self, at: *const f32) {
+            // SAFETY: a hint, which may name any place.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
+        }
+    };
+}
+
 impl Vector for F32x16 {
     const LANES: usize = 16;
     const ACROSS: usize = 4;
@@ -43,6 +71,7 @@ impl Vector for F32x16 {
         fn write(self, at: *mut f32) -> () = _mm512_storeu_ps(at, self.0);
         fn write_first(self, at: *mut f32, lanes: usize) -> () = _mm512_mask_storeu_ps(at, first(lanes), self.0);
     }
+    caches!(_mm512_stream_ps);
 
     methods! {
         fn splat(self, x: f32) = _mm512_set1_ps(x);
@@ -57,23 +86,6 @@ impl Vector for F32x16 {
     }
 
     #[inline(always)]
-    unsafe fn write_past(self, at: *mut f32) {
-        // SAFETY: `self` proves the instructions; `at` is writable for all lanes, and the stream needs its boundary.
-        unsafe {
-            match at.addr() % size_of::<Self>() {
-                0 => _mm512_stream_ps(at, self.0),
-                _ => _mm512_storeu_ps(at, self.0),
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn settle(self) {
-        // SAFETY: every processor of this kind has it, and it touches no memory.
-        unsafe { _mm_sfence() };
-    }
-
-    #[inline(always)]
     fn zip(self, o: Self) -> (Self, Self) {
         // SAFETY: `self` proves the instructions, and they touch no memory.
         unsafe {
@@ -81,12 +93,6 @@ impl Vector for F32x16 {
             let second = _mm512_add_epi32(first, _mm512_set1_epi32(8));
             (Self(_mm512_permutex2var_ps(self.0, first, o.0)), Self(_mm512_permutex2var_ps(self.0, second, o.0)))
         }
-    }
-
-    #[inline(always)]
-    fn prefetch(self, at: *const f32) {
-        // SAFETY: a hint, which may name any place.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
     }
 }
 
@@ -107,6 +113,7 @@ impl Vector for F32x8 {
         fn write_first(self, at: *mut f32, lanes: usize) -> () =
             _mm256_maskstore_ps(at, self.first(lanes), self.0);
     }
+    caches!(_mm256_stream_ps);
 
     methods! {
         fn splat(self, x: f32) = _mm256_set1_ps(x);
@@ -121,23 +128,6 @@ impl Vector for F32x8 {
     }
 
     #[inline(always)]
-    unsafe fn write_past(self, at: *mut f32) {
-        // SAFETY: `self` proves the instructions; `at` is writable for all lanes, and the stream needs its boundary.
-        unsafe {
-            match at.addr() % size_of::<Self>() {
-                0 => _mm256_stream_ps(at, self.0),
-                _ => _mm256_storeu_ps(at, self.0),
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn settle(self) {
-        // SAFETY: every processor of this kind has it, and it touches no memory.
-        unsafe { _mm_sfence() };
-    }
-
-    #[inline(always)]
     fn zip(self, o: Self) -> (Self, Self) {
         // SAFETY: `self` proves the instructions, and they touch no memory.
         unsafe {
@@ -145,12 +135,6 @@ impl Vector for F32x8 {
             let (low, high) = (_mm256_unpacklo_ps(self.0, o.0), _mm256_unpackhi_ps(self.0, o.0));
             (Self(_mm256_permute2f128_ps::<0x20>(low, high)), Self(_mm256_permute2f128_ps::<0x31>(low, high)))
         }
-    }
-
-    #[inline(always)]
-    fn prefetch(self, at: *const f32) {
-        // SAFETY: a hint, which may name any place.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
     }
 }
 
