@@ -11,11 +11,14 @@ fn shared_bytes(bytes: usize) -> Answer<u32> {
     u32::try_from(bytes).or_else(|_| refuse(INVALID_VALUE, format_args!("{bytes} bytes of shared memory")))
 }
 
-fn launch(stub: usize, grid: Dim3, block: Dim3, args: Given, shared: usize, stream: Handle) -> Answer {
+fn launch(stub: usize, (g, b): (Dim3, Dim3), args: Given, shared: usize, stream: Handle, cooperative: bool) -> Answer {
     let (kernel, driver, shared) = (kernel(stub)?, current()?, shared_bytes(shared)?);
-    let (g, b) = (grid, block);
-    let done = driver.cuLaunchKernel(kernel, g.x, g.y, g.z, b.x, b.y, b.z, shared, stream, args, Given::none());
-    done.or_else(|refusal| in_bounds(grid, block, refusal))
+    let done = if cooperative {
+        driver.cuLaunchCooperativeKernel(kernel, g.x, g.y, g.z, b.x, b.y, b.z, shared, stream, args)
+    } else {
+        driver.cuLaunchKernel(kernel, g.x, g.y, g.z, b.x, b.y, b.z, shared, stream, args, Given::none())
+    };
+    done.or_else(|refusal| in_bounds(g, b, refusal))
 }
 
 // Arguments are taken by the driver at the kernel's own offsets.
@@ -24,7 +27,7 @@ on_stream!(
     cudaLaunchKernel_ptsz,
     stream,
     |stub: usize, grid: Dim3, block: Dim3, args: Given, shared: usize, stream: Handle| {
-        launch(stub, grid, block, args, shared, stream)
+        launch(stub, (grid, block), args, shared, stream, false)
     }
 );
 
@@ -33,7 +36,7 @@ on_stream!(
     __cudaLaunchKernel_ptsz,
     stream,
     |stub: usize, grid: Dim3, block: Dim3, args: Given, shared: usize, stream: Handle| {
-        launch(stub, grid, block, args, shared, stream)
+        launch(stub, (grid, block), args, shared, stream, false)
     }
 );
 
@@ -42,10 +45,7 @@ on_stream!(
     cudaLaunchCooperativeKernel_ptsz,
     stream,
     |stub: usize, grid: Dim3, block: Dim3, args: Given, shared: usize, stream: Handle| {
-        let (kernel, driver, shared) = (kernel(stub)?, current()?, shared_bytes(shared)?);
-        let (g, b) = (grid, block);
-        let done = driver.cuLaunchCooperativeKernel(kernel, g.x, g.y, g.z, b.x, b.y, b.z, shared, stream, args);
-        done.or_else(|refusal| in_bounds(grid, block, refusal))
+        launch(stub, (grid, block), args, shared, stream, true)
     }
 );
 

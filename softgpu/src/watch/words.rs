@@ -17,10 +17,8 @@ pub struct Meeting {
 }
 
 pub fn read_words(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32) -> Vec<Meeting> {
-    match access.size.div_ceil(4) as usize {
-        words @ 1 => read_so_many(cx, access, a, mask, words),
-        words => read_so_many(cx, access, a, mask, words),
-    }
+    let words = access.size.div_ceil(4) as usize;
+    if words == 1 { read_so_many(cx, access, a, mask, 1) } else { read_so_many(cx, access, a, mask, words) }
 }
 
 // Compiled twice: most reads are of one word.
