@@ -13,7 +13,7 @@
 use std::io::{BufRead, Write};
 use std::time::Instant;
 use warp19::cpu::CpuDevice;
-use warp19::device::{DType, Device, Precision, StepState, run_plan, upload_f32};
+use warp19::device::{DType, Device, Owner, Precision, StepState, run_plan, upload_f32};
 use warp19::model::zoo;
 use warp19::network::{Mode, Network};
 use warp19::ops::cast::Cast;
@@ -30,6 +30,8 @@ struct Bench {
     device: CpuDevice,
     plan: Vec<Planned>,
     step: u64,
+    /// What the plan works on is there as long as this.
+    _memory: Owner,
 }
 
 impl Bench {
@@ -47,7 +49,7 @@ impl Bench {
         device.run(&Operation::new(Kind::Cast(Cast { len: wide.len }), precision, &[wide, network.input])?)?;
         if !training {
             let plan = network.forward(network.weights, Mode::Eval)?;
-            return Ok(Bench { device, plan, step: 0 });
+            return Ok(Bench { device, plan, step: 0, _memory: network.memory });
         }
         let labels: Vec<u8> = (0..batch).map(|i| (i % 10) as u8).collect();
         device.upload(network.labels, &labels)?;
@@ -79,7 +81,7 @@ impl Bench {
             plan.push(Planned::new("optimizer", "", Operation::new(scaling, precision, &[arenas.gradients, state])?));
         }
         plan.push(Planned::new("optimizer", "", Operation::new(adam, precision, &arenas.views())?));
-        Ok(Bench { device, plan, step: 0 })
+        Ok(Bench { device, plan, step: 0, _memory: network.memory })
     }
 
     fn set_step(&mut self) -> Result<()> {
@@ -161,8 +163,17 @@ fn serve(training: bool, batch: usize, precision: Precision) -> Result<()> {
     Ok(())
 }
 
+/// What is measured works: `cargo test` runs a benchmark without `--bench`.
+fn check() -> Result<()> {
+    Bench::new(1, Precision::F32, true)?.operations()?;
+    Bench::new(1, Precision::F32, false)?.step()?;
+    Ok(())
+}
+
 fn main() -> Result<()> {
-    let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let Some(bench) = args.iter().position(|a| a == "--bench") else { return check() };
+    let args = [&args[..bench], &args[bench + 1..]].concat();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let usage = "usage: [--layers BATCH [PRECISION] | --serve step|forward BATCH [PRECISION]]";
     match args[..] {

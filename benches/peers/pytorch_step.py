@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""One VGG19 training step (forward, backward, Adam), float32: warp19's CPU backend beside PyTorch.
+"""One VGG19 training step (forward, backward, Adam) or forward pass, float32: warp19's CPU backend beside PyTorch.
 
-    python3 benches/peers/pytorch_step.py [--batch 64 128] [--steps 15] [--threads 2]
+    python3 benches/peers/pytorch_step.py [--forward] [--batch 64 128] [--steps 15] [--threads 2]
 
 Makes its own virtual environment in .cache/peers and installs PyTorch there. Both do one step in turn, in one run; the
 table has the medians and the median of the ratios pair by pair. PyTorch runs channels_last with fused Adam.
@@ -31,7 +31,7 @@ def own_environment():
         sys.exit(subprocess.run([python, *sys.argv]).returncode)
 
 
-def pytorch(batch, threads):
+def pytorch(batch, threads, forward):
     import torch
     from torch import nn
 
@@ -63,7 +63,14 @@ def pytorch(batch, threads):
         optimizer.step()
         return time.perf_counter() - start
 
-    return step, torch.__version__
+    def inference():
+        start = time.perf_counter()
+        with torch.inference_mode():
+            net(x)
+        return time.perf_counter() - start
+
+    net.train(not forward)
+    return inference if forward else step, torch.__version__
 
 
 def main():
@@ -71,12 +78,14 @@ def main():
     parser.add_argument("--batch", type=int, nargs="+", default=[64, 128])
     parser.add_argument("--steps", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--forward", action="store_true", help="evaluation's forward pass instead of a step")
     args = parser.parse_args()
     build = ["cargo", "bench", "--quiet", "--bench", "step", "--no-run"]
     subprocess.run(build, cwd=ROOT, check=True)
     for batch in args.batch:
-        step, version = pytorch(batch, args.threads)
-        serve = ["cargo", "bench", "--quiet", "--bench", "step", "--", "--serve", "step", str(batch)]
+        step, version = pytorch(batch, args.threads, args.forward)
+        what = "forward" if args.forward else "step"
+        serve = ["cargo", "bench", "--quiet", "--bench", "step", "--", "--serve", what, str(batch)]
         ours = subprocess.Popen(serve, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
         def warp19():
@@ -91,7 +100,7 @@ def main():
         ours.wait()
         a, b = (statistics.median(column) for column in zip(*pairs))
         ratio = statistics.median(w / p for w, p in pairs)
-        print(f"batch {batch}: warp19 {a:.3f} s, PyTorch {version} {b:.3f} s, ratio {ratio:.2f}", flush=True)
+        print(f"{what}, batch {batch}: warp19 {a:.3f} s, PyTorch {version} {b:.3f} s, ratio {ratio:.2f}", flush=True)
 
 
 own_environment()
