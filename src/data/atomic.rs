@@ -11,7 +11,7 @@ const PREFIX: &str = ".warp19-";
 const SUFFIX: &str = ".tmp";
 
 /// Removes the temporary files that a killed program left in `dir`, which must be no other program's at the time. What
-/// cannot be removed is left: it is in nobody's way.
+/// cannot be removed is left: nothing reads it.
 pub fn sweep(dir: &Path) {
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
         let name = entry.file_name();

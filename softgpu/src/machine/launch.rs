@@ -24,7 +24,7 @@ pub struct Launch<'a> {
     pub reserved_shared: u32,
     /// All of a block's shared memory.
     pub shared_bytes: u32,
-    /// Between static and dynamic shared memory, and before the system's part: nobody's.
+    /// Between static and dynamic shared memory, and before the system's part: bytes of no variable.
     pub shared_gaps: [std::ops::Range<u64>; 2],
     pub sm_count: u32,
     /// Rows a kernel's instructions may write; the rows behind hold constants.

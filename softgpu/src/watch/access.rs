@@ -64,7 +64,7 @@ fn look(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32, space: u8) -> u3
         let reserved = u64::from(cx.launch().reserved_shared);
         let own = (0..32).fold(0, |own, l| own | u32::from(a[l] < reserved) << l) & ok;
         match own {
-            // the system's part is what cooperative groups synchronise by: their own business
+            // the system's part holds what cooperative groups synchronise by, and is not checked for races
             0 => {}
             own if own == ok => shared::access(cx, access, a, ok),
             own => {

@@ -90,7 +90,7 @@ fn atomics_add_halves_and_keep_subnormals() {
 }
 
 /// Shared memory ends where the last variable does, and dynamic shared memory begins at a multiple of 16: the bytes
-/// between are nobody's.
+/// between belong to no variable.
 #[test]
 fn shared_memory_ends_with_its_last_variable() {
     let profile = Profile::default();
