@@ -1,13 +1,14 @@
 //! `warp19 train`.
 
 use super::backend::{self, Backend};
-use super::report;
 use super::screen::{Screen, summary};
+use super::{report, screen};
 use crate::data::{self, atomic};
 use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::model::zoo;
 use crate::report::events::Events;
+use crate::report::text::count;
 use crate::train::checkpoint::{self, Checkpoint, LAST};
 use crate::train::trainer::{Event, Outcome};
 use crate::train::{Config, Recipe, Trainer};
@@ -18,9 +19,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
+/// Images that a run on a part of the training images is tested on, where there are so many.
+const LEAST_TESTED: usize = 1000;
+
 /// Flags that a resumed run has from its checkpoint.
-const FIXED: [&str; 11] =
-    ["model", "recipe", "dataset", "precision", "epochs", "batch", "lr", "seed", "out", "limit", "validation"];
+const FIXED: [&str; 12] = [
+    "model",
+    "recipe",
+    "dataset",
+    "precision",
+    "epochs",
+    "batch",
+    "lr",
+    "seed",
+    "out",
+    "limit",
+    "test_limit",
+    "validation",
+];
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -64,6 +80,10 @@ pub struct Args {
     /// Train on the first N images only.
     #[arg(long)]
     limit: Option<usize>,
+    /// Test on N images, evenly spaced among the test images [default: all; with --limit N, as many, 1000 at
+    /// least].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    test_limit: Option<u32>,
     /// Hold out the last N training images and choose the best epoch on them.
     #[arg(long, default_value_t = 0)]
     validation: usize,
@@ -101,6 +121,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     atomic::writable_folder(&dir)?;
     let mut trainer = Trainer::new(device.as_mut(), config, &dataset, &dir, resumed)?;
     trainer.plain_too = args.plain_too;
+    let images = [dataset.train.len(), dataset.test.len()];
     drop(dataset);
     introduce(&trainer.config, &device.describe(), &dir)?;
     let mut screen = Screen::new(progress, trainer.config.recipe.epochs);
@@ -134,9 +155,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
         Outcome::Finished => {
             summary(&trainer, &dir);
+            let is_part = trainer.config.images + trainer.config.validation < images[0];
+            let explanation = if is_part { screen::explanation(&trainer, images, &dir) } else { None };
             // The pictures need the device's memory for a network of their own.
             drop((trainer, device));
             pictures(args, &dir, events.as_mut().map(|e| (e, step)));
+            eprint!("{}", explanation.unwrap_or_default());
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -183,8 +207,10 @@ fn introduce(c: &Config, device: &str, dir: &Path) -> Result<()> {
     atomic::write(&dir.join("config.json"), format!("{description:#}\n").as_bytes())?;
     let (model, dataset, images, seed) = (&c.model, &c.dataset, c.images, c.seed);
     let (recipe, batch, epochs, precision) = (&c.recipe.name, c.recipe.batch, c.recipe.epochs, c.precision);
+    let epochs = count(epochs as usize, "epoch", "epochs");
+    let tested = if c.test_images > 0 { format!(", tested on {}", c.test_images) } else { String::new() };
     eprintln!(
-        "{model} on {dataset}: {images} images, recipe {recipe}, batch {batch}, {epochs} epochs, seed {seed}, \
+        "{model} on {dataset}: {images} images{tested}, recipe {recipe}, batch {batch}, {epochs}, seed {seed}, \
          {precision}; {device}"
     );
     eprintln!("run folder {}", dir.display());
@@ -193,8 +219,8 @@ fn introduce(c: &Config, device: &str, dir: &Path) -> Result<()> {
 
 fn configure(args: &Args, name: &str, dataset: &data::Dataset) -> Result<Config> {
     let model = args.model.clone().unwrap_or_else(|| "vgg19".into());
-    let images = &dataset.train.images;
-    let input = format!("{}x{}x1", images.height, images.width);
+    let size = &dataset.train.images;
+    let input = format!("{}x{}x1", size.height, size.width);
     zoo::build(&model, input.parse()?, dataset.classes)?;
     let mut recipe = Recipe::named(args.recipe.as_deref(), &model)?;
     recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
@@ -208,6 +234,9 @@ fn configure(args: &Args, name: &str, dataset: &data::Dataset) -> Result<Config>
         dataset.split_validation(args.validation)?;
     }
     let available = dataset.train.len() - args.validation;
+    let images = args.limit.unwrap_or(available).min(available);
+    let (tests, limit) = (dataset.test.len(), args.limit.map(|_| images.max(LEAST_TESTED)));
+    let tested = args.test_limit.map(|n| n as usize).or(limit).unwrap_or(tests);
     Ok(Config {
         model,
         input,
@@ -215,7 +244,8 @@ fn configure(args: &Args, name: &str, dataset: &data::Dataset) -> Result<Config>
         dataset: name.into(),
         recipe,
         seed: args.seed.unwrap_or(0),
-        images: args.limit.unwrap_or(available).min(available),
+        images,
+        test_images: if tested < tests { tested } else { 0 },
         validation: args.validation,
         precision: args.precision.unwrap_or_default(),
     })

@@ -2,7 +2,8 @@
 
 use super::guesses::{self, Guess};
 use super::known::doubted;
-use super::text::percent_of;
+use super::text::{percent_of, thousands};
+use crate::data::dataset::spaced;
 use crate::data::{self, Split};
 use crate::device::Device;
 use crate::error::{Error, Result};
@@ -27,7 +28,10 @@ pub struct Run {
 
 /// The answers of a run's best epoch, or of its newest weights where no epoch is over.
 pub struct Tested {
+    /// The images that were answered to, evenly spaced among [`Tested::all`].
     pub test: Split,
+    /// Test images of the dataset.
+    pub all: usize,
     pub evaluation: Evaluation,
     pub guesses: Vec<Guess>,
     pub errors: Vec<Guess>,
@@ -43,6 +47,20 @@ pub struct Tested {
 }
 
 impl Tested {
+    /// The number in the dataset's test images of one that was answered to.
+    pub fn number(&self, image: usize) -> usize {
+        spaced(image, self.test.len(), self.all)
+    }
+
+    /// `, tested on 2,000 of 10,000 test images`, where it is not all of them.
+    pub fn part(&self) -> String {
+        let (some, all) = (self.test.len(), self.all);
+        if some == all {
+            return String::new();
+        }
+        format!(", tested on {} of {} test images", thousands(some), thousands(all))
+    }
+
     /// The share of right answers, `99.64 %`.
     pub fn accuracy(&self) -> String {
         percent_of(self.guesses.len() - self.errors.len(), self.guesses.len())
@@ -95,7 +113,7 @@ impl Run {
 
     /// What people see in a test image whose label is known to be in doubt.
     pub fn doubted(&self, tested: &Tested, guess: &Guess) -> Option<u8> {
-        doubted(&self.config.dataset, tested.guesses.len(), guess.image, guess.label as u8)
+        doubted(&self.config.dataset, tested.all, tested.number(guess.image), guess.label as u8)
     }
 }
 
@@ -130,11 +148,11 @@ fn test(
 ) -> Result<Tested> {
     let config = &checkpoint.meta.config;
     let dataset = data::open(data, &config.dataset)?;
-    let evaluation = match predictions::read(dir, BEST, &dataset.test)? {
+    let test = config.tested(&dataset);
+    let evaluation = match predictions::read(dir, BEST, &test)? {
         Some(evaluation) => evaluation,
-        None => test_images(device, checkpoint, &dataset, tell)?,
+        None => test_images(device, checkpoint, &dataset, &test, tell)?,
     };
-    let test = dataset.test;
     let weights = checkpoint.evaluated()?;
     let model = config.model()?;
     let first = model.parameters().into_iter().next();
@@ -149,6 +167,7 @@ fn test(
     let activations = activations(device, config, weights, &test, shown)?;
     Ok(Tested {
         test,
+        all: dataset.test.len(),
         evaluation,
         errors: guesses::errors(&guesses),
         guesses,

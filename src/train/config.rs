@@ -2,7 +2,7 @@
 
 use super::recipe::Recipe;
 use super::samples::steps_after;
-use crate::data::Dataset;
+use crate::data::{Dataset, Split};
 use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::model::{Model, Shape, zoo};
@@ -24,6 +24,9 @@ pub struct Config {
     pub images: usize,
     /// Training images held out, on which the best epoch is chosen; 0: the test images choose it.
     pub validation: usize,
+    /// Test images that the epochs are tested on, evenly spaced among all; 0 is all.
+    #[serde(default)]
+    pub test_images: usize,
     /// How it computes. Runs of before there was a choice have none stored.
     #[serde(default)]
     pub precision: Precision,
@@ -64,6 +67,14 @@ impl Config {
             )));
         }
         Ok(())
+    }
+
+    /// The test images that its epochs are tested on.
+    pub fn tested(&self, dataset: &Dataset) -> Split {
+        match self.test_images {
+            0 => dataset.test.clone(),
+            n => dataset.test.evenly(n),
+        }
     }
 
     /// Steps of the whole run.
