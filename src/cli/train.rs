@@ -3,13 +3,14 @@
 use super::backend::{self, Backend};
 use super::screen::{Screen, summary};
 use super::{report, screen};
-use crate::data::{self, atomic};
+use crate::data::{self, Dataset, Origin, atomic};
 use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::model::zoo;
 use crate::report::events::Events;
 use crate::report::text::count;
 use crate::train::checkpoint::{self, Checkpoint, LAST};
+use crate::train::record::{self, Record};
 use crate::train::trainer::{Event, Outcome};
 use crate::train::{Config, Recipe, Trainer};
 use std::io::IsTerminal;
@@ -46,10 +47,10 @@ pub struct Args {
     /// robust, quick or article [default: robust for the VGGs, the tutorials' own for deep-mnist*].
     #[arg(long, value_parser = Recipe::NAMES, hide_possible_values = true)]
     recipe: Option<String>,
-    /// Folder with the dataset's IDX files; nothing is fetched then.
+    /// Folder with the IDX files, or with folders of such; nothing is fetched then.
     #[arg(long)]
     data: Option<PathBuf>,
-    /// mnist, fashion-mnist, kmnist, or any name with --data [default: mnist].
+    /// mnist, fashion-mnist, kmnist, or any name with --data [default: mnist, or the folder's name].
     #[arg(long)]
     dataset: Option<String>,
     #[command(flatten)]
@@ -104,17 +105,17 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut device = args.backend.open()?;
     let progress = std::io::stderr().is_terminal();
     let resumed = args.resume.as_deref().map(newest).transpose()?;
-    let name = match &resumed {
-        Some(checkpoint) => checkpoint.meta.config.dataset.clone(),
-        None => args.dataset.clone().unwrap_or_else(|| "mnist".into()),
-    };
-    let dataset = data::open(args.data.as_deref(), &name)?;
-    let (config, dir) = match (&resumed, &args.resume) {
-        (Some(checkpoint), Some(dir)) => (checkpoint.meta.config.clone(), dir.clone()),
+    let (config, dir, (dataset, origin)) = match (&resumed, &args.resume) {
+        (Some(checkpoint), Some(dir)) => {
+            let config = checkpoint.meta.config.clone();
+            let data = record::dataset(dir, &config, args.data.as_deref())?;
+            (config, dir.clone(), data)
+        }
         _ => {
-            let config = configure(args, &name, &dataset)?;
+            let (dataset, origin) = open(args)?;
+            let config = configure(args, &dataset)?;
             let dir = new_folder(args, &config.model)?;
-            (config, dir)
+            (config, dir, (dataset, origin))
         }
     };
     device.supports(config.precision)?;
@@ -123,7 +124,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     trainer.plain_too = args.plain_too;
     let images = [dataset.train.len(), dataset.test.len()];
     drop(dataset);
-    introduce(&trainer.config, &device.describe(), &dir)?;
+    introduce(&trainer.config, &device.describe(), origin, &dir)?;
     let mut screen = Screen::new(progress, trainer.config.recipe.epochs);
     let mut events = match args.tensorboard {
         true => Some(Events::create(&dir, &trainer.epochs)?),
@@ -191,7 +192,7 @@ fn newest(dir: &Path) -> Result<Checkpoint> {
 fn new_folder(args: &Args, model: &str) -> Result<PathBuf> {
     let own = || PathBuf::from("runs").join(format!("{model}-{}", timestamp()));
     let dir = args.out.clone().unwrap_or_else(own);
-    if dir.join(LAST).exists() || dir.join("config.json").exists() {
+    if dir.join(LAST).exists() || dir.join(record::FILE).exists() {
         return Err(Error::Invalid(format!(
             "{} already holds a run; go on with it by --resume, or choose another --out",
             dir.display()
@@ -200,11 +201,23 @@ fn new_folder(args: &Args, model: &str) -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// Writes `config.json`, and says what is trained where.
-fn introduce(c: &Config, device: &str, dir: &Path) -> Result<()> {
-    let version = env!("CARGO_PKG_VERSION");
-    let description = serde_json::json!({"version": version, "device": device, "config": c});
-    atomic::write(&dir.join("config.json"), format!("{description:#}\n").as_bytes())?;
+/// The data to train on, under the name that they are given or have.
+fn open(args: &Args) -> Result<(Dataset, Origin)> {
+    let (mut dataset, mut origin) = data::open(args.data.as_deref(), args.dataset.as_deref().unwrap_or("mnist"))?;
+    if let Some(name) = &args.dataset {
+        (dataset.name, origin.name) = (name.clone(), name.clone());
+    }
+    Ok((dataset, origin))
+}
+
+/// Writes the run's record, and says what is trained where.
+fn introduce(c: &Config, device: &str, origin: Origin, dir: &Path) -> Result<()> {
+    let command = match Record::read(dir)? {
+        Some(record) => record.command,
+        None => std::env::args().collect(),
+    };
+    let version = env!("CARGO_PKG_VERSION").into();
+    Record { version, command, device: device.into(), data: Some(origin), config: c.clone() }.write(dir)?;
     let (model, dataset, images, seed) = (&c.model, &c.dataset, c.images, c.seed);
     let (recipe, batch, epochs, precision) = (&c.recipe.name, c.recipe.batch, c.recipe.epochs, c.precision);
     let epochs = count(epochs as usize, "epoch", "epochs");
@@ -217,7 +230,7 @@ fn introduce(c: &Config, device: &str, dir: &Path) -> Result<()> {
     Ok(())
 }
 
-fn configure(args: &Args, name: &str, dataset: &data::Dataset) -> Result<Config> {
+fn configure(args: &Args, dataset: &Dataset) -> Result<Config> {
     let model = args.model.clone().unwrap_or_else(|| "vgg19".into());
     let size = &dataset.train.images;
     let input = format!("{}x{}x1", size.height, size.width);
@@ -241,7 +254,7 @@ fn configure(args: &Args, name: &str, dataset: &data::Dataset) -> Result<Config>
         model,
         input,
         classes: dataset.classes,
-        dataset: name.into(),
+        dataset: dataset.name.clone(),
         recipe,
         seed: args.seed.unwrap_or(0),
         images,

@@ -3,14 +3,15 @@
 use super::guesses::{self, Guess};
 use super::known::doubted;
 use super::text::{percent_of, thousands};
+use crate::data::Split;
 use crate::data::dataset::spaced;
-use crate::data::{self, Split};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::model::Parameter;
 use crate::train::checkpoint::{self, BEST, Best, Checkpoint, LAST};
 use crate::train::metrics::{self, Epoch};
 use crate::train::predictions;
+use crate::train::record::{self, Record};
 use crate::train::{Activation, Config, Evaluation, activations, test_images};
 use std::path::Path;
 
@@ -82,11 +83,11 @@ impl Run {
         tell: &mut dyn FnMut(usize, usize),
     ) -> Result<Run> {
         let checkpoint = checkpoint::of_run(dir, &[BEST, LAST])?;
-        let described = description(dir)?;
+        let described = Record::read(dir)?;
         let (config, device) = match (&checkpoint, described) {
-            (Some(c), Some((_, device))) => (c.meta.config.clone(), device),
+            (Some(c), Some(record)) => (c.meta.config.clone(), record.device),
             (Some(c), None) => (c.meta.config.clone(), String::new()),
-            (None, Some(described)) => described,
+            (None, Some(record)) => (record.config, record.device),
             (None, None) => {
                 return Err(Error::Invalid(format!(
                     "{} has no {BEST}, {LAST} or config.json: it is not the folder of a run; give one that \
@@ -117,28 +118,6 @@ impl Run {
     }
 }
 
-/// `config.json`: the configuration and the device's description.
-fn description(dir: &Path) -> Result<Option<(Config, String)>> {
-    #[derive(serde::Deserialize)]
-    struct Description {
-        device: String,
-        config: Config,
-    }
-    let path = dir.join("config.json");
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(Error::io("read", &path, e)),
-    };
-    let read: Description = serde_json::from_str(&text).map_err(|e| {
-        Error::Invalid(format!(
-            "{} is not the description of a run ({e}); restore it, or take it away where the run has a checkpoint",
-            path.display()
-        ))
-    })?;
-    Ok(Some((read.config, read.device)))
-}
-
 fn test(
     checkpoint: &Checkpoint,
     dir: &Path,
@@ -147,7 +126,7 @@ fn test(
     tell: &mut dyn FnMut(usize, usize),
 ) -> Result<Tested> {
     let config = &checkpoint.meta.config;
-    let dataset = data::open(data, &config.dataset)?;
+    let (dataset, _) = record::dataset(dir, config, data)?;
     let test = config.tested(&dataset);
     let evaluation = match predictions::read(dir, BEST, &test)? {
         Some(evaluation) => evaluation,

@@ -96,9 +96,9 @@ pub fn check_dataset(config: &Config, dataset: &Dataset) -> Result<()> {
     }
     if dataset.classes != config.classes {
         return Err(Error::Invalid(format!(
-            "the dataset {} has {} classes, the network was made for {}; give the dataset the run was trained on ({}) \
-             with --data or --dataset",
-            dataset.name, dataset.classes, config.classes, config.dataset
+            "the dataset {} has {} classes, the run was trained on {} with {}; only data with as many can be used with \
+             it",
+            dataset.name, dataset.classes, config.dataset, config.classes
         )));
     }
     let available = dataset.train.len().saturating_sub(config.validation);

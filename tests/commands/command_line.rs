@@ -95,7 +95,7 @@ fn answers_are_kept_and_used_where_they_are_those_of_weights_and_images() {
     assert_eq!(tensors.tensor("labels").unwrap().data(), labels);
     // Other images, and other weights, are answered to anew.
     synthetic::dataset(&dir.join("other"), 120, 60);
-    assert_eq!(json(&mut evaluate("--data other"))["images"], 60);
+    assert_eq!(json(&mut evaluate("--data other --dataset other"))["images"], 60);
     ok(&mut train_for(3, dir, "longer"));
     std::fs::copy(dir.join("longer/predictions.safetensors"), &path).unwrap();
     assert_eq!(json(&mut evaluate("--data set"))["confusion"], again["confusion"]);
@@ -273,7 +273,7 @@ fn mistakes_are_explained_and_nothing_is_lost() {
     for part in ["train", "t10k"] {
         synthetic::write(&dir.join("few"), part, &images, &few);
     }
-    fails(&mut warp19_in(dir, "eval run --data few"), &["10 classes", "12"]);
+    fails(&mut warp19_in(dir, "eval run --data few --dataset few"), &["10 classes", "12"]);
 
     // A damaged checkpoint.
     let mut damaged = before.clone();
