@@ -4,6 +4,7 @@ use crate::cuda::device::CudaDevice;
 use crate::cuda::launch::{Arg, Grid};
 use crate::cuda::plan::Product;
 use crate::cuda::units::TILES;
+use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::ops::description::OPERANDS;
 
@@ -22,7 +23,12 @@ pub struct After {
     pub accumulate: bool,
 }
 
-/// Whether kernels may read four floats at once from all of these.
+/// Numbers of a precision's storage in 16 bytes.
+pub fn wide(precision: Precision) -> usize {
+    16 / precision.storage().size()
+}
+
+/// Whether kernels may read 16 bytes at once from all of these.
 pub fn aligned(addresses: &[u64]) -> bool {
     addresses.iter().all(|a| a.is_multiple_of(16))
 }
