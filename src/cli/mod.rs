@@ -77,7 +77,7 @@ fn dispatch(command: &Command) -> Result<ExitCode> {
         Command::Train(args) => return train::run(args),
         Command::Eval(args) => eval::run(args)?,
         Command::Report(args) => report::run(args)?,
-        Command::Predict(args) => predict::run(args)?,
+        Command::Predict(args) => return predict::run(args),
         Command::Params(args) => params::run(args)?,
         Command::Export(args) => export::run(args)?,
         Command::Data(command) => data::run(command)?,

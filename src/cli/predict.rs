@@ -4,54 +4,142 @@ use super::backend::Backend;
 use super::run::Source;
 use super::{output, screen};
 use crate::data::{Images, Split};
-use crate::error::Result;
-use crate::image::digit_from_png;
+use crate::error::{Error, Result};
+use crate::image::{self, Colour, Fit, Form, Seen, encode_png};
 use crate::model::Shape;
-use crate::report::guesses;
+use crate::network::evaluation_batch;
+use crate::report::guesses::{self, Guess};
 use crate::train::evaluate;
-use std::fmt::Write;
-use std::path::PathBuf;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     source: Source,
-    /// Pictures of one digit each, PNG, any size, dark on light or light on dark.
+    /// Pictures, PNG, JPEG, WebP or BMP, any size, light on dark or dark on light.
     #[arg(required = true)]
     images: Vec<PathBuf>,
     #[command(flatten)]
     backend: Backend,
+    /// How a picture becomes the network's input [default: mnist where the run's data are centred as MNIST's digits
+    /// are, else stretch].
+    #[arg(long, value_enum)]
+    fit: Option<FitName>,
+    /// Leave light and dark as they are; a picture of another size is stretched.
+    #[arg(long, conflicts_with = "fit")]
+    as_is: bool,
+    /// Show what the network sees, and write it beside each picture as NAME.seen.png.
+    #[arg(long)]
+    show: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
-pub fn run(args: &Args) -> Result<()> {
+/// A way to fit a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum FitName {
+    /// Cut out the digit, scale and centre it as MNIST's are.
+    Mnist,
+    /// Scale the whole picture each way.
+    Stretch,
+    /// Scale the largest part of the frame's shape from the middle.
+    Crop,
+}
+
+/// Answers every picture that can be read; 1 when one could not.
+pub fn run(args: &Args) -> Result<ExitCode> {
     let checkpoint = args.source.open()?;
     let config = &checkpoint.meta.config;
-    let Shape { h, w, .. } = config.input.parse()?;
-    let mut pixels = Vec::new();
-    for path in &args.images {
-        pixels.extend(digit_from_png(path, h, w)?);
+    let form = form(args, config.input.parse()?)?;
+    let read: Vec<Result<Seen>> = args.images.iter().map(|path| image::read(path, &form)).collect();
+    let seen: Vec<&Seen> = read.iter().filter_map(|r| r.as_ref().ok()).collect();
+    let mut answers = Vec::new();
+    if !seen.is_empty() {
+        let pixels = seen.iter().flat_map(|seen| seen.pixels.iter().copied()).collect();
+        let images = Images { count: seen.len(), height: form.height, width: form.width, pixels };
+        // The labels are not known; the loss and the count that come of these zeros are not shown.
+        let split = Split::new(images, vec![0; seen.len()], "pictures")?;
+        let mut device = args.backend.open()?;
+        let batch = evaluation_batch(&config.model()?, seen.len());
+        let weights = checkpoint.evaluated()?;
+        let result = evaluate(device.as_mut(), config, weights, &split, batch, &mut screen::evaluating())?;
+        answers = guesses::all(&result, &split.labels);
     }
-    let images = Images { count: args.images.len(), height: h, width: w, pixels };
-    // The labels are not known; the loss and the count that come of these zeros are not shown.
-    let split = Split::new(images, vec![0; args.images.len()], "pictures")?;
-    let mut device = args.backend.open()?;
-    let batch = args.images.len().min(64);
-    let weights = checkpoint.evaluated()?;
-    let result = evaluate(device.as_mut(), config, weights, &split, batch, &mut screen::evaluating())?;
-    let mut list = Vec::new();
-    let mut text = String::new();
-    for (path, guess) in args.images.iter().zip(guesses::all(&result, &split.labels)) {
-        let _ = write!(text, "{}:", path.display());
-        for (class, p) in &guess.top {
-            let _ = write!(text, "  {class} {:.2} %", 100.0 * p);
+    let mut answers = answers.into_iter();
+    let (mut list, mut text, mut code) = (Vec::new(), String::new(), ExitCode::SUCCESS);
+    for (path, read) in args.images.iter().zip(&read) {
+        match read {
+            Ok(seen) => {
+                let guess = answers.next().expect("an answer for each picture that was read");
+                if args.show {
+                    show(path, seen, &form)?;
+                }
+                if let Some(doubt) = seen.doubt {
+                    eprintln!("warning: {} may be no picture of one digit: {doubt}", path.display());
+                }
+                text += &line(path, &guess);
+                list.push(entry(path, &guess, seen));
+            }
+            Err(e) => {
+                eprintln!("error: {e}");
+                list.push(json!({"image": path, "error": e.to_string()}));
+                code = ExitCode::FAILURE;
+            }
         }
-        text.push('\n');
-        let top = guess.top.iter().map(|(class, p)| serde_json::json!({"class": class, "probability": p}));
-        let top: Vec<_> = top.collect();
-        list.push(serde_json::json!({"image": path, "class": guess.answer(), "top": top}));
     }
-    if args.json { output::print_json(&serde_json::Value::Array(list)) } else { output::print(&text) }
+    if args.json {
+        output::print_json(&Value::Array(list))?
+    } else {
+        output::print(&text)?
+    }
+    Ok(code)
+}
+
+/// The form that the flags ask for, or else the run's.
+fn form(args: &Args, input: Shape) -> Result<Form> {
+    let mut form = match args.source.origin()? {
+        Some(origin) => Form::of(&origin),
+        None => Form::mnist(input.h, input.w),
+    };
+    form.fit = match (args.as_is, args.fit) {
+        (true, _) => Fit::AsIs,
+        (_, Some(FitName::Mnist)) => Fit::Mnist,
+        (_, Some(FitName::Stretch)) => Fit::Stretch,
+        (_, Some(FitName::Crop)) => Fit::Crop,
+        (_, None) => form.fit,
+    };
+    Ok(form)
+}
+
+fn line(path: &Path, guess: &Guess) -> String {
+    let top: String = guess.top.iter().map(|(class, p)| format!("  {class} {:.2} %", 100.0 * p)).collect();
+    format!("{}:{top}\n", path.display())
+}
+
+fn entry(path: &Path, guess: &Guess, seen: &Seen) -> Value {
+    let top = guess.top.iter().map(|(class, p)| json!({"class": class, "name": class.to_string(), "probability": p}));
+    let mut entry = json!({"image": path, "class": guess.answer(), "top": top.collect::<Vec<_>>()});
+    if let Some(doubt) = seen.doubt {
+        entry["warning"] = doubt.into();
+    }
+    entry
+}
+
+/// Draws what the network sees on standard error, and writes it beside the picture.
+fn show(path: &Path, seen: &Seen, form: &Form) -> Result<()> {
+    let to = path.with_extension("seen.png");
+    std::fs::write(&to, encode_png(form.width, form.height, Colour::Grey, &seen.pixels)?)
+        .map_err(|e| Error::io("write", &to, e))?;
+    const INK: [char; 5] = [' ', '░', '▒', '▓', '█'];
+    let mut text = format!("{} as the network sees it ({}):\n", path.display(), to.display());
+    for row in seen.pixels.chunks_exact(form.width) {
+        // A character is about twice as high as wide.
+        text.extend(row.iter().flat_map(|&v| [INK[usize::from(v) * INK.len() / 256]; 2]));
+        text.push('\n');
+    }
+    eprint!("{text}");
+    Ok(())
 }

@@ -1,10 +1,11 @@
 //! Reading a run folder.
 
-use crate::data::{self, Dataset, Split};
+use crate::data::{self, Dataset, Origin, Split};
 use crate::error::{Error, Result};
 use crate::train::checkpoint::{self, BEST, Checkpoint, LAST};
 use crate::train::predictions;
-use crate::train::{Config, Evaluation, record};
+use crate::train::record::{self, Record};
+use crate::train::{Config, Evaluation};
 use std::path::{Path, PathBuf};
 
 /// A run folder, and which of its checkpoints.
@@ -44,6 +45,14 @@ impl Source {
             None => record::dataset(&self.run, config, data)?,
         };
         Ok(dataset)
+    }
+
+    /// What the run's data are, where the run folder says.
+    ///
+    /// # Errors
+    /// A `config.json` that cannot be read.
+    pub fn origin(&self) -> Result<Option<Origin>> {
+        Ok(Record::read(&self.run)?.and_then(|record| record.data))
     }
 
     /// Reads the checkpoint.

@@ -51,6 +51,8 @@ pub struct Origin {
     pub classes: usize,
     /// Whether the pictures are light on dark, as MNIST's are, or dark on light.
     pub polarity: Polarity,
+    /// Whether each picture is centred in its frame with room around it, as MNIST's digits are.
+    pub centred: bool,
 }
 
 /// A file of a dataset.
@@ -89,6 +91,29 @@ impl Polarity {
     }
 }
 
+/// Whether the middle of mass of almost every picture lies within two pixels of 28 of the frame's middle, and its
+/// border is empty.
+fn are_centred(images: &Images) -> bool {
+    let (height, width) = (images.height, images.width);
+    let dark = Polarity::of(images) == Polarity::LightOnDark;
+    let looked_at = images.pixels.chunks_exact(images.image_len()).take(LOOKED_AT);
+    let is_centred = |image: &[u8]| {
+        let (mut mass, mut down, mut across, mut border) = (0u64, 0u64, 0u64, 0u64);
+        for (at, &pixel) in image.iter().enumerate() {
+            let (y, x, ink) = (at / width, at % width, u64::from(if dark { pixel } else { 255 - pixel }));
+            (mass, down, across) = (mass + ink, down + ink * y as u64, across + ink * x as u64);
+            let at_edge = y == 0 || x == 0 || y + 1 == height || x + 1 == width;
+            border += if at_edge { ink } else { 0 };
+        }
+        let near = |sum: u64, side: usize| {
+            (sum as f64 / mass as f64 - side as f64 / 2.0).abs() <= (side as f64 / 14.0).max(1.0)
+        };
+        mass > 0 && 100 * border <= mass && near(down, height) && near(across, width)
+    };
+    let count = images.count.min(LOOKED_AT);
+    10 * looked_at.filter(|image| is_centred(image)).count() >= 9 * count
+}
+
 impl Origin {
     /// Loads the files, and says where they came from.
     ///
@@ -107,6 +132,7 @@ impl Origin {
             size: [images.height, images.width, 1],
             classes: dataset.classes,
             polarity: Polarity::of(images),
+            centred: are_centred(images),
         };
         Ok((dataset, origin))
     }

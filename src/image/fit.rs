@@ -7,7 +7,7 @@ pub const LEAST_CONTRAST: f32 = 0.06;
 /// Ink below this is background: paper is never of one grey only.
 const INK_FLOOR: f32 = 0.12;
 /// Ink from here on counts for the digit's outline.
-const INK_EDGE: f32 = 0.3;
+pub const INK_EDGE: f32 = 0.3;
 /// The digit's box within the frame: 20 of 28.
 const BOX: (usize, usize) = (20, 28);
 
@@ -50,6 +50,15 @@ pub fn place(ink: &Grey, height: usize, width: usize) -> Option<Grey> {
     Some(Grey { height, width, values: frame })
 }
 
+/// The largest part of the frame's shape from the middle of a picture.
+pub fn middle(picture: &Grey, height: usize, width: usize) -> Grey {
+    let rows = picture.height.min((picture.width * height / width).max(1));
+    let columns = picture.width.min((picture.height * width / height).max(1));
+    let (top, left) = ((picture.height - rows) / 2, (picture.width - columns) / 2);
+    let values = picture.rows().skip(top).take(rows).flat_map(|row| &row[left..left + columns]).copied().collect();
+    Grey { height: rows, width: columns, values }
+}
+
 /// Divides by the greatest value, and drops what is below the floor.
 fn stretched(mut picture: Grey) -> Grey {
     let most = picture.range().1.max(f32::MIN_POSITIVE);
@@ -78,7 +87,7 @@ fn crop(ink: &Grey) -> Option<Grey> {
 
 /// Scales both ways: averages over the area that an output pixel covers when it shrinks, and
 /// interpolates between pixel centres when it grows.
-fn resize(picture: &Grey, height: usize, width: usize) -> Grey {
+pub fn resize(picture: &Grey, height: usize, width: usize) -> Grey {
     let columns = weights(picture.width, width);
     let mut rows = Vec::with_capacity(picture.height * width);
     for row in picture.rows() {

@@ -1,15 +1,16 @@
-//! PNG files of every kind as grey pictures.
+//! Picture files of every kind as grey pictures.
 
 use crate::{Error, Result};
-use png::{BitDepth, ColorType, Decoder, Limits, Transformations};
-use std::fs::File;
-use std::io::BufReader;
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 use std::path::Path;
 
-/// The most pixels of a picture that is read, in millions (2^20).
-const MAX_MEGAPIXELS: u64 = 32;
-/// The most the decoder may allocate beside the picture itself; ends decompression bombs.
-const DECODER_BYTES: usize = 64 << 20;
+/// The most pixels of a picture that is read, in millions.
+const MAX_MEGAPIXELS: u64 = 100;
+/// The most the decoder may allocate; ends decompression bombs.
+const DECODER_BYTES: u64 = 1 << 30;
+/// A larger picture is shrunk: no network looks at more.
+const SIDE: usize = 1024;
 /// Transparent pictures whose visible part has at least this range of greys carry their own
 /// background; below it, the shape is in the transparency.
 const OWN_BACKGROUND_RANGE: f32 = 0.4;
@@ -35,40 +36,54 @@ impl Grey {
     }
 }
 
-/// Reads a PNG as grey, composed on its background.
+/// Reads a picture as grey, upright and composed on its background. One of more than [`SIDE`] pixels is shrunk.
 pub fn read(path: &Path) -> Result<Grey> {
-    let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
-    let damaged = |e: &dyn std::fmt::Display| Error::file(path, format!("cannot be read as a PNG image: {e}"));
-    let limits = Limits { bytes: DECODER_BYTES };
-    let mut decoder = Decoder::new_with_limits(BufReader::new(file), limits);
-    let header = decoder.read_header_info().map_err(|e| damaged(&e))?;
-    let (width, height) = (header.width, header.height);
-    if u64::from(width) * u64::from(height) > MAX_MEGAPIXELS << 20 {
+    let damaged = |e: &dyn std::fmt::Display| Error::file(path, format!("cannot be read as a picture: {e}"));
+    let failed = |e| Error::io("read", path, e);
+    let mut reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(failed)?;
+    if reader.format().is_none() {
+        return Err(damaged(&"it is no PNG, JPEG, WebP or BMP"));
+    }
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(DECODER_BYTES);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(|e| damaged(&e))?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > MAX_MEGAPIXELS * 1_000_000 {
         let most = format!("pictures of up to {MAX_MEGAPIXELS} million pixels are read, so make it smaller");
         return Err(Error::file(path, format!("is {width}x{height} pixels; {most}")));
     }
-    decoder.set_ignore_text_chunk(true);
-    decoder.set_ignore_iccp_chunk(true);
-    // Palettes become colours, 1, 2 and 4 bits become 8, 16 bits become 8.
-    decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
-    let mut reader = decoder.read_info().map_err(|e| damaged(&e))?;
-    let size = reader.output_buffer_size().ok_or_else(|| damaged(&"its size does not fit into memory"))?;
-    let mut bytes = vec![0; size];
-    let info = reader.next_frame(&mut bytes).map_err(|e| damaged(&e))?;
-    debug_assert_eq!(info.bit_depth, BitDepth::Eight);
-    bytes.truncate(info.buffer_size());
-    Ok(Grey { height: info.height as usize, width: info.width as usize, values: to_grey(&bytes, info.color_type) })
+    // A camera may note that it was held upright.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(|e| damaged(&e))?;
+    picture.apply_orientation(orientation);
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    let values = match (picture.color().has_alpha(), picture.color().has_color()) {
+        (false, false) => picture.into_luma8().iter().map(|&v| unit(v)).collect(),
+        (false, true) => picture.into_rgb8().pixels().map(|p| luma(&p.0)).collect(),
+        (true, false) => compose(picture.into_luma_alpha8().pixels().map(|p| (unit(p.0[0]), unit(p.0[1])))),
+        (true, true) => compose(picture.into_rgba8().pixels().map(|p| (luma(&p.0), unit(p.0[3])))),
+    };
+    Ok(shrunk(Grey { height, width, values }))
 }
 
-fn to_grey(bytes: &[u8], colour: ColorType) -> Vec<f32> {
-    match colour {
-        ColorType::Grayscale => bytes.iter().map(|&v| unit(v)).collect(),
-        ColorType::Rgb => bytes.chunks_exact(3).map(luma).collect(),
-        ColorType::GrayscaleAlpha => compose(bytes.chunks_exact(2).map(|p| (unit(p[0]), unit(p[1])))),
-        ColorType::Rgba => compose(bytes.chunks_exact(4).map(|p| (luma(p), unit(p[3])))),
-        // EXPAND has turned palettes into RGB or RGBA.
-        ColorType::Indexed => Vec::new(),
+/// Averages squares of pixels, so that neither side has more than [`SIDE`].
+fn shrunk(picture: Grey) -> Grey {
+    let by = picture.height.max(picture.width).div_ceil(SIDE);
+    if by < 2 {
+        return picture;
     }
+    let (height, width) = (picture.height.div_ceil(by), picture.width.div_ceil(by));
+    let mut values = Vec::with_capacity(height * width);
+    for rows in picture.values.chunks(by * picture.width) {
+        let rows: Vec<&[f32]> = rows.chunks_exact(picture.width).collect();
+        values.extend((0..width).map(|x| {
+            let columns = x * by..((x + 1) * by).min(picture.width);
+            let count = rows.len() * columns.len();
+            rows.iter().flat_map(|row| &row[columns.clone()]).sum::<f32>() / count as f32
+        }));
+    }
+    Grey { height, width, values }
 }
 
 fn unit(byte: u8) -> f32 {

@@ -3,6 +3,7 @@
 use crate::common::command::{fails, json, ok, run, warp19_in};
 use crate::common::synthetic;
 use std::path::Path;
+use warp19::image::{Colour, encode_png};
 
 /// A folder with a dataset in `own/mine` and a run on it in `run`; nothing is named but the folder.
 fn trained() -> tempfile::TempDir {
@@ -88,4 +89,70 @@ fn other_data_are_refused() {
     }
     let line = "eval run --data own/eleven --dataset eleven";
     fails(&mut warp19_in(dir, line), &["eleven has 11 classes", "trained on mine with 12"]);
+}
+
+/// A dataset of dark shapes on light paper that fill their frames is answered by `predict` as by `eval`: nothing is
+/// inverted or centred that was not in training.
+#[test]
+fn pictures_are_seen_as_in_training() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let dark_on_light = |count, seed| {
+        let (mut images, labels) = synthetic::split(count, seed);
+        images.pixels.iter_mut().for_each(|v| *v = 255 - *v);
+        (images, labels)
+    };
+    for (part, count, seed) in [("train", 600, 1), ("t10k", 120, 2)] {
+        let (images, labels) = dark_on_light(count, seed);
+        synthetic::write(&dir.join("paper"), part, &images, &labels);
+    }
+    let line = "train --model deep-mnist --data paper --epochs 2 --batch 50 --lr 0.001 --device cpu --out run";
+    ok(&mut warp19_in(dir, line));
+    assert_eq!(record(dir)["data"]["polarity"], "dark-on-light");
+    let (images, labels) = dark_on_light(120, 2);
+    let (mut names, mut inverted) = (String::new(), String::new());
+    for i in 0..images.count {
+        let write = |name: String, pixels: Vec<u8>| {
+            std::fs::write(dir.join(&name), encode_png(28, 28, Colour::Grey, &pixels).unwrap()).unwrap();
+            name
+        };
+        names += &format!(" {}", write(format!("{i}.png"), images.image(i).to_vec()));
+        inverted += &format!(" {}", write(format!("{i}-i.png"), images.image(i).iter().map(|v| 255 - v).collect()));
+    }
+    let answers = |line: &str| -> Vec<u64> {
+        let list = json(&mut warp19_in(dir, &format!("predict run --json {line}")));
+        list.as_array().unwrap().iter().map(|a| a["class"].as_u64().unwrap()).collect()
+    };
+    let asked = answers(&names);
+    let right = asked.iter().zip(&labels).filter(|(a, l)| **a == u64::from(**l)).count();
+    let evaluated = json(&mut warp19_in(dir, "eval run --json"));
+    assert_eq!(evaluated["errors"], 120 - right);
+    assert!(right > 60, "{right}");
+    // Light on dark, they are turned round; but not as they are.
+    assert_eq!(answers(&inverted), asked);
+    assert_ne!(answers(&format!("--as-is {inverted}")), asked);
+}
+
+#[test]
+fn one_bad_picture_among_several_is_told_and_the_others_are_answered() {
+    let place = trained();
+    let dir = place.path();
+    let (images, _) = synthetic::split(2, 9);
+    for i in 0..2 {
+        let png = encode_png(28, 28, Colour::Grey, images.image(i)).unwrap();
+        std::fs::write(dir.join(format!("{i}.png")), png).unwrap();
+    }
+    std::fs::write(dir.join("bad.png"), "no picture").unwrap();
+    let written = run(&mut warp19_in(dir, "predict run 0.png bad.png missing.png 1.png --json --show"), 1);
+    let list: serde_json::Value = serde_json::from_str(&written.out).unwrap();
+    let keys = ["class", "error", "error", "class"];
+    for (entry, key) in list.as_array().unwrap().iter().zip(keys) {
+        assert!(!entry[key].is_null(), "{entry}");
+    }
+    assert_eq!(list[0]["top"][0]["name"], list[0]["class"].to_string());
+    for words in ["bad.png cannot be read as a picture", "missing.png", "0.png as the network sees it"] {
+        assert!(written.said.contains(words), "{words}: {}", written.said);
+    }
+    assert!(dir.join("0.seen.png").exists() && dir.join("1.seen.png").exists());
+    fails(&mut warp19_in(dir, "predict run bad.png"), &["cannot be read"]);
 }
