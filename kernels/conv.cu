@@ -62,8 +62,8 @@ __device__ __forceinline__ u32 taps_of_block(
 template <bool BACKWARD>
 struct Patches {
     static constexpr int A_LAYOUT = INNER, B_LAYOUT = BACKWARD ? INNER : OUTER;
-    using OA = Operand<A_LAYOUT, TILE_M>;
-    using OB = Operand<B_LAYOUT, TILE_N>;
+    using OA = Operand<0, A_LAYOUT, TILE_M>;
+    using OB = Operand<1, B_LAYOUT, TILE_N>;
     // The next tile: channels [c, c + TILE_K) at tap `tap`; `taps` are those still to do, its own included.
     u32 taps;
     int tap, c, channels;
@@ -165,8 +165,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT(256)) KERNEL(conv
 // that is inside for this tap, image fastest.
 struct PixelPairs {
     static constexpr int A_LAYOUT = OUTER, B_LAYOUT = OUTER;
-    using OA = Operand<OUTER, TILE_M>;
-    using OB = Operand<OUTER, TILE_N>;
+    using OA = Operand<0, OUTER, TILE_M>;
+    using OB = Operand<1, OUTER, TILE_N>;
     const Stored* px;
     const Stored* py;
     int p, end;

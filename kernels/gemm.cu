@@ -14,8 +14,8 @@
 template <int A, int B>
 struct Matrices {
     static constexpr int A_LAYOUT = A, B_LAYOUT = B;
-    using OA = Operand<A, TILE_M>;
-    using OB = Operand<B, TILE_N>;
+    using OA = Operand<0, A, TILE_M>;
+    using OB = Operand<1, B, TILE_N>;
     const Stored* pa;
     const Stored* pb;
     int m_left, n_left, k_left;  // rows, columns and inner steps from this tile's start to the matrix's end

@@ -35,8 +35,8 @@ typedef float Sums[THREAD_M][THREAD_N];
 
 template <class Loader>
 struct Tile {
-    using A = Operand<Loader::A_LAYOUT, TILE_M>;
-    using B = Operand<Loader::B_LAYOUT, TILE_N>;
+    using A = Operand<0, Loader::A_LAYOUT, TILE_M>;
+    using B = Operand<1, Loader::B_LAYOUT, TILE_N>;
     using F = Fragment<Loader::A_LAYOUT, Loader::B_LAYOUT>;
     static constexpr int STAGE = A::SIZE + B::SIZE;
     static constexpr int SHARED = (ASYNC ? STAGES : 2) * STAGE;

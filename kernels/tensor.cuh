@@ -22,7 +22,8 @@ static_assert(THREAD_M % 2 == 0 && THREAD_N % 4 == 0, "a warp takes 16x16 at a t
 // Registers are there for this many threads; more blocks than fill them would be of no use.
 #define RESIDENT(threads) ((THREAD_M * THREAD_N >= 64 ? 256 : 512) / THREADS)
 
-template <int LAYOUT, int EXTENT>
+// FACTOR 0 is A, 1 is B.
+template <int FACTOR, int LAYOUT, int EXTENT>
 struct Operand {
     // Numbers in a chunk, in a row, and of the tile.
     static constexpr int CHUNK = STORED_WIDE;
@@ -48,33 +49,40 @@ struct Operand {
     static __device__ __forceinline__ int row(int i) { return (int)threadIdx.x / ACROSS + i * (THREADS / ACROSS); }
     static __device__ __forceinline__ int column() { return (int)threadIdx.x % ACROSS * VECTOR; }
 
-    // Where this lane's reads of the rows or columns from `first` on begin in shared memory, in bytes.
+    // mma wants the registers of a factor side by side: of 16 rows of A first the halves of the rows, then those of the
+    // step of k; of 16 columns of B first those of the step.
+    static constexpr bool ROWS_FIRST = FACTOR == 0;
+
+    // Where this lane's reads of the rows or columns from `first` on begin in shared memory, in bytes. Lanes 8 to 15
+    // name the places of the second matrix, 16 to 23 of the third, 24 to 31 of the fourth.
     static __device__ __forceinline__ u32 start(u32 tile, int first) {
-        int lane = (int)threadIdx.x % 32, at;
+        int lane = (int)threadIdx.x % 32, second = lane / 8 % 2, third = lane / 16;
+        int half = ROWS_FIRST ? second : third, half_k = ROWS_FIRST ? third : second, at;
         if (LAYOUT == INNER)
-            at = (first + lane % 16) * PITCH + (lane / 16 ^ turn(lane % 16)) * CHUNK;
+            at = (first + 8 * half + lane % 8) * PITCH + (half_k ^ turn(lane % 8)) * CHUNK;
         else if (HALF_STORED)
-            at = (lane / 16 * 8 + lane % 8) * PITCH + ((first / CHUNK + lane / 8 % 2) ^ turn(lane % 8)) * CHUNK;
+            at = (8 * half_k + lane % 8) * PITCH + ((first / CHUNK + half) ^ turn(lane % 8)) * CHUNK;
         else
             at = lane % 4 * PITCH + ((first / CHUNK + lane / 16) ^ turn(lane % 4)) * CHUNK + lane / 4 % 4;
         return tile + (u32)sizeof(Stored) * at;
     }
-    // Numbers [16 i, 16 i + 16) of the warp's rows or columns and the k of a step, as four 8x8 or 8x4 matrices: the
-    // second 8 of the 16 in the second and fourth, the second half of the step in the third and fourth. `start` is
-    // aligned so that chunks are counted by its bits.
+    // Numbers [16 i, 16 i + 16) of the warp's rows or columns and the k of a step, as four matrices of 8 and half a
+    // step. Chunks are counted by the bits of an address: `start` is aligned so.
     static __device__ __forceinline__ void read(u32 start, int i, int step, u32 (&f)[4]) {
+        constexpr u32 ROW = PITCH * sizeof(Stored);
         if constexpr (LAYOUT == INNER) {
-            u32 at = (start ^ 32 * step) + 16 * i * PITCH * (u32)sizeof(Stored);
+            u32 at = (start ^ 32 * step) + 16 * i * ROW;
             asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                          : "=r"(f[0]), "=r"(f[1]), "=r"(f[2]), "=r"(f[3]) : "r"(at) : "memory");
         } else if constexpr (HALF_STORED) {
-            u32 at = (start ^ 32 * i) + 16 * step * PITCH * (u32)sizeof(Stored);
+            u32 at = (start ^ 32 * i) + 16 * step * ROW;
             asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
                          : "=r"(f[0]), "=r"(f[1]), "=r"(f[2]), "=r"(f[3]) : "r"(at) : "memory");
         } else {
 #pragma unroll
             for (int r = 0; r < 4; r++) {
-                u32 at = (start ^ (64 * i + 32 * (r % 2))) + (8 * step + 4 * (r / 2)) * PITCH * (u32)sizeof(Stored);
+                int half = ROWS_FIRST ? r % 2 : r / 2, half_k = ROWS_FIRST ? r / 2 : r % 2;
+                u32 at = (start ^ (64 * i + 32 * half)) + (8 * step + 4 * half_k) * ROW;
                 asm volatile("ld.shared.u32 %0, [%1];" : "=r"(f[r]) : "r"(at) : "memory");
             }
         }
@@ -107,8 +115,8 @@ __device__ __forceinline__ void mma(float& d0, float& d1, float& d2, float& d3, 
 // g + 8 of each 16x8; `finish` brings four neighbouring columns together.
 template <int A_LAYOUT, int B_LAYOUT>
 struct Fragment {
-    using A = Operand<A_LAYOUT, TILE_M>;
-    using B = Operand<B_LAYOUT, TILE_N>;
+    using A = Operand<0, A_LAYOUT, TILE_M>;
+    using B = Operand<1, B_LAYOUT, TILE_N>;
     static constexpr int WARP_M = 8 * THREAD_M, WARP_N = 4 * THREAD_N;
     static constexpr int WARPS_M = TILE_M / WARP_M;
     // Whether a thread's columns come in fours.
@@ -152,8 +160,8 @@ struct Fragment {
         for (int i = 0; i < THREAD_M; i += 2)
 #pragma unroll
             for (int j = 0; j < THREAD_N; j += 2)
-                mma(acc[i][j], acc[i][j + 1], acc[i + 1][j], acc[i + 1][j + 1], a[i / 2], b[j / 4][j / 2 % 2],
-                    b[j / 4][j / 2 % 2 + 2]);
+                mma(acc[i][j], acc[i][j + 1], acc[i + 1][j], acc[i + 1][j + 1], a[i / 2], b[j / 4][j % 4],
+                    b[j / 4][j % 4 + 1]);
     }
 
     // Numbers rounded to tf32, ties away from zero, and what is left of them.

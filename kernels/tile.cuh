@@ -18,7 +18,7 @@
 
 static_assert(TILE_K % 8 == 0 && THREAD_M % 4 == 0 && THREAD_N % 4 == 0, "fragments are read 4 wide");
 
-template <int LAYOUT, int EXTENT>
+template <int FACTOR, int LAYOUT, int EXTENT>
 struct Operand {
     static constexpr int PITCH = LAYOUT == INNER ? TILE_K + 4 : EXTENT;
     // Floats of a tile.
@@ -91,8 +91,8 @@ struct Fragment {
 
     // acc += the product of two operands' tiles in shared memory.
     static __device__ __forceinline__ void multiply(const float* a, const float* b, Sums& acc) {
-        using A = Operand<A_LAYOUT, TILE_M>;
-        using B = Operand<B_LAYOUT, TILE_N>;
+        using A = Operand<0, A_LAYOUT, TILE_M>;
+        using B = Operand<1, B_LAYOUT, TILE_N>;
         a += first_row() * (A_LAYOUT == INNER ? A::PITCH : 1);
         b += first_column() * (B_LAYOUT == INNER ? B::PITCH : 1);
         float af[4][THREAD_M], bf[4][THREAD_N];
