@@ -2,7 +2,7 @@
 //! in the middle, evaluation and export, and deep-mnist on MNIST.
 
 use crate::common::command::{json, ok, train, warp19_in, workplace};
-use crate::training::{first_images, mnist, resume, weights, with};
+use crate::training::{mnist, resume, weights, with};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Stdio;
@@ -95,22 +95,20 @@ fn an_overflow_in_the_middle() {
 /// 200 steps of deep-mnist at batch 32 on MNIST, those of f16 with an overflow after half of them, beside the CPU's in
 /// float32; judged by all 10,000 test images on the CPU, in float32.
 fn as_accurate_as_in_float32(precision: &str) {
-    let data = mnist();
-    let dir = tempfile::tempdir().unwrap();
-    let dir = dir.path();
-    first_images(&data, &dir.join("data"), 128);
+    let (data, dir) = (mnist(), tempfile::tempdir().unwrap());
+    let (data, dir) = (data.display(), dir.path());
     let trained = |run: &str, line: &str| -> f64 {
-        let line =
-            format!("train --model deep-mnist --batch 32 --epochs 1 --limit 6400 --data data --out {run} {line}");
-        ok(&mut with(warp19_in(dir, &line), &[]));
+        let fixed = "train --model deep-mnist --batch 32 --epochs 1 --limit 6400 --test-limit 128";
+        ok(&mut with(warp19_in(dir, &format!("{fixed} --data {data} --out {run} {line}")), &[]));
         if run == "f16" {
             overflow(&dir.join(run), 2f32.powi(32));
-            ok(&mut with(warp19_in(dir, "train --device softgpu --data data --resume f16"), &[]));
+            let line = format!("train --device softgpu --data {data} --resume f16");
+            ok(&mut with(warp19_in(dir, &line), &[]));
             let [scale, _, _, skipped] = scaling(&dir.join(run));
             println!("{skipped} steps left out, then a scale of {scale}");
             assert!((5.0..30.0).contains(&skipped), "{skipped}");
         }
-        let line = format!("eval {run} --data {} --device cpu --precision f32 --json", data.display());
+        let line = format!("eval {run} --data {data} --device cpu --precision f32 --json");
         json(&mut warp19_in(dir, &line))["accuracy"].as_f64().unwrap()
     };
     let float32 = trained("float32", "--device cpu");

@@ -119,7 +119,7 @@ pub fn mnist() -> PathBuf {
 }
 
 /// A dataset of the first test images of another, and all its training images.
-pub fn first_images(from: &Path, to: &Path, count: u32) {
+fn first_images(from: &Path, to: &Path, count: u32) {
     std::fs::create_dir_all(to).unwrap();
     for (name, header, size) in [
         ("train-images-idx3-ubyte", 16, 0),
