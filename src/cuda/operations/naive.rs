@@ -46,7 +46,7 @@ impl CudaDevice {
     /// # Errors
     /// As [`CudaDevice::gemm`].
     pub fn gemm_naive(&mut self, kind: Gemm, s: Sizes, a: View, b: View, c: View) -> Result<()> {
-        let mut args = self.factors("gemm_naive", s, [a, b, c])?.map(Arg::Address).to_vec();
+        let mut args = self.factors("gemm_naive", s, [DType::F32; 3], [a, b, c])?.map(Arg::Address).to_vec();
         // Elements between rows and inner steps of A, between inner steps and columns of B.
         let strides = match kind {
             Gemm::Nn => [s.k, 1, s.n, 1],
