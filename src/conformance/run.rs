@@ -84,12 +84,17 @@ fn bounds(kind: &Kind, precision: Precision, operands: &[Operand], values: &mut 
     }
     let mut magnitudes: Vec<Vec<f64>> = values.iter().map(|v| v.iter().map(|v| v.abs()).collect()).collect();
     layer.reference(&mut magnitudes);
-    // Each addition of float32 may be off by 2^-23 of the sum so far where it truncates, as tensor cores do.
-    let is = kind.describe(precision);
-    let results = operands.iter().find(|o| o.is_written()).map_or(1, |o| o.len);
-    let additions = (is.flops / (2 * results.max(1) as u64)) as f64 + 2.0;
+    let additions = additions(kind, precision);
     let bound = |(o, magnitudes): (&Operand, Vec<f64>)| Bound::Sum { additions, magnitudes, stored: o.dtype };
     operands.iter().zip(magnitudes).map(bound).collect()
+}
+
+/// Additions in a result of a layer. Each in float32 may be off by 2^-23 of the sum so far where it truncates, as tensor
+/// cores do.
+pub(super) fn additions(kind: &Kind, precision: Precision) -> f64 {
+    let is = kind.describe(precision);
+    let results = is.operands.iter().find(|o| o.is_written()).map_or(1, |o| o.len);
+    (is.flops / (2 * results.max(1) as u64)) as f64 + 2.0
 }
 
 /// What an operand holds before: numbers drawn so that results are about as large as 1; NaN where it is overwritten.

@@ -66,6 +66,8 @@ pub const POOL_THREADS: usize = 256;
 pub const DROPOUT_THREADS: usize = 256;
 pub const LOSS_THREADS: usize = 512;
 pub const OPTIMIZER_THREADS: usize = 256;
+pub const SCALING_THREADS: usize = 256;
+pub const CAST_THREADS: usize = 256;
 pub const GATHER_THREADS: usize = 256;
 /// Rows of an image that a block of the direct convolution takes.
 pub const DIRECT_ROWS: usize = 14;
@@ -147,13 +149,15 @@ pub enum UnitKind {
     Conv(usize),
     ConvDirect,
     ConvWinograd,
-    /// Pools of 4 channels at a time or of one.
+    /// Pools of so many channels at a time: those in 16 bytes, or one.
     Pool {
         vector: usize,
     },
     Dropout,
     Loss,
     Optimizer,
+    Scaling,
+    Cast,
     Batch,
     /// What the others are compared with.
     Naive,
@@ -195,18 +199,24 @@ impl UnitKind {
         let mut kinds: Vec<UnitKind> = (0..TILES).map(UnitKind::Gemm).collect();
         kinds.extend((0..TILES).map(UnitKind::Conv));
         kinds.extend([UnitKind::ConvDirect, UnitKind::ConvWinograd]);
-        kinds.extend([4, 1].map(|vector| UnitKind::Pool { vector }));
-        kinds.extend([UnitKind::Dropout, UnitKind::Loss, UnitKind::Optimizer, UnitKind::Batch]);
-        kinds.extend([UnitKind::Naive, UnitKind::Compare]);
+        kinds.extend([8, 4, 1].map(|vector| UnitKind::Pool { vector }));
+        kinds.extend([UnitKind::Dropout, UnitKind::Loss, UnitKind::Optimizer, UnitKind::Scaling, UnitKind::Cast]);
+        kinds.extend([UnitKind::Batch, UnitKind::Naive, UnitKind::Compare]);
         kinds.extend((0..LADDER.len()).map(UnitKind::Ladder));
         kinds
     }
 
     /// The precisions that it is compiled for.
     fn precisions(self) -> &'static [Precision] {
+        use Precision::{Bf16, F16, F32, Tf32};
         match self {
             UnitKind::Gemm(_) | UnitKind::Conv(_) => &Precision::ALL,
-            _ => &[Precision::F32],
+            UnitKind::ConvWinograd | UnitKind::Ladder(_) => &[F32],
+            UnitKind::Pool { vector: 4 } => &[F32],
+            UnitKind::Pool { vector: 8 } | UnitKind::Cast => &[Bf16, F16],
+            UnitKind::Scaling => &[F16],
+            UnitKind::Naive => &[F32, Tf32, Bf16, F16],
+            _ => &[F32, Bf16, F16],
         }
     }
 
@@ -261,6 +271,8 @@ impl Unit {
             UnitKind::Dropout => "dropout.cu",
             UnitKind::Loss => "softmax_xent.cu",
             UnitKind::Optimizer => "optimizer.cu",
+            UnitKind::Scaling => "scaling.cu",
+            UnitKind::Cast => "cast.cu",
             UnitKind::Batch => "batch.cu",
             UnitKind::Naive => "naive.cu",
             UnitKind::Compare => "compare.cu",
@@ -290,6 +302,8 @@ impl Unit {
             UnitKind::Dropout => (&["dropout"], DROPOUT_THREADS),
             UnitKind::Loss => (&["softmax_cross_entropy", "softmax"], LOSS_THREADS),
             UnitKind::Optimizer => (&["adam", "sgd"], OPTIMIZER_THREADS),
+            UnitKind::Scaling => (&["scaling"], SCALING_THREADS),
+            UnitKind::Cast => (&["cast"], CAST_THREADS),
             UnitKind::Batch => (&["gather"], GATHER_THREADS),
             UnitKind::Naive => (
                 &["gemm_naive", "conv_forward_naive", "conv_backward_data_naive", "conv_backward_weight_naive"],
@@ -351,6 +365,12 @@ impl Unit {
                 define("OPTIMIZER_THREADS", OPTIMIZER_THREADS);
                 define("SGD_RANGES", SGD_RANGES);
             }
+            UnitKind::Scaling => {
+                define("SCALING_THREADS", SCALING_THREADS);
+                options.push(format!("-DSCALE_GROWTH={:?}f", crate::ops::scaling::GROWTH));
+                options.push(format!("-DSCALE_LARGEST={:?}f", crate::ops::scaling::LARGEST));
+            }
+            UnitKind::Cast => define("CAST_THREADS", CAST_THREADS),
             UnitKind::Batch => define("GATHER_THREADS", GATHER_THREADS),
             UnitKind::Ladder(step) => {
                 define("THREADS", LADDER[step].threads);

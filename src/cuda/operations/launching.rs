@@ -25,9 +25,14 @@ pub struct After {
     pub wide: bool,
 }
 
+/// Numbers of a precision's storage in 16 bytes.
+pub fn wide(precision: Precision) -> usize {
+    16 / precision.storage().size()
+}
+
 /// Whether kernels may read 16 bytes at once everywhere: rows of these lengths, memory at these addresses.
 pub fn vector(precision: Precision, rows: &[usize], addresses: &[u64]) -> bool {
-    let wide = 16 / precision.storage().size();
+    let wide = wide(precision);
     rows.iter().all(|n| n.is_multiple_of(wide)) && aligned(addresses)
 }
 
