@@ -13,7 +13,7 @@ __device__ __forceinline__ void load_strip(
     for (int at = threadIdx.x; at < height * pitch; at += DIRECT_THREADS) {
         int i = first - r + at / pitch, jc = at % pitch - r * c;
         bool inside = i >= 0 && i < h && jc >= 0 && jc < w * c;
-        strip[at] = inside ? widen(x[((long long)n * h + i) * w * c + jc]) : 0.0f;
+        strip[at] = inside ? factor(widen(x[((long long)n * h + i) * w * c + jc])) : 0.0f;
     }
 }
 
@@ -36,10 +36,13 @@ extern "C" __global__ void __launch_bounds__(DIRECT_THREADS, 4) KERNEL(conv_dire
     for (int at = threadIdx.x; at < (kernel * kernel * c + 1) * groups; at += DIRECT_THREADS) {
         int row = at / groups, group = at % groups;
         float v[WIDE];
-        if (row < kernel * kernel * c)
+        if (row < kernel * kernel * c) {
             load(weights + row * k + group * WIDE, v);
-        else
+#pragma unroll
+            for (int f = 0; f < WIDE; f++) v[f] = factor(v[f]);
+        } else {
             load(b + group * WIDE, v);
+        }
 #pragma unroll
         for (int f = 0; f < FOURS; f++)
             own_weights[(row * FOURS + f) * groups + group] = make_float4(v[4 * f], v[4 * f + 1], v[4 * f + 2], v[4 * f + 3]);
@@ -97,11 +100,12 @@ __device__ __forceinline__ void direct_backward_weight(
         float acc[TAPS] = {}, bias = 0.0f;
         for (int pixel = group; pixel < rows * w && channel < k; pixel += GROUPS) {
             float g = widen(dy[(((long long)n * h + first) * w + pixel) * k + channel]);
+            float by = factor(g);
             const float* row = strip + pixel / w * pitch + pixel % w * C;
 #pragma unroll
             for (int u = 0; u < KERNEL; u++, row += pitch)
 #pragma unroll
-                for (int vc = 0; vc < KERNEL * C; vc++) acc[u * KERNEL * C + vc] += row[vc] * g;
+                for (int vc = 0; vc < KERNEL * C; vc++) acc[u * KERNEL * C + vc] += row[vc] * by;
             bias += g;
         }
 #pragma unroll

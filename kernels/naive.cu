@@ -7,17 +7,6 @@
 // the magnitudes of what is added, which the error of sums in float is measured by. Nothing here is fast.
 #include "number.cuh"
 
-// A factor as products take it: for tf32 rounded to 11 bits of significand, ties away from zero.
-__device__ __forceinline__ float factor(Stored v) {
-#if PRECISION == PRECISION_TF32
-    u32 rounded;
-    asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(v));
-    return __uint_as_float(rounded);
-#else
-    return widen(v);
-#endif
-}
-
 // A sum and that of the magnitudes.
 struct Sum {
     double value, magnitude;
@@ -33,7 +22,7 @@ extern "C" __global__ void __launch_bounds__(NAIVE_THREADS) KERNEL(gemm_naive)(
     int i = at / n, j = at % n;
     float sum = 0.0f;
     for (int l = 0; l < k; l++) 
-        sum += factor(a[i * a_row + l * a_inner]) * factor(b[l * b_inner + j * b_column]);
+        sum += factor(widen(a[i * a_row + l * a_inner])) * factor(widen(b[l * b_inner + j * b_column]));
     c[at] = sum;
 }
 
@@ -68,7 +57,7 @@ extern "C" __global__ void __launch_bounds__(NAIVE_THREADS) KERNEL(conv_forward_
             const Stored* px = x + ((o.image * h + i) * width + j) * c;
             const Stored* pw = w + (i64)(u * kernel + v) * c * k + o.channel;
 #pragma unroll 1
-            for (int l = 0; l < c; l++, pw += k) sum.add((double)factor(px[l]) * factor(*pw));
+            for (int l = 0; l < c; l++, pw += k) sum.add((double)factor(widen(px[l])) * factor(widen(*pw)));
         }
     if (relu)
         ((Stored*)y)[o.at] = narrow(sum.value < 0.0 ? 0.0f : (float)sum.value);
@@ -92,7 +81,7 @@ extern "C" __global__ void __launch_bounds__(NAIVE_THREADS) KERNEL(conv_backward
             const Stored* py = dy + ((o.image * h + i) * width + j) * k;
             const Stored* pw = w + ((i64)(u * kernel + v) * c + o.channel) * k;
 #pragma unroll 1
-            for (int l = 0; l < k; l++) sum.add((double)factor(py[l]) * factor(pw[l]));
+            for (int l = 0; l < k; l++) sum.add((double)factor(widen(py[l])) * factor(widen(pw[l])));
         }
     dx[o.at] = narrow(mask && !(widen(mask[o.at]) > 0.0f) ? 0.0f : (float)sum.value);
     if (magnitudes) magnitudes[o.at] = (float)sum.magnitude;
@@ -116,7 +105,7 @@ extern "C" __global__ void __launch_bounds__(NAIVE_THREADS) KERNEL(conv_backward
         for (int j = 0; j < width; j++, py += k, px += c) {
             int i = row % h + di;
             if (i < 0 || i >= h || j + dj < 0 || j + dj >= width) continue;
-            sum.add(bias ? (double)widen(*py) : (double)factor(*py) * factor(*px));
+            sum.add(bias ? (double)widen(*py) : (double)factor(widen(*py)) * factor(widen(*px)));
         }
     if (bias)
         db[to] = (float)sum.value;

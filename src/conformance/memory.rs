@@ -4,6 +4,7 @@ use super::compare::{Bound, Comparison, compare_within};
 use crate::device::{DType, Device, Owner, Precision, View};
 use crate::error::Result;
 use crate::ops::operation::{Kind, Operation};
+use crate::ops::scaling::START;
 use half::{bf16, f16};
 
 /// Elements of a guard region; a multiple of 16 bytes so that operands stay aligned.
@@ -96,7 +97,9 @@ pub fn example(d: &mut dyn Device, owner: &Owner, kind: Kind, precision: Precisi
     for operand in kind.describe(precision).operands {
         let view = d.alloc_for(owner, operand.dtype, operand.len)?;
         let number = !matches!(operand.dtype, DType::F64 | DType::U32 | DType::U8);
-        if number && !["second moment", "scaling"].contains(&operand.name) {
+        if operand.name == "scaling" {
+            upload(d, view, &START.map(f64::from))?;
+        } else if number && operand.name != "second moment" {
             let values: Vec<f64> = (0..view.len).map(|i| (i % 251) as f64 / 251.0 - 0.4).collect();
             upload(d, view, &values)?;
         } else {

@@ -6,7 +6,7 @@ use super::memory::Guarded;
 use crate::device::{DType, Device, Owner, Precision, StepState};
 use crate::error::Result;
 use crate::ops::description::{Access, Operand};
-use crate::ops::layer::Pass;
+use crate::ops::layer::{LayerPass, Pass};
 use crate::ops::operation::{Kind, Operation, Planned};
 use crate::ops::{dropout, pool, scaling};
 
@@ -52,8 +52,12 @@ fn operation(devices: &mut [&mut dyn Device], kind: &Kind, precision: Precision)
         d.run(&Operation::new(kind.clone(), precision, &views)?)?;
         computed.push(guarded);
     }
+    let summed = bias_gradient(kind, &values);
     let bounds = bounds(kind, precision, &operands, &mut values);
     kind.reference(precision, &state, &mut values);
+    if let Some(db) = summed {
+        values[3] = db;
+    }
     let mut out = Vec::new();
     for (d, guarded) in devices.iter_mut().zip(computed) {
         for (i, operand) in operands.iter().enumerate().filter(|(_, o)| o.is_written()) {
@@ -66,6 +70,13 @@ fn operation(devices: &mut [&mut dyn Device], kind: &Kind, precision: Precision)
         }
     }
     Ok(out)
+}
+
+/// The gradient of a layer's bias, a sum of what is stored: there is no factor in it that a precision would round.
+fn bias_gradient(kind: &Kind, values: &[Vec<f64>]) -> Option<Vec<f64>> {
+    let Kind::Layer(LayerPass { shape, pass: Pass::BackwardWeight }) = kind else { return None };
+    let (channels, dy) = (shape.as_conv().k, &values[1]);
+    Some((0..channels).map(|c| dy.iter().skip(c).step_by(channels).sum()).collect())
 }
 
 /// How far each operand may be from its reference. Where products take factors of fewer bits than their operands have,

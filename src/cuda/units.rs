@@ -215,7 +215,7 @@ impl UnitKind {
             UnitKind::Pool { vector: 4 } => &[F32],
             UnitKind::Pool { vector: 8 } | UnitKind::Cast => &[Bf16, F16],
             UnitKind::Scaling => &[F16],
-            UnitKind::Naive => &[F32, Tf32, Bf16, F16],
+            UnitKind::Naive | UnitKind::ConvDirect => &[F32, Tf32, Bf16, F16],
             _ => &[F32, Bf16, F16],
         }
     }

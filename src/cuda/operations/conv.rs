@@ -1,6 +1,6 @@
 //! Convolutions as implicit products (`kernels/conv.cu`), and the first layer directly (`kernels/conv_direct.cu`).
 
-use super::launching::{Addresses, After, SHARED_LIMIT, aligned, tiled, vector, wide};
+use super::launching::{Addresses, After, SHARED_LIMIT, aligned, tiled, vector};
 use super::winograd;
 use crate::cuda::device::CudaDevice;
 use crate::cuda::launch::{Arg, Grid};
@@ -23,8 +23,7 @@ pub fn run(d: &mut CudaDevice, precision: Precision, s: &ConvShape, pass: Pass, 
 
 fn forward(d: &mut CudaDevice, precision: Precision, s: &ConvShape, [x, w, b, y]: [u64; 4], relu: bool) -> Result<()> {
     if let Some((_, shared)) = direct(s)
-        && s.k.is_multiple_of(wide(precision))
-        && aligned(&[w, b, y])
+        && vector(precision, &[s.k], &[w, b, y])
     {
         let grid = Grid { blocks: s.n * s.h.div_ceil(DIRECT_ROWS), parts: 1, shared };
         let mut args = [x, w, b, y].map(Arg::Address).to_vec();

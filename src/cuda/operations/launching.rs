@@ -32,8 +32,7 @@ pub fn wide(precision: Precision) -> usize {
 
 /// Whether kernels may read 16 bytes at once everywhere: rows of these lengths, memory at these addresses.
 pub fn vector(precision: Precision, rows: &[usize], addresses: &[u64]) -> bool {
-    let wide = wide(precision);
-    rows.iter().all(|n| n.is_multiple_of(wide)) && aligned(addresses)
+    rows.iter().all(|n| n.is_multiple_of(wide(precision))) && aligned(addresses)
 }
 
 /// Whether all of these begin on 16 bytes.
