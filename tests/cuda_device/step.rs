@@ -6,7 +6,7 @@ use warp19::conformance;
 use warp19::cpu::CpuDevice;
 use warp19::device::{DType, Device, Precision, StepState, View, download_f32, run_plan, upload_f32};
 use warp19::model::{Model, Shape, zoo};
-use warp19::network::{Mode, Network};
+use warp19::network::{Mode, Network, Purpose};
 use warp19::ops::batch::{Augment, Gather};
 use warp19::ops::loss::{Loss, LossKind};
 use warp19::ops::operation::{Kind, Operation, Planned};
@@ -32,7 +32,7 @@ pub struct Training {
 
 impl Training {
     pub fn new(d: &mut dyn Device, model: &Model, precision: Precision, batch: usize) -> Training {
-        let network = Network::new(d, model, precision, batch, true).unwrap();
+        let network = Network::new(d, model, precision, batch, Purpose::Training).unwrap();
         let weights = init::weights(model, Init::He, SEED);
         upload_f32(d, network.weights, &weights).unwrap();
         let mut arena = || {
