@@ -65,8 +65,8 @@ fn device(ordinal: usize) -> String {
         Ok(d) => {
             let p = &d.properties;
             format!(
-                "{}, sm_{}, {} multiprocessors, {:.1} GiB, {:.1} TFLOP/s float32, {:.0} GB/s, computes in {}, driver for CUDA \
-                 {}.{}",
+                "{}, sm_{}, {} multiprocessors, {:.1} GiB, {:.1} TFLOP/s float32, {:.0} GB/s, computes in {}, driver \
+                 for CUDA {}.{}",
                 p.name,
                 p.sm,
                 p.multiprocessors,

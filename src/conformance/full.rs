@@ -41,8 +41,9 @@ pub fn kinds(batch: usize) -> Vec<Kind> {
 }
 
 /// A pass of a layer by the kernels that a network takes, compared on the device with the same by the naive ones, whose
-/// sums are double. Nothing for other operations. The bound is the contract's where float32's holds; else, with the same
-/// factors on both sides, that of a sum in float32, `additions 2^-23 S`, and each side's own rounding when it is stored.
+/// sums are double. Nothing for other operations. The bound is the contract's where float32's holds; else, with
+/// the same factors on both sides, that of a sum in float32, `additions 2^-23 S`, and each side's own rounding when it
+/// is stored.
 ///
 /// # Errors
 /// Those of the device.

@@ -100,8 +100,8 @@ fn bounds(kind: &Kind, precision: Precision, operands: &[Operand], values: &mut 
     operands.iter().zip(magnitudes).map(bound).collect()
 }
 
-/// Additions in a result of a layer. Each in float32 may be off by 2^-23 of the sum so far where it truncates, as tensor
-/// cores do.
+/// Additions in a result of a layer. Each in float32 may be off by 2^-23 of the sum so far where it truncates, as
+/// tensor cores do.
 pub(super) fn additions(kind: &Kind, precision: Precision) -> f64 {
     let is = kind.describe(precision);
     let results = is.operands.iter().find(|o| o.is_written()).map_or(1, |o| o.len);

@@ -1,7 +1,7 @@
 //! Operations as kernel launches: a plan is chosen, and what kernels ask for beyond views that fit is checked.
 //! `product` has matrix products and linear layers, `conv` convolutions by products or, for the first layer, directly,
-//! `winograd` those by Winograd's algorithm, `pointwise` pools, dropout, casts and the loss, `optimizer` what follows the
-//! gradients, `naive` what fast kernels are compared with.
+//! `winograd` those by Winograd's algorithm, `pointwise` pools, dropout, casts and the loss, `optimizer` what follows
+//! the gradients, `naive` what fast kernels are compared with.
 
 mod batch;
 mod conv;

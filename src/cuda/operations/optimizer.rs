@@ -41,8 +41,8 @@ pub fn scaling(d: &mut CudaDevice, precision: Precision, s: &Scaling, [gradients
     d.launch(UnitKind::Scaling.at(precision), "scaling", grid, &args)
 }
 
-/// Of the operands behind the moments: the average, the copy of the weights and the state of the scale, 0 where there is
-/// none.
+/// Of the operands behind the moments: the average, the copy of the weights and the state of the scale, 0 where there
+/// is none.
 fn followers<const N: usize>(precision: Precision, average: bool, more: [u64; N]) -> [u64; 3] {
     let mut more = more.into_iter();
     [average, precision.is_half(), precision.scales_gradients()]

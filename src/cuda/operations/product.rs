@@ -32,8 +32,8 @@ pub struct Sizes {
 }
 
 impl CudaDevice {
-    /// `c = a b`, or `c += a b` with `accumulate`: the tiled kernels on their own, for tests and timings. Factors are as
-    /// the precision stores them; c is float32 for `Tn`, as the factors for `Nt`, either for `Nn`.
+    /// `c = a b`, or `c += a b` with `accumulate`: the tiled kernels on their own, for tests and timings. Factors are
+    /// as the precision stores them; c is float32 for `Tn`, as the factors for `Nt`, either for `Nn`.
     ///
     /// # Errors
     /// Views that do not fit the sizes; those of the driver.
