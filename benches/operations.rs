@@ -1,7 +1,8 @@
 //! Every operation at VGG19's layer shapes, batch 64: throughput in floating-point operations (convolution, linear) or
 //! bytes (the rest). Groups are named `operation/direction`, benchmarks `backend/shape`, so that other backends stand
-//! beside this one: `cuda` where a GPU is there, `cuda_bf16` and so on in other precisions than float32, timed by events
-//! on the device with the second-level cache filled with other data before each run. Percents of peak are those of `warp19 verify --device cuda`.
+//! beside this one: `cuda` where a GPU is there, `cuda_bf16` and so on in other precisions than float32, timed by
+//! events on the device with the second-level cache filled with other data before each run. Percents of peak are those
+//! of `warp19 verify --device cuda`.
 //!
 //! `WARP19_BENCH=softgpu` runs the CUDA benchmarks on softgpu, to see that they run: its times say nothing about a GPU.
 //! `WARP19_BENCH_BATCH` is the batch.

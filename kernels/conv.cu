@@ -125,8 +125,8 @@ struct Patches {
 
 template <bool BACKWARD>
 __device__ __forceinline__ void convolve(
-    const Stored* x, const Stored* w, void* y, bool wide, float* workspace, u32* counters, Epilogue e, int images, int h,
-    int width, int channels, int columns, int kernel, int group) {
+    const Stored* x, const Stored* w, void* y, bool wide, float* workspace, u32* counters, Epilogue e, int images,
+    int h, int width, int channels, int columns, int kernel, int group) {
     using L = Patches<BACKWARD>;
     using T = Tile<L>;
     __shared__ __align__(128) Stored shared[T::SHARED];
@@ -172,7 +172,7 @@ struct PixelPairs {
     int p, end;
     int a_left, b_left;  // channels of x and of dy from the thread's first on
     Divisor by_images, by_columns;
-    // Which pixel of x and dy is number q of the rectangle. Its pixels are numbered position by position, image fastest:
+    // Which pixel of x and dy is number q of the rectangle. Its pixels are numbered by position, image fastest:
     //   q        = (i columns + j) images + n          row i and column j of the rectangle, image n
     //   position = q / images  = i columns + j         so  n = q - position images
     //   i        = position / columns                  so  j = position - i columns
@@ -184,12 +184,12 @@ struct PixelPairs {
     // Two divisions and three multiply-adds, and neither n nor j is computed.
     //
     // The three products may pass 2^32, their sum does not: it is the number of a pixel. Unsigned arithmetic is exact
-    // modulo 2^32, so that the sum is right. Beyond the rectangle's end it may be any number, and nothing is read there.
+    // modulo 2^32, so that the sum is right. Beyond the rectangle's end it may be any number: nothing is read there.
     u32 image, step, turn;
     u32 a_channels, b_channels;
 
-    // Where the channels of that pixel begin, counted from `from`. Pieces of a thread lie a constant away from one another
-    // then; the empty asm keeps the compiler from adding the constants first, which takes a pointer for each.
+    // Where the channels of that pixel begin, counted from `from`. Pieces of a thread lie a constant away from one
+    // another then; the empty asm keeps the compiler from adding the constants first, which takes a pointer for each.
     __device__ __forceinline__ const Stored* pixel(const Stored* from, u32 channels, u32 q) const {
         u32 position = by_images.divide(q), i = by_columns.divide(position);
         const Stored* p = from + (q * image + position * step + i * turn) * channels;
@@ -227,7 +227,7 @@ __device__ __forceinline__ int block_again() {
 }
 
 // Blocks [0, taps ceil(c / TILE_M) ceil(k / TILE_N)) compute dw, the ceil(k / TILE_N) after them db. Parts (z) are
-// parts of the pixels. `by_columns[d]` divides by w - d, the width of the rectangle for a tap d columns from the middle.
+// parts of the pixels. `by_columns[d]` divides by w - d, the width of the rectangle of a tap d columns from the middle.
 extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT(384)) KERNEL(conv_backward_weight)(
     const Stored* __restrict__ x, const Stored* __restrict__ dy, float* __restrict__ dw, float* __restrict__ db,
     float* workspace, u32* counters, int n, int h, int width, int c, int k, int kernel, Divisor by_images,

@@ -8,8 +8,8 @@
 //   INNER  k is contiguous in memory: [extent][TILE_K]
 //   OUTER  m (or n) is contiguous:    [TILE_K][extent]
 //
-// STAGES tiles are in shared memory: one is computed with while the others are filled, by cp.async from sm_80 on. Before,
-// and where pieces are smaller than the 4 bytes that cp.async copies, there are two, filled through registers.
+// STAGES tiles are in shared memory: one is computed with while the others are filled, by cp.async from sm_80 on.
+// Before, and where pieces are smaller than the 4 bytes that cp.async copies, there are two, filled through registers.
 #pragma once
 #include "block.cuh"
 

@@ -1,5 +1,5 @@
-// A tile multiplied by tensor cores: `mma.sync` on fragments that `ldmatrix` takes from shared memory (`product.cuh` has
-// what is around it). Sums are float32; factors are
+// A tile multiplied by tensor cores: `mma.sync` on fragments that `ldmatrix` takes from shared memory (`product.cuh`
+// has what is around it). Sums are float32; factors are
 //   bf16, f16   as they are stored: 16x16 by 16x8 in an instruction, on sm_75 in two of half the depth
 //   tf32        float32 rounded to 11 bits of significand: 16x8 by 8x8 in an instruction
 //   tf32x3      float32 as the sum of two such numbers, x = big + small: small big' + big small' + big big', three
@@ -10,7 +10,7 @@
 // groups of 4 banks, to be read at once; so chunk c of row r is kept at place c ^ (a few bits of r), without padding:
 //   INNER  [extent][4 chunks]             c ^ (r >> 1 & 3)     rows 0, 1:  0 1 2 3    rows 2, 3:  1 0 3 2    ...
 //   OUTER  [TILE_K][chunks of the extent]  16 bits: c ^ (k & 7), read by ldmatrix.trans
-//                                          32 bits: c ^ 2 (k & 3), read a number a lane: ldmatrix transposes 16 bits only
+//                                          32 bits: c ^ 2 (k & 3), a number a lane: ldmatrix transposes 16 bits only
 // For OUTER 32 bits, a warp reads 8 neighbours of 4 rows k, and 2 (k & 3) moves each row's 8 banks beside the others'.
 //
 // Tensor cores bound this loop for large tiles. A warp of 64x64 reads 16 bytes of shared memory for 512 multiply-adds.
@@ -41,8 +41,8 @@ struct Operand {
     // chunk of several rows; OUTER, several pieces of one row, so that a loader finds one row a tile.
     static __device__ __forceinline__ int outer(int i) { return LAYOUT == INNER ? row(i) : column(i); }
     static __device__ __forceinline__ int inner(int i) { return LAYOUT == INNER ? column(i) : row(i); }
-    // The piece's place in shared memory, in numbers: those of a thread differ by what is known when this is compiled, but
-    // for a bit of the chunk's number that `turn` may have changed.
+    // The piece's place in shared memory, in numbers: those of a thread differ by what is known when this is compiled,
+    // but for a bit of the chunk's number that `turn` may have changed.
     static __device__ __forceinline__ int place(int i) {
         int chunk = column(0) / CHUNK ^ turn(row(0)), next = LAYOUT == INNER ? 0 : i * (LANES * VECTOR / CHUNK);
         int at = row(0) * PITCH + (chunk ^ (next & 7)) * CHUNK + column(0) % CHUNK;
