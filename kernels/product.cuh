@@ -59,9 +59,13 @@ struct Tile {
         from.next();
     }
 #else
-    struct __align__(PIECE) Piece {
-        Stored v[VECTOR];
-    };
+#if PIECE == 16
+    typedef uint4 Piece;
+#elif PIECE == 4
+    typedef u32 Piece;
+#else
+    typedef unsigned short Piece;
+#endif
     struct Held {
         Piece a[A::PIECES], b[B::PIECES];
     };
