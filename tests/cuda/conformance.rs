@@ -55,8 +55,8 @@ fn in_16_bits() {
     }
 }
 
-/// All operations in every precision on every architecture that has it, in an order of execution of its own; in three on
-/// two of them; by the older NVRTC too.
+/// All operations in every precision on every architecture that has it, in an order of execution of its own; in three
+/// on two of them; by the older NVRTC too.
 #[test]
 #[ignore = "all of what in_16_bits, tests/tensor and tests/cuda_device show a part of; scripts/test.sh --all runs it"]
 fn on_every_architecture_with_tensor_cores() {
