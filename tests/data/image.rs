@@ -1,18 +1,16 @@
 //! Pictures of every PNG kind become the same digit; damaged, huge and empty ones are errors.
 
-use ::image::RgbImage;
 use png::{BitDepth, ColorType, Encoder};
 use std::path::{Path, PathBuf};
 use warp19::Error;
-use warp19::data::Polarity;
-use warp19::image::{self, Colour, Fit, Form, encode_png};
+use warp19::image::{self, Colour, Form, encode_png};
 
 fn digit_from_png(path: &Path, height: usize, width: usize) -> warp19::Result<Vec<u8>> {
     image::read(path, &Form::mnist(height, width)).map(|seen| seen.pixels)
 }
 
 /// A "7" of full ink in a large frame: 3 wide by 4 high, off the centre.
-fn seven(width: usize, height: usize) -> Vec<bool> {
+pub fn seven(width: usize, height: usize) -> Vec<bool> {
     let (w, h) = (width as f32, height as f32);
     let ink = |x: f32, y: f32| {
         let bar = (0.10..0.55).contains(&x) && (0.30..0.38).contains(&y);
@@ -24,7 +22,7 @@ fn seven(width: usize, height: usize) -> Vec<bool> {
 }
 
 /// A picture to be written as PNG: samples of 8 or 16 bits a channel, or packed below.
-struct Picture {
+pub struct Picture {
     colour: ColorType,
     depth: BitDepth,
     width: usize,
@@ -71,7 +69,7 @@ impl Picture {
 }
 
 /// The picture of `ink` in a colour type and depth; `paper` and `pen` are greys from 0 to 1.
-fn picture(ink: &[bool], width: usize, kind: (ColorType, BitDepth), paper: f32, pen: f32) -> Picture {
+pub fn picture(ink: &[bool], width: usize, kind: (ColorType, BitDepth), paper: f32, pen: f32) -> Picture {
     let (colour, depth) = kind;
     let most = ((1u32 << depth as u32) - 1) as f32;
     let level = |grey: f32| (grey * most).round() as u16;
@@ -97,20 +95,20 @@ fn picture(ink: &[bool], width: usize, kind: (ColorType, BitDepth), paper: f32, 
     }
 }
 
-const GREY8: (ColorType, BitDepth) = (ColorType::Grayscale, BitDepth::Eight);
+pub const GREY8: (ColorType, BitDepth) = (ColorType::Grayscale, BitDepth::Eight);
 
-struct Folder(tempfile::TempDir);
+pub struct Folder(tempfile::TempDir);
 
 impl Folder {
-    fn new() -> Folder {
+    pub fn new() -> Folder {
         Folder(tempfile::tempdir().unwrap())
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn digit(&self, picture: &Picture) -> Vec<u8> {
+    pub fn digit(&self, picture: &Picture) -> Vec<u8> {
         let path = self.path("picture.png");
         picture.write(&path);
         digit_from_png(&path, 28, 28).unwrap()
@@ -383,91 +381,4 @@ fn the_writer_refuses_sizes_that_disagree() {
         let error = encode_png(width, height, Colour::Rgb, &vec![0; bytes]).unwrap_err();
         assert!(error.to_string().contains(&format!("PNG of {width}x{height} pixels")), "{error}");
     }
-}
-
-/// A "7" photographed: paper of a colour, in a shadow from one side, ruled with lines, with something beside it.
-fn photograph(beside: bool) -> RgbImage {
-    let (width, height) = (600, 800);
-    let ink = seven(300, 400);
-    RgbImage::from_fn(width, height, |x, y| {
-        let light = 0.35 + 0.65 * x as f32 / width as f32;
-        let ruled = (y + 40) % 80 < 3;
-        let inked =
-            (150..450).contains(&x) && (200..600).contains(&y) && ink[(y as usize - 200) * 300 + x as usize - 150];
-        let spot = beside && (500..540).contains(&x) && (50..200).contains(&y);
-        let grey = if inked || spot {
-            0.15
-        } else if ruled {
-            0.6
-        } else {
-            0.9
-        };
-        ::image::Rgb([grey, grey * 0.97, grey * 0.85].map(|v| (255.0 * v * light) as u8))
-    })
-}
-
-/// How much two digits have in common: 1 for equal ones.
-fn likeness(a: &[u8], b: &[u8]) -> f64 {
-    let dot = |a: &[u8], b: &[u8]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
-    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
-}
-
-#[test]
-fn photographs_in_every_format_are_cleaned() {
-    let folder = Folder::new();
-    let expected = folder.digit(&picture(&seven(120, 160), 120, GREY8, 1.0, 0.0));
-    for name in ["a.jpg", "a.png", "a.bmp", "a.webp"] {
-        photograph(false).save(folder.path(name)).unwrap();
-        let seen = image::read(&folder.path(name), &Form::mnist(28, 28)).unwrap();
-        let likeness = likeness(&seen.pixels, &expected);
-        let rows: Vec<String> = seen.pixels.chunks(28).map(|row| format!("{row:3?}")).collect();
-        assert!(likeness > 0.97 && seen.doubt.is_none(), "{name}: {likeness} {:?}\n{}", seen.doubt, rows.join("\n"));
-    }
-    photograph(true).save(folder.path("two.jpg")).unwrap();
-    let seen = image::read(&folder.path("two.jpg"), &Form::mnist(28, 28)).unwrap();
-    assert_eq!(seen.doubt, Some("more than one thing is in it"));
-    assert!(likeness(&seen.pixels, &expected) > 0.97);
-}
-
-/// A camera held sideways notes it in the file (EXIF, orientation 6: to be turned clockwise).
-#[test]
-fn a_picture_taken_sideways_is_turned() {
-    let folder = Folder::new();
-    let upright = photograph(false);
-    let mut bytes = Vec::new();
-    let sideways = ::image::imageops::rotate270(&upright);
-    sideways.write_to(&mut std::io::Cursor::new(&mut bytes), ::image::ImageFormat::Jpeg).unwrap();
-    let exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
-    let mut segment = vec![0xff, 0xe1];
-    segment.extend((exif.len() as u16 + 2).to_be_bytes());
-    segment.extend(exif);
-    bytes.splice(2..2, segment);
-    std::fs::write(folder.path("side.jpg"), bytes).unwrap();
-    upright.save(folder.path("up.jpg")).unwrap();
-    let [side, up] = ["side.jpg", "up.jpg"].map(|name| image::read(&folder.path(name), &Form::mnist(28, 28)).unwrap());
-    let likeness = likeness(&side.pixels, &up.pixels);
-    assert!(likeness > 0.99, "{likeness}");
-}
-
-#[test]
-fn a_picture_is_stretched_or_cut_or_left_as_it_is() {
-    let folder = Folder::new();
-    let path = folder.path("halves.png");
-    // 40 x 20: a dark left half, a light right half with a border of dark.
-    let grey = |x: usize, y: usize| if (20..39).contains(&x) && (1..19).contains(&y) { 200 } else { 10 };
-    let pixels: Vec<u8> = (0..800).map(|at| grey(at % 40, at / 40)).collect();
-    std::fs::write(&path, encode_png(40, 20, Colour::Grey, &pixels).unwrap()).unwrap();
-    let seen = |fit, polarity| {
-        let form = Form { height: 10, width: 10, polarity, fit };
-        image::read(&path, &form).unwrap().pixels
-    };
-    let dark = Polarity::LightOnDark;
-    let stretched = seen(Fit::Stretch, dark);
-    assert_eq!((stretched[51], stretched[57]), (10, 200));
-    let cut = seen(Fit::Crop, dark);
-    // The middle 20 x 20: its left half is dark.
-    assert_eq!((cut[52], cut[57]), (10, 200));
-    let turned = seen(Fit::Stretch, Polarity::DarkOnLight);
-    assert_eq!((turned[51], turned[57]), (245, 55));
-    assert_eq!(seen(Fit::AsIs, Polarity::DarkOnLight), stretched);
 }

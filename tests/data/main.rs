@@ -7,6 +7,7 @@ mod fetch;
 mod idx;
 mod idx_allocation;
 mod image;
+mod photographs;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
