@@ -54,7 +54,7 @@ extern "C" __global__ void __launch_bounds__(OPTIMIZER_THREADS) KERNEL(adam)(
     float* __restrict__ weights, const float* __restrict__ gradients, float* __restrict__ moment1,
     float* __restrict__ moment2, float* __restrict__ ema, Stored* __restrict__ copy, const float* __restrict__ scaling,
     const Step* __restrict__ step, float b1, float b2, float epsilon, int epsilon_hat, int elements) {
-    float inverse = scaling ? scaling[INVERSE] : 1.0f;
+    float inverse = PRECISION == PRECISION_F16 ? scaling[INVERSE] : 1.0f;
     if (inverse == 0.0f) return;
     // The two factors that depend on the step alone, in double, once a block.
     __shared__ float factors[2];
@@ -94,7 +94,7 @@ extern "C" __global__ void __launch_bounds__(OPTIMIZER_THREADS) KERNEL(sgd)(
     float* __restrict__ weights, const float* __restrict__ gradients, float* __restrict__ velocity,
     float* __restrict__ ema, Stored* __restrict__ copy, const float* __restrict__ scaling,
     const Step* __restrict__ step, float momentum, float l2, Ranges ranges, int elements) {
-    float inverse = scaling ? scaling[INVERSE] : 1.0f;
+    float inverse = PRECISION == PRECISION_F16 ? scaling[INVERSE] : 1.0f;
     if (inverse == 0.0f) return;
     Followers followers = {ema, copy};
     float lr = step->lr, decay = step->ema_decay;

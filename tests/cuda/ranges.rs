@@ -82,7 +82,8 @@ fn a_profiler_sees_phases_layers_and_operations() {
         ] {
             assert_eq!(count(&format!("{path}/{operation}")), 2, "{path}: {text}");
         }
-        assert!(count("eval test/forward/conv2/conv_forward") >= 2, "{text}");
+        // One batch holds all test images.
+        assert!(count("eval test/forward/conv2/conv_forward") >= 1, "{text}");
         // Every kernel is launched in a layer or a phase.
         let loose = paths.iter().filter(|p| p.starts_with("step/") && p.matches('/').count() == 1);
         let phases = ["batch", "forward", "loss", "backward", "optimizer"];
