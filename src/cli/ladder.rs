@@ -139,7 +139,6 @@ fn timed(d: &mut CudaDevice, step: usize, on: &Operands) -> Result<Timing> {
     timing::time(d, (rung.kernel, format!("{m}x{n}x{k}")), work, precision, &mut |d| d.climb(step, on))
 }
 
-
 /// What softgpu counted of a step, by multiply-add where it is a quantity.
 fn counted_cells(c: &Value, multiply_adds: f64) -> [String; 5] {
     let sum = |traffic: [&str; 2], what: &str| traffic.iter().map(|t| c[t][what].as_f64().unwrap_or(0.0)).sum::<f64>();

@@ -7,5 +7,6 @@ mod common;
 mod conformance;
 mod failures;
 mod ladder;
+mod profile;
 mod ranges;
 mod training;

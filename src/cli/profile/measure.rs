@@ -109,7 +109,8 @@ impl Cost {
 impl Count {
     fn of(counters: &[Value]) -> Count {
         let sum = |value: &dyn Fn(&Value) -> &Value| counters.iter().filter_map(|c| value(c).as_u64()).sum::<u64>();
-        let moved = |space: &str| ["loads", "stores"].map(|t| sum(&|c| &c[format!("{space}_{t}")]["moved"])).iter().sum();
+        let moved =
+            |space: &str| ["loads", "stores"].map(|t| sum(&|c| &c[format!("{space}_{t}")]["moved"])).iter().sum();
         let global: u64 = moved("global");
         Count {
             kernels: counters.iter().filter_map(|c| Some(c["kernel"].as_str()?.into())).collect(),
