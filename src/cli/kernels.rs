@@ -58,7 +58,7 @@ fn report(args: &Report) -> Result<()> {
         let sm = architecture(arch)?;
         let nvrtc = report::nvrtc_for(sm)?;
         let profile = softgpu::Profile::named(&format!("sm_{sm}"));
-        for unit in Unit::all() {
+        for unit in Unit::all(sm) {
             let compiled = report::compile(&nvrtc, sm, unit)?;
             let kernels = unit.kernels();
             let mixes = tool.as_ref().and_then(|t| sass::disassemble(t, &compiled.cubin).ok());
@@ -115,7 +115,7 @@ fn dump(args: &Dump) -> Result<()> {
         std::fs::write(&path, bytes).map_err(|e| Error::io("write", &path, e))
     };
     let mut units = Vec::new();
-    for unit in Unit::all() {
+    for unit in Unit::all(sm) {
         let compiled = report::compile(&nvrtc, sm, unit)?;
         let ptx = ptx(&nvrtc, sm, unit)?;
         write(format!("{}.cu", unit.name()), flat(unit.file())?.as_bytes())?;

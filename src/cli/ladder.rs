@@ -7,7 +7,7 @@ use crate::cuda::driver::Which;
 use crate::cuda::ladder::{Operands, steps};
 use crate::cuda::operations::product::Sizes;
 use crate::cuda::sass::{self, Mix};
-use crate::cuda::units::{LADDER, Unit};
+use crate::cuda::units::{LADDER, UnitKind};
 use crate::cuda::{CudaDevice, report};
 use crate::device::{DType, Device, Precision, download_f32};
 use crate::error::{Error, Result};
@@ -120,7 +120,7 @@ fn climb(d: &mut CudaDevice, s: Sizes) -> Result<Vec<Step>> {
         let timing = if d.softgpu.is_none() { Some(timed(d, step, &on)?) } else { None };
         let mut main_loop = None;
         if let Some((nvrtc, tool)) = &nvrtc {
-            let code = report::compile(nvrtc, d.properties.sm, Unit::Ladder(step))?.cubin;
+            let code = report::compile(nvrtc, d.properties.sm, UnitKind::Ladder(step).at(Precision::F32))?.cubin;
             // An older architecture than the tool knows has no row, as without the tool.
             let mixes = sass::disassemble(tool, &code).unwrap_or_default();
             main_loop = mixes.into_iter().find(|m| m.kernel == rung.kernel);

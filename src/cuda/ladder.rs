@@ -3,8 +3,8 @@
 use super::device::CudaDevice;
 use super::launch::{Arg, Grid};
 use super::operations::product::Sizes;
-use super::units::{LADDER, Unit};
-use crate::device::{DType, Device, View};
+use super::units::{LADDER, UnitKind};
+use crate::device::{DType, Device, Precision, View};
 use crate::error::{Error, Result};
 use crate::ops::description::{Operand, check};
 
@@ -71,6 +71,6 @@ impl CudaDevice {
         };
         let mut args: Vec<Arg> = addresses[..views.len()].iter().map(|&a| Arg::Address(a)).collect();
         args.extend([s.m, s.n, s.k].map(Arg::from));
-        self.launch(Unit::Ladder(step), rung.kernel, Grid::of(blocks), &args)
+        self.launch(UnitKind::Ladder(step).at(Precision::F32), rung.kernel, Grid::of(blocks), &args)
     }
 }

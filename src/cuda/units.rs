@@ -3,6 +3,7 @@
 //! Every tile and block size is here and nowhere else; the kernels get them as `-D` options and check them.
 
 use super::nvrtc::Target;
+use crate::device::Precision;
 
 /// A thread block's piece of a product and how it is divided (`kernels/tile.cuh`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -115,9 +116,9 @@ pub const LADDER: [Rung; 8] = [
     ),
 ];
 
-/// A compilation unit.
+/// What a compilation unit computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Unit {
+pub enum UnitKind {
     /// Products, by index into [`TILES`].
     Gemm(usize),
     /// Convolutions, by index into [`TILES`].
@@ -139,6 +140,13 @@ pub enum Unit {
     Ladder(usize),
 }
 
+/// A compilation unit: a file of `kernels/` in one of its variants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Unit {
+    pub kind: UnitKind,
+    pub precision: Precision,
+}
+
 /// A kernel of a unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kernel {
@@ -150,70 +158,96 @@ pub struct Kernel {
     pub threads: usize,
 }
 
-/// The type that the kernels compute in.
-const PRECISION: &str = "f32";
+/// The oldest architecture (compute capability times ten) that kernels of a precision run on.
+pub fn oldest(precision: Precision) -> u32 {
+    match precision {
+        Precision::F32 => 0,
+        Precision::F16 => 75,
+        Precision::Tf32 | Precision::Tf32x3 | Precision::Bf16 => 80,
+    }
+}
+
+impl UnitKind {
+    /// All there are.
+    fn all() -> Vec<UnitKind> {
+        let mut kinds: Vec<UnitKind> = (0..TILES.len()).map(UnitKind::Gemm).collect();
+        kinds.extend((0..TILES.len()).map(UnitKind::Conv));
+        kinds.extend([UnitKind::ConvDirect, UnitKind::ConvWinograd]);
+        kinds.extend([4, 1].map(|vector| UnitKind::Pool { vector }));
+        kinds.extend([UnitKind::Dropout, UnitKind::Loss, UnitKind::Optimizer, UnitKind::Batch]);
+        kinds.extend([UnitKind::Naive, UnitKind::Compare]);
+        kinds.extend((0..LADDER.len()).map(UnitKind::Ladder));
+        kinds
+    }
+
+    /// The precisions that it is compiled for.
+    fn precisions(self) -> &'static [Precision] {
+        &[Precision::F32]
+    }
+
+    /// The unit that serves a precision: its own, or, where the types in memory decide alone, that of float32.
+    pub fn at(self, precision: Precision) -> Unit {
+        let own = precision.is_half() || self.precisions().contains(&precision);
+        Unit { kind: self, precision: if own { precision } else { Precision::F32 } }
+    }
+}
 
 impl Unit {
-    /// All units.
-    pub fn all() -> Vec<Unit> {
-        let mut units: Vec<Unit> = (0..TILES.len()).map(Unit::Gemm).collect();
-        units.extend((0..TILES.len()).map(Unit::Conv));
-        units.extend([Unit::ConvDirect, Unit::ConvWinograd]);
-        units.extend([4, 1].map(|vector| Unit::Pool { vector }));
-        units.extend([Unit::Dropout, Unit::Loss, Unit::Optimizer, Unit::Batch, Unit::Naive, Unit::Compare]);
-        units.extend((0..LADDER.len()).map(Unit::Ladder));
-        units
+    /// All units that run on an architecture (compute capability times ten).
+    pub fn all(sm: u32) -> Vec<Unit> {
+        let all = UnitKind::all().into_iter().flat_map(|kind| kind.precisions().iter().map(move |&p| kind.at(p)));
+        all.filter(|u| oldest(u.precision) <= sm).collect()
     }
 
     /// What stands behind the names of the unit's file and kernels: the tile where there are several, and the
     /// precision.
     fn suffix(self) -> String {
-        let variant = match self {
-            Unit::Gemm(t) | Unit::Conv(t) => {
+        let variant = match self.kind {
+            UnitKind::Gemm(t) | UnitKind::Conv(t) => {
                 let t = TILES[t];
                 format!("_{}x{}{}", t.m, t.n, if t.vector == 1 { "_scalar" } else { "" })
             }
-            Unit::ConvWinograd => format!("_{WINOGRAD_TILES}x{WINOGRAD_COLUMNS}"),
-            Unit::Pool { vector: 1 } => "_scalar".into(),
+            UnitKind::ConvWinograd => format!("_{WINOGRAD_TILES}x{WINOGRAD_COLUMNS}"),
+            UnitKind::Pool { vector: 1 } => "_scalar".into(),
             // Each is compiled in one way.
-            Unit::Ladder(_) => return String::new(),
+            UnitKind::Ladder(_) => return String::new(),
             _ => String::new(),
         };
-        format!("{variant}_{PRECISION}")
+        format!("{variant}_{}", self.precision)
     }
 
     /// A name for files and messages, such as `gemm_128x128_f32`.
     pub fn name(self) -> String {
-        match self {
-            Unit::Ladder(step) => LADDER[step].kernel.into(),
+        match self.kind {
+            UnitKind::Ladder(step) => LADDER[step].kernel.into(),
             _ => self.file().trim_end_matches(".cu").to_string() + &self.suffix(),
         }
     }
 
     /// The file of `kernels/`.
     pub fn file(self) -> &'static str {
-        match self {
-            Unit::Ladder(step) => LADDER[step].file,
-            Unit::Gemm(_) => "gemm.cu",
-            Unit::Conv(_) => "conv.cu",
-            Unit::ConvDirect => "conv_direct.cu",
-            Unit::ConvWinograd => "conv_winograd.cu",
-            Unit::Pool { .. } => "pool.cu",
-            Unit::Dropout => "dropout.cu",
-            Unit::Loss => "softmax_xent.cu",
-            Unit::Optimizer => "optimizer.cu",
-            Unit::Batch => "batch.cu",
-            Unit::Naive => "naive.cu",
-            Unit::Compare => "compare.cu",
+        match self.kind {
+            UnitKind::Ladder(step) => LADDER[step].file,
+            UnitKind::Gemm(_) => "gemm.cu",
+            UnitKind::Conv(_) => "conv.cu",
+            UnitKind::ConvDirect => "conv_direct.cu",
+            UnitKind::ConvWinograd => "conv_winograd.cu",
+            UnitKind::Pool { .. } => "pool.cu",
+            UnitKind::Dropout => "dropout.cu",
+            UnitKind::Loss => "softmax_xent.cu",
+            UnitKind::Optimizer => "optimizer.cu",
+            UnitKind::Batch => "batch.cu",
+            UnitKind::Naive => "naive.cu",
+            UnitKind::Compare => "compare.cu",
         }
     }
 
     /// Its kernels.
     pub fn kernels(self) -> Vec<Kernel> {
-        let (names, threads): (&[&str], usize) = match self {
-            Unit::Gemm(t) => (&["gemm_nn", "gemm_nt", "gemm_tn"], TILES[t].threads()),
-            Unit::Conv(t) => (&["conv_forward", "conv_backward_data", "conv_backward_weight"], TILES[t].threads()),
-            Unit::ConvDirect => (
+        let (names, threads): (&[&str], usize) = match self.kind {
+            UnitKind::Gemm(t) => (&["gemm_nn", "gemm_nt", "gemm_tn"], TILES[t].threads()),
+            UnitKind::Conv(t) => (&["conv_forward", "conv_backward_data", "conv_backward_weight"], TILES[t].threads()),
+            UnitKind::ConvDirect => (
                 &[
                     "conv_direct_forward",
                     "conv_direct_backward_weight_3x3x1",
@@ -224,18 +258,18 @@ impl Unit {
                 ],
                 DIRECT_THREADS,
             ),
-            Unit::ConvWinograd => (&["conv_forward_winograd", "conv_backward_data_winograd"], WINOGRAD_THREADS),
-            Unit::Pool { .. } => (&["pool_forward", "pool_backward"], POOL_THREADS),
-            Unit::Dropout => (&["dropout"], DROPOUT_THREADS),
-            Unit::Loss => (&["softmax_cross_entropy", "softmax"], LOSS_THREADS),
-            Unit::Optimizer => (&["adam", "sgd"], OPTIMIZER_THREADS),
-            Unit::Batch => (&["gather"], GATHER_THREADS),
-            Unit::Naive => (
+            UnitKind::ConvWinograd => (&["conv_forward_winograd", "conv_backward_data_winograd"], WINOGRAD_THREADS),
+            UnitKind::Pool { .. } => (&["pool_forward", "pool_backward"], POOL_THREADS),
+            UnitKind::Dropout => (&["dropout"], DROPOUT_THREADS),
+            UnitKind::Loss => (&["softmax_cross_entropy", "softmax"], LOSS_THREADS),
+            UnitKind::Optimizer => (&["adam", "sgd"], OPTIMIZER_THREADS),
+            UnitKind::Batch => (&["gather"], GATHER_THREADS),
+            UnitKind::Naive => (
                 &["gemm_naive", "conv_forward_naive", "conv_backward_data_naive", "conv_backward_weight_naive"],
                 NAIVE_THREADS,
             ),
-            Unit::Compare => (&["compare"], COMPARE_THREADS),
-            Unit::Ladder(step) => (&[LADDER[step].kernel], LADDER[step].threads),
+            UnitKind::Compare => (&["compare"], COMPARE_THREADS),
+            UnitKind::Ladder(step) => (&[LADDER[step].kernel], LADDER[step].threads),
         };
         let suffix = self.suffix();
         names.iter().map(|&name| Kernel { name, symbol: format!("{name}{suffix}"), threads }).collect()
@@ -252,9 +286,10 @@ impl Unit {
     pub fn options(self) -> Vec<String> {
         let mut options = vec!["--std=c++17".to_string(), "-lineinfo".to_string()];
         options.push(format!("-DSUFFIX={}", self.suffix()));
+        options.push(format!("-DPRECISION=PRECISION_{}", self.precision.name().to_uppercase()));
         let mut define = |name: &str, value: usize| options.push(format!("-D{name}={value}"));
-        match self {
-            Unit::Gemm(t) | Unit::Conv(t) => {
+        match self.kind {
+            UnitKind::Gemm(t) | UnitKind::Conv(t) => {
                 let tile = TILES[t];
                 define("TILE_M", tile.m);
                 define("TILE_N", tile.n);
@@ -263,38 +298,38 @@ impl Unit {
                 define("THREAD_N", tile.thread_n);
                 define("VECTOR", tile.vector);
             }
-            Unit::ConvDirect => {
+            UnitKind::ConvDirect => {
                 define("DIRECT_THREADS", DIRECT_THREADS);
                 define("DIRECT_ROWS", DIRECT_ROWS);
                 define("DIRECT_CHANNELS", DIRECT_CHANNELS);
             }
-            Unit::ConvWinograd => {
+            UnitKind::ConvWinograd => {
                 define("WINOGRAD_THREADS", WINOGRAD_THREADS);
                 define("WINOGRAD_TILES", WINOGRAD_TILES);
                 define("WINOGRAD_COLUMNS", WINOGRAD_COLUMNS);
                 define("WINOGRAD_STEP", WINOGRAD_STEP);
             }
-            Unit::Pool { vector } => {
+            UnitKind::Pool { vector } => {
                 define("POOL_THREADS", POOL_THREADS);
                 define("VECTOR", vector);
             }
-            Unit::Dropout => define("DROPOUT_THREADS", DROPOUT_THREADS),
-            Unit::Loss => {
+            UnitKind::Dropout => define("DROPOUT_THREADS", DROPOUT_THREADS),
+            UnitKind::Loss => {
                 define("LOSS_THREADS", LOSS_THREADS);
                 // -log of the lower clip: a loss beyond it is clipped.
                 options.push(format!("-DLOSS_CLIP={:?}", -crate::ops::loss::CLIP.ln()));
             }
-            Unit::Optimizer => {
+            UnitKind::Optimizer => {
                 define("OPTIMIZER_THREADS", OPTIMIZER_THREADS);
                 define("SGD_RANGES", SGD_RANGES);
             }
-            Unit::Batch => define("GATHER_THREADS", GATHER_THREADS),
-            Unit::Ladder(step) => {
+            UnitKind::Batch => define("GATHER_THREADS", GATHER_THREADS),
+            UnitKind::Ladder(step) => {
                 define("THREADS", LADDER[step].threads);
                 LADDER[step].constants.iter().for_each(|(name, value)| define(name, *value));
             }
-            Unit::Naive => define("NAIVE_THREADS", NAIVE_THREADS),
-            Unit::Compare => define("COMPARE_THREADS", COMPARE_THREADS),
+            UnitKind::Naive => define("NAIVE_THREADS", NAIVE_THREADS),
+            UnitKind::Compare => define("COMPARE_THREADS", COMPARE_THREADS),
         }
         options
     }

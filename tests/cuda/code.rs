@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use warp19::cuda::nvrtc::{self, Target};
 use warp19::cuda::report::{self, Compiled};
 use warp19::cuda::sass::{self, Mix};
-use warp19::cuda::units::{TILES, Unit};
+use warp19::cuda::units::{TILES, Unit, UnitKind};
+use warp19::device::Precision;
 
 fn load(major: &str) -> Nvrtc {
     let file = nvrtc(major).join(format!("libnvrtc.so.{major}"));
@@ -31,7 +32,7 @@ const SHARED: u32 = 48 << 10;
 fn compiles_without_spills(major: &str, architectures: &[u32]) {
     let nvrtc = load(major);
     for &sm in architectures {
-        for unit in Unit::all() {
+        for unit in Unit::all(sm) {
             let compiled = compiled(&nvrtc, sm, unit);
             let mut names: Vec<&str> = compiled.usage.iter().map(|u| u.kernel.as_str()).collect();
             let kernels = unit.kernels();
@@ -75,7 +76,7 @@ fn softgpu_counts_registers_from_below() {
         let nvrtc = load(major);
         let profile = softgpu::Profile::named(&format!("sm_{sm}")).unwrap();
         let (mut over, mut ratio) = (0, 0.0f64);
-        for unit in Unit::all() {
+        for unit in Unit::all(sm) {
             let target = Target::Ptx(sm);
             let ptx = nvrtc::compile(&nvrtc, unit.file(), target, &unit.options()).unwrap();
             let text = String::from_utf8(ptx.code).unwrap();
@@ -113,18 +114,19 @@ fn mixes(nvrtc: &Nvrtc, sm: u32, unit: Unit) -> BTreeMap<String, Mix> {
 fn main_loops_are_multiply_adds() {
     let nvrtc = load("13");
     for sm in [86, 90] {
-        for (unit, kernels, least) in [
-            (Unit::Gemm(0), ["gemm_nn", "gemm_nt", "gemm_tn"], 0.90),
-            (Unit::Conv(0), ["conv_forward", "conv_backward_data", "conv_backward_weight"], 0.84),
-            (Unit::Conv(1), ["conv_forward", "conv_backward_data", "conv_backward_weight"], 0.84),
+        for (kind, kernels, least) in [
+            (UnitKind::Gemm(0), ["gemm_nn", "gemm_nt", "gemm_tn"], 0.90),
+            (UnitKind::Conv(0), ["conv_forward", "conv_backward_data", "conv_backward_weight"], 0.84),
+            (UnitKind::Conv(1), ["conv_forward", "conv_backward_data", "conv_backward_weight"], 0.84),
         ] {
+            let unit = kind.at(Precision::F32);
             let found = mixes(&nvrtc, sm, unit);
             for kernel in kernels {
                 let m = &found[&symbol(unit, kernel)];
                 println!("sm_{sm} {} {kernel}: {:.1} %", unit.name(), 100.0 * m.multiply_add_share());
                 assert!(m.multiply_add_share() >= least, "sm_{sm} {} {m:?}", unit.name());
                 // All of the tile's multiply-adds are in the loop, once.
-                let (Unit::Gemm(t) | Unit::Conv(t)) = unit else { unreachable!() };
+                let (UnitKind::Gemm(t) | UnitKind::Conv(t)) = kind else { unreachable!() };
                 assert_eq!(m.main_loop["FFMA"], 16 * TILES[t].thread_m * TILES[t].thread_n, "{m:?}");
                 assert!(!m.main_loop.contains_key("LDL") && !m.main_loop.contains_key("STL"), "{m:?}");
             }
@@ -139,7 +141,7 @@ fn main_loops_are_multiply_adds() {
 fn winograd_is_mostly_multiply_adds() {
     let nvrtc = load("13");
     for sm in [86, 90] {
-        let found = mixes(&nvrtc, sm, Unit::ConvWinograd);
+        let found = mixes(&nvrtc, sm, UnitKind::ConvWinograd.at(Precision::F32));
         assert_eq!(found.len(), 2);
         for (kernel, m) in &found {
             println!("sm_{sm} {kernel}: {:.1} %", 100.0 * m.multiply_add_share());

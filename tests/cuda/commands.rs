@@ -63,7 +63,7 @@ fn verify_times_the_kernels_where_asked() {
 fn kernels_report_and_dump_cover_every_kernel() {
     let all = json(&mut with_nvrtc("kernels report --arch sm_75 --json"));
     let rows = all.as_array().unwrap();
-    let kernels: usize = Unit::all().iter().map(|u| u.kernels().len()).sum();
+    let kernels: usize = Unit::all(75).iter().map(|u| u.kernels().len()).sum();
     assert_eq!(rows.len(), kernels);
     for r in rows {
         let number = |path: &str| r.pointer(path).and_then(Value::as_u64);
@@ -76,7 +76,7 @@ fn kernels_report_and_dump_cover_every_kernel() {
     let read = |name: String| std::fs::read(dir.path().join(&name)).unwrap_or_else(|e| panic!("{name}: {e}"));
     let list: Value = serde_json::from_slice(&read("kernels.json".into())).unwrap();
     let units = list["units"].as_array().unwrap();
-    assert_eq!(units.len(), Unit::all().len());
+    assert_eq!(units.len(), Unit::all(75).len());
     for unit in units {
         let name = unit["name"].as_str().unwrap();
         let [source, ptx, cubin] = ["cu", "ptx", "cubin"].map(|kind| read(format!("{name}.{kind}")));

@@ -6,7 +6,8 @@ use softgpu::nvrtc::Nvrtc;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use warp19::cuda::nvrtc::{self, Target};
-use warp19::cuda::units::Unit;
+use warp19::cuda::units::UnitKind;
+use warp19::device::Precision;
 
 /// `verify` of the cheapest operations on softgpu.
 fn verify(cache: &Path) -> Command {
@@ -93,7 +94,7 @@ fn with_an_nvrtc_older_than_the_device() {
     // PTX of the newest it knows, which the driver compiles for the device.
     assert_eq!(Target::of(&nvrtc, newest + 40), Some(Target::Ptx(newest)));
     assert_eq!(Target::of(&nvrtc, oldest - 1), None);
-    let unit = Unit::ConvWinograd;
+    let unit = UnitKind::ConvWinograd.at(Precision::F32);
     let output = nvrtc::compile(&nvrtc, unit.file(), Target::Ptx(newest), &unit.options()).unwrap();
     let text = String::from_utf8(output.code).unwrap();
     assert!(text.contains(&format!(".target sm_{newest}")), "{text}");

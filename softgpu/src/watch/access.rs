@@ -62,8 +62,8 @@ fn look(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32, space: u8) -> u3
     }
     if space == SHARED {
         let reserved = u64::from(cx.launch().reserved_shared);
-        let own = (0..32).fold(0, |own, l| own | u32::from(a[l] < reserved) << l) & ok;
-        match own {
+        let own = || (0..32).fold(0, |own, l| own | u32::from(a[l] < reserved) << l) & ok;
+        match if reserved == cx.shared().bytes() { ok } else { own() } {
             // the system's part holds what cooperative groups synchronise by, and is not checked for races
             0 => {}
             own if own == ok => shared::access(cx, access, a, ok),

@@ -3,11 +3,12 @@
 use super::launching::{Addresses, SHARED_LIMIT};
 use crate::cuda::device::CudaDevice;
 use crate::cuda::launch::{Arg, AugmentArg, Grid};
-use crate::cuda::units::Unit;
+use crate::cuda::units::UnitKind;
+use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::ops::batch::Gather;
 
-pub fn gather(d: &mut CudaDevice, g: &Gather, at: Addresses) -> Result<()> {
+pub fn gather(d: &mut CudaDevice, precision: Precision, g: &Gather, at: Addresses) -> Result<()> {
     let mut rows = g.h;
     let mut shared = 0;
     let a = match &g.augment {
@@ -53,5 +54,5 @@ pub fn gather(d: &mut CudaDevice, g: &Gather, at: Addresses) -> Result<()> {
         g.augment.is_some().into(),
         Arg::Augment(a),
     ]);
-    d.launch(Unit::Batch, "gather", grid, &args)
+    d.launch(UnitKind::Batch.at(precision), "gather", grid, &args)
 }

@@ -5,22 +5,23 @@ use super::winograd;
 use crate::cuda::device::CudaDevice;
 use crate::cuda::launch::{Arg, Grid};
 use crate::cuda::plan::{self, Divisor, Product};
-use crate::cuda::units::{DIRECT_CHANNELS, DIRECT_ROWS, DIRECT_THREADS, TILE_K, Unit};
+use crate::cuda::units::{DIRECT_CHANNELS, DIRECT_ROWS, DIRECT_THREADS, TILE_K, UnitKind};
+use crate::device::Precision;
 use crate::error::Result;
 use crate::ops::conv::ConvShape;
 use crate::ops::layer::Pass;
 
-pub fn run(d: &mut CudaDevice, s: &ConvShape, pass: Pass, at: Addresses) -> Result<()> {
+pub fn run(d: &mut CudaDevice, precision: Precision, s: &ConvShape, pass: Pass, at: Addresses) -> Result<()> {
     match (pass, at) {
-        (Pass::Forward { relu }, [x, w, b, y, ..]) => forward(d, s, [x, w, b, y], relu),
+        (Pass::Forward { relu }, [x, w, b, y, ..]) => forward(d, precision, s, [x, w, b, y], relu),
         (Pass::BackwardData { .. }, [dy, w, dx, mask, ..]) => {
-            gathered(d, s, true, [dy, w, dx], After { mask, ..After::default() })
+            gathered(d, precision, s, true, [dy, w, dx], After { mask, ..After::default() })
         }
-        (Pass::BackwardWeight, [x, dy, dw, db, ..]) => backward_weight(d, s, [x, dy, dw, db]),
+        (Pass::BackwardWeight, [x, dy, dw, db, ..]) => backward_weight(d, precision, s, [x, dy, dw, db]),
     }
 }
 
-fn forward(d: &mut CudaDevice, s: &ConvShape, [x, w, b, y]: [u64; 4], relu: bool) -> Result<()> {
+fn forward(d: &mut CudaDevice, precision: Precision, s: &ConvShape, [x, w, b, y]: [u64; 4], relu: bool) -> Result<()> {
     if let Some((_, shared)) = direct(s)
         && s.k.is_multiple_of(4)
         && aligned(&[w, b, y])
@@ -29,22 +30,36 @@ fn forward(d: &mut CudaDevice, s: &ConvShape, [x, w, b, y]: [u64; 4], relu: bool
         let mut args = [x, w, b, y].map(Arg::Address).to_vec();
         args.push(relu.into());
         args.extend([s.h, s.w, s.c, s.k, s.kernel].map(Arg::from));
-        return d.launch(Unit::ConvDirect, "conv_direct_forward", grid, &args);
+        return d.launch(UnitKind::ConvDirect.at(precision), "conv_direct_forward", grid, &args);
     }
-    gathered(d, s, false, [x, w, y], After { bias: b, relu, ..After::default() })
+    gathered(d, precision, s, false, [x, w, y], After { bias: b, relu, ..After::default() })
 }
 
 /// Forward or backward data, whichever way is cheaper.
-fn gathered(d: &mut CudaDevice, s: &ConvShape, backward: bool, at: [u64; 3], after: After) -> Result<()> {
+fn gathered(
+    d: &mut CudaDevice,
+    precision: Precision,
+    s: &ConvShape,
+    backward: bool,
+    at: [u64; 3],
+    after: After,
+) -> Result<()> {
     match plan::winograd(s, backward, d.choices.winograd) {
         Some(parts) => winograd::convolution(d, s, backward, parts, at, after),
-        None => implicit(d, s, backward, at, after),
+        None => implicit(d, precision, s, backward, at, after),
     }
 }
 
 /// Forward (`conv_forward`) or backward data (`conv_backward_data`) as an implicit product over `inputs` channels
 /// giving `outputs` channels.
-fn implicit(d: &mut CudaDevice, s: &ConvShape, backward: bool, [x, w, y]: [u64; 3], after: After) -> Result<()> {
+fn implicit(
+    d: &mut CudaDevice,
+    precision: Precision,
+    s: &ConvShape,
+    backward: bool,
+    [x, w, y]: [u64; 3],
+    after: After,
+) -> Result<()> {
     let (inputs, outputs) = if backward { (s.k, s.c) } else { (s.c, s.k) };
     let rows = s.n * s.h * s.w;
     let vector = s.c.is_multiple_of(4) && s.k.is_multiple_of(4) && aligned(&[x, w, y, after.bias, after.mask]);
@@ -67,18 +82,18 @@ fn implicit(d: &mut CudaDevice, s: &ConvShape, backward: bool, [x, w, y]: [u64; 
         "conv_forward"
     };
     args.extend(sizes);
-    d.launch(Unit::Conv(tile), kernel, grid, &args)
+    d.launch(UnitKind::Conv(tile).at(precision), kernel, grid, &args)
 }
 
-fn backward_weight(d: &mut CudaDevice, s: &ConvShape, [x, dy, dw, db]: [u64; 4]) -> Result<()> {
+fn backward_weight(d: &mut CudaDevice, precision: Precision, s: &ConvShape, [x, dy, dw, db]: [u64; 4]) -> Result<()> {
     let part = s.w_len() + s.k;
     if let Some((kernel, shared)) = direct(s) {
         let blocks = s.n * s.h.div_ceil(DIRECT_ROWS);
         let workspace = d.workspace(blocks * part)?;
         let mut args = [x, dy, workspace].map(Arg::Address).to_vec();
         args.extend([s.h, s.w, s.k].map(Arg::from));
-        d.launch(Unit::ConvDirect, kernel, Grid { blocks, parts: 1, shared }, &args)?;
-        return reduce(d, workspace, (dw, s.w_len()), (db, s.k), blocks);
+        d.launch(UnitKind::ConvDirect.at(precision), kernel, Grid { blocks, parts: 1, shared }, &args)?;
+        return reduce(d, precision, workspace, (dw, s.w_len()), (db, s.k), blocks);
     }
     let taps = s.kernel * s.kernel;
     let product = Product {
@@ -95,7 +110,7 @@ fn backward_weight(d: &mut CudaDevice, s: &ConvShape, [x, dy, dw, db]: [u64; 4])
     args.extend([s.n, s.h, s.w, s.c, s.k, s.kernel].map(Arg::from));
     args.push(Arg::Divisor(Divisor::new(s.n)));
     args.extend((0..3).map(|away| Arg::Divisor(Divisor::new(s.w.saturating_sub(away)))));
-    d.launch(Unit::Conv(tile), "conv_backward_weight", grid, &args)
+    d.launch(UnitKind::Conv(tile).at(precision), "conv_backward_weight", grid, &args)
 }
 
 /// The weight gradient's kernel for convolutions that the direct path takes, and its dynamic shared memory.
@@ -113,12 +128,19 @@ fn direct(s: &ConvShape) -> Option<(&'static str, usize)> {
 }
 
 /// Adds partial sums that are not tiles: `parts` times `to` and then `tail` elements.
-fn reduce(d: &mut CudaDevice, from: u64, to: (u64, usize), tail: (u64, usize), parts: usize) -> Result<()> {
+fn reduce(
+    d: &mut CudaDevice,
+    precision: Precision,
+    from: u64,
+    to: (u64, usize),
+    tail: (u64, usize),
+    parts: usize,
+) -> Result<()> {
     let (elements, behind) = (to.1, tail.1);
     let vector = [elements, behind].iter().all(|n| n.is_multiple_of(4)) && aligned(&[from, to.0, tail.0]);
     let (kernel, wide) = if vector { ("reduce_parts", 4) } else { ("reduce_parts_scalar", 1) };
     let blocks = (elements + behind).div_ceil(wide * DIRECT_THREADS);
     let mut args = [from, to.0, tail.0].map(Arg::Address).to_vec();
     args.extend([parts, elements, behind].map(Arg::from));
-    d.launch(Unit::ConvDirect, kernel, Grid::of(blocks), &args)
+    d.launch(UnitKind::ConvDirect.at(precision), kernel, Grid::of(blocks), &args)
 }

@@ -20,16 +20,17 @@ use launching::Addresses;
 
 /// Launches what computes an operation.
 pub fn run(d: &mut CudaDevice, operation: &Operation, at: Addresses) -> Result<()> {
+    let precision = operation.precision();
     match operation.kind() {
-        Kind::Gather(g) => batch::gather(d, g, at),
-        Kind::Layer(LayerPass { shape: LayerShape::Conv(s), pass }) => conv::run(d, s, *pass, at),
-        Kind::Layer(LayerPass { shape: LayerShape::Linear(s), pass }) => product::linear(d, s, *pass, at),
-        Kind::Pool(p) => pointwise::pool(d, operation.description().name, &p.shape, at),
-        Kind::Dropout(o) => pointwise::dropout(d, o, at),
-        Kind::Loss(l) => pointwise::loss(d, l, at),
+        Kind::Gather(g) => batch::gather(d, precision, g, at),
+        Kind::Layer(LayerPass { shape: LayerShape::Conv(s), pass }) => conv::run(d, precision, s, *pass, at),
+        Kind::Layer(LayerPass { shape: LayerShape::Linear(s), pass }) => product::linear(d, precision, s, *pass, at),
+        Kind::Pool(p) => pointwise::pool(d, operation, &p.shape, at),
+        Kind::Dropout(o) => pointwise::dropout(d, precision, o, at),
+        Kind::Loss(l) => pointwise::loss(d, precision, l, at),
         Kind::Softmax(s) => pointwise::softmax(d, s, at),
         Kind::Cast(_) | Kind::Scaling(_) => Err(Error::Device(format!("{operation}: there is no kernel for it"))),
-        Kind::Adam(a) => optimizer::adam(d, a, at),
-        Kind::Sgd(s) => optimizer::sgd(d, s, at),
+        Kind::Adam(a) => optimizer::adam(d, precision, a, at),
+        Kind::Sgd(s) => optimizer::sgd(d, precision, s, at),
     }
 }

@@ -4,8 +4,8 @@
 use super::product::{Gemm, Sizes};
 use crate::cuda::device::CudaDevice;
 use crate::cuda::launch::{Arg, Grid};
-use crate::cuda::units::{COMPARE_THREADS, NAIVE_THREADS, Unit};
-use crate::device::{DType, Device, Owner, View};
+use crate::cuda::units::{COMPARE_THREADS, NAIVE_THREADS, UnitKind};
+use crate::device::{DType, Device, Owner, Precision, View};
 use crate::error::{Error, Result};
 use crate::ops::description::{Operand, check};
 use crate::ops::layer::{LayerPass, Pass};
@@ -47,7 +47,7 @@ impl CudaDevice {
         args.extend([s.m, s.n, s.k].map(Arg::from));
         args.extend(strides.map(Arg::from));
         let blocks = (s.m * s.n).div_ceil(NAIVE_THREADS);
-        self.launch(Unit::Naive, "gemm_naive", Grid::of(blocks), &args)
+        self.launch(UnitKind::Naive.at(Precision::F32), "gemm_naive", Grid::of(blocks), &args)
     }
 
     /// Runs a pass of a layer by the kernels that compute each element as it is defined, sums in double.
@@ -74,7 +74,8 @@ impl CudaDevice {
             args.push(relu.into());
         }
         args.extend([s.n, s.h, s.w, s.c, s.k, s.kernel].map(Arg::from));
-        self.launch(Unit::Naive, kernel, Grid::of(results.div_ceil(NAIVE_THREADS)), &args)
+        let unit = UnitKind::Naive.at(operation.precision());
+        self.launch(unit, kernel, Grid::of(results.div_ceil(NAIVE_THREADS)), &args)
     }
 
     /// How two results differ, computed on the device. The bound of an element is
@@ -92,7 +93,7 @@ impl CudaDevice {
         let [result, reference, to, ..] = self.memory.addresses([result, reference, parts].into_iter())?;
         let mut args = [result, reference, to].map(Arg::Address).to_vec();
         args.extend([Arg::U64(len as u64), Arg::F64(absolute), Arg::F64(relative)]);
-        self.launch(Unit::Compare, "compare", Grid::of(blocks), &args)?;
+        self.launch(UnitKind::Compare.at(Precision::F32), "compare", Grid::of(blocks), &args)?;
         let mut numbers = vec![0.0; parts.len];
         self.download(parts, bytemuck::cast_slice_mut(&mut numbers))?;
         let one = |n: &[f64]| Difference { share: n[0], most: n[1], error: n[2], power: n[3], worst: n[4] as usize };

@@ -3,29 +3,30 @@
 use super::launching::{Addresses, expect_aligned};
 use crate::cuda::device::CudaDevice;
 use crate::cuda::launch::{Arg, Grid, Ranges};
-use crate::cuda::units::{OPTIMIZER_THREADS, SGD_RANGES, Unit};
+use crate::cuda::units::{OPTIMIZER_THREADS, SGD_RANGES, UnitKind};
+use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::ops::optimizer::{Adam, Epsilon, Sgd};
 
 /// Blocks of a launch at most: each then walks through the arena in strides.
 const BLOCKS: usize = 2048;
 
-pub fn adam(d: &mut CudaDevice, a: &Adam, at: Addresses) -> Result<()> {
+pub fn adam(d: &mut CudaDevice, precision: Precision, a: &Adam, at: Addresses) -> Result<()> {
     let grid = arenas("adam", a.len, &at)?;
     let [g, w, m, v, ema, ..] = at;
     let mut args = [w, g, m, v, ema, d.step_address()?].map(Arg::Address).to_vec();
     args.extend([a.params.beta1, a.params.beta2, a.params.epsilon].map(Arg::F32));
     args.extend([(a.params.epsilon_kind == Epsilon::Hat).into(), a.len.into()]);
-    d.launch(Unit::Optimizer, "adam", grid, &args)
+    d.launch(UnitKind::Optimizer.at(precision), "adam", grid, &args)
 }
 
-pub fn sgd(d: &mut CudaDevice, s: &Sgd, at: Addresses) -> Result<()> {
+pub fn sgd(d: &mut CudaDevice, precision: Precision, s: &Sgd, at: Addresses) -> Result<()> {
     let grid = arenas("sgd", s.len, &at)?;
     let [g, w, u, ema, ..] = at;
     let mut args = [w, g, u, ema, d.step_address()?].map(Arg::Address).to_vec();
     args.extend([s.params.momentum, s.params.l2].map(Arg::F32));
     args.extend([Arg::Ranges(Box::new(ranges(&s.decayed)?)), s.len.into()]);
-    d.launch(Unit::Optimizer, "sgd", grid, &args)
+    d.launch(UnitKind::Optimizer.at(precision), "sgd", grid, &args)
 }
 
 /// The launch over arenas of so many elements, which are read and written four at a time.

@@ -3,21 +3,24 @@
 use super::launching::{Addresses, aligned, expect_aligned};
 use crate::cuda::device::CudaDevice;
 use crate::cuda::launch::{Arg, Grid};
-use crate::cuda::units::{DROPOUT_THREADS, LOSS_THREADS, POOL_THREADS, Unit};
+use crate::cuda::units::{DROPOUT_THREADS, LOSS_THREADS, POOL_THREADS, UnitKind};
+use crate::device::Precision;
 use crate::error::Result;
 use crate::ops::dropout::Dropout;
 use crate::ops::loss::{Loss, LossKind, Softmax};
+use crate::ops::operation::Operation;
 use crate::ops::pool::PoolShape;
 
-pub fn pool(d: &mut CudaDevice, kernel: &'static str, s: &PoolShape, [a, b, c, ..]: Addresses) -> Result<()> {
+pub fn pool(d: &mut CudaDevice, operation: &Operation, s: &PoolShape, [a, b, c, ..]: Addresses) -> Result<()> {
     let vector = if s.c.is_multiple_of(4) && aligned(&[a, b, c]) { 4 } else { 1 };
     let groups = s.y_len() / vector;
     let mut args = [a, b, c].map(Arg::Address).to_vec();
     args.extend([groups, s.h, s.w, s.c].map(Arg::from));
-    d.launch(Unit::Pool { vector }, kernel, Grid::of(groups.div_ceil(POOL_THREADS)), &args)
+    let unit = UnitKind::Pool { vector }.at(operation.precision());
+    d.launch(unit, operation.description().name, Grid::of(groups.div_ceil(POOL_THREADS)), &args)
 }
 
-pub fn dropout(d: &mut CudaDevice, o: &Dropout, [x, ..]: Addresses) -> Result<()> {
+pub fn dropout(d: &mut CudaDevice, precision: Precision, o: &Dropout, [x, ..]: Addresses) -> Result<()> {
     expect_aligned("dropout", &[x])?;
     let args = [
         Arg::Address(x),
@@ -28,18 +31,23 @@ pub fn dropout(d: &mut CudaDevice, o: &Dropout, [x, ..]: Addresses) -> Result<()
         Arg::F32(1.0 / (1.0 - o.p)),
         o.len.into(),
     ];
-    d.launch(Unit::Dropout, "dropout", Grid::of(o.len.div_ceil(4 * DROPOUT_THREADS)), &args)
+    d.launch(UnitKind::Dropout.at(precision), "dropout", Grid::of(o.len.div_ceil(4 * DROPOUT_THREADS)), &args)
 }
 
-pub fn loss(d: &mut CudaDevice, l: &Loss, [logits, labels, stats, dlogits, ..]: Addresses) -> Result<()> {
+pub fn loss(
+    d: &mut CudaDevice,
+    precision: Precision,
+    l: &Loss,
+    [logits, labels, stats, dlogits, ..]: Addresses,
+) -> Result<()> {
     let mut args = [logits, labels, dlogits, stats].map(Arg::Address).to_vec();
     args.extend([l.rows, l.classes].map(Arg::from));
     args.push((l.kind == LossKind::SummedClipped).into());
-    d.launch(Unit::Loss, "softmax_cross_entropy", Grid::of(1), &args)
+    d.launch(UnitKind::Loss.at(precision), "softmax_cross_entropy", Grid::of(1), &args)
 }
 
 pub fn softmax(d: &mut CudaDevice, s: &Softmax, [logits, probabilities, ..]: Addresses) -> Result<()> {
     let mut args = [logits, probabilities].map(Arg::Address).to_vec();
     args.extend([s.rows, s.classes].map(Arg::from));
-    d.launch(Unit::Loss, "softmax", Grid::of(s.rows.div_ceil(LOSS_THREADS / 32)), &args)
+    d.launch(UnitKind::Loss.at(Precision::F32), "softmax", Grid::of(s.rows.div_ceil(LOSS_THREADS / 32)), &args)
 }

@@ -5,8 +5,8 @@ use crate::cuda::device::CudaDevice;
 use crate::cuda::launch::Arg;
 use crate::cuda::limits;
 use crate::cuda::plan::Product;
-use crate::cuda::units::Unit;
-use crate::device::{DType, View};
+use crate::cuda::units::UnitKind;
+use crate::device::{DType, Precision, View};
 use crate::error::Result;
 use crate::ops::description::{Operand, check};
 use crate::ops::layer::Pass;
@@ -40,9 +40,9 @@ impl CudaDevice {
         let [a, b, c] = self.factors("gemm", s, [a, b, c])?;
         let after = After { accumulate, ..After::default() };
         match kind {
-            Gemm::Nn => rows_first(self, "gemm_nn", s, [a, b, c], after),
-            Gemm::Nt => rows_first(self, "gemm_nt", s, [a, b, c], after),
-            Gemm::Tn => transposed(self, s, [a, b, c], 0, accumulate),
+            Gemm::Nn => rows_first(self, Precision::F32, "gemm_nn", s, [a, b, c], after),
+            Gemm::Nt => rows_first(self, Precision::F32, "gemm_nt", s, [a, b, c], after),
+            Gemm::Tn => transposed(self, Precision::F32, s, [a, b, c], 0, accumulate),
         }
     }
 
@@ -61,7 +61,14 @@ impl CudaDevice {
 }
 
 /// `c = after(a b)` with a `[m, k]`, and b `[k, n]` (`gemm_nn`) or `[n, k]` (`gemm_nt`).
-fn rows_first(d: &mut CudaDevice, kernel: &'static str, s: Sizes, [a, b, c]: [u64; 3], after: After) -> Result<()> {
+fn rows_first(
+    d: &mut CudaDevice,
+    precision: Precision,
+    kernel: &'static str,
+    s: Sizes,
+    [a, b, c]: [u64; 3],
+    after: After,
+) -> Result<()> {
     let product = Product {
         count: 1,
         rows: s.m,
@@ -85,11 +92,18 @@ fn rows_first(d: &mut CudaDevice, kernel: &'static str, s: Sizes, [a, b, c]: [u6
         s.n.into(),
         s.k.into(),
     ];
-    d.launch(Unit::Gemm(tile), kernel, grid, &args)
+    d.launch(UnitKind::Gemm(tile).at(precision), kernel, grid, &args)
 }
 
 /// `c = a^T b` with a `[k, m]` and b `[k, n]` (`gemm_tn`), and the sums of b's columns where there is an address.
-fn transposed(d: &mut CudaDevice, s: Sizes, [a, b, c]: [u64; 3], sums: u64, accumulate: bool) -> Result<()> {
+fn transposed(
+    d: &mut CudaDevice,
+    precision: Precision,
+    s: Sizes,
+    [a, b, c]: [u64; 3],
+    sums: u64,
+    accumulate: bool,
+) -> Result<()> {
     let product = Product {
         count: 1,
         rows: s.m,
@@ -104,23 +118,23 @@ fn transposed(d: &mut CudaDevice, s: Sizes, [a, b, c]: [u64; 3], sums: u64, accu
     args.push(Arg::Address(sums));
     args.push(accumulate.into());
     args.extend([s.m, s.n, s.k].map(Arg::from));
-    d.launch(Unit::Gemm(tile), "gemm_tn", grid, &args)
+    d.launch(UnitKind::Gemm(tile).at(precision), "gemm_tn", grid, &args)
 }
 
 /// A pass through a fully connected layer.
-pub fn linear(d: &mut CudaDevice, s: &LinearShape, pass: Pass, at: Addresses) -> Result<()> {
+pub fn linear(d: &mut CudaDevice, precision: Precision, s: &LinearShape, pass: Pass, at: Addresses) -> Result<()> {
     let LinearShape { n, inputs, outputs } = *s;
     match (pass, at) {
         (Pass::Forward { relu }, [x, w, bias, y, ..]) => {
             let after = After { bias, relu, ..After::default() };
-            rows_first(d, "gemm_nn", Sizes { m: n, n: outputs, k: inputs }, [x, w, y], after)
+            rows_first(d, precision, "gemm_nn", Sizes { m: n, n: outputs, k: inputs }, [x, w, y], after)
         }
         (Pass::BackwardData { .. }, [dy, w, dx, mask, ..]) => {
             let after = After { mask, ..After::default() };
-            rows_first(d, "gemm_nt", Sizes { m: n, n: inputs, k: outputs }, [dy, w, dx], after)
+            rows_first(d, precision, "gemm_nt", Sizes { m: n, n: inputs, k: outputs }, [dy, w, dx], after)
         }
         (Pass::BackwardWeight, [x, dy, dw, db, ..]) => {
-            transposed(d, Sizes { m: inputs, n: outputs, k: n }, [x, dy, dw], db, false)
+            transposed(d, precision, Sizes { m: inputs, n: outputs, k: n }, [x, dy, dw], db, false)
         }
     }
 }

@@ -4,7 +4,8 @@ use super::launching::{After, parts};
 use crate::cuda::device::CudaDevice;
 use crate::cuda::launch::{Arg, Grid};
 use crate::cuda::plan::{self, Divisor};
-use crate::cuda::units::{Unit, WINOGRAD_COLUMNS, WINOGRAD_TILES};
+use crate::cuda::units::{UnitKind, WINOGRAD_COLUMNS, WINOGRAD_TILES};
+use crate::device::Precision;
 use crate::error::Result;
 use crate::ops::conv::ConvShape;
 
@@ -33,5 +34,5 @@ pub fn convolution(
     let (rows, columns) = (s.h.div_ceil(2), s.w.div_ceil(2));
     args.extend([s.n * rows * columns, s.h, s.w, s.c, s.k].map(Arg::from));
     args.extend([rows * columns, columns].map(|n| Arg::Divisor(Divisor::new(n))));
-    d.launch(Unit::ConvWinograd, kernel, grid, &args)
+    d.launch(UnitKind::ConvWinograd.at(Precision::F32), kernel, grid, &args)
 }
