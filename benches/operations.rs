@@ -120,7 +120,7 @@ fn products(c: &mut Criterion) {
                 let shape = format!("{name}{}", if naive { " naive" } else { "" });
                 let mut run = |d: &mut CudaDevice| match naive {
                     true => d.gemm_naive(kind, s, va, vb, vc),
-                    false => d.gemm(kind, s, va, vb, vc, false),
+                    false => d.gemm(Precision::F32, kind, s, [va, vb, vc], false),
                 };
                 run(d).unwrap();
                 let mut group = c.benchmark_group(format!("gemm/{group}"));

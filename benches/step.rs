@@ -11,7 +11,7 @@ use std::time::Instant;
 use warp19::cpu::CpuDevice;
 use warp19::device::{DType, Device, Owner, Precision, StepState, run_plan, upload_f32};
 use warp19::model::zoo;
-use warp19::network::{Mode, Network};
+use warp19::network::{Mode, Network, Purpose};
 use warp19::ops::cast::Cast;
 use warp19::ops::loss::{Loss, LossKind};
 use warp19::ops::operation::{Kind, Operation, Planned};
@@ -36,7 +36,8 @@ impl Bench {
         let mut device = CpuDevice::new(threads()?)?;
         let mut model = zoo::build("vgg19", "28x28x1".parse()?, 10)?;
         model.set_dropout(&[0.5, 0.5]);
-        let network = Network::new(&mut device, &model, precision, batch, training)?;
+        let purpose = if training { Purpose::Training } else { Purpose::Evaluation };
+        let network = Network::new(&mut device, &model, precision, batch, purpose)?;
         upload_f32(&mut device, network.weights, &init::weights(&model, Init::He, 1))?;
         run_plan(&mut device, &network.prepare(network.weights)?)?;
         let pixels: Vec<f32> = (0..network.input.len).map(|i| (i % 251) as f32 / 251.0).collect();

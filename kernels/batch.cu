@@ -5,7 +5,7 @@
 // shared memory (`controls` rows of them; 0: without the elastic field); then a thread takes a pixel. Coordinates are
 // added up in double: the result must not depend on how float rounding falls at a pixel's edge. Latency and the
 // random numbers bound this kernel; it is a small part of a step.
-#include "common.cuh"
+#include "number.cuh"
 
 struct Augment {
     float half_turns, scale, shear, shift, elastic;
@@ -35,7 +35,7 @@ __device__ __forceinline__ double pixel_at(const u8* image, int i, int j, int h,
 }
 
 extern "C" __global__ void __launch_bounds__(GATHER_THREADS) KERNEL(gather)(
-    const u8* __restrict__ pixels, const u8* __restrict__ labels, float* __restrict__ x, u8* __restrict__ labels_out,
+    const u8* __restrict__ pixels, const u8* __restrict__ labels, Stored* __restrict__ x, u8* __restrict__ labels_out,
     const Step* __restrict__ step, u64 seed, int h, int w, int c, float mean, float inverse_std, int rows, int augment,
     Augment a) {
     extern __shared__ float2 displacement[];
@@ -43,11 +43,11 @@ extern "C" __global__ void __launch_bounds__(GATHER_THREADS) KERNEL(gather)(
     int count = min_int(rows, h - first) * w;
     u32 index = step->samples()[n];
     const u8* image = pixels + (long long)index * h * w * c;
-    float* out = x + ((long long)n * h + first) * w * c;
+    Stored* out = x + ((long long)n * h + first) * w * c;
     if (first == 0 && threadIdx.x == 0) labels_out[n] = labels[index];
     if (!augment) {
         for (int at = threadIdx.x; at < count * c; at += GATHER_THREADS)
-            out[at] = ((float)image[first * w * c + at] * (1.0f / 255.0f) - mean) * inverse_std;
+            out[at] = narrow(((float)image[first * w * c + at] * (1.0f / 255.0f) - mean) * inverse_std);
         return;
     }
     u64 t = step->step;
@@ -93,7 +93,8 @@ extern "C" __global__ void __launch_bounds__(GATHER_THREADS) KERNEL(gather)(
                          fx * pixel_at(image, i0, j0 + 1, h, w, c, channel);
             double low = (1.0 - fx) * pixel_at(image, i0 + 1, j0, h, w, c, channel) +
                          fx * pixel_at(image, i0 + 1, j0 + 1, h, w, c, channel);
-            out[at * c + channel] = (float)(((1.0 - fy) * top + fy * low) * (1.0 / 255.0) - (double)mean) * inverse_std;
+            double pixel = ((1.0 - fy) * top + fy * low) * (1.0 / 255.0);
+            out[at * c + channel] = narrow((float)(pixel - (double)mean) * inverse_std);
         }
     }
 }

@@ -1,7 +1,7 @@
 // What the blocks of a product or a convolution have in common, however they multiply: each takes a part of the inner
 // dimension, the last of a tile's parts to arrive adds them, and the result passes through an epilogue.
 #pragma once
-#include "common.cuh"
+#include "number.cuh"
 
 // The block's part (z) of the inner dimension's tiles.
 struct Part {
@@ -34,18 +34,34 @@ __device__ __forceinline__ bool last_part(u32* counters, u32* flag) {
 }
 
 // What happens to a result before it is stored: bias by column, then ReLU, then times (mask > 0), then added to what
-// is there. Pointers may be null.
+// is there. Pointers may be null. A result is rounded once, when it is stored.
 struct Epilogue {
     const float* bias;
-    const float* mask;
+    const Stored* mask;
     int relu;
     int accumulate;
 
-    __device__ __forceinline__ float apply(float v, int column, int at, const float* out) const {
-        if (bias) v += bias[column];
-        if (relu) v = fmaxf(v, 0.0f);
-        if (mask) v = mask[at] > 0.0f ? v : 0.0f;
-        if (accumulate) v += out[at];
-        return v;
+    // To N results of neighbouring columns, from `column` on, whose place in the matrices is `at`.
+    template <int N, class Out>
+    __device__ __forceinline__ void apply(float (&v)[N], int column, int at, const Out* out) const {
+        float other[N];
+        if (bias) {
+            load(bias + column, other);
+#pragma unroll
+            for (int i = 0; i < N; i++) v[i] += other[i];
+        }
+        if (relu)
+#pragma unroll
+            for (int i = 0; i < N; i++) v[i] = fmaxf(v[i], 0.0f);
+        if (mask) {
+            load(mask + at, other);
+#pragma unroll
+            for (int i = 0; i < N; i++) v[i] = other[i] > 0.0f ? v[i] : 0.0f;
+        }
+        if (accumulate) {
+            load(out + at, other);
+#pragma unroll
+            for (int i = 0; i < N; i++) v[i] += other[i];
+        }
     }
 };

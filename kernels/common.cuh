@@ -45,28 +45,31 @@ struct Divisor {
 // Address of shared memory as the asm instructions want it.
 __device__ __forceinline__ u32 shared_address(const void* p) { return (u32)__cvta_generic_to_shared(p); }
 
-// A copy of `4 WORDS` bytes from global to shared memory that does not wait; zeros where `inside` is
-// false, and then nothing is read. sm_80 and newer.
-template <int WORDS>
-__device__ __forceinline__ void copy_async(u32 to, const float* from, bool inside) {
+// A copy of 4 or 16 bytes from global to shared memory that does not wait; zeros where `inside` is false, and then
+// nothing is read. sm_80 and newer, as are the two below.
+template <int BYTES>
+__device__ __forceinline__ void copy_async(u32 to, const void* from, bool inside) {
 #if __CUDA_ARCH__ >= 800
-    int bytes = inside ? 4 * WORDS : 0;
-    if constexpr (WORDS == 4)
-        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
+    int read = inside ? BYTES : 0;
+    if constexpr (BYTES == 16)
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(read) : "memory");
     else
-        asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
+        asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(to), "l"(from), "r"(read) : "memory");
 #endif
 }
 
+// Ends a group of copies.
 __device__ __forceinline__ void commit_async() {
 #if __CUDA_ARCH__ >= 800
     asm volatile("cp.async.commit_group;" ::: "memory");
 #endif
 }
 
+// Waits until at most `PENDING` groups of this thread's copies, the last ones, are still on their way.
+template <int PENDING>
 __device__ __forceinline__ void wait_async() {
 #if __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.wait_group 0;" ::: "memory");
+    asm volatile("cp.async.wait_group %0;" ::"n"(PENDING) : "memory");
 #endif
 }
 

@@ -1,8 +1,8 @@
 // How far a result is from its reference, on the device, so that no large result has to travel: for elements a and b
-//   bound = max(absolute, relative max(|a|, |b|)),  share = |a - b| / bound
-// as src/conformance/compare.rs has it. A block takes every so-many-th element and leaves one `Difference`; the host
+//   bound = max(absolute, relative max(|a|, |b|)) + sums S,  share = |a - b| / bound
+// as src/conformance/compare.rs has it; S is the sum of the magnitudes of what b is the sum of, where that is given. A block takes every so-many-th element and leaves one `Difference`; the host
 // adds the few of them up. Memory bounds it: each element is read once.
-#include "common.cuh"
+#include "number.cuh"
 
 struct Difference {
     double share;  // largest share of the bound; infinite where a number is NaN
@@ -19,16 +19,18 @@ struct Difference {
 };
 
 extern "C" __global__ void __launch_bounds__(COMPARE_THREADS) KERNEL(compare)(
-    const float* __restrict__ result, const float* __restrict__ reference, Difference* __restrict__ differences,
-    u64 elements, double absolute, double relative) {
+    const Stored* __restrict__ result, const Stored* __restrict__ reference, const float* __restrict__ magnitudes,
+    Difference* __restrict__ differences, u64 elements, double absolute, double relative, double sums) {
     __shared__ Difference shared[COMPARE_THREADS];
     Difference own = {0.0, 0.0, 0.0, 0.0, (double)elements};
     u64 first = (u64)blockIdx.x * COMPARE_THREADS + threadIdx.x, stride = (u64)gridDim.x * COMPARE_THREADS;
     for (u64 at = first; at < elements; at += stride) {
-        double a = result[at], b = reference[at];
+        double a = widen(result[at]), b = widen(reference[at]);
         // Equal infinities differ by nothing.
         double difference = a == b ? 0.0 : fabs(a - b);
-        double share = difference / fmax(absolute, relative * fmax(fabs(a), fabs(b)));
+        double bound = fmax(absolute, relative * fmax(fabs(a), fabs(b)));
+        if (magnitudes) bound += sums * magnitudes[at];
+        double share = difference == 0.0 ? 0.0 : difference / bound;
         if (share != share) share = __longlong_as_double(0x7ff0000000000000ll);
         own.add({share, difference, difference * difference, b * b, (double)at});
     }

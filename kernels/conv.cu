@@ -1,5 +1,5 @@
 // Convolution 3x3 and 5x5, stride 1, SAME padding, NHWC x HWIO -> NHWC, as implicit matrix products: the patches
-// are never written out, each block gathers its piece of them while it multiplies (tile.cuh). With r = kernel / 2:
+// are never written out, each block gathers its piece of them while it multiplies (product.cuh). With r = kernel / 2:
 //
 //   conv_forward          y[p,k]     = b[k] + sum over taps, c of x[p + tap - r, c] w[tap, c, k]
 //                         a row is an output pixel, a column an output channel, k runs over (tap, c)
@@ -15,7 +15,7 @@
 // - Backward weight walks, for each tap, the rectangle of pixels that see the image through it, and no other.
 //
 // Arithmetic bounds these kernels for 64 channels and more.
-#include "tile.cuh"
+#include "product.cuh"
 
 // An image pixel by its row number in the product.
 struct Pixel {
@@ -45,13 +45,15 @@ __device__ __forceinline__ u32 alive_taps(const Pixel& p, int h, int w, int kern
     return alive;
 }
 
-// The taps at least one of the block's rows is alive for.
-__device__ __forceinline__ u32 taps_of_block(int row0, int images, int h, int w, int group, int kernel, int direction) {
-    __shared__ u32 all;
-    if (threadIdx.x == 0) all = 0;
+// The taps at least one of the block's rows is alive for; `word` is one of shared memory, nobody's before and after.
+__device__ __forceinline__ u32 taps_of_block(
+    u32* word, int row0, int images, int h, int w, int group, int kernel, int direction) {
+    if (threadIdx.x == 0) *word = 0;
     __syncthreads();
     for (int row = threadIdx.x; row < TILE_M; row += THREADS)
-        atomicOr(&all, alive_taps(Pixel(row0 + row, images, h, w, group), h, w, kernel, direction));
+        atomicOr(word, alive_taps(Pixel(row0 + row, images, h, w, group), h, w, kernel, direction));
+    __syncthreads();
+    u32 all = *word;
     __syncthreads();
     return all;
 }
@@ -60,14 +62,14 @@ __device__ __forceinline__ u32 taps_of_block(int row0, int images, int h, int w,
 template <bool BACKWARD>
 struct Patches {
     static constexpr int A_LAYOUT = INNER, B_LAYOUT = BACKWARD ? INNER : OUTER;
-    using OA = Operand<A_LAYOUT, TILE_M>;
-    using OB = Operand<B_LAYOUT, TILE_N>;
+    using OA = Operand<0, A_LAYOUT, TILE_M>;
+    using OB = Operand<1, B_LAYOUT, TILE_N>;
     // The next tile: channels [c, c + TILE_K) at tap `tap`; `taps` are those still to do, its own included.
     u32 taps;
     int tap, c, channels;
-    const float* px[OA::PIECES];
+    const Stored* px[OA::PIECES];
     u32 alive[OA::PIECES];
-    const float* pw;
+    const Stored* pw;
     int n_left;
     int image_w, kernel, inverse;  // inverse = ceil(2^16 / kernel): tap / kernel without a division
     int w_channel, w_tap, w_piece; // elements of w between channels of k, between taps, between a thread's pieces
@@ -76,7 +78,7 @@ struct Patches {
     int x_offset, w_offset;
 
     __device__ __forceinline__ Patches(
-        const float* x, const float* w, int images, int h, int width, int channels_in, int columns, int ks, int group,
+        const Stored* x, const Stored* w, int images, int h, int width, int channels_in, int columns, int ks, int group,
         int row0, int column0, u32 all, int first_tile)
         : channels(channels_in), image_w(width), kernel(ks), n_left(columns - column0) {
         inverse = (65536 + kernel - 1) / kernel;
@@ -103,11 +105,11 @@ struct Patches {
         x_offset = (BACKWARD ? -pixels : pixels) * channels + c;
         w_offset = tap * w_tap + c * w_channel;
     }
-    __device__ __forceinline__ const float* a(int i, bool& inside) const {
+    __device__ __forceinline__ const Stored* a(int i, bool& inside) const {
         inside = (alive[i] >> tap & 1) && c + OA::inner(i) < channels;
         return px[i] + x_offset;
     }
-    __device__ __forceinline__ const float* b(int i, bool& inside) const {
+    __device__ __forceinline__ const Stored* b(int i, bool& inside) const {
         inside = OB::outer(i) < n_left && c + OB::inner(i) < channels;
         return pw + (w_offset + i * w_piece);
     }
@@ -123,47 +125,50 @@ struct Patches {
 
 template <bool BACKWARD>
 __device__ __forceinline__ void convolve(
-    const float* x, const float* w, float* y, float* workspace, u32* counters, Epilogue e, int images, int h, int width,
-    int channels, int columns, int kernel, int group) {
+    const Stored* x, const Stored* w, void* y, bool wide, float* workspace, u32* counters, Epilogue e, int images, int h,
+    int width, int channels, int columns, int kernel, int group) {
     using L = Patches<BACKWARD>;
     using T = Tile<L>;
-    __shared__ __align__(16) float shared[T::SHARED];
+    __shared__ __align__(128) Stored shared[T::SHARED];
     int tiles_n = ceil_div(columns, TILE_N);
     int row0 = (int)blockIdx.x / tiles_n * TILE_M, column0 = (int)blockIdx.x % tiles_n * TILE_N;
-    u32 all = taps_of_block(row0, images, h, width, group, kernel, BACKWARD ? -1 : 1);
+    u32 all = taps_of_block((u32*)shared, row0, images, h, width, group, kernel, BACKWARD ? -1 : 1);
     Part part(__popc(all) * ceil_div(channels, TILE_K));
-    float acc[THREAD_M][THREAD_N] = {};
+    Sums acc = {};
     if (part.count > 0) {
         L loader(x, w, images, h, width, channels, columns, kernel, group, row0, column0, all, part.first);
         T::multiply(loader, part.count, shared, acc);
     }
     if (!add_parts(acc, workspace, counters, shared)) return;
-    store_fragment<typename T::F, L::B_LAYOUT>(acc, y, column0, columns, e, [&](int i) {
+    store_result<typename T::F>(acc, y, wide, column0, columns, e, [&](int i) {
         Pixel p(row0 + i, images, h, width, group);
         return p.exists ? p.index(h, width) * columns : -1;
     });
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) KERNEL(conv_forward)(
-    const float* __restrict__ x, const float* __restrict__ w, const float* __restrict__ b, float* y,
-    float* workspace, u32* counters, int relu, int n, int h, int width, int c, int k, int kernel, int group) {
-    convolve<false>(x, w, y, workspace, counters, Epilogue{b, nullptr, relu, 0}, n, h, width, c, k, kernel, group);
+// `wide`: y is float, as logits are; else it is stored as x is.
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT(256)) KERNEL(conv_forward)(
+    const Stored* __restrict__ x, const Stored* __restrict__ w, const float* __restrict__ b, void* y,
+    float* workspace, u32* counters, int relu, int wide, int n, int h, int width, int c, int k, int kernel, int group) {
+    Epilogue e = {b, nullptr, relu, 0};
+    convolve<false>(x, w, y, wide, workspace, counters, e, n, h, width, c, k, kernel, group);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) KERNEL(conv_backward_data)(
-    const float* __restrict__ dy, const float* __restrict__ w, const float* __restrict__ mask, float* dx,
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT(256)) KERNEL(conv_backward_data)(
+    const Stored* __restrict__ dy, const Stored* __restrict__ w, const Stored* __restrict__ mask, Stored* dx,
     float* workspace, u32* counters, int n, int h, int width, int c, int k, int kernel, int group) {
-    convolve<true>(dy, w, dx, workspace, counters, Epilogue{nullptr, mask, 0, 0}, n, h, width, k, c, kernel, group);
+    Epilogue e = {nullptr, mask, 0, 0};
+    convolve<true>(dy, w, dx, false, workspace, counters, e, n, h, width, k, c, kernel, group);
 }
 
 // Backward weight: A and B are pixels of x and dy at one tap; the inner index numbers the pixels of the rectangle
 // that is inside for this tap, image fastest.
 struct PixelPairs {
     static constexpr int A_LAYOUT = OUTER, B_LAYOUT = OUTER;
-    using OA = Operand<OUTER, TILE_M>;
-    using OB = Operand<OUTER, TILE_N>;
-    const float* px;
-    const float* py;
+    using OA = Operand<0, OUTER, TILE_M>;
+    using OB = Operand<1, OUTER, TILE_N>;
+    const Stored* px;
+    const Stored* py;
     int p, end;
     bool a_inside, b_inside;
     Divisor by_images, by_columns;
@@ -192,12 +197,12 @@ struct PixelPairs {
         return q * in.image + position * in.step + i * in.turn;
     }
     __device__ __forceinline__ void begin() {}
-    __device__ __forceinline__ const float* a(int i, bool& inside) const {
+    __device__ __forceinline__ const Stored* a(int i, bool& inside) const {
         int q = p + OA::inner(i);
         inside = a_inside && q < end;
         return px + offset(q, in_x);
     }
-    __device__ __forceinline__ const float* b(int i, bool& inside) const {
+    __device__ __forceinline__ const Stored* b(int i, bool& inside) const {
         int q = p + OB::inner(i);
         inside = b_inside && q < end;
         return py + offset(q, in_y);
@@ -208,16 +213,16 @@ struct PixelPairs {
 // Blocks [0, taps ceil(c / TILE_M) ceil(k / TILE_N)) compute dw, the ceil(k / TILE_N) after them db. Parts (z) are
 // parts of the pixels. `by_columns[d]` divides by w - d, the width of the
 // rectangle for a tap d columns from the middle.
-extern "C" __global__ void __launch_bounds__(THREADS, 384 / THREADS) KERNEL(conv_backward_weight)(
-    const float* __restrict__ x, const float* __restrict__ dy, float* __restrict__ dw, float* __restrict__ db,
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT(384)) KERNEL(conv_backward_weight)(
+    const Stored* __restrict__ x, const Stored* __restrict__ dy, float* __restrict__ dw, float* __restrict__ db,
     float* workspace, u32* counters, int n, int h, int width, int c, int k, int kernel, Divisor by_images,
     Divisor by_columns0, Divisor by_columns1, Divisor by_columns2) {
     using T = Tile<PixelPairs>;
-    __shared__ __align__(16) float shared[T::SHARED];
+    __shared__ __align__(128) Stored shared[T::SHARED];
     int tiles_k = ceil_div(k, TILE_N), tiles_c = ceil_div(c, TILE_M), taps = kernel * kernel;
     int column0 = (int)blockIdx.x % tiles_k * TILE_N, rest = (int)blockIdx.x / tiles_k;
     if (rest >= taps * tiles_c) {
-        column_sums(dy, n * h * width, k, column0, shared, workspace, counters, db);
+        column_sums(dy, n * h * width, k, column0, (float*)shared, workspace, counters, db);
         return;
     }
     int tap = rest / tiles_c, row0 = rest % tiles_c * TILE_M;
@@ -239,10 +244,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, 384 / THREADS) KERNEL(conv
         PixelPairs::Place(h * width * c, width * c, c, n, columns),
         PixelPairs::Place(h * width * k, width * k, k, n, columns),
     };
-    float acc[THREAD_M][THREAD_N] = {};
+    Sums acc = {};
     T::multiply(from, part.count, shared, acc);
     if (!add_parts(acc, workspace, counters, shared)) return;
     dw += tap * c * k;
-    store_fragment<T::F, OUTER>(
-        acc, dw, column0, k, Epilogue{}, [&](int i) { return row0 + i < c ? (row0 + i) * k : -1; });
+    store_fragment<T::F>(acc, dw, column0, k, Epilogue{}, [&](int i) { return row0 + i < c ? (row0 + i) * k : -1; });
 }

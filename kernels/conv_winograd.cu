@@ -258,7 +258,9 @@ __device__ __forceinline__ void winograd(
             int i = piece.i + o / 2, j = piece.j + o % 2;
             if (i >= h || j >= width) continue;
             int at = ((piece.n * h + i) * width + j) * columns + column;
-            y[at] = e.apply(v[o], column, at, y);
+            float one[1] = {v[o]};
+            e.apply(one, column, at, y);
+            y[at] = one[0];
         }
     };
 #pragma unroll

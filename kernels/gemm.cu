@@ -9,19 +9,19 @@
 // reading B once.
 //
 // VECTOR is 4 where every row is a multiple of 16 bytes, else 1.
-#include "tile.cuh"
+#include "product.cuh"
 
 template <int A, int B>
 struct Matrices {
     static constexpr int A_LAYOUT = A, B_LAYOUT = B;
-    using OA = Operand<A, TILE_M>;
-    using OB = Operand<B, TILE_N>;
-    const float* pa;
-    const float* pb;
+    using OA = Operand<0, A, TILE_M>;
+    using OB = Operand<1, B, TILE_N>;
+    const Stored* pa;
+    const Stored* pb;
     int m_left, n_left, k_left;  // rows, columns and inner steps from this tile's start to the matrix's end
     int a_stride, b_stride;      // elements between rows in memory
     __device__ __forceinline__ Matrices(
-        const float* a, const float* b, int m, int n, int k, int row0, int column0, int k0) {
+        const Stored* a, const Stored* b, int m, int n, int k, int row0, int column0, int k0) {
         m_left = m - row0, n_left = n - column0, k_left = k - k0;
         a_stride = A == INNER ? k : m, b_stride = B == INNER ? k : n;
         pa = a + (A == INNER ? (long long)(row0 + OA::outer(0)) * k + k0 + OA::inner(0)
@@ -31,11 +31,11 @@ struct Matrices {
     }
     __device__ __forceinline__ void begin() {}
     // Pieces lie a fixed number of rows apart, in both layouts.
-    __device__ __forceinline__ const float* a(int i, bool& inside) const {
+    __device__ __forceinline__ const Stored* a(int i, bool& inside) const {
         inside = OA::outer(i) < m_left && OA::inner(i) < k_left;
         return pa + (long long)(i * (THREADS / OA::ACROSS)) * a_stride;
     }
-    __device__ __forceinline__ const float* b(int i, bool& inside) const {
+    __device__ __forceinline__ const Stored* b(int i, bool& inside) const {
         inside = OB::outer(i) < n_left && OB::inner(i) < k_left;
         return pb + (long long)(i * (THREADS / OB::ACROSS)) * b_stride;
     }
@@ -48,43 +48,51 @@ struct Matrices {
 
 template <int A, int B>
 __device__ __forceinline__ void product(
-    const float* a, const float* b, float* c, float* workspace, u32* counters, Epilogue e, int m, int n, int k) {
+    const Stored* a, const Stored* b, void* c, bool wide, Stored* shared, float* workspace, u32* counters, Epilogue e,
+    int m, int n, int k) {
     using L = Matrices<A, B>;
     using T = Tile<L>;
-    __shared__ __align__(16) float shared[T::SHARED];
     int tiles_n = ceil_div(n, TILE_N);
     int row0 = (int)blockIdx.x / tiles_n * TILE_M, column0 = (int)blockIdx.x % tiles_n * TILE_N;
     Part part(ceil_div(k, TILE_K));
     L loader(a, b, m, n, k, row0, column0, part.first * TILE_K);
-    float acc[THREAD_M][THREAD_N] = {};
+    Sums acc = {};
     T::multiply(loader, part.count, shared, acc);
     if (!add_parts(acc, workspace, counters, shared)) return;
-    store_fragment<typename T::F, B>(acc, c, column0, n, e, [&](int i) { return row0 + i < m ? (row0 + i) * n : -1; });
+    store_result<typename T::F>(
+        acc, c, wide, column0, n, e, [&](int i) { return row0 + i < m ? (row0 + i) * n : -1; });
 }
 
-// The launch bounds leave as many registers as the fragments need without a spill: an operand that is read 4 k at a
-// time takes 24 more.
-extern "C" __global__ void __launch_bounds__(THREADS, 384 / THREADS) KERNEL(gemm_nn)(
-    const float* __restrict__ a, const float* __restrict__ b, float* c, float* workspace, u32* counters,
-    const float* __restrict__ bias, const float* __restrict__ mask, int relu, int accumulate, int m, int n, int k) {
-    product<INNER, OUTER>(a, b, c, workspace, counters, Epilogue{bias, mask, relu, accumulate}, m, n, k);
+// `wide`: C is float, as logits are; else it is stored as A and B are.
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT(384)) KERNEL(gemm_nn)(
+    const Stored* __restrict__ a, const Stored* __restrict__ b, void* c, float* workspace, u32* counters,
+    const float* __restrict__ bias, const Stored* __restrict__ mask, int relu, int accumulate, int wide, int m, int n,
+    int k) {
+    __shared__ __align__(128) Stored shared[Tile<Matrices<INNER, OUTER>>::SHARED];
+    Epilogue e = {bias, mask, relu, accumulate};
+    product<INNER, OUTER>(a, b, c, wide, shared, workspace, counters, e, m, n, k);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) KERNEL(gemm_nt)(
-    const float* __restrict__ a, const float* __restrict__ b, float* c, float* workspace, u32* counters,
-    const float* __restrict__ bias, const float* __restrict__ mask, int relu, int accumulate, int m, int n, int k) {
-    product<INNER, INNER>(a, b, c, workspace, counters, Epilogue{bias, mask, relu, accumulate}, m, n, k);
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT(256)) KERNEL(gemm_nt)(
+    const Stored* __restrict__ a, const Stored* __restrict__ b, void* c, float* workspace, u32* counters,
+    const float* __restrict__ bias, const Stored* __restrict__ mask, int relu, int accumulate, int wide, int m, int n,
+    int k) {
+    __shared__ __align__(128) Stored shared[Tile<Matrices<INNER, INNER>>::SHARED];
+    Epilogue e = {bias, mask, relu, accumulate};
+    product<INNER, INNER>(a, b, c, wide, shared, workspace, counters, e, m, n, k);
 }
 
-// With `column_sum` given, one more row of blocks sums the columns of B into it.
-extern "C" __global__ void __launch_bounds__(THREADS, 384 / THREADS) KERNEL(gemm_tn)(
-    const float* __restrict__ a, const float* __restrict__ b, float* c, float* workspace, u32* counters,
+// C is float, as gradients of weights are. With `column_sum` given, one more row of blocks sums the columns of B into
+// it.
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT(384)) KERNEL(gemm_tn)(
+    const Stored* __restrict__ a, const Stored* __restrict__ b, float* c, float* workspace, u32* counters,
     float* __restrict__ column_sum, int accumulate, int m, int n, int k) {
+    __shared__ __align__(128) Stored shared[Tile<Matrices<OUTER, OUTER>>::SHARED];
     int tiles = ceil_div(m, TILE_M) * ceil_div(n, TILE_N);
     if ((int)blockIdx.x < tiles) {
-        product<OUTER, OUTER>(a, b, c, workspace, counters, Epilogue{nullptr, nullptr, 0, accumulate}, m, n, k);
+        Epilogue e = {nullptr, nullptr, 0, accumulate};
+        product<OUTER, OUTER>(a, b, c, true, shared, workspace, counters, e, m, n, k);
         return;
     }
-    __shared__ __align__(16) float shared[THREADS * VECTOR];
-    column_sums(b, k, n, ((int)blockIdx.x - tiles) * TILE_N, shared, workspace, counters, column_sum);
+    column_sums(b, k, n, ((int)blockIdx.x - tiles) * TILE_N, (float*)shared, workspace, counters, column_sum);
 }

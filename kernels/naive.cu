@@ -3,18 +3,26 @@
 // hours.
 //
 // The sums of the convolutions are double, so that they stand for the exact result, and offsets are 64 bits wide. A
-// fully connected layer is the convolution of one pixel with one tap. Nothing here is fast.
-#include "common.cuh"
+// fully connected layer is the convolution of one pixel with one tap. `magnitudes`, where it is there, takes the sum of
+// the magnitudes of what is added, which the error of sums in float is measured by. Nothing here is fast.
+#include "number.cuh"
+
+// A sum and that of the magnitudes.
+struct Sum {
+    double value, magnitude;
+    __device__ __forceinline__ void add(double v) { value += v, magnitude += fabs(v); }
+};
 
 // C[i,j] = sum over l of A B, with the strides of each operand.
 extern "C" __global__ void __launch_bounds__(NAIVE_THREADS) KERNEL(gemm_naive)(
-    const float* __restrict__ a, const float* __restrict__ b, float* __restrict__ c, int m, int n, int k,
+    const Stored* __restrict__ a, const Stored* __restrict__ b, float* __restrict__ c, int m, int n, int k,
     int a_row, int a_inner, int b_inner, int b_column) {
     int at = (int)blockIdx.x * NAIVE_THREADS + (int)threadIdx.x;
     if (at >= m * n) return;
     int i = at / n, j = at % n;
     float sum = 0.0f;
-    for (int l = 0; l < k; l++) sum += a[i * a_row + l * a_inner] * b[l * b_inner + j * b_column];
+    for (int l = 0; l < k; l++) 
+        sum += factor(widen(a[i * a_row + l * a_inner])) * factor(widen(b[l * b_inner + j * b_column]));
     c[at] = sum;
 }
 
@@ -32,68 +40,76 @@ struct Element {
     }
 };
 
-// y[n,i,j,k] = b[k] + sum over u,v,c of x[n, i+u-r, j+v-r, c] w[u,v,c,k], then ReLU if asked.
+// y[n,i,j,k] = b[k] + sum over u,v,c of x[n, i+u-r, j+v-r, c] w[u,v,c,k], then ReLU and y Stored if asked; else y
+// are logits, float.
 extern "C" __global__ void __launch_bounds__(NAIVE_THREADS) KERNEL(conv_forward_naive)(
-    const float* __restrict__ x, const float* __restrict__ w, const float* __restrict__ b, float* __restrict__ y,
-    int relu, int n, int h, int width, int c, int k, int kernel) {
+    const Stored* __restrict__ x, const Stored* __restrict__ w, const float* __restrict__ b, void* __restrict__ y,
+    float* __restrict__ magnitudes, int relu, int n, int h, int width, int c, int k, int kernel) {
     Element o(h, width, k);
     if (o.image >= n) return;
     int r = kernel / 2;
-    double sum = b[o.channel];
+    Sum sum = {};
+    sum.add(b[o.channel]);
     for (int u = 0; u < kernel; u++)
         for (int v = 0; v < kernel; v++) {
             int i = o.i + u - r, j = o.j + v - r;
             if (i < 0 || i >= h || j < 0 || j >= width) continue;
-            const float* px = x + ((o.image * h + i) * width + j) * c;
-            const float* pw = w + (i64)(u * kernel + v) * c * k + o.channel;
+            const Stored* px = x + ((o.image * h + i) * width + j) * c;
+            const Stored* pw = w + (i64)(u * kernel + v) * c * k + o.channel;
 #pragma unroll 1
-            for (int l = 0; l < c; l++, pw += k) sum += (double)px[l] * *pw;
+            for (int l = 0; l < c; l++, pw += k) sum.add((double)factor(widen(px[l])) * factor(widen(*pw)));
         }
-    y[o.at] = relu && sum < 0.0 ? 0.0f : (float)sum;
+    if (relu)
+        ((Stored*)y)[o.at] = narrow(sum.value < 0.0 ? 0.0f : (float)sum.value);
+    else
+        ((float*)y)[o.at] = (float)sum.value;
+    if (magnitudes) magnitudes[o.at] = (float)sum.magnitude;
 }
 
 // dx[n,i,j,c] = sum over u,v,k of dy[n, i-u+r, j-v+r, k] w[u,v,c,k], times (mask > 0) if there is one.
 extern "C" __global__ void __launch_bounds__(NAIVE_THREADS) KERNEL(conv_backward_data_naive)(
-    const float* __restrict__ dy, const float* __restrict__ w, const float* __restrict__ mask, float* __restrict__ dx,
-    int n, int h, int width, int c, int k, int kernel) {
+    const Stored* __restrict__ dy, const Stored* __restrict__ w, const Stored* __restrict__ mask,
+    Stored* __restrict__ dx, float* __restrict__ magnitudes, int n, int h, int width, int c, int k, int kernel) {
     Element o(h, width, c);
     if (o.image >= n) return;
     int r = kernel / 2;
-    double sum = 0.0;
+    Sum sum = {};
     for (int u = 0; u < kernel; u++)
         for (int v = 0; v < kernel; v++) {
             int i = o.i - u + r, j = o.j - v + r;
             if (i < 0 || i >= h || j < 0 || j >= width) continue;
-            const float* py = dy + ((o.image * h + i) * width + j) * k;
-            const float* pw = w + ((i64)(u * kernel + v) * c + o.channel) * k;
+            const Stored* py = dy + ((o.image * h + i) * width + j) * k;
+            const Stored* pw = w + ((i64)(u * kernel + v) * c + o.channel) * k;
 #pragma unroll 1
-            for (int l = 0; l < k; l++) sum += (double)py[l] * pw[l];
+            for (int l = 0; l < k; l++) sum.add((double)factor(widen(py[l])) * factor(widen(pw[l])));
         }
-    dx[o.at] = mask && !(mask[o.at] > 0.0f) ? 0.0f : (float)sum;
+    dx[o.at] = narrow(mask && !(widen(mask[o.at]) > 0.0f) ? 0.0f : (float)sum.value);
+    if (magnitudes) magnitudes[o.at] = (float)sum.magnitude;
 }
 
 // dw[u,v,c,k] = sum over n,i,j of x[n, i+u-r, j+v-r, c] dy[n,i,j,k], then db[k] = sum over n,i,j of dy[n,i,j,k].
 extern "C" __global__ void __launch_bounds__(NAIVE_THREADS) KERNEL(conv_backward_weight_naive)(
-    const float* __restrict__ x, const float* __restrict__ dy, float* __restrict__ dw, float* __restrict__ db, int n,
-    int h, int width, int c, int k, int kernel) {
+    const Stored* __restrict__ x, const Stored* __restrict__ dy, float* __restrict__ dw, float* __restrict__ db,
+    float* __restrict__ magnitudes, int n, int h, int width, int c, int k, int kernel) {
     i64 at = (i64)blockIdx.x * NAIVE_THREADS + threadIdx.x, weights = (i64)kernel * kernel * c * k;
     if (at >= weights + k) return;
     bool bias = at >= weights;
     int to = (int)(at % k), from = (int)(at / k % c), tap = (int)(at / k / c), r = kernel / 2;
     int di = bias ? 0 : tap / kernel - r, dj = bias ? 0 : tap % kernel - r;
     // From pixel to pixel in dy, and in x where the tap looks.
-    const float* py = dy + to;
-    const float* px = x + ((i64)di * width + dj) * c + from;
-    double sum = 0.0;
+    const Stored* py = dy + to;
+    const Stored* px = x + ((i64)di * width + dj) * c + from;
+    Sum sum = {};
     for (int rows = n * h, row = 0; row < rows; row++)
 #pragma unroll 1
         for (int j = 0; j < width; j++, py += k, px += c) {
             int i = row % h + di;
             if (i < 0 || i >= h || j + dj < 0 || j + dj >= width) continue;
-            sum += bias ? (double)*py : (double)*py * *px;
+            sum.add(bias ? (double)widen(*py) : (double)factor(widen(*py)) * factor(widen(*px)));
         }
     if (bias)
-        db[to] = (float)sum;
+        db[to] = (float)sum.value;
     else
-        dw[at] = (float)sum;
+        dw[at] = (float)sum.value;
+    if (magnitudes) magnitudes[at] = (float)sum.magnitude;
 }

@@ -102,6 +102,17 @@ __device__ __forceinline__ Stored narrow(float v) { return v; }
 
 #endif
 
+// A factor as products take it: for tf32 rounded to 11 bits of significand, ties away from zero.
+__device__ __forceinline__ float factor(float v) {
+#if PRECISION == PRECISION_TF32
+    u32 rounded;
+    asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(v));
+    return __uint_as_float(rounded);
+#else
+    return v;
+#endif
+}
+
 // The same of floats: 4 numbers in an access of 16 bytes, 8 in two, or one.
 template <int N>
 __device__ __forceinline__ void load(const float* __restrict__ p, float (&v)[N]) {

@@ -2,11 +2,13 @@
 //   p = exp(z - max z) / sum exp(z - max z),  L = log(sum exp(z - max z)) - (z[label] - max z)
 //   dz = (p - onehot(label)) / n                                  mean over the batch
 //   dz =  p - onehot(label), or 0 where p[label] < clip           sum of -log(max(p[label], clip))
+// times the scale of the gradients where there is one. Logits are float, their gradients Stored.
 //
 // A warp takes a row; one block takes the whole batch, so that the losses are added in the order of the rows:
 // stats (f64) += [sum of losses, correct rows, rows, rows whose loss is not finite].
 // A label outside the classes counts as a loss that is not finite. The batch is small: latency bounds this kernel.
-#include "common.cuh"
+#include "number.cuh"
+#include "scaling.cuh"
 
 #define WARPS (LOSS_THREADS / 32)
 
@@ -35,11 +37,12 @@ __device__ __forceinline__ void row_max(const float* __restrict__ z, int classes
 }
 
 extern "C" __global__ void __launch_bounds__(LOSS_THREADS) KERNEL(softmax_cross_entropy)(
-    const float* __restrict__ logits, const u8* __restrict__ labels, float* __restrict__ dlogits, double* stats,
-    int rows, int classes, int summed_clipped) {
+    const float* __restrict__ logits, const u8* __restrict__ labels, Stored* __restrict__ dlogits, double* stats,
+    const float* __restrict__ scaling, int rows, int classes, int summed_clipped) {
     __shared__ double losses[WARPS];
     __shared__ int correct[WARPS], bad[WARPS];
     int lane = (int)threadIdx.x % 32, warp = (int)threadIdx.x / 32;
+    float gradient_scale = scaling ? scaling[SCALE] : 1.0f;
     double total = 0.0;
     int total_correct = 0, total_bad = 0;
     for (int row0 = 0; row0 < rows; row0 += WARPS) {
@@ -65,7 +68,7 @@ extern "C" __global__ void __launch_bounds__(LOSS_THREADS) KERNEL(softmax_cross_
                 float scale = summed_clipped ? (clipped ? 0.0f : 1.0f) : 1.0f / (float)rows;
                 for (int i = lane; i < classes; i += 32) {
                     float p = expf(z[i] - largest) / sum - (i == label ? 1.0f : 0.0f);
-                    dlogits[row * classes + i] = p * scale;
+                    dlogits[row * classes + i] = narrow(p * scale * gradient_scale);
                 }
             }
             if (lane == 0) {

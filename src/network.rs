@@ -58,6 +58,37 @@ pub enum Mode {
     Eval,
 }
 
+/// What a network is made for, and so what it keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Every layer's output, and gradients.
+    Training,
+    /// The logits: layers write to two buffers in turn, so that what one writes the next finds in the cache.
+    Evaluation,
+    /// Every layer's output, to be looked at.
+    Inspection,
+}
+
+/// Bytes of a layer's output up to which [`evaluation_batch`] lets a batch grow.
+const EVALUATED: usize = 64 << 20;
+/// Images of a batch that is evaluated at most: beyond it, reading the weights once a batch costs next to nothing.
+const EVALUATED_IMAGES: usize = 250;
+
+/// Images of a batch for running a model over `images` images without training: many, so that weights are read seldom,
+/// but few enough for a layer's output to be small.
+pub fn evaluation_batch(model: &Model, images: usize) -> usize {
+    let widest = model.shapes().iter().map(|(_, to)| to.len()).max().unwrap_or(1);
+    (EVALUATED / (4 * widest)).clamp(1, EVALUATED_IMAGES).min(images)
+}
+
+/// What networks of one model can have in common.
+struct Arenas {
+    weights: View,
+    copy: Option<View>,
+    gradients: Option<View>,
+    memory: Owner,
+}
+
 /// A model on a device, for batches of one size.
 pub struct Network {
     pub model: Model,
@@ -80,14 +111,14 @@ pub struct Network {
     /// Gradient of the logits; where the loss writes it.
     pub dlogits: View,
     layers: Vec<Placed>,
-    /// Two buffers for activation gradients, used in turn.
+    /// Two buffers used in turn: for gradients of activations, in evaluation for activations.
     scratch: [View; 2],
     /// The owner of its memory, and of what else is to go with it.
     pub memory: Owner,
 }
 
 impl Network {
-    /// Plans and allocates. With `training`, gradients too.
+    /// Plans and allocates.
     ///
     /// # Errors
     /// Out of device memory.
@@ -96,22 +127,52 @@ impl Network {
         model: &Model,
         precision: Precision,
         batch: usize,
-        training: bool,
+        purpose: Purpose,
     ) -> Result<Network> {
-        let (parameters, memory) = (model.parameters(), Owner::new());
+        let memory = Owner::new();
         let mut arena = || -> Result<View> {
             let view = device.alloc_for(&memory, DType::F32, model.arena_len())?;
             device.zero(view)?;
             Ok(view)
         };
         let weights = arena()?;
-        let gradients = if training { Some(arena()?) } else { None };
-        let activation = precision.storage();
-        let copy = if precision.is_half() { Some(device.alloc_for(&memory, activation, weights.len)?) } else { None };
+        let gradients = if purpose == Purpose::Training { Some(arena()?) } else { None };
+        let half = precision.is_half();
+        let copy = if half { Some(device.alloc_for(&memory, precision.storage(), weights.len)?) } else { None };
+        Network::laid_out(device, model, precision, batch, Arenas { weights, copy, gradients, memory }, purpose)
+    }
+
+    /// A network for evaluation that has this one's parameters, and goes with it.
+    ///
+    /// # Errors
+    /// Out of device memory.
+    pub fn evaluator(&self, device: &mut dyn Device, batch: usize) -> Result<Network> {
+        let (weights, copy, memory) = (self.weights, self.copy, self.memory.clone());
+        let arenas = Arenas { weights, copy, gradients: None, memory };
+        Network::laid_out(device, &self.model, self.precision, batch, arenas, Purpose::Evaluation)
+    }
+
+    /// Allocates what lies between the layers.
+    fn laid_out(
+        device: &mut dyn Device,
+        model: &Model,
+        precision: Precision,
+        batch: usize,
+        arenas: Arenas,
+        purpose: Purpose,
+    ) -> Result<Network> {
+        let Arenas { weights, copy, gradients, memory } = arenas;
+        let (parameters, activation) = (model.parameters(), precision.storage());
+        let widest = batch * model.shapes().iter().map(|(_, to)| to.len()).max().unwrap_or(1);
+        let mut pair = |len| -> Result<[View; 2]> {
+            Ok([device.alloc_for(&memory, activation, len)?, device.alloc_for(&memory, activation, len)?])
+        };
+        // Gradients of activations in training, activations themselves in evaluation.
+        let mut scratch = pair(if purpose == Purpose::Inspection { 1 } else { widest })?;
         let input = device.alloc_for(&memory, activation, batch * model.input.len())?;
         let labels = device.alloc_for(&memory, DType::U8, batch)?;
         let mut layers = Vec::new();
-        let (mut x, mut after_relu, mut widest, mut dropouts) = (input, false, 0, 0);
+        let (mut x, mut after_relu, mut dropouts) = (input, false, 0);
         for (index, ((name, layer), (from, to))) in model.layers.iter().zip(model.shapes()).enumerate() {
             let mut own = parameters.iter().filter(|p| p.layer == index).map(|p| (p.offset, p.len));
             let mut parameter = || own.next().expect("a layer with weights has a weight and a bias");
@@ -119,7 +180,12 @@ impl Network {
             let mut y = x;
             if !matches!(layer, Layer::Dropout { .. }) {
                 let logits = matches!(layer, Layer::Linear { relu: false, .. });
-                y = device.alloc_for(&memory, if logits { DType::F32 } else { activation }, len)?;
+                y = match purpose {
+                    _ if logits => device.alloc_for(&memory, DType::F32, len)?,
+                    Purpose::Evaluation => scratch[0].slice(0, len),
+                    Purpose::Training | Purpose::Inspection => device.alloc_for(&memory, activation, len)?,
+                };
+                scratch.swap(0, 1);
             }
             let computes = match *layer {
                 Layer::Conv { kernel, out } => {
@@ -144,10 +210,8 @@ impl Network {
             if let Computes::Weighted { relu, .. } = computes {
                 after_relu = relu;
             }
-            widest = widest.max(len);
             x = y;
         }
-        let scratch = if training { widest } else { 1 };
         Ok(Network {
             model: model.clone(),
             precision,
@@ -161,7 +225,7 @@ impl Network {
             logits: x,
             dlogits: device.alloc_for(&memory, activation, x.len)?,
             layers,
-            scratch: [device.alloc_for(&memory, activation, scratch)?, device.alloc_for(&memory, activation, scratch)?],
+            scratch,
             memory,
         })
     }
@@ -205,7 +269,7 @@ impl Network {
     }
 
     /// Each layer's index in the model and its output of the last forward pass, `[batch, h, w, c]`; a dropout has none
-    /// of its own.
+    /// of its own. In a network for evaluation only the last is still there.
     pub fn outputs(&self) -> Vec<(usize, View)> {
         let own = |(index, layer): (usize, &Placed)| (layer.x != layer.y).then_some((index, layer.y));
         self.layers.iter().enumerate().filter_map(own).collect()

@@ -65,13 +65,15 @@ fn device(ordinal: usize) -> String {
         Ok(d) => {
             let p = &d.properties;
             format!(
-                "{}, sm_{}, {} multiprocessors, {:.1} GiB, {:.1} TFLOP/s float32, {:.0} GB/s, driver for CUDA {}.{}",
+                "{}, sm_{}, {} multiprocessors, {:.1} GiB, {:.1} TFLOP/s float32, {:.0} GB/s, computes in {}, driver \
+                 for CUDA {}.{}",
                 p.name,
                 p.sm,
                 p.multiprocessors,
                 p.total_memory as f64 / f64::from(1 << 30),
                 p.peak_flops(Precision::F32) / 1e12,
                 p.peak_bandwidth() / 1e9,
+                p.precisions(),
                 p.driver_version / 1000,
                 p.driver_version % 1000 / 10
             )

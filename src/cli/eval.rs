@@ -3,7 +3,6 @@
 use super::backend::{self, Backend};
 use super::run::Source;
 use super::{output, screen};
-use crate::data;
 use crate::device::Precision;
 use crate::error::Result;
 use crate::report::guesses::{self, ClassCounts};
@@ -15,7 +14,7 @@ use std::path::PathBuf;
 pub struct Args {
     #[command(flatten)]
     source: Source,
-    /// Folder with the dataset's IDX files [default: where `data fetch` puts the run's dataset].
+    /// Folder with the IDX files, where the run's data have moved, or of another --dataset [default: where they were].
     #[arg(long)]
     data: Option<PathBuf>,
     /// Another dataset than the run's.
@@ -35,8 +34,8 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<()> {
     let mut checkpoint = args.source.open()?;
-    let name = args.dataset.as_ref().unwrap_or(&checkpoint.meta.config.dataset);
-    let dataset = data::open(args.data.as_deref(), name)?;
+    let config = &checkpoint.meta.config;
+    let dataset = args.source.dataset(config, args.data.as_deref(), args.dataset.as_deref())?;
     let kept = if args.again || args.precision.is_some() || args.backend.is_chosen() {
         None
     } else {
@@ -49,7 +48,7 @@ pub fn run(args: &Args) -> Result<()> {
             let precision = args.precision.unwrap_or(checkpoint.meta.config.precision);
             device.supports(precision)?;
             checkpoint.meta.config.precision = precision;
-            test_images(device.as_mut(), &checkpoint, &dataset, &mut screen::evaluating())?
+            test_images(device.as_mut(), &checkpoint, &dataset, &dataset.test, &mut screen::evaluating())?
         }
     };
     let answers = guesses::all(&result, &dataset.test.labels);

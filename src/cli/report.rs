@@ -14,7 +14,7 @@ pub struct Args {
     /// Folder to write to [default: the first run's].
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Folder with the dataset's IDX files [default: where `data fetch` puts the runs' datasets].
+    /// Folder with the IDX files, where the runs' data have moved [default: where they were].
     #[arg(long)]
     data: Option<PathBuf>,
     #[command(flatten)]

@@ -1,11 +1,11 @@
 //! Reading a run folder.
 
-use crate::data::Split;
+use crate::data::{self, Dataset, Split};
 use crate::error::{Error, Result};
-use crate::train::Evaluation;
 use crate::train::checkpoint::{self, BEST, Checkpoint, LAST};
 use crate::train::predictions;
-use std::path::PathBuf;
+use crate::train::{Config, Evaluation, record};
+use std::path::{Path, PathBuf};
 
 /// A run folder, and which of its checkpoints.
 #[derive(clap::Args)]
@@ -32,6 +32,18 @@ impl Source {
     /// A file of answers that cannot be read.
     pub fn predictions(&self, split: &Split) -> Result<Option<Evaluation>> {
         if self.checkpoint == Which::Best { predictions::read(&self.run, BEST, split) } else { Ok(None) }
+    }
+
+    /// Opens the run's data, or in the folder `data` another set by its name.
+    ///
+    /// # Errors
+    /// Data that are not there or not those of the run.
+    pub fn dataset(&self, config: &Config, data: Option<&Path>, other: Option<&str>) -> Result<Dataset> {
+        let (dataset, _) = match other {
+            Some(name) => data::open(data, name)?,
+            None => record::dataset(&self.run, config, data)?,
+        };
+        Ok(dataset)
     }
 
     /// Reads the checkpoint.

@@ -1,22 +1,48 @@
 //! What a training shows on standard error.
 
-use crate::train::Trainer;
+use crate::report::text::{count, estimate, thousands};
 use crate::train::metrics::Epoch;
 use crate::train::trainer::Event;
+use crate::train::{Recipe, Trainer};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Progress: a bar an epoch on a terminal, a line an epoch elsewhere.
+/// Lines for where no bar can be shown: one every ten seconds.
+struct Lines(Instant);
+
+impl Lines {
+    const EVERY: Duration = Duration::from_secs(10);
+
+    fn new() -> Lines {
+        Lines(Instant::now())
+    }
+
+    fn say(&mut self, text: impl FnOnce() -> String) {
+        if self.0.elapsed() >= Lines::EVERY {
+            eprintln!("{}", text());
+            self.0 = Instant::now();
+        }
+    }
+}
+
+/// A bar of this form.
+fn bar(template: &str, len: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template(template).expect("a valid template");
+    ProgressBar::new(len).with_style(style.progress_chars("=> "))
+}
+
+/// Progress: a bar an epoch on a terminal; elsewhere a line every ten seconds; and a line an epoch.
 pub struct Screen {
     bar: Option<ProgressBar>,
+    lines: Lines,
     terminal: bool,
     epochs: u64,
 }
 
 impl Screen {
     pub fn new(terminal: bool, epochs: u64) -> Screen {
-        Screen { bar: None, terminal, epochs }
+        Screen { bar: None, lines: Lines::new(), terminal, epochs }
     }
 
     pub fn show(&mut self, event: Event) {
@@ -24,9 +50,7 @@ impl Screen {
             Event::Progress { epoch, done, steps, loss, accuracy, images_per_second } if self.terminal => {
                 let epochs = self.epochs;
                 let bar = self.bar.get_or_insert_with(|| {
-                    let style = "epoch {prefix} [{bar:30}] {pos}/{len} {msg} {eta} left";
-                    let style = ProgressStyle::with_template(style).expect("a valid template");
-                    let bar = ProgressBar::new(steps).with_style(style.progress_chars("=> "));
+                    let bar = bar("epoch {prefix} [{bar:30}] {pos}/{len} {msg} {eta} left", steps);
                     bar.with_prefix(format!("{epoch}/{epochs}")).with_position(done)
                 });
                 bar.set_position(done);
@@ -35,10 +59,19 @@ impl Screen {
                     100.0 * accuracy
                 ));
             }
-            Event::Progress { .. } => {}
+            Event::Progress { epoch, done, steps, loss, accuracy, images_per_second } => self.lines.say(|| {
+                let (accuracy, epochs) = (100.0 * accuracy, self.epochs);
+                format!(
+                    "epoch {epoch}/{epochs}: step {done} of {steps}, loss {loss:.4} accuracy {accuracy:.2} %, \
+                     {images_per_second:.0} images/s"
+                )
+            }),
             Event::Evaluating { done, images } => {
-                if let Some(bar) = &self.bar {
-                    bar.set_message(format!("evaluating {done} of {images} images"));
+                let text = || format!("evaluating {done} of {images} images");
+                if self.terminal {
+                    self.bar.get_or_insert_with(|| bar("{msg}", 0)).set_message(text());
+                } else {
+                    self.lines.say(text);
                 }
             }
             Event::Epoch(line, improved) => {
@@ -61,16 +94,13 @@ impl Screen {
 
 /// Shows how many of the images of an evaluation are done: a bar on a terminal, a line every ten seconds elsewhere.
 pub fn evaluating() -> impl FnMut(usize, usize) {
-    const LINES: Duration = Duration::from_secs(10);
-    let style = ProgressStyle::with_template("evaluating [{bar:30}] {pos}/{len} images {eta} left");
-    let bar = ProgressBar::new(0).with_style(style.expect("a valid template").progress_chars("=> "));
-    let mut said = Instant::now();
+    let bar = bar("evaluating [{bar:30}] {pos}/{len} images {eta} left", 0);
+    let mut lines = Lines::new();
     move |done, images| {
         bar.set_length(images as u64);
         bar.set_position(done as u64);
-        if bar.is_hidden() && said.elapsed() >= LINES {
-            eprintln!("evaluating: {done} of {images} images");
-            said = Instant::now();
+        if bar.is_hidden() {
+            lines.say(|| format!("evaluating {done} of {images} images"));
         }
         if done == images {
             bar.finish_and_clear();
@@ -92,7 +122,7 @@ fn describe(e: &Epoch, epochs: u64, improved: bool) -> String {
     text + &format!("  {:.0} images/s  {:.0} s{}", e.images_per_second, e.seconds, if improved { "  best" } else { "" })
 }
 
-/// The last line of a finished run: its best and its last epoch.
+/// What a finished run reached: its best and its last epoch.
 pub fn summary(trainer: &Trainer, dir: &Path) {
     let (Some(best), Some(last)) = (trainer.best, trainer.epochs.last()) else {
         return;
@@ -116,4 +146,38 @@ pub fn summary(trainer: &Trainer, dir: &Path) {
         last.seconds,
         dir.display()
     );
+}
+
+/// What the accuracy of a run on a part of the images means, and what to do next, for who sees one for the first time.
+/// `all`: the dataset's training and test images.
+pub fn explanation(trainer: &Trainer, all: [usize; 2], dir: &Path) -> Option<String> {
+    let (last, config) = (trainer.epochs.last()?, &trainer.config);
+    let ([images, tests], classes, steps) = (all, config.classes, trainer.step);
+    let tested = if config.test_images > 0 { config.test_images } else { tests };
+    let guessing = 100.0 / classes as f64;
+    let mut text = format!(
+        "\nWhat the number means: with {classes} classes a guess is right in {guessing:.0} % of the cases. \
+         {steps} steps on {} of {} images are a trial, not a training.\n",
+        thousands(config.images),
+        thousands(images)
+    );
+    if tested < tests {
+        let dir = dir.display();
+        let (tested, tests) = (thousands(tested), thousands(tests));
+        text += &format!("It was tested on {tested} of {tests} test images; on all: warp19 eval {dir}\n");
+    }
+    // Seconds an image, in training and in evaluation, which the last epoch does twice.
+    let (training, epochs) = (1.0 / last.images_per_second, trainer.epochs.len());
+    let rest = last.seconds - (epochs * config.images) as f64 * training;
+    let evaluating = (rest / ((epochs + 1) * tested) as f64).max(0.0);
+    text += "Next, with all images, in the time by the speed of now:\n";
+    for name in ["quick", "robust"] {
+        let epochs = Recipe::named(Some(name), &config.model).ok()?.epochs;
+        let seconds = (epochs * images as u64) as f64 * training + ((epochs + 1) * tests as u64) as f64 * evaluating;
+        let model = if config.model == "vgg19" { String::new() } else { format!(" --model {}", config.model) };
+        let command = format!("warp19 train{model} --recipe {name}");
+        let epochs = count(epochs as usize, "epoch", "epochs");
+        text += &format!("  {command:<32}  {epochs}, about {}\n", estimate(seconds));
+    }
+    Some(text)
 }

@@ -103,7 +103,7 @@ fn products(d: &mut CudaDevice, size: usize) -> Result<Vec<Timing>> {
     let mut out = Vec::new();
     for (name, kind) in [("gemm_nn", Gemm::Nn), ("gemm_nt", Gemm::Nt), ("gemm_tn", Gemm::Tn)] {
         let what = (name, format!("{size}x{size}x{size}"));
-        out.push(time(d, what, work, Precision::F32, &mut |d| d.gemm(kind, s, a, b, c, false))?);
+        out.push(time(d, what, work, Precision::F32, &mut |d| d.gemm(Precision::F32, kind, s, [a, b, c], false))?);
     }
     Ok(out)
 }

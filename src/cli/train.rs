@@ -1,14 +1,16 @@
 //! `warp19 train`.
 
 use super::backend::{self, Backend};
-use super::report;
 use super::screen::{Screen, summary};
-use crate::data::{self, atomic};
+use super::{report, screen};
+use crate::data::{self, Dataset, Origin, atomic};
 use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::model::zoo;
 use crate::report::events::Events;
+use crate::report::text::count;
 use crate::train::checkpoint::{self, Checkpoint, LAST};
+use crate::train::record::{self, Record};
 use crate::train::trainer::{Event, Outcome};
 use crate::train::{Config, Recipe, Trainer};
 use std::io::IsTerminal;
@@ -18,9 +20,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
+/// Images that a run on a part of the training images is tested on, where there are so many.
+const LEAST_TESTED: usize = 1000;
+
 /// Flags that a resumed run has from its checkpoint.
-const FIXED: [&str; 11] =
-    ["model", "recipe", "dataset", "precision", "epochs", "batch", "lr", "seed", "out", "limit", "validation"];
+const FIXED: [&str; 12] = [
+    "model",
+    "recipe",
+    "dataset",
+    "precision",
+    "epochs",
+    "batch",
+    "lr",
+    "seed",
+    "out",
+    "limit",
+    "test_limit",
+    "validation",
+];
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -30,10 +47,10 @@ pub struct Args {
     /// robust, quick or article [default: robust for the VGGs, the tutorials' own for deep-mnist*].
     #[arg(long, value_parser = Recipe::NAMES, hide_possible_values = true)]
     recipe: Option<String>,
-    /// Folder with the dataset's IDX files; nothing is fetched then.
+    /// Folder with the IDX files, or with folders of such; nothing is fetched then.
     #[arg(long)]
     data: Option<PathBuf>,
-    /// mnist, fashion-mnist, kmnist, or any name with --data [default: mnist].
+    /// mnist, fashion-mnist, kmnist, or any name with --data [default: mnist, or the folder's name].
     #[arg(long)]
     dataset: Option<String>,
     #[command(flatten)]
@@ -64,6 +81,10 @@ pub struct Args {
     /// Train on the first N images only.
     #[arg(long)]
     limit: Option<usize>,
+    /// Test on N images, evenly spaced among the test images [default: all; with --limit N, as many, 1000 at
+    /// least].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    test_limit: Option<u32>,
     /// Hold out the last N training images and choose the best epoch on them.
     #[arg(long, default_value_t = 0)]
     validation: usize,
@@ -84,25 +105,26 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut device = args.backend.open()?;
     let progress = std::io::stderr().is_terminal();
     let resumed = args.resume.as_deref().map(newest).transpose()?;
-    let name = match &resumed {
-        Some(checkpoint) => checkpoint.meta.config.dataset.clone(),
-        None => args.dataset.clone().unwrap_or_else(|| "mnist".into()),
-    };
-    let dataset = data::open(args.data.as_deref(), &name)?;
-    let (config, dir) = match (&resumed, &args.resume) {
-        (Some(checkpoint), Some(dir)) => (checkpoint.meta.config.clone(), dir.clone()),
+    let (config, dir, (dataset, origin)) = match (&resumed, &args.resume) {
+        (Some(checkpoint), Some(dir)) => {
+            let config = checkpoint.meta.config.clone();
+            let data = record::dataset(dir, &config, args.data.as_deref())?;
+            (config, dir.clone(), data)
+        }
         _ => {
-            let config = configure(args, &name, &dataset)?;
+            let (dataset, origin) = open(args)?;
+            let config = configure(args, &dataset)?;
             let dir = new_folder(args, &config.model)?;
-            (config, dir)
+            (config, dir, (dataset, origin))
         }
     };
     device.supports(config.precision)?;
     atomic::writable_folder(&dir)?;
     let mut trainer = Trainer::new(device.as_mut(), config, &dataset, &dir, resumed)?;
     trainer.plain_too = args.plain_too;
+    let images = [dataset.train.len(), dataset.test.len()];
     drop(dataset);
-    introduce(&trainer.config, &device.describe(), &dir)?;
+    introduce(&trainer.config, &device.describe(), origin, &dir)?;
     let mut screen = Screen::new(progress, trainer.config.recipe.epochs);
     let mut events = match args.tensorboard {
         true => Some(Events::create(&dir, &trainer.epochs)?),
@@ -134,9 +156,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
         Outcome::Finished => {
             summary(&trainer, &dir);
+            let is_part = trainer.config.images + trainer.config.validation < images[0];
+            let explanation = if is_part { screen::explanation(&trainer, images, &dir) } else { None };
             // The pictures need the device's memory for a network of their own.
             drop((trainer, device));
             pictures(args, &dir, events.as_mut().map(|e| (e, step)));
+            eprint!("{}", explanation.unwrap_or_default());
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -167,7 +192,7 @@ fn newest(dir: &Path) -> Result<Checkpoint> {
 fn new_folder(args: &Args, model: &str) -> Result<PathBuf> {
     let own = || PathBuf::from("runs").join(format!("{model}-{}", timestamp()));
     let dir = args.out.clone().unwrap_or_else(own);
-    if dir.join(LAST).exists() || dir.join("config.json").exists() {
+    if dir.join(LAST).exists() || dir.join(record::FILE).exists() {
         return Err(Error::Invalid(format!(
             "{} already holds a run; go on with it by --resume, or choose another --out",
             dir.display()
@@ -176,25 +201,39 @@ fn new_folder(args: &Args, model: &str) -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// Writes `config.json`, and says what is trained where.
-fn introduce(c: &Config, device: &str, dir: &Path) -> Result<()> {
-    let version = env!("CARGO_PKG_VERSION");
-    let description = serde_json::json!({"version": version, "device": device, "config": c});
-    atomic::write(&dir.join("config.json"), format!("{description:#}\n").as_bytes())?;
+/// The data to train on, under the name that they are given or have.
+fn open(args: &Args) -> Result<(Dataset, Origin)> {
+    let (mut dataset, mut origin) = data::open(args.data.as_deref(), args.dataset.as_deref().unwrap_or("mnist"))?;
+    if let Some(name) = &args.dataset {
+        (dataset.name, origin.name) = (name.clone(), name.clone());
+    }
+    Ok((dataset, origin))
+}
+
+/// Writes the run's record, and says what is trained where.
+fn introduce(c: &Config, device: &str, origin: Origin, dir: &Path) -> Result<()> {
+    let command = match Record::read(dir)? {
+        Some(record) => record.command,
+        None => std::env::args().collect(),
+    };
+    let version = env!("CARGO_PKG_VERSION").into();
+    Record { version, command, device: device.into(), data: Some(origin), config: c.clone() }.write(dir)?;
     let (model, dataset, images, seed) = (&c.model, &c.dataset, c.images, c.seed);
     let (recipe, batch, epochs, precision) = (&c.recipe.name, c.recipe.batch, c.recipe.epochs, c.precision);
+    let epochs = count(epochs as usize, "epoch", "epochs");
+    let tested = if c.test_images > 0 { format!(", tested on {}", c.test_images) } else { String::new() };
     eprintln!(
-        "{model} on {dataset}: {images} images, recipe {recipe}, batch {batch}, {epochs} epochs, seed {seed}, \
+        "{model} on {dataset}: {images} images{tested}, recipe {recipe}, batch {batch}, {epochs}, seed {seed}, \
          {precision}; {device}"
     );
     eprintln!("run folder {}", dir.display());
     Ok(())
 }
 
-fn configure(args: &Args, name: &str, dataset: &data::Dataset) -> Result<Config> {
+fn configure(args: &Args, dataset: &Dataset) -> Result<Config> {
     let model = args.model.clone().unwrap_or_else(|| "vgg19".into());
-    let images = &dataset.train.images;
-    let input = format!("{}x{}x1", images.height, images.width);
+    let size = &dataset.train.images;
+    let input = format!("{}x{}x1", size.height, size.width);
     zoo::build(&model, input.parse()?, dataset.classes)?;
     let mut recipe = Recipe::named(args.recipe.as_deref(), &model)?;
     recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
@@ -208,14 +247,18 @@ fn configure(args: &Args, name: &str, dataset: &data::Dataset) -> Result<Config>
         dataset.split_validation(args.validation)?;
     }
     let available = dataset.train.len() - args.validation;
+    let images = args.limit.unwrap_or(available).min(available);
+    let (tests, limit) = (dataset.test.len(), args.limit.map(|_| images.max(LEAST_TESTED)));
+    let tested = args.test_limit.map(|n| n as usize).or(limit).unwrap_or(tests);
     Ok(Config {
         model,
         input,
         classes: dataset.classes,
-        dataset: name.into(),
+        dataset: dataset.name.clone(),
         recipe,
         seed: args.seed.unwrap_or(0),
-        images: args.limit.unwrap_or(available).min(available),
+        images,
+        test_images: if tested < tests { tested } else { 0 },
         validation: args.validation,
         precision: args.precision.unwrap_or_default(),
     })

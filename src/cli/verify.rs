@@ -52,7 +52,7 @@ pub fn run(args: &Args) -> Result<()> {
         for &batch in args.timing.as_ref().unwrap_or(&default).iter().filter(|&&batch| batch > 0) {
             eprintln!("the layers of VGG19 at batch {batch}: comparing with naive kernels, then timing");
             for kind in full::kinds(batch) {
-                results.extend(full::against_naive(d, &kind)?);
+                results.extend(full::against_naive(d, &kind, args.precision)?);
             }
             timings.extend(timing::timings(d, batch, args.precision)?);
         }

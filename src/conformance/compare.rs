@@ -62,12 +62,16 @@ impl Bound {
 
 /// The error of storing a number: half a unit in its last place, or half the smallest number of the type.
 fn storing(dtype: DType, v: f64) -> f64 {
-    let smallest = match dtype {
+    f64::max(dtype.unit() * v.abs(), smallest(dtype) / 2.0)
+}
+
+/// The smallest number above 0 of a type of 16 bits; that of float32 is too small to matter.
+pub(super) fn smallest(dtype: DType) -> f64 {
+    match dtype {
         DType::Bf16 => f64::from(bf16::from_bits(1)),
         DType::F16 => f64::from(f16::from_bits(1)),
         _ => 0.0,
-    };
-    f64::max(dtype.unit() * v.abs(), smallest / 2.0)
+    }
 }
 
 /// `len` numbers, uniform in `[-scale, scale]`, from a fixed stream.

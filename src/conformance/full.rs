@@ -2,10 +2,12 @@
 //! [`crate::ops`] would take hours there, and gigabytes would travel.
 
 use super::cases::{sizes, title};
-use super::compare::{ABSOLUTE, Comparison, NMSE, RELATIVE};
-use super::run::input;
+use super::compare::{ABSOLUTE, Comparison, NMSE, RELATIVE, smallest};
+use super::memory::{download, upload};
+use super::run::{additions, input};
 use crate::cuda::CudaDevice;
-use crate::device::{Device, Owner, Precision, View, download_f32, upload_f32};
+use crate::cuda::operations::naive::Within;
+use crate::device::{DType, Device, Owner, Precision, View};
 use crate::error::Result;
 use crate::ops::conv::ConvShape;
 use crate::ops::description::Operand;
@@ -39,36 +41,50 @@ pub fn kinds(batch: usize) -> Vec<Kind> {
 }
 
 /// A pass of a layer by the kernels that a network takes, compared on the device with the same by the naive ones, whose
-/// sums are double; by the contract's bound. Nothing for other operations.
+/// sums are double. Nothing for other operations. The bound is the contract's where float32's holds; else, with
+/// the same factors on both sides, that of a sum in float32, `additions 2^-23 S`, and each side's own rounding when it
+/// is stored.
 ///
 /// # Errors
 /// Those of the device.
-pub fn against_naive(d: &mut CudaDevice, kind: &Kind) -> Result<Vec<Comparison>> {
+pub fn against_naive(d: &mut CudaDevice, kind: &Kind, precision: Precision) -> Result<Vec<Comparison>> {
     if !matches!(kind, Kind::Layer(_)) {
         return Ok(Vec::new());
     }
-    let (owner, operands) = (Owner::new(), kind.describe(Precision::F32).operands);
+    let (owner, operands) = (Owner::new(), kind.describe(precision).operands);
     let mut place = |operand: &Operand| -> Result<View> {
         let view = d.alloc_for(&owner, operand.dtype, operand.len)?;
-        let values: Vec<f32> = input(kind, operand).into_iter().map(|v| v as f32).collect();
-        upload_f32(d, view, &values)?;
+        upload(d, view, &input(kind, operand))?;
         Ok(view)
     };
     let fast: Vec<View> = operands.iter().map(&mut place).collect::<Result<_>>()?;
     // The same inputs, results of their own.
     let own = |(operand, &view): (&Operand, &View)| if operand.is_written() { place(operand) } else { Ok(view) };
     let naive: Vec<View> = operands.iter().zip(&fast).map(own).collect::<Result<_>>()?;
-    d.run(&Operation::new(kind.clone(), Precision::F32, &fast)?)?;
-    d.run_naive(&Operation::new(kind.clone(), Precision::F32, &naive)?)?;
-    let mut out = Vec::new();
+    let as_float32 = matches!(precision, Precision::F32 | Precision::Tf32x3);
+    let results = operands.iter().filter(|o| o.is_written()).map(|o| o.len).sum();
+    let magnitudes = if as_float32 { None } else { Some(d.alloc_for(&owner, DType::F32, results)?) };
+    d.run(&Operation::new(kind.clone(), precision, &fast)?)?;
+    d.run_naive(&Operation::new(kind.clone(), precision, &naive)?, magnitudes)?;
+    let (mut out, mut first) = (Vec::new(), 0);
     for (i, operand) in operands.iter().enumerate().filter(|(_, o)| o.is_written()) {
-        let found = d.difference(fast[i], naive[i], ABSOLUTE, RELATIVE)?;
+        let unit = operand.dtype.unit();
+        let within = match magnitudes {
+            None => Within { absolute: ABSOLUTE, relative: RELATIVE, sums: None },
+            Some(all) => {
+                let share = additions(kind, precision) * f64::from(f32::EPSILON);
+                let sums = Some((share, all.slice(first, operand.len)));
+                Within { absolute: smallest(operand.dtype), relative: 2.0 * unit, sums }
+            }
+        };
+        first += operand.len;
+        let found = d.difference(fast[i], naive[i], within)?;
         let nmse = if found.error == 0.0 { 0.0 } else { found.error / found.power };
         let failure = if found.share > 1.0 {
-            let [a, b] = [fast[i], naive[i]].map(|v| download_f32(d, v.slice(found.worst, 1)));
+            let [a, b] = [fast[i], naive[i]].map(|v| download(d, v.slice(found.worst, 1)));
             Some(format!("element {} is {}, not {}", found.worst, a?[0], b?[0]))
         } else {
-            (nmse > NMSE || nmse.is_nan()).then(|| format!("NMSE {nmse:.1e}"))
+            (nmse > NMSE.max(unit.powi(2)) || nmse.is_nan()).then(|| format!("NMSE {nmse:.1e}"))
         };
         out.push(Comparison {
             operation: format!("{} {} against naive", title(kind), operand.name),

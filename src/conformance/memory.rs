@@ -4,6 +4,7 @@ use super::compare::{Bound, Comparison, compare_within};
 use crate::device::{DType, Device, Owner, Precision, View};
 use crate::error::Result;
 use crate::ops::operation::{Kind, Operation};
+use crate::ops::scaling::START;
 use half::{bf16, f16};
 
 /// Elements of a guard region; a multiple of 16 bytes so that operands stay aligned.
@@ -49,6 +50,18 @@ impl Guarded {
     }
 }
 
+/// Numbers to a device, each as its type holds it.
+pub(super) fn upload(d: &mut dyn Device, view: View, values: &[f64]) -> Result<()> {
+    d.upload(view, &encode(view.dtype, values))
+}
+
+/// The numbers that a device holds.
+pub(super) fn download(d: &mut dyn Device, view: View) -> Result<Vec<f32>> {
+    let mut bytes = vec![0; view.bytes().len()];
+    d.download(view, &mut bytes)?;
+    Ok(decode(view.dtype, &bytes))
+}
+
 /// Numbers as a device holds them.
 fn encode(dtype: DType, values: &[f64]) -> Vec<u8> {
     match dtype {
@@ -84,9 +97,11 @@ pub fn example(d: &mut dyn Device, owner: &Owner, kind: Kind, precision: Precisi
     for operand in kind.describe(precision).operands {
         let view = d.alloc_for(owner, operand.dtype, operand.len)?;
         let number = !matches!(operand.dtype, DType::F64 | DType::U32 | DType::U8);
-        if number && !["second moment", "scaling"].contains(&operand.name) {
+        if operand.name == "scaling" {
+            upload(d, view, &START.map(f64::from))?;
+        } else if number && operand.name != "second moment" {
             let values: Vec<f64> = (0..view.len).map(|i| (i % 251) as f64 / 251.0 - 0.4).collect();
-            d.upload(view, &encode(operand.dtype, &values))?;
+            upload(d, view, &values)?;
         } else {
             d.zero(view)?;
         }

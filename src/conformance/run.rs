@@ -6,7 +6,7 @@ use super::memory::Guarded;
 use crate::device::{DType, Device, Owner, Precision, StepState};
 use crate::error::Result;
 use crate::ops::description::{Access, Operand};
-use crate::ops::layer::Pass;
+use crate::ops::layer::{LayerPass, Pass};
 use crate::ops::operation::{Kind, Operation, Planned};
 use crate::ops::{dropout, pool, scaling};
 
@@ -52,8 +52,12 @@ fn operation(devices: &mut [&mut dyn Device], kind: &Kind, precision: Precision)
         d.run(&Operation::new(kind.clone(), precision, &views)?)?;
         computed.push(guarded);
     }
+    let summed = bias_gradient(kind, &values);
     let bounds = bounds(kind, precision, &operands, &mut values);
     kind.reference(precision, &state, &mut values);
+    if let Some(db) = summed {
+        values[3] = db;
+    }
     let mut out = Vec::new();
     for (d, guarded) in devices.iter_mut().zip(computed) {
         for (i, operand) in operands.iter().enumerate().filter(|(_, o)| o.is_written()) {
@@ -66,6 +70,13 @@ fn operation(devices: &mut [&mut dyn Device], kind: &Kind, precision: Precision)
         }
     }
     Ok(out)
+}
+
+/// The gradient of a layer's bias, a sum of what is stored: there is no factor in it that a precision would round.
+fn bias_gradient(kind: &Kind, values: &[Vec<f64>]) -> Option<Vec<f64>> {
+    let Kind::Layer(LayerPass { shape, pass: Pass::BackwardWeight }) = kind else { return None };
+    let (channels, dy) = (shape.as_conv().k, &values[1]);
+    Some((0..channels).map(|c| dy.iter().skip(c).step_by(channels).sum()).collect())
 }
 
 /// How far each operand may be from its reference. Where products take factors of fewer bits than their operands have,
@@ -84,12 +95,17 @@ fn bounds(kind: &Kind, precision: Precision, operands: &[Operand], values: &mut 
     }
     let mut magnitudes: Vec<Vec<f64>> = values.iter().map(|v| v.iter().map(|v| v.abs()).collect()).collect();
     layer.reference(&mut magnitudes);
-    // Each addition of float32 may be off by 2^-23 of the sum so far where it truncates, as tensor cores do.
-    let is = kind.describe(precision);
-    let results = operands.iter().find(|o| o.is_written()).map_or(1, |o| o.len);
-    let additions = (is.flops / (2 * results.max(1) as u64)) as f64 + 2.0;
+    let additions = additions(kind, precision);
     let bound = |(o, magnitudes): (&Operand, Vec<f64>)| Bound::Sum { additions, magnitudes, stored: o.dtype };
     operands.iter().zip(magnitudes).map(bound).collect()
+}
+
+/// Additions in a result of a layer. Each in float32 may be off by 2^-23 of the sum so far where it truncates, as
+/// tensor cores do.
+pub(super) fn additions(kind: &Kind, precision: Precision) -> f64 {
+    let is = kind.describe(precision);
+    let results = is.operands.iter().find(|o| o.is_written()).map_or(1, |o| o.len);
+    (is.flops / (2 * results.max(1) as u64)) as f64 + 2.0
 }
 
 /// What an operand holds before: numbers drawn so that results are about as large as 1; NaN where it is overwritten.

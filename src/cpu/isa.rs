@@ -7,6 +7,7 @@ use super::vector::neon;
 use super::vector::x86;
 use super::vector::{Job, Vector, plain};
 use crate::error::{Error, Result};
+use std::fmt;
 
 /// The variable that chooses one.
 pub const VARIABLE: &str = "WARP19_ISA";
@@ -154,6 +155,16 @@ impl Isa {
             #[cfg(target_arch = "aarch64")]
             Kind::Neon => neon::neon(job),
             Kind::Plain => plain::plain(job),
+        }
+    }
+}
+
+/// As runs and people are told: `amx` is for products in 16 bits, and AVX-512 does the rest.
+impl fmt::Display for Isa {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.tiles() {
+            Some(_) => f.write_str("amx in 16 bits, else avx512"),
+            None => f.write_str(self.name()),
         }
     }
 }

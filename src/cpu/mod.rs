@@ -89,7 +89,7 @@ impl Device for CpuDevice {
     fn describe(&self) -> String {
         let threads = self.pool.current_num_threads();
         let plural = if threads == 1 { "" } else { "s" };
-        format!("cpu ({}, {threads} thread{plural})", self.isa.name())
+        format!("cpu ({}, {threads} thread{plural})", self.isa)
     }
 
     fn supports(&self, precision: Precision) -> Result<()> {

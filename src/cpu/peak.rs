@@ -1,4 +1,5 @@
-//! What a processor can do at most: fused multiply-adds from register to register, and numbers in memory changed in place.
+//! What a processor can do at most: fused multiply-adds from register to register, and numbers in memory changed in
+//! place.
 
 use super::isa::Isa;
 use super::vector::{Job, Vector};

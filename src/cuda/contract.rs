@@ -25,10 +25,7 @@ impl Device for CudaDevice {
     }
 
     fn supports(&self, precision: Precision) -> Result<()> {
-        match precision {
-            Precision::F32 => Ok(()),
-            other => Err(Error::Device(format!("there are no kernels for {other}; leave --precision away"))),
-        }
+        self.properties.supports(precision)
     }
 
     fn alloc_for(&mut self, owner: &Owner, dtype: DType, len: usize) -> Result<View> {
@@ -97,6 +94,7 @@ impl Device for CudaDevice {
 
     fn run(&mut self, operation: &Operation) -> Result<()> {
         let _range = nvtx::range(|| operation.to_string());
+        self.supports(operation.precision())?;
         limits::check(operation)?;
         if let Kind::Gather(gather) = operation.kind() {
             gather.check(&self.samples)?;

@@ -130,7 +130,7 @@ impl CudaDevice {
         Ok(device)
     }
 
-    /// Takes a tile (an index into [`super::units::TILES`]) wherever it can be; `None`: the one that fits best.
+    /// Takes a tile (an index into [`super::units::tiles`]) wherever it can be; `None`: the one that fits best.
     pub fn set_tile(&mut self, tile: Option<usize>) {
         self.choices.tile = tile;
     }

@@ -4,6 +4,7 @@ use super::compiler::Compiler;
 use super::fault::failed;
 use super::find;
 use super::nvrtc::Target;
+use super::units::oldest;
 use crate::device::Precision;
 use crate::error::{Error, Result};
 use cudarc::driver::sys::CUdevice_attribute_enum as Attribute;
@@ -42,6 +43,35 @@ impl Properties {
             _ => 128,
         }
     }
+    /// An error if the device cannot compute in a precision: why, and what to do.
+    ///
+    /// # Errors
+    /// See there.
+    pub fn supports(&self, precision: Precision) -> Result<()> {
+        let from = oldest(precision);
+        if self.sm >= from {
+            return Ok(());
+        }
+        let (cards, instead) = match precision {
+            Precision::F16 => ("RTX 20 or newer", "leave --precision away"),
+            _ if self.sm >= oldest(Precision::F16) => ("RTX 30, A100 or newer", "choose --precision f16 or f32"),
+            _ => ("RTX 30, A100 or newer", "leave --precision away"),
+        };
+        Err(Error::Device(format!(
+            "{precision} needs the tensor cores of sm_{from} ({cards}), and {} is sm_{}; {instead}",
+            self.name, self.sm
+        )))
+    }
+
+    /// The precisions that it computes in, in words.
+    pub fn precisions(&self) -> String {
+        let able = Precision::ALL.into_iter().filter(|p| self.supports(*p).is_ok());
+        // They are sm_75 and take its instructions, but have no tensor cores.
+        let slow = |p| p == Precision::F16 && self.name.contains("GTX 16");
+        let words = able.map(|p| format!("{p}{}", if slow(p) { " (slow: no tensor cores)" } else { "" }));
+        words.collect::<Vec<_>>().join(", ")
+    }
+
     /// Multiply-adds that a multiprocessor does in a cycle at most, with float32 sums: in float32 by its lanes, in the
     /// others dense on its tensor cores (NVIDIA's architecture whitepapers). `tf32x3` makes three of each.
     ///
@@ -166,4 +196,42 @@ fn compiler(properties: &Properties, softgpu: bool) -> Result<Compiler> {
         target => target,
     };
     Ok(Compiler::new(nvrtc, target))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn card(name: &str, sm: u32) -> Properties {
+        let (multiprocessors, clock_khz, memory_clock_khz) = (20, 1_700_000, 7_000_000);
+        let (bus_bits, total_memory, driver_version) = (256, 8 << 30, 13_000);
+        Properties {
+            name: name.into(),
+            sm,
+            multiprocessors,
+            clock_khz,
+            memory_clock_khz,
+            bus_bits,
+            total_memory,
+            driver_version,
+        }
+    }
+
+    #[test]
+    fn cards_say_what_they_compute_in_and_why_not_in_the_rest() {
+        for (name, sm, able) in [
+            ("GeForce GTX 1080", 61, "f32"),
+            ("NVIDIA GeForce GTX 1660", 75, "f32, f16 (slow: no tensor cores)"),
+            ("GeForce RTX 2080", 75, "f32, f16"),
+            ("A100 80GB", 80, "f32, tf32, tf32x3, bf16, f16"),
+            ("GeForce RTX 5090", 120, "f32, tf32, tf32x3, bf16, f16"),
+        ] {
+            assert_eq!(card(name, sm).precisions(), able, "{name}");
+        }
+        let why = |sm, precision| card("a card", sm).supports(precision).unwrap_err().to_string();
+        assert!(why(61, Precision::F16).contains("f16 needs the tensor cores of sm_75"));
+        assert!(why(61, Precision::Bf16).contains("a card is sm_61; leave --precision away"));
+        assert!(why(75, Precision::Tf32).contains("sm_80 (RTX 30, A100 or newer)"));
+        assert!(why(75, Precision::Bf16).contains("choose --precision f16 or f32"));
+    }
 }

@@ -1,9 +1,10 @@
 //! Choosing tiles and parts of a product, from shapes alone: the same on every device, so that results are too.
 //!
-//! The choice minimises a rough time in clock cycles on a device of [`MULTIPROCESSORS`], each doing 128 multiply-adds
-//! a cycle at the share of its peak that the tile's inner loop can reach.
+//! The choice minimises a rough time in clock cycles on a device of [`MULTIPROCESSORS`], each doing so many multiply-adds
+//! a cycle ([`rate`]) at the share of its peak that the tile's inner loop can reach.
 
-use super::units::{TILE_K, TILES, WINOGRAD_COLUMNS, WINOGRAD_STEP, WINOGRAD_TILES};
+use super::units::{TILES, WINOGRAD_COLUMNS, WINOGRAD_STEP, WINOGRAD_TILES, tiles};
+use crate::device::Precision;
 use crate::ops::conv::ConvShape;
 
 /// Multiprocessors of the device the choice is made for; between an RTX 3090 (82) and an H100 (132).
@@ -15,7 +16,21 @@ const PARTS: [usize; 12] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64];
 /// Tiles of the inner dimension that a part has at least.
 const TILES_OF_A_PART: usize = 4;
 /// Share of the peak that each tile's inner loop reaches, by its share of multiply-adds (see docs/results).
-const EFFICIENCY: [f64; 4] = [0.90, 0.88, 0.80, 0.65];
+const EFFICIENCY: [f64; TILES] = [0.90, 0.88, 0.80, 0.65];
+/// The same with tensor cores, which the first tiles keep busy while other instructions are issued; how fast their
+/// operands arrive is counted beside it.
+const TENSOR_EFFICIENCY: [f64; TILES] = [0.90, 0.80, 0.70, 0.25];
+
+/// Multiply-adds a cycle of a multiprocessor; an A100's with tensor cores.
+fn rate(precision: Precision) -> f64 {
+    match precision {
+        Precision::F32 => 128.0,
+        Precision::Tf32 => 512.0,
+        Precision::Tf32x3 => 512.0 / 3.0,
+        Precision::Bf16 | Precision::F16 => 1024.0,
+    }
+}
+
 /// Share of the peak that Winograd's inner loop reaches: its share of multiply-adds that are of the products, 70 %,
 /// less what two barriers a step cost where a multiprocessor has room for one block.
 const WINOGRAD_EFFICIENCY: f64 = 0.65;
@@ -27,7 +42,7 @@ pub const COUNTERS: usize = 1 << 14;
 /// How a product is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Index into [`TILES`].
+    /// Index into [`tiles`].
     pub tile: usize,
     /// Parts of the inner dimension; above 1 the last block of each tile adds them.
     pub parts: usize,
@@ -36,45 +51,48 @@ pub struct Plan {
 /// Sizes of a product, or of `count` products of one size in one launch.
 #[derive(Clone, Copy, Debug)]
 pub struct Product {
+    pub precision: Precision,
     pub count: usize,
     pub rows: usize,
     pub columns: usize,
     pub inner: usize,
     /// Whether one more row of blocks sums columns.
     pub sums: bool,
-    /// Whether rows of all operands are multiples of 4 floats.
+    /// Whether rows of all operands are multiples of 16 bytes.
     pub vector: bool,
 }
 
 impl Product {
     /// Blocks of one part.
     pub fn blocks(&self, tile: usize) -> usize {
-        let t = TILES[tile];
+        let t = tiles(self.precision)[tile];
         (self.count * self.rows.div_ceil(t.m) + usize::from(self.sums)) * self.columns.div_ceil(t.n)
     }
 
     fn cycles(&self, p: Plan) -> f64 {
-        let t = TILES[p.tile];
-        let tiles = self.inner.div_ceil(TILE_K).div_ceil(p.parts);
-        let multiplications = t.m * t.n * TILE_K * tiles;
-        let blocks = self.blocks(p.tile);
-        cycles(blocks, p.parts, multiplications, EFFICIENCY[p.tile], t.m * t.n)
+        let t = tiles(self.precision)[p.tile];
+        let steps = (self.inner.div_ceil(t.k).div_ceil(p.parts) * t.k) as f64;
+        let efficiency = if self.precision == Precision::F32 { EFFICIENCY } else { TENSOR_EFFICIENCY }[p.tile];
+        let products = (t.m * t.n) as f64 / rate(self.precision) / efficiency;
+        let operands = ((t.m + t.n) * self.precision.storage().size()) as f64 / BYTES_A_CYCLE;
+        cycles(self.blocks(p.tile), p.parts, steps * products.max(operands), t.m * t.n)
     }
 
     /// The tile and the parts; `wanted` is a tile to take where it can be.
     pub fn plan(&self, wanted: Option<usize>) -> Plan {
-        let able = |t: usize| self.vector || TILES[t].vector == 1;
-        let tiles = match wanted.filter(|&t| t < TILES.len() && able(t)) {
+        let all = tiles(self.precision);
+        let able = |t: usize| self.vector || all[t].vector == 1;
+        let choice = match wanted.filter(|&t| t < TILES && able(t)) {
             Some(t) => vec![t],
             None if self.vector => vec![0, 1, 2],
             None => vec![3],
         };
-        let mut best = Plan { tile: tiles[0], parts: 1 };
-        for tile in tiles.iter().copied() {
+        let mut best = Plan { tile: choice[0], parts: 1 };
+        for tile in choice {
             for parts in PARTS {
-                let inner = self.inner.div_ceil(TILE_K);
+                let inner = self.inner.div_ceil(all[tile].k);
                 let blocks = self.blocks(tile);
-                let floats = blocks * parts * TILES[tile].m * TILES[tile].n;
+                let floats = blocks * parts * all[tile].m * all[tile].n;
                 let fits = parts == 1
                     || (inner >= parts * TILES_OF_A_PART && floats <= WORKSPACE_FLOATS && blocks <= COUNTERS);
                 let plan = Plan { tile, parts };
@@ -87,10 +105,9 @@ impl Product {
     }
 }
 
-/// Cycles of `blocks` blocks in `parts` parts, each doing so many multiply-adds and storing so many floats.
-fn cycles(blocks: usize, parts: usize, multiplications: usize, efficiency: f64, stored: usize) -> f64 {
-    let each = (blocks * parts).div_ceil(MULTIPROCESSORS);
-    let work = (each * multiplications) as f64 / 128.0 / efficiency;
+/// Cycles of `blocks` blocks in `parts` parts, each computing for so many cycles and storing so many floats.
+fn cycles(blocks: usize, parts: usize, computing: f64, stored: usize) -> f64 {
+    let work = (blocks * parts).div_ceil(MULTIPROCESSORS) as f64 * computing;
     // Filling the first tile and storing the result overlap with nothing; those of later blocks do with one another.
     let fixed = 1500.0 + stored as f64 / 16.0;
     // The last block of a tile reads what the others wrote, for each tile of the multiprocessor.
@@ -121,19 +138,21 @@ pub fn winograd(s: &ConvShape, backward: bool, wanted: Option<bool>) -> Option<u
     let steps = inputs.div_ceil(WINOGRAD_STEP);
     let floats = 4 * WINOGRAD_TILES * WINOGRAD_COLUMNS;
     let cost = |parts: usize| {
-        let step = 16 * WINOGRAD_TILES * WINOGRAD_COLUMNS * WINOGRAD_STEP;
-        cycles(blocks, parts, step * steps.div_ceil(parts), WINOGRAD_EFFICIENCY, floats)
+        let multiplications = 16 * WINOGRAD_TILES * WINOGRAD_COLUMNS * WINOGRAD_STEP * steps.div_ceil(parts);
+        cycles(blocks, parts, multiplications as f64 / rate(Precision::F32) / WINOGRAD_EFFICIENCY, floats)
     };
+    let k = tiles(Precision::F32)[0].k;
     let fits = |&parts: &usize| {
         parts == 1
-            || (steps * WINOGRAD_STEP >= parts * TILES_OF_A_PART * TILE_K
+            || (steps * WINOGRAD_STEP >= parts * TILES_OF_A_PART * k
                 && blocks * parts * floats <= WORKSPACE_FLOATS
                 && blocks <= COUNTERS)
     };
     let parts = PARTS.into_iter().filter(fits).min_by(|&a, &b| cost(a).total_cmp(&cost(b)))?;
     // Taps inside the image, on average: 3 rows, but 2 at each edge.
-    let alive = (3 * s.h - 2) * (3 * s.w - 2) * inputs.next_multiple_of(TILE_K) / (s.h * s.w);
+    let alive = (3 * s.h - 2) * (3 * s.w - 2) * inputs.next_multiple_of(k) / (s.h * s.w);
     let product = Product {
+        precision: Precision::F32,
         count: 1,
         rows: s.n * s.h * s.w,
         columns: outputs,
@@ -220,14 +239,38 @@ mod tests {
     #[test]
     fn plans_fill_the_device_and_stay_in_the_workspace() {
         // The 2x2 maps of VGG19 at batch 64: 8 blocks of 128x128 would leave most of a device idle.
-        let p = Product { count: 1, rows: 256, columns: 512, inner: 4608, sums: false, vector: true };
+        let p = Product {
+            precision: Precision::F32,
+            count: 1,
+            rows: 256,
+            columns: 512,
+            inner: 4608,
+            sums: false,
+            vector: true,
+        };
         let plan = p.plan(None);
         assert!(p.blocks(plan.tile) * plan.parts >= MULTIPROCESSORS / 2, "{plan:?}");
         // A large product needs no parts and takes the widest tile.
-        let p = Product { count: 1, rows: 50_176, columns: 128, inner: 1152, sums: false, vector: true };
+        let p = Product {
+            precision: Precision::F32,
+            count: 1,
+            rows: 50_176,
+            columns: 128,
+            inner: 1152,
+            sums: false,
+            vector: true,
+        };
         assert_eq!(p.plan(None), Plan { tile: 0, parts: 1 });
         // Rows that are not multiples of 16 bytes take the scalar tile.
-        let p = Product { count: 1, rows: 64, columns: 10, inner: 1000, sums: false, vector: false };
+        let p = Product {
+            precision: Precision::F32,
+            count: 1,
+            rows: 64,
+            columns: 10,
+            inner: 1000,
+            sums: false,
+            vector: false,
+        };
         assert_eq!(p.plan(None).tile, 3);
     }
 }

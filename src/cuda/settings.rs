@@ -33,7 +33,7 @@ pub struct Settings {
 /// Which kernels are taken where there is a choice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Choices {
-    /// A tile to take wherever it can be, by `WARP19_TILE` (an index into [`TILES`]), to test and to measure each.
+    /// A tile to take wherever it can be, by `WARP19_TILE` (an index into [`super::units::tiles`]), to test and to measure each.
     pub tile: Option<usize>,
     /// Winograd's convolution wherever it can be (`WARP19_WINOGRAD=1`) or never (`0`); `None`: where it wins.
     pub winograd: Option<bool>,
@@ -46,7 +46,7 @@ impl Settings {
     /// A variable that does not exist or has a value that means nothing, with those that do.
     pub fn read() -> Result<Settings> {
         check_names()?;
-        let tiles: Vec<String> = (0..TILES.len()).map(|t| t.to_string()).collect();
+        let tiles: Vec<String> = (0..TILES).map(|t| t.to_string()).collect();
         let tiles: Vec<&str> = tiles.iter().map(String::as_str).collect();
         Ok(Settings {
             choices: Choices {

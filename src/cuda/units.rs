@@ -5,21 +5,21 @@
 use super::nvrtc::Target;
 use crate::device::Precision;
 
-/// A thread block's piece of a product and how it is divided (`kernels/tile.cuh`).
+/// A thread block's piece of a product and how it is divided (`kernels/product.cuh`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tile {
-    /// Rows and columns of the block's piece.
+    /// Rows and columns of the block's piece, and inner steps between two barriers.
     pub m: usize,
     pub n: usize,
+    pub k: usize,
     /// Rows and columns of a thread's piece.
     pub thread_m: usize,
     pub thread_n: usize,
-    /// Floats copied at once: 4 where rows are multiples of 16 bytes, else 1.
+    /// Numbers copied at once: those in 16 bytes where rows are multiples of them, else 1.
     pub vector: usize,
+    /// Pieces of the operands in shared memory, where they are filled without registers.
+    pub stages: usize,
 }
-
-/// Inner steps between two barriers, for every tile.
-pub const TILE_K: usize = 16;
 
 impl Tile {
     /// Threads of a block.
@@ -29,12 +29,34 @@ impl Tile {
 }
 
 const fn tile(m: usize, n: usize, thread_m: usize, thread_n: usize, vector: usize) -> Tile {
-    Tile { m, n, thread_m, thread_n, vector }
+    Tile { m, n, k: 16, thread_m, thread_n, vector, stages: 2 }
 }
 
-/// The tiles, the widest first; the last takes rows of any length.
-pub const TILES: [Tile; 4] =
-    [tile(128, 128, 8, 8, 4), tile(128, 64, 8, 8, 4), tile(64, 64, 8, 4, 4), tile(64, 64, 8, 4, 1)];
+/// One for tensor cores: a warp takes `8 thread_m` rows and `4 thread_n` columns.
+const fn staged(k: usize, stages: usize, tile: Tile) -> Tile {
+    Tile { k, stages, ..tile }
+}
+
+/// Tiles there are of each precision.
+pub const TILES: usize = 4;
+
+/// The tiles of a precision, the widest first; the last takes rows of any length. Rows and columns of a block's piece
+/// are the same in all precisions. Three stages of the widest fill 48 KiB.
+pub const fn tiles(precision: Precision) -> [Tile; TILES] {
+    let (k, vector) = if precision.is_half() { (32, 8) } else { (16, 4) };
+    match precision {
+        Precision::F32 => {
+            [tile(128, 128, 8, 8, 4), tile(128, 64, 8, 8, 4), tile(64, 64, 8, 4, 4), tile(64, 64, 8, 4, 1)]
+        }
+        // A warp of 64x64 keeps 128 sums a thread, which leaves no registers for factors in two parts.
+        _ => [
+            staged(k, 3, tile(128, 128, 8, if matches!(precision, Precision::Tf32x3) { 8 } else { 16 }, vector)),
+            staged(k, 4, tile(128, 64, 8, 8, vector)),
+            staged(k, 4, tile(64, 64, 4, 8, vector)),
+            staged(k, 3, tile(64, 64, 4, 4, 1)),
+        ],
+    }
+}
 
 /// Threads of a block, by kernel.
 pub const NAIVE_THREADS: usize = 256;
@@ -44,6 +66,8 @@ pub const POOL_THREADS: usize = 256;
 pub const DROPOUT_THREADS: usize = 256;
 pub const LOSS_THREADS: usize = 512;
 pub const OPTIMIZER_THREADS: usize = 256;
+pub const SCALING_THREADS: usize = 256;
+pub const CAST_THREADS: usize = 256;
 pub const GATHER_THREADS: usize = 256;
 /// Rows of an image that a block of the direct convolution takes.
 pub const DIRECT_ROWS: usize = 14;
@@ -119,19 +143,21 @@ pub const LADDER: [Rung; 8] = [
 /// What a compilation unit computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UnitKind {
-    /// Products, by index into [`TILES`].
+    /// Products, by index into [`tiles`].
     Gemm(usize),
-    /// Convolutions, by index into [`TILES`].
+    /// Convolutions, by index into [`tiles`].
     Conv(usize),
     ConvDirect,
     ConvWinograd,
-    /// Pools of 4 channels at a time or of one.
+    /// Pools of so many channels at a time: those in 16 bytes, or one.
     Pool {
         vector: usize,
     },
     Dropout,
     Loss,
     Optimizer,
+    Scaling,
+    Cast,
     Batch,
     /// What the others are compared with.
     Naive,
@@ -170,19 +196,28 @@ pub fn oldest(precision: Precision) -> u32 {
 impl UnitKind {
     /// All there are.
     fn all() -> Vec<UnitKind> {
-        let mut kinds: Vec<UnitKind> = (0..TILES.len()).map(UnitKind::Gemm).collect();
-        kinds.extend((0..TILES.len()).map(UnitKind::Conv));
+        let mut kinds: Vec<UnitKind> = (0..TILES).map(UnitKind::Gemm).collect();
+        kinds.extend((0..TILES).map(UnitKind::Conv));
         kinds.extend([UnitKind::ConvDirect, UnitKind::ConvWinograd]);
-        kinds.extend([4, 1].map(|vector| UnitKind::Pool { vector }));
-        kinds.extend([UnitKind::Dropout, UnitKind::Loss, UnitKind::Optimizer, UnitKind::Batch]);
-        kinds.extend([UnitKind::Naive, UnitKind::Compare]);
+        kinds.extend([8, 4, 1].map(|vector| UnitKind::Pool { vector }));
+        kinds.extend([UnitKind::Dropout, UnitKind::Loss, UnitKind::Optimizer, UnitKind::Scaling, UnitKind::Cast]);
+        kinds.extend([UnitKind::Batch, UnitKind::Naive, UnitKind::Compare]);
         kinds.extend((0..LADDER.len()).map(UnitKind::Ladder));
         kinds
     }
 
     /// The precisions that it is compiled for.
     fn precisions(self) -> &'static [Precision] {
-        &[Precision::F32]
+        use Precision::{Bf16, F16, F32, Tf32};
+        match self {
+            UnitKind::Gemm(_) | UnitKind::Conv(_) => &Precision::ALL,
+            UnitKind::ConvWinograd | UnitKind::Ladder(_) => &[F32],
+            UnitKind::Pool { vector: 4 } => &[F32],
+            UnitKind::Pool { vector: 8 } | UnitKind::Cast => &[Bf16, F16],
+            UnitKind::Scaling => &[F16],
+            UnitKind::Naive | UnitKind::ConvDirect => &[F32, Tf32, Bf16, F16],
+            _ => &[F32, Bf16, F16],
+        }
     }
 
     /// The unit that serves a precision: its own, or, where the types in memory decide alone, that of float32.
@@ -204,7 +239,7 @@ impl Unit {
     fn suffix(self) -> String {
         let variant = match self.kind {
             UnitKind::Gemm(t) | UnitKind::Conv(t) => {
-                let t = TILES[t];
+                let t = tiles(self.precision)[t];
                 format!("_{}x{}{}", t.m, t.n, if t.vector == 1 { "_scalar" } else { "" })
             }
             UnitKind::ConvWinograd => format!("_{WINOGRAD_TILES}x{WINOGRAD_COLUMNS}"),
@@ -236,6 +271,8 @@ impl Unit {
             UnitKind::Dropout => "dropout.cu",
             UnitKind::Loss => "softmax_xent.cu",
             UnitKind::Optimizer => "optimizer.cu",
+            UnitKind::Scaling => "scaling.cu",
+            UnitKind::Cast => "cast.cu",
             UnitKind::Batch => "batch.cu",
             UnitKind::Naive => "naive.cu",
             UnitKind::Compare => "compare.cu",
@@ -245,8 +282,10 @@ impl Unit {
     /// Its kernels.
     pub fn kernels(self) -> Vec<Kernel> {
         let (names, threads): (&[&str], usize) = match self.kind {
-            UnitKind::Gemm(t) => (&["gemm_nn", "gemm_nt", "gemm_tn"], TILES[t].threads()),
-            UnitKind::Conv(t) => (&["conv_forward", "conv_backward_data", "conv_backward_weight"], TILES[t].threads()),
+            UnitKind::Gemm(t) => (&["gemm_nn", "gemm_nt", "gemm_tn"], tiles(self.precision)[t].threads()),
+            UnitKind::Conv(t) => {
+                (&["conv_forward", "conv_backward_data", "conv_backward_weight"], tiles(self.precision)[t].threads())
+            }
             UnitKind::ConvDirect => (
                 &[
                     "conv_direct_forward",
@@ -263,6 +302,8 @@ impl Unit {
             UnitKind::Dropout => (&["dropout"], DROPOUT_THREADS),
             UnitKind::Loss => (&["softmax_cross_entropy", "softmax"], LOSS_THREADS),
             UnitKind::Optimizer => (&["adam", "sgd"], OPTIMIZER_THREADS),
+            UnitKind::Scaling => (&["scaling"], SCALING_THREADS),
+            UnitKind::Cast => (&["cast"], CAST_THREADS),
             UnitKind::Batch => (&["gather"], GATHER_THREADS),
             UnitKind::Naive => (
                 &["gemm_naive", "conv_forward_naive", "conv_backward_data_naive", "conv_backward_weight_naive"],
@@ -290,13 +331,14 @@ impl Unit {
         let mut define = |name: &str, value: usize| options.push(format!("-D{name}={value}"));
         match self.kind {
             UnitKind::Gemm(t) | UnitKind::Conv(t) => {
-                let tile = TILES[t];
+                let tile = tiles(self.precision)[t];
                 define("TILE_M", tile.m);
                 define("TILE_N", tile.n);
-                define("TILE_K", TILE_K);
+                define("TILE_K", tile.k);
                 define("THREAD_M", tile.thread_m);
                 define("THREAD_N", tile.thread_n);
                 define("VECTOR", tile.vector);
+                define("STAGES", tile.stages);
             }
             UnitKind::ConvDirect => {
                 define("DIRECT_THREADS", DIRECT_THREADS);
@@ -323,6 +365,12 @@ impl Unit {
                 define("OPTIMIZER_THREADS", OPTIMIZER_THREADS);
                 define("SGD_RANGES", SGD_RANGES);
             }
+            UnitKind::Scaling => {
+                define("SCALING_THREADS", SCALING_THREADS);
+                options.push(format!("-DSCALE_GROWTH={:?}f", crate::ops::scaling::GROWTH));
+                options.push(format!("-DSCALE_LARGEST={:?}f", crate::ops::scaling::LARGEST));
+            }
+            UnitKind::Cast => define("CAST_THREADS", CAST_THREADS),
             UnitKind::Batch => define("GATHER_THREADS", GATHER_THREADS),
             UnitKind::Ladder(step) => {
                 define("THREADS", LADDER[step].threads);

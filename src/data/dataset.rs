@@ -34,6 +34,11 @@ impl Images {
     }
 }
 
+/// The place among `count` of number `i` of `n` that are evenly spaced: `floor(i count / n)`.
+pub fn spaced(i: usize, n: usize, count: usize) -> usize {
+    (i as u128 * count as u128 / n as u128) as usize
+}
+
 /// Images and their labels, one label an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
@@ -67,6 +72,15 @@ impl Split {
     /// The first `n` images (all of them where there are fewer), as a copy.
     pub fn head(&self, n: usize) -> Split {
         self.range(0, n.min(self.len()))
+    }
+
+    /// `n` images evenly spaced among all, those at [`spaced`] (all of them where there are fewer), as a copy.
+    pub fn evenly(&self, n: usize) -> Split {
+        let (count, n) = (self.len(), n.min(self.len()));
+        let chosen = || (0..n).map(|i| spaced(i, n, count));
+        let pixels = chosen().flat_map(|at| self.images.image(at).iter().copied()).collect();
+        let images = Images { count: n, pixels, ..self.images };
+        Split { images, labels: chosen().map(|at| self.labels[at]).collect() }
     }
 
     /// How many images each class has; every label must be below `classes`.

@@ -76,7 +76,11 @@ pub fn find(dir: &Path, name: &str) -> Result<DatasetFiles> {
 
 /// Finds and loads a dataset; see [`find`] for where, and [`Dataset::new`] for the checks.
 pub fn load(dir: &Path, name: &str) -> Result<Dataset> {
-    let files = find(dir, name)?;
+    load_files(&find(dir, name)?)
+}
+
+/// Loads a dataset that was found.
+pub(super) fn load_files(files: &DatasetFiles) -> Result<Dataset> {
     let [train_images, train_labels, test_images, test_labels] = &files.paths;
     let train = load_split(train_images, train_labels, files.transposed)?;
     let test = load_split(test_images, test_labels, files.transposed)?;

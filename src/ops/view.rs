@@ -93,7 +93,7 @@ impl Precision {
     }
 
     /// The type of activations, of their gradients, and of the weights that products read.
-    pub fn storage(self) -> DType {
+    pub const fn storage(self) -> DType {
         match self {
             Precision::F32 | Precision::Tf32 | Precision::Tf32x3 => DType::F32,
             Precision::Bf16 => DType::Bf16,
@@ -111,8 +111,8 @@ impl Precision {
     }
 
     /// Whether products read a copy of the weights, because they are stored in 16 bits.
-    pub fn is_half(self) -> bool {
-        self.storage() != DType::F32
+    pub const fn is_half(self) -> bool {
+        matches!(self, Precision::Bf16 | Precision::F16)
     }
 
     /// Whether gradients are scaled, because the format's smallest numbers are too large for them.

@@ -2,14 +2,16 @@
 
 use super::guesses::{self, Guess};
 use super::known::doubted;
-use super::text::percent_of;
-use crate::data::{self, Split};
+use super::text::{percent_of, thousands};
+use crate::data::Split;
+use crate::data::dataset::spaced;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::model::Parameter;
 use crate::train::checkpoint::{self, BEST, Best, Checkpoint, LAST};
 use crate::train::metrics::{self, Epoch};
 use crate::train::predictions;
+use crate::train::record::{self, Record};
 use crate::train::{Activation, Config, Evaluation, activations, test_images};
 use std::path::Path;
 
@@ -27,7 +29,10 @@ pub struct Run {
 
 /// The answers of a run's best epoch, or of its newest weights where no epoch is over.
 pub struct Tested {
+    /// The images that were answered to, evenly spaced among [`Tested::all`].
     pub test: Split,
+    /// Test images of the dataset.
+    pub all: usize,
     pub evaluation: Evaluation,
     pub guesses: Vec<Guess>,
     pub errors: Vec<Guess>,
@@ -43,6 +48,20 @@ pub struct Tested {
 }
 
 impl Tested {
+    /// The number in the dataset's test images of one that was answered to.
+    pub fn number(&self, image: usize) -> usize {
+        spaced(image, self.test.len(), self.all)
+    }
+
+    /// `, tested on 2,000 of 10,000 test images`, where it is not all of them.
+    pub fn part(&self) -> String {
+        let (some, all) = (self.test.len(), self.all);
+        if some == all {
+            return String::new();
+        }
+        format!(", tested on {} of {} test images", thousands(some), thousands(all))
+    }
+
     /// The share of right answers, `99.64 %`.
     pub fn accuracy(&self) -> String {
         percent_of(self.guesses.len() - self.errors.len(), self.guesses.len())
@@ -64,11 +83,11 @@ impl Run {
         tell: &mut dyn FnMut(usize, usize),
     ) -> Result<Run> {
         let checkpoint = checkpoint::of_run(dir, &[BEST, LAST])?;
-        let described = description(dir)?;
+        let described = Record::read(dir)?;
         let (config, device) = match (&checkpoint, described) {
-            (Some(c), Some((_, device))) => (c.meta.config.clone(), device),
+            (Some(c), Some(record)) => (c.meta.config.clone(), record.device),
             (Some(c), None) => (c.meta.config.clone(), String::new()),
-            (None, Some(described)) => described,
+            (None, Some(record)) => (record.config, record.device),
             (None, None) => {
                 return Err(Error::Invalid(format!(
                     "{} has no {BEST}, {LAST} or config.json: it is not the folder of a run; give one that \
@@ -95,30 +114,8 @@ impl Run {
 
     /// What people see in a test image whose label is known to be in doubt.
     pub fn doubted(&self, tested: &Tested, guess: &Guess) -> Option<u8> {
-        doubted(&self.config.dataset, tested.guesses.len(), guess.image, guess.label as u8)
+        doubted(&self.config.dataset, tested.all, tested.number(guess.image), guess.label as u8)
     }
-}
-
-/// `config.json`: the configuration and the device's description.
-fn description(dir: &Path) -> Result<Option<(Config, String)>> {
-    #[derive(serde::Deserialize)]
-    struct Description {
-        device: String,
-        config: Config,
-    }
-    let path = dir.join("config.json");
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(Error::io("read", &path, e)),
-    };
-    let read: Description = serde_json::from_str(&text).map_err(|e| {
-        Error::Invalid(format!(
-            "{} is not the description of a run ({e}); restore it, or take it away where the run has a checkpoint",
-            path.display()
-        ))
-    })?;
-    Ok(Some((read.config, read.device)))
 }
 
 fn test(
@@ -129,12 +126,12 @@ fn test(
     tell: &mut dyn FnMut(usize, usize),
 ) -> Result<Tested> {
     let config = &checkpoint.meta.config;
-    let dataset = data::open(data, &config.dataset)?;
-    let evaluation = match predictions::read(dir, BEST, &dataset.test)? {
+    let (dataset, _) = record::dataset(dir, config, data)?;
+    let test = config.tested(&dataset);
+    let evaluation = match predictions::read(dir, BEST, &test)? {
         Some(evaluation) => evaluation,
-        None => test_images(device, checkpoint, &dataset, tell)?,
+        None => test_images(device, checkpoint, &dataset, &test, tell)?,
     };
-    let test = dataset.test;
     let weights = checkpoint.evaluated()?;
     let model = config.model()?;
     let first = model.parameters().into_iter().next();
@@ -149,6 +146,7 @@ fn test(
     let activations = activations(device, config, weights, &test, shown)?;
     Ok(Tested {
         test,
+        all: dataset.test.len(),
         evaluation,
         errors: guesses::errors(&guesses),
         guesses,

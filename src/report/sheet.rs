@@ -52,5 +52,5 @@ pub fn origin(run: &Run, tested: &Tested) -> String {
         Some(epoch) => format!("epoch {epoch} of {}", recipe.epochs),
         None => format!("after {} steps", tested.step),
     };
-    format!("{when}, recipe {}, dataset {}", recipe.name, run.config.dataset)
+    format!("{when}, recipe {}, dataset {}{}", recipe.name, run.config.dataset, tested.part())
 }

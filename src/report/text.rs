@@ -14,6 +14,11 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// A duration that is an estimate: `52 s`, `14 min`, `4 h 34 min`.
+pub fn estimate(seconds: f64) -> String {
+    if (100.0..6000.0).contains(&seconds) { format!("{:.0} min", seconds / 60.0) } else { duration(seconds) }
+}
+
 /// `43,012,802`.
 pub fn thousands(n: usize) -> String {
     indicatif::HumanCount(n as u64).to_string()

@@ -2,7 +2,7 @@
 
 use super::recipe::Recipe;
 use super::samples::steps_after;
-use crate::data::Dataset;
+use crate::data::{Dataset, Split};
 use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::model::{Model, Shape, zoo};
@@ -24,6 +24,9 @@ pub struct Config {
     pub images: usize,
     /// Training images held out, on which the best epoch is chosen; 0: the test images choose it.
     pub validation: usize,
+    /// Test images that the epochs are tested on, evenly spaced among all; 0 is all.
+    #[serde(default)]
+    pub test_images: usize,
     /// How it computes. Runs of before there was a choice have none stored.
     #[serde(default)]
     pub precision: Precision,
@@ -66,6 +69,14 @@ impl Config {
         Ok(())
     }
 
+    /// The test images that its epochs are tested on.
+    pub fn tested(&self, dataset: &Dataset) -> Split {
+        match self.test_images {
+            0 => dataset.test.clone(),
+            n => dataset.test.evenly(n),
+        }
+    }
+
     /// Steps of the whole run.
     pub fn total_steps(&self) -> u64 {
         steps_after(self.recipe.epochs, self.images, self.recipe.batch)
@@ -85,9 +96,9 @@ pub fn check_dataset(config: &Config, dataset: &Dataset) -> Result<()> {
     }
     if dataset.classes != config.classes {
         return Err(Error::Invalid(format!(
-            "the dataset {} has {} classes, the network was made for {}; give the dataset the run was trained on ({}) \
-             with --data or --dataset",
-            dataset.name, dataset.classes, config.classes, config.dataset
+            "the dataset {} has {} classes, the run was trained on {} with {}; only data with as many can be used with \
+             it",
+            dataset.name, dataset.classes, config.dataset, config.classes
         )));
     }
     let available = dataset.train.len().saturating_sub(config.validation);

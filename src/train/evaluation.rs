@@ -6,7 +6,7 @@ use crate::data::{Dataset, Split};
 use crate::device::{DType, Device, Owner, StepState, View, download_f32, download_numbers, run_plan, upload_f32};
 use crate::error::Result;
 use crate::model::Shape;
-use crate::network::{Mode, Network};
+use crate::network::{Mode, Network, Purpose, evaluation_batch};
 use crate::ops::loss::{Loss, LossKind, Softmax};
 use crate::ops::operation::{Kind, Operation, Planned};
 
@@ -83,14 +83,14 @@ pub fn evaluate(
     batch: usize,
     tell: &mut dyn FnMut(usize, usize),
 ) -> Result<Evaluation> {
-    let network = Network::new(device, &config.model()?, config.precision, batch, false)?;
+    let network = Network::new(device, &config.model()?, config.precision, batch, Purpose::Evaluation)?;
     upload_f32(device, network.weights, weights)?;
     let buffers = EvaluationBuffers::new(device, &network)?;
     let data = Resident::new(device, &network.memory, split)?;
     run_evaluation(device, config, &network, network.weights, &data, (&buffers, "eval"), tell)
 }
 
-/// Runs a checkpoint's evaluated weights over the test images of a dataset of its kind.
+/// Runs a checkpoint's evaluated weights over images of a dataset of its kind.
 ///
 /// # Errors
 /// A dataset of another size or with other classes; those of the device.
@@ -98,13 +98,15 @@ pub fn test_images(
     device: &mut dyn Device,
     checkpoint: &Checkpoint,
     dataset: &Dataset,
+    split: &Split,
     tell: &mut dyn FnMut(usize, usize),
 ) -> Result<Evaluation> {
     let mut config = checkpoint.meta.config.clone();
     // How many images it was trained on does not matter here.
     (config.images, config.validation) = (dataset.train.len(), 0);
     check_dataset(&config, dataset)?;
-    evaluate(device, &config, checkpoint.evaluated()?, &dataset.test, 250.min(dataset.test.len()), tell)
+    let batch = evaluation_batch(&config.model()?, split.len());
+    evaluate(device, &config, checkpoint.evaluated()?, split, batch, tell)
 }
 
 /// One layer's output for one image.
@@ -128,7 +130,7 @@ pub fn activations(
     split: &Split,
     image: usize,
 ) -> Result<Vec<Activation>> {
-    let network = Network::new(device, &config.model()?, config.precision, 1, false)?;
+    let network = Network::new(device, &config.model()?, config.precision, 1, Purpose::Inspection)?;
     upload_f32(device, network.weights, weights)?;
     let data = Resident::new(device, &network.memory, split)?;
     device.set_step(drawing_nothing(&[image as u32]))?;

@@ -7,6 +7,7 @@ pub mod init;
 pub mod metrics;
 pub mod predictions;
 pub mod recipe;
+pub mod record;
 pub mod samples;
 pub mod trainer;
 

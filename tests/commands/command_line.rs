@@ -95,7 +95,7 @@ fn answers_are_kept_and_used_where_they_are_those_of_weights_and_images() {
     assert_eq!(tensors.tensor("labels").unwrap().data(), labels);
     // Other images, and other weights, are answered to anew.
     synthetic::dataset(&dir.join("other"), 120, 60);
-    assert_eq!(json(&mut evaluate("--data other"))["images"], 60);
+    assert_eq!(json(&mut evaluate("--data other --dataset other"))["images"], 60);
     ok(&mut train_for(3, dir, "longer"));
     std::fs::copy(dir.join("longer/predictions.safetensors"), &path).unwrap();
     assert_eq!(json(&mut evaluate("--data set"))["confusion"], again["confusion"]);
@@ -110,16 +110,17 @@ fn the_instruction_set_is_chosen_and_named() {
     let dir = workplace(100, 20);
     for isa in warp19::cpu::Isa::all() {
         let name = isa.name();
+        assert!(isa.to_string().starts_with(name));
         let chosen = |line: &str| {
             let mut command = warp19_in(dir.path(), line);
             command.env("WARP19_ISA", name);
             command
         };
-        assert!(ok(&mut chosen("devices")).contains(&format!("cpu ({name}, ")));
+        assert!(ok(&mut chosen("devices")).contains(&format!("cpu ({isa}, ")));
         let train = "train --model deep-mnist --data set --dataset shapes --device cpu --steps 1 --batch 10";
         ok(&mut chosen(&format!("{train} --out {name}")));
         let config = std::fs::read_to_string(dir.path().join(name).join("config.json")).unwrap();
-        assert!(config.contains(&format!("\"device\": \"cpu ({name}, ")), "{config}");
+        assert!(config.contains(&format!("\"device\": \"cpu ({isa}, ")), "{config}");
     }
     fails(warp19("devices").env("WARP19_ISA", "avx1024"), &["WARP19_ISA=avx1024", "plain"]);
 }
@@ -173,6 +174,38 @@ fn a_killed_and_resumed_run_equals_one_never_killed() {
     }
     let lines = std::fs::read_to_string(dir.join("cut/metrics.jsonl")).unwrap();
     assert_eq!(lines.lines().count(), 2);
+}
+
+/// A run on a part of the images is tested on a part, says so, and says what its accuracy means and what to do next;
+/// `eval` takes all images all the same.
+#[test]
+fn a_trial_is_short_and_explained() {
+    let dir = workplace(1500, 1200);
+    let dir = dir.path();
+    let said = run(&mut train(dir, "trial --limit 100"), 0).said;
+    for words in [
+        "100 images, tested on 1000",
+        "a guess is right in 8 % of the cases",
+        "4 steps on 100 of 1,500 images",
+        "tested on 1,000 of 1,200 test images; on all: warp19 eval trial",
+        "warp19 train --model deep-mnist --recipe quick",
+        "3 epochs, about",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let kept = std::fs::read(dir.join("trial/predictions.safetensors")).unwrap();
+    let kept = safetensors::SafeTensors::deserialize(&kept).unwrap();
+    assert_eq!(kept.tensor("labels").unwrap().shape(), [1000]);
+    assert_eq!(json(&mut warp19_in(dir, "eval trial --data set --json"))["images"], 1200);
+    let page = std::fs::read_to_string(dir.join("trial/report.html")).unwrap();
+    assert!(page.contains("tested on 1,000 of 1,200 test images"));
+
+    let said = run(&mut train(dir, "other --limit 100 --test-limit 300"), 0).said;
+    assert!(said.contains("tested on 300 of 1,200 test images"), "{said}");
+    let said = run(&mut train(dir, "whole"), 0).said;
+    assert!(!said.contains("guess") && !said.contains("tested on"), "{said}");
+    let page = std::fs::read_to_string(dir.join("whole/report.html")).unwrap();
+    assert!(!page.contains("of 1,200 test images"));
 }
 
 #[test]
@@ -240,7 +273,7 @@ fn mistakes_are_explained_and_nothing_is_lost() {
     for part in ["train", "t10k"] {
         synthetic::write(&dir.join("few"), part, &images, &few);
     }
-    fails(&mut warp19_in(dir, "eval run --data few"), &["10 classes", "12"]);
+    fails(&mut warp19_in(dir, "eval run --data few --dataset few"), &["10 classes", "12"]);
 
     // A damaged checkpoint.
     let mut damaged = before.clone();

@@ -199,6 +199,7 @@ fn the_graph_gives_the_engines_probabilities() {
             seed: 5,
             images: n,
             validation: 0,
+            test_images: 0,
             precision: Default::default(),
         };
         let model = config.model().unwrap();

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use warp19::cuda::nvrtc::{self, Target};
 use warp19::cuda::report::{self, Compiled};
 use warp19::cuda::sass::{self, Mix};
-use warp19::cuda::units::{TILES, Unit, UnitKind};
+use warp19::cuda::units::{Unit, UnitKind, tiles};
 use warp19::device::Precision;
 
 fn load(major: &str) -> Nvrtc {
@@ -127,9 +127,47 @@ fn main_loops_are_multiply_adds() {
                 assert!(m.multiply_add_share() >= least, "sm_{sm} {} {m:?}", unit.name());
                 // All of the tile's multiply-adds are in the loop, once.
                 let (UnitKind::Gemm(t) | UnitKind::Conv(t)) = kind else { unreachable!() };
-                assert_eq!(m.main_loop["FFMA"], 16 * TILES[t].thread_m * TILES[t].thread_n, "{m:?}");
+                let tile = tiles(Precision::F32)[t];
+                assert_eq!(m.main_loop["FFMA"], 16 * tile.thread_m * tile.thread_n, "{m:?}");
                 assert!(!m.main_loop.contains_key("LDL") && !m.main_loop.contains_key("STL"), "{m:?}");
             }
+        }
+    }
+}
+
+/// Tensor cores: of the instructions of the widest tile's main loop so many are mma, in products at least 36 % in 16
+/// bits (cuBLAS 13's 128x64x64 has 37 %). All of the tile's mma are in the loop, once, and ldmatrix reads 16x16 at once.
+#[test]
+fn main_loops_of_tensor_cores_are_mma() {
+    let nvrtc = load("13");
+    let products = ["gemm_nn", "gemm_nt", "gemm_tn"];
+    let convolutions = ["conv_forward", "conv_backward_data", "conv_backward_weight"];
+    for (kind, kernels, precision, least) in [
+        (UnitKind::Gemm(0), products, Precision::Bf16, 0.36),
+        (UnitKind::Gemm(0), products, Precision::F16, 0.36),
+        (UnitKind::Conv(0), convolutions, Precision::Bf16, 0.30),
+        (UnitKind::Gemm(0), products, Precision::Tf32, 0.20),
+        (UnitKind::Gemm(0), products, Precision::Tf32x3, 0.20),
+    ] {
+        let unit = kind.at(precision);
+        let tile = tiles(precision)[0];
+        let found = mixes(&nvrtc, 86, unit);
+        for kernel in kernels {
+            let m = &found[&symbol(unit, kernel)];
+            println!("{} {kernel}: {:.1} % of {}", unit.name(), 100.0 * m.multiply_add_share(), m.loop_instructions());
+            assert!(m.multiply_add_share() >= least, "{} {m:?}", unit.name());
+            let (deep, times) = match precision {
+                Precision::Tf32 => (8, 1),
+                Precision::Tf32x3 => (8, 3),
+                _ => (16, 1),
+            };
+            // A warp has 8 thread_m x 4 thread_n, an mma 16 x 8.
+            let mma = tile.thread_m / 2 * (tile.thread_n / 2) * (tile.k / deep) * times;
+            assert_eq!(m.main_loop["HMMA"], mma, "{m:?}");
+            if precision.is_half() {
+                assert_eq!(m.main_loop["LDSM"], (tile.thread_m / 2 + tile.thread_n / 4) * 2, "{m:?}");
+            }
+            assert!(!m.main_loop.contains_key("LDL") && !m.main_loop.contains_key("STL"), "{m:?}");
         }
     }
 }

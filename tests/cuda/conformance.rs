@@ -5,61 +5,92 @@ use crate::common::command::{json, warp19};
 use crate::common::nvrtc;
 
 /// Runs `verify --device softgpu` with all checks and expects no wrong result and no finding.
-fn verify(only: &str, variables: &[(&str, &str)], major: &str) {
-    let mut command = warp19("verify --device softgpu --json");
+fn verify(only: &str, precision: &str, variables: &[(&str, &str)], major: &str) {
+    let mut command = warp19("verify --device softgpu --json --precision");
+    command.arg(precision);
     if !only.is_empty() {
         command.args(["--only", only]);
     }
     command.env("SOFTGPU_CHECK", "all").env("WARP19_NVRTC", nvrtc(major));
     let result = json(command.envs(variables.iter().copied()));
-    assert!(result["comparisons"].as_array().unwrap().len() > 50, "{result:#}");
+    assert!(result["comparisons"].as_array().unwrap().len() > 40, "{result:#}");
     assert_eq!(result["failed"], 0);
     assert_eq!(result["softgpu_findings"]["findings"].as_array().map(Vec::len), Some(0));
 }
 
-/// All operations, with the NVRTC of a version, in one order of execution for each seed.
-fn on(device: &str, major: &str, seeds: &[&str]) {
+/// All operations in a precision, with the NVRTC of a version, in one order of execution for each seed.
+fn on(device: &str, precision: &str, major: &str, seeds: &[&str]) {
     for seed in seeds {
-        verify("", &[("SOFTGPU_DEVICE", device), ("SOFTGPU_SEED", seed)], major);
+        verify("", precision, &[("SOFTGPU_DEVICE", device), ("SOFTGPU_SEED", seed)], major);
     }
 }
 
 #[test]
 fn on_a_gtx_1080() {
-    on("sm_61", "12", &["1"]);
+    on("sm_61", "f32", "12", &["1"]);
 }
 
 #[test]
 fn on_a_turing() {
-    on("sm_75", "13", &["2"]);
+    on("sm_75", "f32", "13", &["2"]);
 }
 
 #[test]
 fn on_an_ampere() {
-    on("sm_86", "13", &["3"]);
+    on("sm_86", "f32", "13", &["3"]);
 }
 
 #[test]
 fn on_a_hopper() {
-    on("sm_90", "13", &["1"]);
+    on("sm_90", "f32", "13", &["1"]);
+}
+
+/// What is fully connected, and what is around the products, in the precisions of tensor cores; convolutions are in
+/// `tests/cuda_device/tiles.rs`.
+#[test]
+fn on_tensor_cores() {
+    let around = "linear,pool,dropout,loss,adam,sgd,gather,cast,scaling";
+    for (device, precision, only) in [
+        ("sm_75", "f16", around),
+        ("sm_90", "bf16", around),
+        ("sm_80", "tf32", "linear"),
+        ("sm_89", "tf32x3", "linear"),
+    ] {
+        verify(only, precision, &[("SOFTGPU_DEVICE", device)], "13");
+    }
+}
+
+/// All operations in every precision on every architecture that has it.
+#[test]
+#[ignore = "all of what on_tensor_cores and tests/cuda_device show a part of; scripts/test.sh --all runs it"]
+fn on_every_architecture_with_tensor_cores() {
+    for major in ["12", "13"] {
+        on("sm_75", "f16", major, &["1", "2", "3"]);
+        for device in ["sm_80", "sm_86", "sm_89", "sm_90"] {
+            for precision in ["tf32", "tf32x3", "bf16", "f16"] {
+                let seeds = ["1", "2", "3"];
+                on(device, precision, major, if major == "13" { &seeds } else { &seeds[..1] });
+            }
+        }
+    }
 }
 
 /// That results do not depend on the order is seen from bits in `training`; here more orders meet the checks.
 #[test]
 #[ignore = "repeats the tests above in other orders of execution; scripts/test.sh --all runs it"]
 fn in_more_orders_of_execution() {
-    on("sm_61", "12", &["2", "3"]);
-    on("sm_75", "13", &["1", "3"]);
-    on("sm_86", "13", &["1", "2"]);
-    on("sm_90", "13", &["2", "3"]);
-    on("sm_86", "12", &["4"]);
+    on("sm_61", "f32", "12", &["2", "3"]);
+    on("sm_75", "f32", "13", &["1", "3"]);
+    on("sm_86", "f32", "13", &["1", "2"]);
+    on("sm_90", "f32", "13", &["2", "3"]);
+    on("sm_86", "f32", "12", &["4"]);
 }
 
 /// The choice of tiles takes each where it fits best; here one computes every shape.
 fn with_tiles(device: &str, major: &str, tiles: &[&str]) {
     for tile in tiles {
         let variables = [("SOFTGPU_DEVICE", device), ("WARP19_TILE", tile), ("WARP19_WINOGRAD", "0")];
-        verify("conv,linear", &variables, major);
+        verify("conv,linear", "f32", &variables, major);
     }
 }
 
@@ -73,7 +104,7 @@ fn with_every_tile() {
 #[test]
 #[ignore = "large shapes too, beside the small ones of tests/cuda_device/tiles.rs; scripts/test.sh --all runs it"]
 fn with_winograd_everywhere() {
-    verify("conv", &[("SOFTGPU_DEVICE", "sm_86"), ("WARP19_WINOGRAD", "1")], "13");
+    verify("conv", "f32", &[("SOFTGPU_DEVICE", "sm_86"), ("WARP19_WINOGRAD", "1")], "13");
 }
 
 /// Devices before sm_80 fill shared memory through registers: the widest and the narrowest tile, and Winograd's.
@@ -81,5 +112,5 @@ fn with_winograd_everywhere() {
 #[ignore = "the same kernels as on a GTX 1080, for every shape; scripts/test.sh --all runs it"]
 fn with_tiles_filled_through_registers() {
     with_tiles("sm_61", "12", &["0", "3"]);
-    verify("conv", &[("SOFTGPU_DEVICE", "sm_61"), ("WARP19_WINOGRAD", "1")], "12");
+    verify("conv", "f32", &[("SOFTGPU_DEVICE", "sm_61"), ("WARP19_WINOGRAD", "1")], "12");
 }

@@ -60,16 +60,18 @@ fn with_variables_that_mean_nothing() {
 }
 
 #[test]
-fn with_a_precision_that_has_no_kernels() {
-    let verify = |precision: &str| {
+fn with_a_precision_that_the_device_lacks() {
+    let verify = |device: &str, major: &str, precision: &str| {
         let mut command = warp19(&format!("verify --device softgpu --only conv --precision {precision}"));
-        command.env("WARP19_NVRTC", nvrtc("13"));
+        command.env("SOFTGPU_DEVICE", device).env("WARP19_NVRTC", nvrtc(major));
         command
     };
-    for precision in ["tf32", "tf32x3", "bf16", "f16"] {
-        fails(&mut verify(precision), &[precision, "no kernels"]);
+    for precision in ["tf32", "tf32x3", "bf16"] {
+        fails(&mut verify("sm_75", "13", precision), &[precision, "tensor cores of sm_80", "--precision f16 or f32"]);
+        fails(&mut verify("sm_61", "12", precision), &[precision, "is sm_61", "leave --precision away"]);
     }
-    run(&mut verify("fp16"), 2);
+    fails(&mut verify("sm_61", "12", "f16"), &["f16 needs the tensor cores of sm_75", "leave --precision away"]);
+    run(&mut verify("sm_86", "13", "fp16"), 2);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod common;
 mod conformance;
 mod failures;
 mod ladder;
+mod precision;
 mod profile;
 mod ranges;
 mod training;

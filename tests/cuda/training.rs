@@ -9,7 +9,7 @@ use std::time::Duration;
 use warp19::train::metrics;
 
 /// The command with an NVRTC and more variables.
-fn with(mut command: Command, variables: &[(&str, &str)]) -> Command {
+pub fn with(mut command: Command, variables: &[(&str, &str)]) -> Command {
     command.env("WARP19_NVRTC", nvrtc("13"));
     command.envs(variables.iter().copied());
     command
@@ -22,12 +22,12 @@ fn training(dir: &Path, run: &str, steps: u32, variables: &[(&str, &str)]) -> Co
 }
 
 /// The rest of a run, or so many steps of it.
-fn resume(dir: &Path, line: &str, seed: &str) {
+pub fn resume(dir: &Path, line: &str, seed: &str) {
     let line = format!("train --device softgpu --data set --resume {line}");
     ok(&mut with(warp19_in(dir, &line), &[("SOFTGPU_SEED", seed)]));
 }
 
-fn weights(dir: &Path, run: &str) -> Vec<u8> {
+pub fn weights(dir: &Path, run: &str) -> Vec<u8> {
     let line = format!("export {run} --format safetensors --out {run}.safetensors");
     ok(&mut with(warp19_in(dir, &line), &[]));
     std::fs::read(dir.join(format!("{run}.safetensors"))).unwrap()
@@ -93,8 +93,7 @@ fn ctrl_c_and_saving_do_not_wait_for_an_epoch() {
 /// 20 steps of deep-mnist at batch 32 on MNIST, an epoch of metrics every 4 steps, on softgpu and on the CPU.
 #[test]
 fn deep_mnist_beside_the_cpu() {
-    let from = repository().join("data/mnist");
-    let from = std::env::var_os("WARP19_MNIST").map_or(from, PathBuf::from);
+    let from = mnist();
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     first_images(&from, &dir.join("data"), 128);
@@ -112,6 +111,11 @@ fn deep_mnist_beside_the_cpu() {
         assert!((a - b).abs() <= 0.02 * b, "softgpu {gpu:?}, CPU {cpu:?}");
     }
     assert!(gpu[4] < 0.7 * gpu[0], "{gpu:?}");
+}
+
+/// Where MNIST is.
+pub fn mnist() -> PathBuf {
+    std::env::var_os("WARP19_MNIST").map_or(repository().join("data/mnist"), PathBuf::from)
 }
 
 /// A dataset of the first test images of another, and all its training images.

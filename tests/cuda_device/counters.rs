@@ -3,16 +3,18 @@
 use crate::common::operation::{conv, linear, run};
 use crate::softgpu;
 use serde_json::Value;
-use warp19::conformance::values;
+use warp19::conformance::{example, values};
 use warp19::cuda::CudaDevice;
-use warp19::device::{DType, Device, Precision, View, upload_f32};
+use warp19::device::{DType, Device, Owner, Precision, View, upload_f32};
+use warp19::ops::cast::Cast;
 use warp19::ops::conv::ConvShape;
 use warp19::ops::dropout::Dropout;
 use warp19::ops::layer::Pass;
 use warp19::ops::linear::LinearShape;
-use warp19::ops::operation::{Kind, Operation};
+use warp19::ops::operation::Kind;
 use warp19::ops::optimizer::{Adam, AdamParams, Epsilon, Sgd, SgdParams};
 use warp19::ops::pool::{Pool, PoolShape};
+use warp19::ops::scaling::Scaling;
 
 /// The counters of every kernel launched in `body`.
 fn counted(d: &mut CudaDevice, body: impl FnOnce(&mut CudaDevice)) -> Vec<Value> {
@@ -127,35 +129,43 @@ fn the_parts_of_a_sum_meet_by_one_threads_fences() {
 #[test]
 fn memory_bound_kernels_move_what_they_must() {
     let (_alone, d) = &mut softgpu("all", "1");
-    // Beyond what the operation must move at least, so many bytes.
-    let check = |d: &mut CudaDevice, kind: Kind, views: &[View], more: u64| {
-        let operation = Operation::new(kind, Precision::F32, views).unwrap();
-        let counters = counted(d, |d| d.run(&operation).unwrap());
-        let moved: f64 = counters
-            .iter()
-            .map(|c| 32.0 * (number(c, ["global_loads", "moved"]) + number(c, ["global_stores", "moved"])))
-            .sum();
-        let bytes = (operation.description().bytes + more) as f64;
-        println!("{operation}: {:.3} x the bytes it must move", moved / bytes);
-        assert!(moved <= 1.05 * bytes, "{operation}: {moved} bytes for {bytes}: {counters:#?}");
-    };
-    let p = PoolShape { n: 4, h: 28, w: 28, c: 64 };
-    let (x, y) = (full(d, p.x_len()), full(d, p.y_len()));
-    let argmax = d.alloc(DType::U8, p.y_len()).unwrap();
-    check(d, Kind::Pool(Pool { shape: p, backward: false }), &[x, y, argmax], 0);
-    check(d, Kind::Pool(Pool { shape: p, backward: true }), &[y, argmax, x], 0);
-    check(d, Kind::Dropout(Dropout { seed: 1, layer: 0, p: 0.5, len: x.len }), &[x], 0);
-    let len = 1 << 20;
-    let arenas = [0; 5].map(|_| full(d, len));
-    let params = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind: Epsilon::Outer };
-    check(d, Kind::Adam(Adam { params, len, average: true }), &arenas, 0);
-    let params = SgdParams { momentum: 0.9, l2: 5e-4 };
-    check(d, Kind::Sgd(Sgd { params, decayed: vec![(0, 4096)], len, average: true }), &arenas[..4], 0);
-    // The first layer: x with its borders and the weights for each strip, y; the gradient's partial sums of each strip.
-    let s = ConvShape { n: 8, h: 28, w: 28, c: 1, k: 64, kernel: 3 };
-    let [x, w, b, y] = operands(d, &s);
-    check(d, conv(&s, Pass::Forward { relu: true }), &[x, w, b, y], 0);
-    // A strip of 14 rows writes its partial sums, and they are read once: 5 % of the whole here, by design.
-    let partial = 2 * 2 * s.n as u64 * 4 * (s.w_len() + s.k) as u64;
-    check(d, conv(&s, Pass::BackwardWeight), &[x, y, w, b], partial);
+    for precision in [Precision::F32, Precision::Bf16, Precision::F16] {
+        // Beyond what the operation must move at least, so many bytes.
+        let check = |d: &mut CudaDevice, kind: Kind, more: i64| {
+            let owner = Owner::new();
+            let operation = example(d, &owner, kind, precision).unwrap();
+            let counters = counted(d, |d| d.run(&operation).unwrap());
+            let moved: f64 = counters
+                .iter()
+                .map(|c| 32.0 * (number(c, ["global_loads", "moved"]) + number(c, ["global_stores", "moved"])))
+                .sum();
+            let bytes = (operation.description().bytes as i64 + more) as f64;
+            println!("{precision} {operation}: {:.3} x the bytes it must move", moved / bytes);
+            assert!(moved <= 1.05 * bytes, "{precision} {operation}: {moved} bytes for {bytes}: {counters:#?}");
+        };
+        let shape = PoolShape { n: 4, h: 28, w: 28, c: 64 };
+        check(d, Kind::Pool(Pool { shape, backward: false }), 0);
+        check(d, Kind::Pool(Pool { shape, backward: true }), 0);
+        check(d, Kind::Dropout(Dropout { seed: 1, layer: 0, p: 0.5, len: shape.x_len() }), 0);
+        let len = 1 << 20;
+        // The copy of the weights counts as read and written, but is only written where no step is left out.
+        let copy = if precision.is_half() { -2 * len as i64 } else { 0 };
+        let params = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind: Epsilon::Outer };
+        check(d, Kind::Adam(Adam { params, len, average: true }), copy);
+        let params = SgdParams { momentum: 0.9, l2: 5e-4 };
+        check(d, Kind::Sgd(Sgd { params, decayed: vec![(0, 4096)], len, average: true }), copy);
+        if precision.is_half() {
+            check(d, Kind::Cast(Cast { len }), 0);
+        }
+        if precision.scales_gradients() {
+            check(d, Kind::Scaling(Scaling { len }), 0);
+        }
+        // The first layer: x with its borders and the weights for each strip, y; the gradient's partial sums of each
+        // strip.
+        let s = ConvShape { n: 8, h: 28, w: 28, c: 1, k: 64, kernel: 3 };
+        check(d, conv(&s, Pass::Forward { relu: true }), 0);
+        // A strip of 14 rows writes its partial sums, and they are read once: 5 % of the whole here, by design.
+        let partial = 2 * 2 * s.n * 4 * (s.w_len() + s.k);
+        check(d, conv(&s, Pass::BackwardWeight), partial as i64);
+    }
 }

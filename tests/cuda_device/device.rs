@@ -8,7 +8,7 @@ use warp19::conformance::values;
 use warp19::cuda::CudaDevice;
 use warp19::device::{DType, Device, Owner, Precision, StepState, View, download_f32, run_plan, upload_f32};
 use warp19::model::{Layer, Model, Shape};
-use warp19::network::{Mode, Network};
+use warp19::network::{Mode, Network, Purpose};
 use warp19::ops::batch::Gather;
 use warp19::ops::conv::ConvShape;
 use warp19::ops::dropout::Dropout;
@@ -39,7 +39,7 @@ fn model() -> Model {
 
 /// A network with weights and input of a seed.
 fn network(d: &mut CudaDevice, seed: u64) -> Network {
-    let network = Network::new(d, &model(), Precision::F32, 2, true).unwrap();
+    let network = Network::new(d, &model(), Precision::F32, 2, Purpose::Training).unwrap();
     upload_f32(d, network.weights, &values(seed, network.weights.len, 0.5)).unwrap();
     upload_f32(d, network.input, &values(seed + 1, network.input.len, 1.0)).unwrap();
     network

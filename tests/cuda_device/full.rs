@@ -5,13 +5,14 @@ use crate::common::operation::{conv, run};
 use crate::{no_findings, softgpu};
 use warp19::conformance::{full, values};
 use warp19::cuda::CudaDevice;
-use warp19::device::{DType, Device, Owner, View, download_f32, upload_f32};
+use warp19::cuda::operations::naive::Within;
+use warp19::device::{DType, Device, Owner, Precision, View, download_f32, upload_f32};
 use warp19::ops::conv::ConvShape;
 use warp19::ops::layer::{LayerPass, LayerShape, Pass};
 use warp19::ops::operation::Kind;
 
-fn agrees_with_naive(d: &mut CudaDevice, kind: &Kind) {
-    let found = full::against_naive(d, kind).unwrap();
+fn agrees_with_naive(d: &mut CudaDevice, kind: &Kind, precision: Precision) {
+    let found = full::against_naive(d, kind, precision).unwrap();
     assert!(!found.is_empty(), "{kind:?}");
     for c in found {
         println!("{} {}: {:.1} % of the bound, NMSE {:.1e}", c.operation, c.shape, 100.0 * c.share_of_bound, c.nmse);
@@ -25,7 +26,7 @@ fn every_layer_agrees_with_the_naive_kernels() {
     for kind in full::kinds(2).iter().filter(|kind| matches!(kind, Kind::Layer(_))) {
         // 4096 by 4096 weights are many for one thread each.
         if !matches!(kind, Kind::Layer(LayerPass { shape: LayerShape::Linear(_), .. })) {
-            agrees_with_naive(&mut d, kind);
+            agrees_with_naive(&mut d, kind, Precision::F32);
         }
     }
     no_findings(&d);
@@ -43,7 +44,7 @@ fn a_difference_is_found_wherever_it_is() {
             let mut result = reference.clone();
             result[at] = value;
             upload_f32(d, a, &result).unwrap();
-            d.difference(a, b, 1e-5, 1e-4).unwrap()
+            d.difference(a, b, Within { absolute: 1e-5, relative: 1e-4, sums: None }).unwrap()
         };
         let power: f64 = reference.iter().map(|v| f64::from(*v).powi(2)).sum();
         for at in [0, len / 2, len - 1] {
@@ -76,7 +77,7 @@ fn full_batches_agree_with_the_naive_kernels() {
     };
     for (batch, size) in [(64, 28), (128, 2)] {
         for kind in full::kinds(batch).iter().filter(|kind| chosen(kind, size)) {
-            agrees_with_naive(d, kind);
+            agrees_with_naive(d, kind, Precision::F32);
         }
     }
     // Every tile at a batch where the weight gradient's products pass 2^32 many times over.
@@ -85,7 +86,7 @@ fn full_batches_agree_with_the_naive_kernels() {
     for tile in 0..4 {
         d.set_tile(Some(tile));
         for pass in [Pass::Forward { relu: true }, Pass::BackwardData { masked: true }, Pass::BackwardWeight] {
-            agrees_with_naive(d, &conv(&s, pass));
+            agrees_with_naive(d, &conv(&s, pass), Precision::F32);
         }
     }
 }

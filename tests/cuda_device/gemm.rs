@@ -4,7 +4,7 @@ use crate::{no_findings, softgpu};
 use warp19::conformance::{compare, values};
 use warp19::cuda::CudaDevice;
 use warp19::cuda::operations::product::{Gemm, Sizes};
-use warp19::device::{DType, Device, View, download_f32, upload_f32};
+use warp19::device::{DType, Device, Precision, View, download_f32, upload_f32};
 
 fn put(d: &mut CudaDevice, v: &[f32]) -> View {
     let view = d.alloc(DType::F32, v.len()).unwrap();
@@ -45,7 +45,7 @@ fn products_equal_the_naive_kernel_and_are_added_where_asked() {
                 for accumulate in [false, true] {
                     // Without accumulation what is there must not matter.
                     let c = put(d, &if accumulate { old.clone() } else { vec![f32::NAN; m * n] });
-                    d.gemm(kind, s, va, vb, c, accumulate).unwrap();
+                    d.gemm(Precision::F32, kind, s, [va, vb, c], accumulate).unwrap();
                     let want: Vec<f64> =
                         want.iter().zip(&old).map(|(w, o)| if accumulate { w + f64::from(*o) } else { *w }).collect();
                     let got = compare("gemm", &shape, &download_f32(d, c).unwrap(), &want);

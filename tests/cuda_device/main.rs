@@ -6,6 +6,7 @@ mod counters;
 mod device;
 mod full;
 mod gemm;
+mod precision;
 mod step;
 mod tiles;
 

@@ -4,13 +4,14 @@ use crate::{no_findings, softgpu};
 use std::time::Instant;
 use warp19::conformance;
 use warp19::cpu::CpuDevice;
-use warp19::device::{DType, Device, Precision, StepState, View, download_f32, upload_f32};
+use warp19::device::{DType, Device, Precision, StepState, View, download_f32, run_plan, upload_f32};
 use warp19::model::{Model, Shape, zoo};
-use warp19::network::{Mode, Network};
+use warp19::network::{Mode, Network, Purpose};
 use warp19::ops::batch::{Augment, Gather};
 use warp19::ops::loss::{Loss, LossKind};
 use warp19::ops::operation::{Kind, Operation, Planned};
 use warp19::ops::optimizer::{self, Adam, AdamParams, Arenas, Epsilon};
+use warp19::ops::scaling::{self, Scaling};
 use warp19::train::init;
 use warp19::train::recipe::Init;
 
@@ -20,9 +21,9 @@ const DECAY: f32 = 0.9;
 const ADAM: AdamParams = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, epsilon_kind: Epsilon::Outer };
 
 /// A network with all it needs to train, on one device.
-struct Training {
-    network: Network,
-    arenas: Arenas,
+pub struct Training {
+    pub network: Network,
+    pub arenas: Arenas,
     pixels: View,
     labels: View,
     stats: View,
@@ -30,8 +31,8 @@ struct Training {
 }
 
 impl Training {
-    fn new(d: &mut dyn Device, model: &Model, batch: usize) -> Training {
-        let network = Network::new(d, model, Precision::F32, batch, true).unwrap();
+    pub fn new(d: &mut dyn Device, model: &Model, precision: Precision, batch: usize) -> Training {
+        let network = Network::new(d, model, precision, batch, Purpose::Training).unwrap();
         let weights = init::weights(model, Init::He, SEED);
         upload_f32(d, network.weights, &weights).unwrap();
         let mut arena = || {
@@ -40,6 +41,12 @@ impl Training {
             view
         };
         let (moment1, moment2, ema) = (arena(), arena(), arena());
+        let scaling = precision.scales_gradients().then(|| {
+            let view = d.alloc(DType::F32, scaling::STATE).unwrap();
+            upload_f32(d, view, &scaling::START).unwrap();
+            view
+        });
+        run_plan(d, &network.prepare(network.weights).unwrap()).unwrap();
         d.copy(network.weights, ema).unwrap();
         let (images, labels) = crate::common::synthetic::split(64, 3);
         let labels: Vec<u8> = labels.iter().map(|l| l % model.classes as u8).collect();
@@ -59,8 +66,8 @@ impl Training {
                 moment1,
                 moment2: Some(moment2),
                 ema: Some(ema),
-                copy: None,
-                scaling: None,
+                copy: network.copy,
+                scaling,
             },
             pixels,
             labels,
@@ -83,26 +90,32 @@ impl Training {
     fn plan(&self) -> Vec<Planned> {
         let n = &self.network;
         let planned =
-            |phase, kind, views: &[View]| Planned::new(phase, "", Operation::new(kind, Precision::F32, views).unwrap());
+            |phase, kind, views: &[View]| Planned::new(phase, "", Operation::new(kind, n.precision, views).unwrap());
         let views = [self.pixels, self.labels, n.input, n.labels];
         let mut plan = vec![planned("batch", Kind::Gather(self.gather), &views)];
         plan.extend(n.forward(n.weights, Mode::Train { seed: SEED }).unwrap());
         let loss = Loss { kind: LossKind::Mean, rows: n.batch, classes: n.model.classes, gradient: true };
-        plan.push(planned("loss", Kind::Loss(loss), &[n.logits, n.labels, self.stats, n.dlogits]));
+        let mut views = vec![n.logits, n.labels, self.stats, n.dlogits];
+        views.extend(self.arenas.scaling);
+        plan.push(planned("loss", Kind::Loss(loss), &views));
         plan.extend(n.backward(SEED).unwrap());
+        if let Some(state) = self.arenas.scaling {
+            let scaling = Kind::Scaling(Scaling { len: n.weights.len });
+            plan.push(planned("optimizer", scaling, &[self.arenas.gradients, state]));
+        }
         let adam = Adam { params: ADAM, len: n.weights.len, average: true };
         plan.push(planned("optimizer", Kind::Adam(adam), &self.arenas.views()));
         plan
     }
 
-    fn step(&self, d: &mut dyn Device, step: u64) {
+    pub fn step(&self, d: &mut dyn Device, step: u64) {
         let samples: Vec<u32> = (0..self.gather.n as u32).map(|i| (i * 5 + step as u32) % 64).collect();
         d.set_step(StepState { step, lr: LR, ema_decay: DECAY, samples: &samples }).unwrap();
         d.record("step", &self.plan()).unwrap();
         d.synchronize().unwrap();
     }
 
-    fn stats(&self, d: &mut dyn Device) -> [f64; 4] {
+    pub fn stats(&self, d: &mut dyn Device) -> [f64; 4] {
         let mut stats = [0.0; 4];
         d.download(self.stats, bytemuck::cast_slice_mut(&mut stats)).unwrap();
         stats
@@ -128,7 +141,7 @@ fn every_operation_of_a_step_is_timed() {
 }
 
 /// Each parameter's values against the other device's: the share of `sum (a - b)^2` in `sum b^2`.
-fn nmse_by_parameter(network: &Network, a: &[f32], b: &[f32]) -> Vec<(String, f64)> {
+pub fn nmse_by_parameter(network: &Network, a: &[f32], b: &[f32]) -> Vec<(String, f64)> {
     let one = |p: &warp19::model::Parameter| {
         let (a, b) = (&a[p.offset..p.offset + p.len], &b[p.offset..p.offset + p.len]);
         let error: f64 = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum();
@@ -142,11 +155,11 @@ fn nmse_by_parameter(network: &Network, a: &[f32], b: &[f32]) -> Vec<(String, f6
 fn a_vgg19_step_equals_the_cpus() {
     let model = zoo::build("vgg19", Shape { h: 28, w: 28, c: 1 }, 10).unwrap();
     let mut cpu = CpuDevice::new(None).unwrap();
-    let on_cpu = Training::new(&mut cpu, &model, 4);
+    let on_cpu = Training::new(&mut cpu, &model, Precision::F32, 4);
     on_cpu.step(&mut cpu, 0);
 
     let (_alone, mut gpu) = softgpu("none", "0");
-    let on_gpu = Training::new(&mut gpu, &model, 4);
+    let on_gpu = Training::new(&mut gpu, &model, Precision::F32, 4);
     let start = Instant::now();
     on_gpu.step(&mut gpu, 0);
     let plain = start.elapsed();

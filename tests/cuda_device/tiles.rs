@@ -2,18 +2,20 @@
 //! ones, which `--all` adds in `tests/cuda/conformance.rs`.
 
 use crate::{no_findings, softgpu};
+use std::ops::Range;
 use warp19::conformance::{self, Case, cases};
 use warp19::cuda::CudaDevice;
 use warp19::device::Precision;
+use warp19::ops::layer::{LayerPass, LayerShape};
 use warp19::ops::operation::Kind;
 
 /// Runs the layers with weights of at most so many floating-point operations that `chosen` takes.
-fn agrees(d: &mut CudaDevice, chosen: &dyn Fn(&Case) -> bool) {
+fn agrees(d: &mut CudaDevice, precision: Precision, chosen: &dyn Fn(&Case) -> bool) {
     let mut count = 0;
-    for case in cases::all(Precision::F32) {
+    for case in cases::all(precision) {
         let Case::Operation(kind @ Kind::Layer(_)) = &case else { continue };
-        if chosen(&case) && kind.describe(Precision::F32).flops <= 20_000_000 {
-            for result in conformance::run(&mut [d], &case, Precision::F32).unwrap() {
+        if chosen(&case) && kind.describe(precision).flops <= 20_000_000 {
+            for result in conformance::run(&mut [d], &case, precision).unwrap() {
                 assert!(result.failure.is_none(), "{result:?}");
             }
             count += 1;
@@ -29,13 +31,42 @@ fn every_tile_computes_every_small_shape() {
     d.set_winograd(Some(false));
     for tile in 0..4 {
         d.set_tile(Some(tile));
-        agrees(d, &|_| true);
+        agrees(d, Precision::F32, &|_| true);
     }
+}
+
+/// Tensor cores: each tile in a precision, with the ways of reading that all have between them.
+#[test]
+fn every_tile_computes_every_small_shape_on_tensor_cores() {
+    let tiles = [(Precision::Bf16, 0..4), (Precision::F16, 2..3), (Precision::Tf32, 1..2), (Precision::Tf32x3, 0..1)];
+    on_tensor_cores(tiles);
+}
+
+#[test]
+#[ignore = "the tiles of all precisions, beside some of each above; scripts/test.sh --all runs it"]
+fn every_tile_of_every_precision_computes_every_small_shape() {
+    on_tensor_cores(Precision::ALL[1..].iter().map(|&precision| (precision, 0..4)));
+}
+
+fn on_tensor_cores(tiles: impl IntoIterator<Item = (Precision, Range<usize>)>) {
+    let (_alone, d) = &mut softgpu("all", "0");
+    for (precision, tiles) in tiles {
+        for tile in tiles {
+            d.set_tile(Some(tile));
+            agrees(d, precision, &|case| !is_direct(case));
+        }
+    }
+}
+
+/// Whether a kernel of the first layer computes it, and no tile.
+fn is_direct(case: &Case) -> bool {
+    let Case::Operation(Kind::Layer(LayerPass { shape: LayerShape::Conv(s), .. })) = case else { return false };
+    [(3, 1), (5, 1), (3, 3)].contains(&(s.kernel, s.c))
 }
 
 #[test]
 fn winograd_computes_every_small_shape() {
     let (_alone, d) = &mut softgpu("all", "0");
     d.set_winograd(Some(true));
-    agrees(d, &|case| case.group() == "conv");
+    agrees(d, Precision::F32, &|case| case.group() == "conv");
 }

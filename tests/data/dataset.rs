@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use warp19::Error;
-use warp19::data::{self, Dataset, Images, Split, idx};
+use warp19::data::{self, Dataset, Images, Split, dataset, idx};
 
 /// `count` images of 2x3 whose pixels say which image they are of.
 fn images(count: usize) -> Images {
@@ -150,4 +150,21 @@ fn the_synthetic_dataset_loads_and_is_the_same_each_time() {
         dataset.train.labels[nearest.unwrap()] == dataset.test.labels[i]
     });
     assert!(right.count() >= 40);
+}
+
+#[test]
+fn images_evenly_spaced() {
+    let labels: Vec<u8> = (0..10).collect();
+    let all = split(&labels);
+    for (n, chosen) in
+        [(1, vec![0]), (3, vec![0, 3, 6]), (4, vec![0, 2, 5, 7]), (10, labels.clone()), (99, labels.clone())]
+    {
+        let some = all.evenly(n);
+        assert_eq!(some.labels, chosen);
+        assert_eq!(some.len(), some.images.count);
+        for (i, &at) in chosen.iter().enumerate() {
+            assert_eq!(some.images.image(i), all.images.image(usize::from(at)));
+            assert_eq!(dataset::spaced(i, some.len(), all.len()), usize::from(at));
+        }
+    }
 }

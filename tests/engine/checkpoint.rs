@@ -17,6 +17,7 @@ fn config() -> Config {
         seed: u64::MAX - 5,
         images: 100,
         validation: 0,
+        test_images: 0,
         precision: Default::default(),
     }
 }

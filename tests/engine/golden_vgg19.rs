@@ -7,7 +7,7 @@ use serde::Deserialize;
 use warp19::cpu::CpuDevice;
 use warp19::device::{DType, Device, Precision, StepState, download_f32, run_plan, upload_f32};
 use warp19::model::zoo;
-use warp19::network::{Mode, Network};
+use warp19::network::{Mode, Network, Purpose};
 use warp19::ops::loss::{Loss, LossKind};
 use warp19::ops::operation::Kind;
 use warp19::ops::optimizer::{Adam, AdamParams, Arenas, Epsilon};
@@ -37,7 +37,7 @@ fn one_training_step_equals_pytorch() {
     let golden: Golden = serde_json::from_str(text).unwrap();
     for d in &mut cpus() {
         let model = zoo::build("vgg19", "28x28x1".parse().unwrap(), 10).unwrap();
-        let net = Network::new(d, &model, Precision::F32, golden.batch, true).unwrap();
+        let net = Network::new(d, &model, Precision::F32, golden.batch, Purpose::Training).unwrap();
         let gradients = net.gradients.unwrap();
         for (i, p) in net.parameters.iter().enumerate() {
             let scale = if p.is_bias() { 0.1 } else { (6.0 / p.fan_in() as f64).sqrt() };
@@ -115,7 +115,7 @@ fn vgg19_runs_on_imagenet_sizes() {
     let mut model = zoo::build("vgg19", "224x224x3".parse().unwrap(), 1000).unwrap();
     model.set_dropout(&[]);
     assert_eq!(model.parameter_count(), 143_667_240);
-    let net = Network::new(d, &model, Precision::F32, 1, true).unwrap();
+    let net = Network::new(d, &model, Precision::F32, 1, Purpose::Training).unwrap();
     let init = warp19::train::recipe::Init::He;
     upload_f32(d, net.weights, &warp19::train::init::weights(&model, init, 3)).unwrap();
     upload_f32(d, net.input, &noise(5, 224 * 224 * 3)).unwrap();

@@ -9,7 +9,7 @@ use warp19::conformance::{self, cases};
 use warp19::cpu::CpuDevice;
 use warp19::device::{DType, Device, Precision, View, download_f32, upload_f32};
 use warp19::model::zoo;
-use warp19::network::{Mode, Network};
+use warp19::network::{Mode, Network, Purpose};
 use warp19::ops::conv::ConvShape;
 use warp19::ops::layer::Pass;
 use warp19::ops::loss::{Loss, LossKind};
@@ -76,7 +76,7 @@ fn wrong_sizes_and_overlaps_are_errors() {
 fn a_plan_says_what_it_computes() {
     let d = &mut CpuDevice::new(None).unwrap();
     let model = zoo::build("deep-mnist", "28x28x1".parse().unwrap(), 10).unwrap();
-    let net = Network::new(d, &model, Precision::F32, 2, true).unwrap();
+    let net = Network::new(d, &model, Precision::F32, 2, Purpose::Training).unwrap();
     let forward = net.forward(net.weights, Mode::Eval).unwrap();
     let backward = net.backward(1).unwrap();
     let first = "conv1 conv_forward ConvShape { n: 2, h: 28, w: 28, c: 1, k: 32, kernel: 5 }";

@@ -31,6 +31,7 @@ fn config(data: &Dataset) -> Config {
         seed: 4,
         images: data.train.len(),
         validation: 0,
+        test_images: 0,
         precision: Default::default(),
     }
 }

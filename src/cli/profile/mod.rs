@@ -79,6 +79,7 @@ fn example(args: &Args, batch: usize) -> Result<(Config, Dataset)> {
         recipe,
         seed: 0,
         images: batch,
+        test_images: 1,
         validation: 0,
         precision: args.precision,
     };

@@ -56,9 +56,10 @@ fn end(profile: &Profile, peaks: Option<&Peaks>) -> String {
     let share = 100.0 * sum / step;
     match (&profile.step, peaks) {
         (Cost::Count(_), _) | (_, None) => format!(
-            "The operations' instructions of warps add up to {sum:.0}; the step run as a whole has {step:.0} ({share:.2} \
-             %).\nmul-adds: of the definition, padding included, for an instruction of a thread. MB needed: what must be \
-             moved at\nleast. Counted on softgpu: how long a card takes is not known from this (docs/results/cuda.md).\n"
+            "The operations' instructions of warps add up to {sum:.0}; the step run as a whole has {step:.0} \
+             ({share:.2} %).\nmul-adds: of the definition, padding included, for an instruction of a thread. \
+             MB needed: what must be moved at\nleast. Counted on softgpu: how long a card takes is not known from \
+             this (docs/results/cuda.md).\n"
         ),
         (Cost::Time { .. }, Some(p)) => format!(
             "The operations' times add up to {:.3} ms; the step run as a whole takes {:.3} ms ({share:.1} %). \

@@ -1,11 +1,11 @@
 //! Convolutions as implicit products (`kernels/conv.cu`), and the first layer directly (`kernels/conv_direct.cu`).
 
-use super::launching::{Addresses, After, SHARED_LIMIT, aligned, tiled};
+use super::launching::{Addresses, After, SHARED_LIMIT, aligned, tiled, vector};
 use super::winograd;
 use crate::cuda::device::CudaDevice;
 use crate::cuda::launch::{Arg, Grid};
 use crate::cuda::plan::{self, Divisor, Product};
-use crate::cuda::units::{DIRECT_CHANNELS, DIRECT_ROWS, DIRECT_THREADS, TILE_K, UnitKind};
+use crate::cuda::units::{DIRECT_CHANNELS, DIRECT_ROWS, DIRECT_THREADS, UnitKind, tiles};
 use crate::device::Precision;
 use crate::error::Result;
 use crate::ops::conv::ConvShape;
@@ -23,8 +23,7 @@ pub fn run(d: &mut CudaDevice, precision: Precision, s: &ConvShape, pass: Pass, 
 
 fn forward(d: &mut CudaDevice, precision: Precision, s: &ConvShape, [x, w, b, y]: [u64; 4], relu: bool) -> Result<()> {
     if let Some((_, shared)) = direct(s)
-        && s.k.is_multiple_of(4)
-        && aligned(&[w, b, y])
+        && vector(precision, &[s.k], &[w, b, y])
     {
         let grid = Grid { blocks: s.n * s.h.div_ceil(DIRECT_ROWS), parts: 1, shared };
         let mut args = [x, w, b, y].map(Arg::Address).to_vec();
@@ -32,7 +31,7 @@ fn forward(d: &mut CudaDevice, precision: Precision, s: &ConvShape, [x, w, b, y]
         args.extend([s.h, s.w, s.c, s.k, s.kernel].map(Arg::from));
         return d.launch(UnitKind::ConvDirect.at(precision), "conv_direct_forward", grid, &args);
     }
-    gathered(d, precision, s, false, [x, w, y], After { bias: b, relu, ..After::default() })
+    gathered(d, precision, s, false, [x, w, y], After { bias: b, relu, wide: !relu, ..After::default() })
 }
 
 /// Forward or backward data, whichever way is cheaper.
@@ -44,7 +43,12 @@ fn gathered(
     at: [u64; 3],
     after: After,
 ) -> Result<()> {
-    match plan::winograd(s, backward, d.choices.winograd) {
+    // Winograd's algorithm is float32's: tensor cores multiply faster than it saves multiplications.
+    let winograd = match precision {
+        Precision::F32 => plan::winograd(s, backward, d.choices.winograd),
+        _ => None,
+    };
+    match winograd {
         Some(parts) => winograd::convolution(d, s, backward, parts, at, after),
         None => implicit(d, precision, s, backward, at, after),
     }
@@ -62,14 +66,14 @@ fn implicit(
 ) -> Result<()> {
     let (inputs, outputs) = if backward { (s.k, s.c) } else { (s.c, s.k) };
     let rows = s.n * s.h * s.w;
-    let vector = s.c.is_multiple_of(4) && s.k.is_multiple_of(4) && aligned(&[x, w, y, after.bias, after.mask]);
     let product = Product {
+        precision,
         count: 1,
         rows,
         columns: outputs,
-        inner: s.kernel * s.kernel * inputs.next_multiple_of(TILE_K),
+        inner: s.kernel * s.kernel * inputs.next_multiple_of(tiles(precision)[0].k),
         sums: false,
-        vector,
+        vector: vector(precision, &[s.c, s.k], &[x, w, y, after.bias, after.mask]),
     };
     let (tile, grid, [workspace, counters]) = tiled(d, &product)?;
     let mut args = vec![Arg::Address(x), Arg::Address(w)];
@@ -78,7 +82,14 @@ fn implicit(
         args.extend([Arg::Address(after.mask), Arg::Address(y), workspace, counters]);
         "conv_backward_data"
     } else {
-        args.extend([Arg::Address(after.bias), Arg::Address(y), workspace, counters, after.relu.into()]);
+        args.extend([
+            Arg::Address(after.bias),
+            Arg::Address(y),
+            workspace,
+            counters,
+            after.relu.into(),
+            after.wide.into(),
+        ]);
         "conv_forward"
     };
     args.extend(sizes);
@@ -97,12 +108,13 @@ fn backward_weight(d: &mut CudaDevice, precision: Precision, s: &ConvShape, [x, 
     }
     let taps = s.kernel * s.kernel;
     let product = Product {
+        precision,
         count: taps,
         rows: s.c,
         columns: s.k,
         inner: s.n * s.h * s.w,
         sums: true,
-        vector: s.c.is_multiple_of(4) && s.k.is_multiple_of(4) && aligned(&[x, dy, dw, db]),
+        vector: vector(precision, &[s.c, s.k], &[x, dy, dw, db]),
     };
     let (tile, grid, sum_args) = tiled(d, &product)?;
     let mut args = [x, dy, dw, db].map(Arg::Address).to_vec();

@@ -3,7 +3,8 @@
 use crate::cuda::device::CudaDevice;
 use crate::cuda::launch::{Arg, Grid};
 use crate::cuda::plan::Product;
-use crate::cuda::units::TILES;
+use crate::cuda::units::tiles;
+use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::ops::description::OPERANDS;
 
@@ -20,9 +21,21 @@ pub struct After {
     pub mask: u64,
     pub relu: bool,
     pub accumulate: bool,
+    /// Whether results are float32 in every precision, as logits are.
+    pub wide: bool,
 }
 
-/// Whether kernels may read four floats at once from all of these.
+/// Numbers of a precision's storage in 16 bytes.
+pub fn wide(precision: Precision) -> usize {
+    16 / precision.storage().size()
+}
+
+/// Whether kernels may read 16 bytes at once everywhere: rows of these lengths, memory at these addresses.
+pub fn vector(precision: Precision, rows: &[usize], addresses: &[u64]) -> bool {
+    rows.iter().all(|n| n.is_multiple_of(wide(precision))) && aligned(addresses)
+}
+
+/// Whether all of these begin on 16 bytes.
 pub fn aligned(addresses: &[u64]) -> bool {
     addresses.iter().all(|a| a.is_multiple_of(16))
 }
@@ -48,7 +61,7 @@ pub fn parts(d: &mut CudaDevice, parts: usize, blocks: usize, floats: usize) -> 
 /// The tile a product takes, the blocks of its launch, and the arguments [`parts`] gives.
 pub fn tiled(d: &mut CudaDevice, product: &Product) -> Result<(usize, Grid, [Arg; 2])> {
     let plan = product.plan(d.choices.tile);
-    let (blocks, tile) = (product.blocks(plan.tile), TILES[plan.tile]);
+    let (blocks, tile) = (product.blocks(plan.tile), tiles(product.precision)[plan.tile]);
     let sums = parts(d, plan.parts, blocks, tile.m * tile.n)?;
     let grid = Grid { blocks, parts: plan.parts, shared: 0 };
     Ok((plan.tile, grid, sums))

@@ -1,7 +1,7 @@
 //! Operations as kernel launches: a plan is chosen, and what kernels ask for beyond views that fit is checked.
 //! `product` has matrix products and linear layers, `conv` convolutions by products or, for the first layer, directly,
-//! `winograd` those by Winograd's algorithm, `pointwise` pools, dropout and the loss, `naive` what fast kernels are
-//! compared with.
+//! `winograd` those by Winograd's algorithm, `pointwise` pools, dropout, casts and the loss, `optimizer` what follows
+//! the gradients, `naive` what fast kernels are compared with.
 
 mod batch;
 mod conv;
@@ -13,7 +13,7 @@ pub mod product;
 mod winograd;
 
 use super::device::CudaDevice;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ops::layer::{LayerPass, LayerShape};
 use crate::ops::operation::{Kind, Operation};
 use launching::Addresses;
@@ -29,7 +29,8 @@ pub fn run(d: &mut CudaDevice, operation: &Operation, at: Addresses) -> Result<(
         Kind::Dropout(o) => pointwise::dropout(d, precision, o, at),
         Kind::Loss(l) => pointwise::loss(d, precision, l, at),
         Kind::Softmax(s) => pointwise::softmax(d, s, at),
-        Kind::Cast(_) | Kind::Scaling(_) => Err(Error::Device(format!("{operation}: there is no kernel for it"))),
+        Kind::Cast(c) => pointwise::cast(d, precision, c, at),
+        Kind::Scaling(s) => optimizer::scaling(d, precision, s, at),
         Kind::Adam(a) => optimizer::adam(d, precision, a, at),
         Kind::Sgd(s) => optimizer::sgd(d, precision, s, at),
     }

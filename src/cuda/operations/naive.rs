@@ -25,6 +25,15 @@ pub struct Difference {
     pub worst: usize,
 }
 
+/// How far a result may be from its reference: `max(absolute, relative max(|a|, |b|))`, and a share of the sum of the
+/// magnitudes that the reference is the sum of, with where those lie.
+#[derive(Clone, Copy, Debug)]
+pub struct Within {
+    pub absolute: f64,
+    pub relative: f64,
+    pub sums: Option<(f64, View)>,
+}
+
 /// Numbers of a `Difference`.
 const NUMBERS: usize = 5;
 
@@ -37,7 +46,7 @@ impl CudaDevice {
     /// # Errors
     /// As [`CudaDevice::gemm`].
     pub fn gemm_naive(&mut self, kind: Gemm, s: Sizes, a: View, b: View, c: View) -> Result<()> {
-        let mut args = self.factors("gemm_naive", s, [a, b, c])?.map(Arg::Address).to_vec();
+        let mut args = self.factors("gemm_naive", s, [DType::F32; 3], [a, b, c])?.map(Arg::Address).to_vec();
         // Elements between rows and inner steps of A, between inner steps and columns of B.
         let strides = match kind {
             Gemm::Nn => [s.k, 1, s.n, 1],
@@ -50,11 +59,13 @@ impl CudaDevice {
         self.launch(UnitKind::Naive.at(Precision::F32), "gemm_naive", Grid::of(blocks), &args)
     }
 
-    /// Runs a pass of a layer by the kernels that compute each element as it is defined, sums in double.
+    /// Runs a pass of a layer by the kernels that compute each element as it is defined, sums in double. The sum of the
+    /// magnitudes for each element of the result goes to `magnitudes`, the bias's behind the weights', if it is asked
+    /// for.
     ///
     /// # Errors
-    /// An operation that is no layer's; those of the driver.
-    pub fn run_naive(&mut self, operation: &Operation) -> Result<()> {
+    /// An operation that is no layer's; magnitudes that are not as many as results; those of the driver.
+    pub fn run_naive(&mut self, operation: &Operation, magnitudes: Option<View>) -> Result<()> {
         let Kind::Layer(LayerPass { shape, pass }) = operation.kind() else {
             return Err(Error::Device(format!("{operation}: there is no naive kernel for it")));
         };
@@ -69,7 +80,12 @@ impl CudaDevice {
                 ("conv_backward_weight_naive", s.w_len() + s.k, [x, dy, dw, db])
             }
         };
+        if let Some(view) = magnitudes {
+            check("magnitudes", &[Operand::write("magnitudes", DType::F32, results)], &[view])?;
+        }
+        let magnitudes = magnitudes.map_or(Ok(0), |view| self.memory.address(view))?;
         let mut args = addresses.map(Arg::Address).to_vec();
+        args.push(Arg::Address(magnitudes));
         if let Pass::Forward { relu } = *pass {
             args.push(relu.into());
         }
@@ -78,22 +94,29 @@ impl CudaDevice {
         self.launch(unit, kernel, Grid::of(results.div_ceil(NAIVE_THREADS)), &args)
     }
 
-    /// How two results differ, computed on the device. The bound of an element is
-    /// `max(absolute, relative max(|a|, |b|))`.
+    /// How two results differ, computed on the device.
     ///
     /// # Errors
-    /// Views that are not of one length of float32; those of the driver.
-    pub fn difference(&mut self, result: View, reference: View, absolute: f64, relative: f64) -> Result<Difference> {
-        let len = result.len;
-        let operands = [Operand::read("result", DType::F32, len), Operand::read("reference", DType::F32, len)];
+    /// Views that are not of one length and type, float32 or one of 16 bits; those of the driver.
+    pub fn difference(&mut self, result: View, reference: View, within: Within) -> Result<Difference> {
+        let (len, dtype) = (result.len, result.dtype);
+        let precision = Precision::ALL.into_iter().find(|p| p.storage() == dtype);
+        let precision = precision.ok_or_else(|| Error::Device(format!("compare: numbers of {dtype:?}")))?;
+        let operands = [Operand::read("result", dtype, len), Operand::read("reference", dtype, len)];
         check("compare", &operands, &[result, reference])?;
+        let (share, magnitudes) = within.sums.unzip();
+        if let Some(view) = magnitudes {
+            check("compare", &[Operand::read("magnitudes", DType::F32, len)], &[view])?;
+        }
+        let magnitudes = magnitudes.map_or(Ok(0), |view| self.memory.address(view))?;
         let blocks = len.div_ceil(COMPARE_THREADS).clamp(1, BLOCKS);
         let owner = Owner::new();
         let parts = self.alloc_for(&owner, DType::F64, NUMBERS * blocks)?;
         let [result, reference, to, ..] = self.memory.addresses([result, reference, parts].into_iter())?;
-        let mut args = [result, reference, to].map(Arg::Address).to_vec();
-        args.extend([Arg::U64(len as u64), Arg::F64(absolute), Arg::F64(relative)]);
-        self.launch(UnitKind::Compare.at(Precision::F32), "compare", Grid::of(blocks), &args)?;
+        let mut args = [result, reference, magnitudes, to].map(Arg::Address).to_vec();
+        args.push(Arg::U64(len as u64));
+        args.extend([within.absolute, within.relative, share.unwrap_or(0.0)].map(Arg::F64));
+        self.launch(UnitKind::Compare.at(precision), "compare", Grid::of(blocks), &args)?;
         let mut numbers = vec![0.0; parts.len];
         self.download(parts, bytemuck::cast_slice_mut(&mut numbers))?;
         let one = |n: &[f64]| Difference { share: n[0], most: n[1], error: n[2], power: n[3], worst: n[4] as usize };

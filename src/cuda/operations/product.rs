@@ -1,6 +1,6 @@
 //! Matrix products and linear layers: `kernels/gemm.cu`.
 
-use super::launching::{Addresses, After, aligned, tiled};
+use super::launching::{Addresses, After, tiled, vector};
 use crate::cuda::device::CudaDevice;
 use crate::cuda::launch::Arg;
 use crate::cuda::limits;
@@ -32,26 +32,40 @@ pub struct Sizes {
 }
 
 impl CudaDevice {
-    /// `c = a b`, or `c += a b` with `accumulate`: the tiled kernels on their own, for tests and timings.
+    /// `c = a b`, or `c += a b` with `accumulate`: the tiled kernels on their own, for tests and timings. Factors are
+    /// as the precision stores them; c is float32 for `Tn`, as the factors for `Nt`, either for `Nn`.
     ///
     /// # Errors
     /// Views that do not fit the sizes; those of the driver.
-    pub fn gemm(&mut self, kind: Gemm, s: Sizes, a: View, b: View, c: View, accumulate: bool) -> Result<()> {
-        let [a, b, c] = self.factors("gemm", s, [a, b, c])?;
-        let after = After { accumulate, ..After::default() };
+    pub fn gemm(
+        &mut self,
+        precision: Precision,
+        kind: Gemm,
+        s: Sizes,
+        [a, b, c]: [View; 3],
+        accumulate: bool,
+    ) -> Result<()> {
+        let stored = precision.storage();
+        let result = match kind {
+            Gemm::Nn if c.dtype == DType::F32 => DType::F32,
+            Gemm::Nn | Gemm::Nt => stored,
+            Gemm::Tn => DType::F32,
+        };
+        let at = self.factors("gemm", s, [stored, stored, result], [a, b, c])?;
+        let after = After { accumulate, wide: result == DType::F32, ..After::default() };
         match kind {
-            Gemm::Nn => rows_first(self, Precision::F32, "gemm_nn", s, [a, b, c], after),
-            Gemm::Nt => rows_first(self, Precision::F32, "gemm_nt", s, [a, b, c], after),
-            Gemm::Tn => transposed(self, Precision::F32, s, [a, b, c], 0, accumulate),
+            Gemm::Nn => rows_first(self, precision, "gemm_nn", s, at, after),
+            Gemm::Nt => rows_first(self, precision, "gemm_nt", s, at, after),
+            Gemm::Tn => transposed(self, precision, s, at, 0, accumulate),
         }
     }
 
     /// Addresses of a product's operands, which fit its sizes.
-    pub(super) fn factors(&self, operation: &str, s: Sizes, views: [View; 3]) -> Result<[u64; 3]> {
+    pub(super) fn factors(&self, operation: &str, s: Sizes, types: [DType; 3], views: [View; 3]) -> Result<[u64; 3]> {
         let operands = [
-            Operand::read("a", DType::F32, s.m * s.k),
-            Operand::read("b", DType::F32, s.k * s.n),
-            Operand::write("c", DType::F32, s.m * s.n),
+            Operand::read("a", types[0], s.m * s.k),
+            Operand::read("b", types[1], s.k * s.n),
+            Operand::write("c", types[2], s.m * s.n),
         ];
         check(operation, &operands, &views)?;
         limits::operands(operation, &operands)?;
@@ -70,12 +84,13 @@ fn rows_first(
     after: After,
 ) -> Result<()> {
     let product = Product {
+        precision,
         count: 1,
         rows: s.m,
         columns: s.n,
         inner: s.k,
         sums: false,
-        vector: s.k.is_multiple_of(4) && s.n.is_multiple_of(4) && aligned(&[a, b, c, after.bias, after.mask]),
+        vector: vector(precision, &[s.k, s.n], &[a, b, c, after.bias, after.mask]),
     };
     let (tile, grid, [workspace, counters]) = tiled(d, &product)?;
     let args = [
@@ -88,6 +103,7 @@ fn rows_first(
         Arg::Address(after.mask),
         after.relu.into(),
         after.accumulate.into(),
+        after.wide.into(),
         s.m.into(),
         s.n.into(),
         s.k.into(),
@@ -105,12 +121,13 @@ fn transposed(
     accumulate: bool,
 ) -> Result<()> {
     let product = Product {
+        precision,
         count: 1,
         rows: s.m,
         columns: s.n,
         inner: s.k,
         sums: sums != 0,
-        vector: s.m.is_multiple_of(4) && s.n.is_multiple_of(4) && aligned(&[a, b, c, sums]),
+        vector: vector(precision, &[s.m, s.n], &[a, b, c, sums]),
     };
     let (tile, grid, sum_args) = tiled(d, &product)?;
     let mut args = [a, b, c].map(Arg::Address).to_vec();
@@ -126,7 +143,7 @@ pub fn linear(d: &mut CudaDevice, precision: Precision, s: &LinearShape, pass: P
     let LinearShape { n, inputs, outputs } = *s;
     match (pass, at) {
         (Pass::Forward { relu }, [x, w, bias, y, ..]) => {
-            let after = After { bias, relu, ..After::default() };
+            let after = After { bias, relu, wide: !relu, ..After::default() };
             rows_first(d, precision, "gemm_nn", Sizes { m: n, n: outputs, k: inputs }, [x, w, y], after)
         }
         (Pass::BackwardData { .. }, [dy, w, dx, mask, ..]) => {

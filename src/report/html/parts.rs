@@ -56,12 +56,13 @@ pub fn header(runs: &[Run], tested: Option<(&Run, &Tested)>) -> String {
     let boxes: String =
         figures.iter().map(|(name, value)| format!("<div><dt>{name}</dt><dd>{value}</dd></div>")).collect();
     format!(
-        "<header><h1>{}</h1>\n<p class=\"muted\">Run {}, recipe {}, seed {}.</p>\n\
+        "<header><h1>{}</h1>\n<p class=\"muted\">Run {}, recipe {}, seed {}{}.</p>\n\
          <dl class=\"figures\">{boxes}</dl></header>\n",
         title(runs, tested),
         escape(&run.label),
         escape(&recipe.name),
-        run.config.seed
+        run.config.seed,
+        t.part()
     )
 }
 
@@ -203,8 +204,8 @@ pub fn gallery_data(run: &Run, tested: &Tested, index: usize) -> Result<(serde_j
         .iter()
         .enumerate()
         .map(|(at, guess)| {
-            let people = run.doubted(tested, guess);
-            json!({"at": at, "image": guess.image, "label": guess.label, "top": guess.top, "people": people})
+            let (image, people) = (tested.number(guess.image), run.doubted(tested, guess));
+            json!({"at": at, "image": image, "label": guess.label, "top": guess.top, "people": people})
         })
         .collect();
     let value = json!({

@@ -90,7 +90,7 @@ impl Trainer {
         name: &str,
         tell: &mut dyn FnMut(Event),
     ) -> Result<Evaluation> {
-        let (net, to) = (&self.network, (&self.buffers, name));
+        let (net, to) = (&self.evaluator, (&self.buffers, name));
         let tell = &mut |done, images| tell(Event::Evaluating { done, images });
         let result = run_evaluation(device, &self.config, net, weights, data, to, tell)?;
         // The next step reads the copy of the weights as they are.
@@ -98,7 +98,7 @@ impl Trainer {
         Ok(result)
     }
 
-    /// Evaluates the weights as they are on the test images.
+    /// Evaluates the weights as they are on the images it tests on.
     pub fn test(&self, device: &mut dyn Device, tell: &mut dyn FnMut(Event)) -> Result<Evaluation> {
         let judged = self.arenas.ema.unwrap_or(self.network.weights);
         self.evaluate(device, judged, &self.test, "eval test", tell)

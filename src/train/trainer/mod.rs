@@ -16,7 +16,7 @@ use crate::data::{Dataset, atomic};
 use crate::device::{DType, Device, View, run_plan, upload_f32};
 use crate::error::Result;
 use crate::model::{Layer, Model};
-use crate::network::{Mode, Network};
+use crate::network::{Mode, Network, Purpose, evaluation_batch};
 use crate::ops::loss::Loss;
 use crate::ops::operation::{Kind, Operation, Planned};
 use crate::ops::optimizer::{Adam, Arenas, Sgd};
@@ -67,6 +67,8 @@ pub struct Trainer {
     /// The epoch last warned about.
     warned: u64,
     network: Network,
+    /// The same parameters for running over whole splits.
+    evaluator: Network,
     arenas: Arenas,
     /// A step, from its batch to the new weights.
     plan: Vec<Planned>,
@@ -95,7 +97,7 @@ impl Trainer {
         check_dataset(&config, dataset)?;
         atomic::sweep(dir);
         let model = config.model()?;
-        let network = Network::new(device, &model, config.precision, config.recipe.batch, true)?;
+        let network = Network::new(device, &model, config.precision, config.recipe.batch, Purpose::Training)?;
         let gradients = network.gradients.expect("made for training");
         let mut arena = |name: &str, wanted: bool| -> Result<Option<View>> {
             if !wanted {
@@ -148,17 +150,21 @@ impl Trainer {
         let mut epochs = metrics::read(&dir.join("metrics.jsonl"))?;
         epochs.retain(|e| e.step <= step);
         let train = Resident::new(device, &network.memory, &train)?;
+        let tested = config.tested(dataset);
+        let images = tested.len().max(config.validation);
+        let evaluator = network.evaluator(device, evaluation_batch(&model, images))?;
         let (weights, copy) = (network.weights, network.copy);
         let arenas = Arenas { weights, gradients, moment1, moment2, ema, copy, scaling };
         Ok(Trainer {
             plan: plan(&config, &network, &train, &arenas, stats)?,
-            test: Resident::new(device, &network.memory, &dataset.test)?,
-            asked: Asked::new(&dataset.test),
+            test: Resident::new(device, &network.memory, &tested)?,
+            asked: Asked::new(&tested),
             plain_too: false,
             validation,
             samples: Samples::new(config.seed, config.images),
             stats,
-            buffers: EvaluationBuffers::new(device, &network)?,
+            buffers: EvaluationBuffers::new(device, &evaluator)?,
+            evaluator,
             arenas,
             network,
             dir: dir.to_path_buf(),
