@@ -1,7 +1,8 @@
 //! Every operation at VGG19's layer shapes, batch 64: throughput in floating-point operations (convolution, linear) or
 //! bytes (the rest). Groups are named `operation/direction`, benchmarks `backend/shape`, so that other backends stand
-//! beside this one: `cuda` where a GPU is there, timed by events on the device with the second-level cache filled with
-//! other data before each run. Percents of peak are those of `warp19 verify --device cuda`.
+//! beside this one: `cuda` where a GPU is there, `cuda_bf16` and so on in other precisions than float32, timed by
+//! events on the device with the second-level cache filled with other data before each run. Percents of peak are those
+//! of `warp19 verify --device cuda`.
 //!
 //! `WARP19_BENCH=softgpu` runs the CUDA benchmarks on softgpu, to see that they run: its times say nothing about a GPU.
 //! `WARP19_BENCH_BATCH` is the batch.
@@ -10,11 +11,11 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::time::Duration;
-use warp19::conformance::{example, values};
+use warp19::conformance::{self, example, values};
 use warp19::cpu::CpuDevice;
 use warp19::cuda::operations::product::{Gemm, Sizes};
 use warp19::cuda::{CudaDevice, driver};
-use warp19::device::{DType, Device, Owner, Precision, StepState, upload_f32};
+use warp19::device::{DType, Device, Owner, Precision, StepState};
 use warp19::ops::batch::{Augment, Gather};
 use warp19::ops::conv::ConvShape;
 use warp19::ops::dropout::Dropout;
@@ -34,8 +35,8 @@ fn batch() -> usize {
 /// What is measured.
 enum Backend {
     Cpu(Box<CpuDevice>),
-    /// With the name its benchmarks get.
-    Cuda(Box<CudaDevice>, &'static str),
+    /// With the precision it computes in, and the name its benchmarks get.
+    Cuda(Box<CudaDevice>, Precision, String),
 }
 
 impl Backend {
@@ -56,7 +57,7 @@ impl Backend {
         }
         if on_softgpu || driver::count().is_ok_and(|n| n > 0) {
             match CudaDevice::open(which) {
-                Ok(device) => all.push(Backend::Cuda(Box::new(device), "cuda")),
+                Ok(device) => all.push(Backend::Cuda(Box::new(device), Precision::F32, "cuda".into())),
                 Err(e) => eprintln!("CUDA is not measured: {e}"),
             }
         }
@@ -66,14 +67,29 @@ impl Backend {
     fn device(&mut self) -> &mut dyn Device {
         match self {
             Backend::Cpu(d) => d.as_mut(),
-            Backend::Cuda(d, _) => d.as_mut(),
+            Backend::Cuda(d, ..) => d.as_mut(),
         }
+    }
+
+    fn precision(&self) -> Precision {
+        match self {
+            Backend::Cpu(_) => Precision::F32,
+            Backend::Cuda(_, precision, _) => *precision,
+        }
+    }
+
+    /// A CUDA device that computes in a precision, under a name.
+    fn named(&mut self, new: &str, to: Precision) -> &mut Backend {
+        if let Backend::Cuda(_, precision, name) = self {
+            (*precision, *name) = (to, new.into());
+        }
+        self
     }
 
     /// Measures an operation on memory of its own.
     fn measure(&mut self, c: &mut Criterion, group: &str, shape: &str, kind: Kind) {
-        let owner = Owner::new();
-        let operation = example(self.device(), &owner, kind, Precision::F32).expect("memory");
+        let (owner, precision) = (Owner::new(), self.precision());
+        let operation = example(self.device(), &owner, kind, precision).expect("memory");
         let mut group = c.benchmark_group(group);
         let work = match operation.description().flops {
             0 => Throughput::Bytes(operation.description().bytes),
@@ -86,9 +102,9 @@ impl Backend {
             Backend::Cpu(d) => {
                 group.bench_function(BenchmarkId::new("cpu", shape), |b| b.iter(|| d.run(&operation).unwrap()));
             }
-            Backend::Cuda(d, name) => {
+            Backend::Cuda(d, _, name) => {
                 d.run(&operation).unwrap();
-                group.bench_function(BenchmarkId::new(*name, shape), |b| {
+                group.bench_function(BenchmarkId::new(name.as_str(), shape), |b| {
                     b.iter_custom(|runs| {
                         let run = |_| d.seconds_of(&mut |d| d.run(&operation)).unwrap();
                         Duration::from_secs_f64((0..runs).map(run).sum())
@@ -100,40 +116,52 @@ impl Backend {
     }
 }
 
-/// Large square products, by the tiled kernels and by the naive one: CUDA only.
+/// Large square products, by the tiled kernels of each precision and by the naive one: CUDA only.
 fn products(c: &mut Criterion) {
     for mut backend in Backend::all() {
-        let Backend::Cuda(d, _) = &mut backend else {
+        let Backend::Cuda(d, ..) = &mut backend else {
             continue;
         };
-        let size = 64 * batch().min(64);
-        let s = Sizes { m: size, n: size, k: size };
-        let [va, vb, vc] = [0; 3].map(|_| {
-            let view = d.alloc(DType::F32, size * size).expect("memory");
-            upload_f32(d.as_mut(), view, &values(1, size * size, 1.0)).expect("same length");
-            view
-        });
-        let work = || Throughput::Elements(2 * (size as u64).pow(3));
-        let name = format!("{size}x{size}x{size}");
-        for (group, kind) in [("nn", Gemm::Nn), ("nt", Gemm::Nt), ("tn", Gemm::Tn)] {
-            for naive in [false, true] {
-                let shape = format!("{name}{}", if naive { " naive" } else { "" });
-                let mut run = |d: &mut CudaDevice| match naive {
-                    true => d.gemm_naive(kind, s, va, vb, vc),
-                    false => d.gemm(Precision::F32, kind, s, [va, vb, vc], false),
-                };
-                run(d).unwrap();
-                let mut group = c.benchmark_group(format!("gemm/{group}"));
-                group.throughput(work()).sample_size(10);
-                group.measurement_time(Duration::from_secs(1));
-                group.bench_function(BenchmarkId::new("cuda", shape), |b| {
-                    b.iter_custom(|runs| {
-                        let one = |_| d.seconds_of(&mut run).unwrap();
-                        Duration::from_secs_f64((0..runs).map(one).sum())
-                    })
-                });
-                group.finish();
+        for precision in Precision::ALL.into_iter().filter(|&p| d.supports(p).is_ok()).collect::<Vec<_>>() {
+            products_in(c, d, precision);
+        }
+    }
+}
+
+fn products_in(c: &mut Criterion, d: &mut CudaDevice, precision: Precision) {
+    let size = 64 * batch().min(64);
+    let s = Sizes { m: size, n: size, k: size };
+    let owner = Owner::new();
+    let mut square = |dtype: DType| {
+        let view = d.alloc_for(&owner, dtype, size * size).expect("memory");
+        conformance::upload(d, view, &values(1, size * size, 1.0).iter().map(|&v| v.into()).collect::<Vec<f64>>())
+            .expect("same length");
+        view
+    };
+    let [va, vb, vc] = [0; 3].map(|_| square(precision.storage()));
+    let wide = square(DType::F32);
+    for (group, kind) in [("nn", Gemm::Nn), ("nt", Gemm::Nt), ("tn", Gemm::Tn)] {
+        for naive in [false, true] {
+            if naive && precision != Precision::F32 {
+                continue;
             }
+            let result = if kind == Gemm::Tn { wide } else { vc };
+            let mut run = |d: &mut CudaDevice| match naive {
+                true => d.gemm_naive(kind, s, va, vb, vc),
+                false => d.gemm(precision, kind, s, [va, vb, result], false),
+            };
+            run(d).unwrap();
+            let mut group = c.benchmark_group(format!("gemm/{group}"));
+            group.throughput(Throughput::Elements(2 * (size as u64).pow(3))).sample_size(10);
+            group.measurement_time(Duration::from_secs(1));
+            let shape = format!("{size}x{size}x{size}{}", if naive { " naive" } else { "" });
+            group.bench_function(BenchmarkId::new(format!("cuda_{precision}"), shape), |b| {
+                b.iter_custom(|runs| {
+                    let one = |_| d.seconds_of(&mut run).unwrap();
+                    Duration::from_secs_f64((0..runs).map(one).sum())
+                })
+            });
+            group.finish();
         }
     }
 }
@@ -211,17 +239,24 @@ fn pointwise(c: &mut Criterion, backend: &mut Backend) {
 
 fn on_every_backend(c: &mut Criterion) {
     for mut backend in Backend::all() {
-        convolutions(c, &mut backend);
-        linear(c, &mut backend);
-        pools(c, &mut backend);
-        pointwise(c, &mut backend);
+        everything(c, &mut backend);
+        let Backend::Cuda(d, ..) = &mut backend else { continue };
         // The implicit products that Winograd's algorithm replaces.
-        if let Backend::Cuda(d, name) = &mut backend {
-            d.set_winograd(Some(false));
-            *name = "cuda_products";
-            convolutions(c, &mut backend);
+        d.set_winograd(Some(false));
+        convolutions(c, backend.named("cuda_products", Precision::F32));
+        for precision in &Precision::ALL[1..] {
+            if backend.device().supports(*precision).is_ok() {
+                everything(c, backend.named(&format!("cuda_{precision}"), *precision));
+            }
         }
     }
+}
+
+fn everything(c: &mut Criterion, backend: &mut Backend) {
+    convolutions(c, backend);
+    linear(c, backend);
+    pools(c, backend);
+    pointwise(c, backend);
 }
 
 criterion_group!(benches, products, on_every_backend);

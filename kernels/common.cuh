@@ -39,7 +39,8 @@ struct Divisor {
     u32 divisor;
     u32 multiplier;
     u32 shift;
-    __device__ __forceinline__ u32 divide(u32 x) const { return (u32)(((u64)x * multiplier) >> shift); }
+    // In 32 bits: the upper half of 2x multiplier is x multiplier / 2^31, and `shift` is 31 at least.
+    __device__ __forceinline__ u32 divide(u32 x) const { return __umulhi(2 * x, multiplier) >> (shift - 31); }
 };
 
 // Address of shared memory as the asm instructions want it.

@@ -1,7 +1,8 @@
 // How far a result is from its reference, on the device, so that no large result has to travel: for elements a and b
 //   bound = max(absolute, relative max(|a|, |b|)) + sums S,  share = |a - b| / bound
-// as src/conformance/compare.rs has it; S is the sum of the magnitudes of what b is the sum of, where that is given. A block takes every so-many-th element and leaves one `Difference`; the host
-// adds the few of them up. Memory bounds it: each element is read once.
+// as src/conformance/compare.rs has it; S is the sum of the magnitudes of what b is the sum of, where that is given. A
+// block takes every so-many-th element and leaves one `Difference`; the host adds the few of them up. Memory bounds it:
+// each element is read once.
 #include "number.cuh"
 
 struct Difference {
@@ -18,7 +19,8 @@ struct Difference {
     }
 };
 
-extern "C" __global__ void __launch_bounds__(COMPARE_THREADS) KERNEL(compare)(
+// NVRTC 12 would save registers on sm_61, and keep one on the stack around the division: one block is enough.
+extern "C" __global__ void __launch_bounds__(COMPARE_THREADS, 1) KERNEL(compare)(
     const Stored* __restrict__ result, const Stored* __restrict__ reference, const float* __restrict__ magnitudes,
     Difference* __restrict__ differences, u64 elements, double absolute, double relative, double sums) {
     __shared__ Difference shared[COMPARE_THREADS];

@@ -90,7 +90,7 @@ struct Patches {
         }
         w_channel = BACKWARD ? 1 : columns;
         w_tap = channels * columns;
-        w_piece = THREADS / OB::ACROSS * (BACKWARD ? channels : columns);
+        w_piece = OB::between(BACKWARD ? channels : columns);
         pw = w + (BACKWARD ? (column0 + OB::outer(0)) * channels + OB::inner(0)
                            : OB::inner(0) * columns + column0 + OB::outer(0));
         int per_tap = ceil_div(channels, TILE_K);
@@ -111,7 +111,7 @@ struct Patches {
     }
     __device__ __forceinline__ const Stored* b(int i, bool& inside) const {
         inside = OB::outer(i) < n_left && c + OB::inner(i) < channels;
-        return pw + (w_offset + i * w_piece);
+        return pw + w_offset + i * w_piece;
     }
     __device__ __forceinline__ void next() {
         c += TILE_K;
@@ -125,8 +125,8 @@ struct Patches {
 
 template <bool BACKWARD>
 __device__ __forceinline__ void convolve(
-    const Stored* x, const Stored* w, void* y, bool wide, float* workspace, u32* counters, Epilogue e, int images, int h,
-    int width, int channels, int columns, int kernel, int group) {
+    const Stored* x, const Stored* w, void* y, bool wide, float* workspace, u32* counters, Epilogue e, int images,
+    int h, int width, int channels, int columns, int kernel, int group) {
     using L = Patches<BACKWARD>;
     using T = Tile<L>;
     __shared__ __align__(128) Stored shared[T::SHARED];
@@ -170,62 +170,76 @@ struct PixelPairs {
     const Stored* px;
     const Stored* py;
     int p, end;
-    bool a_inside, b_inside;
+    int a_left, b_left;  // channels of x and of dy from the thread's first on
     Divisor by_images, by_columns;
-    // Where pixel q lies in memory. The rectangle's pixels are numbered position by position, image fastest:
+    // Which pixel of x and dy is number q of the rectangle. Its pixels are numbered by position, image fastest:
     //   q        = (i columns + j) images + n          row i and column j of the rectangle, image n
     //   position = q / images  = i columns + j         so  n = q - position images
     //   i        = position / columns                  so  j = position - i columns
-    // In memory an image is `image` elements long, a row of it `row`, a pixel `pixel`:
-    //   offset = n image + i row + j pixel
-    //          = (q - position images) image + i row + (position - i columns) pixel
-    //          = q image  +  position (pixel - images image)  +  i (row - columns pixel)
-    //                                  \____ step ________/         \____ turn _______/
+    // In memory an image has `image` pixels, a row of it `row`:
+    //   pixel = n image + i row + j
+    //         = (q - position images) image + i row + (position - i columns)
+    //         = q image  +  position (1 - images image)  +  i (row - columns)
+    //                                \____ step ______/        \__ turn ___/
     // Two divisions and three multiply-adds, and neither n nor j is computed.
     //
-    // The three products pass 2^32 (q image from 55 images of 28x28x64 on passes 2^31), their sum does not: it is the
-    // offset of an element. Unsigned arithmetic is exact modulo 2^32, so that the sum is right. Beyond the rectangle's
-    // end it may be any number, and nothing is read there.
-    struct Place {
-        u32 image, step, turn;
-        __device__ __forceinline__ Place(u32 image, u32 row, u32 pixel, u32 images, u32 columns)
-            : image(image), step(pixel - images * image), turn(row - columns * pixel) {}
-    } in_x, in_y;
+    // The three products may pass 2^32, their sum does not: it is the number of a pixel. Unsigned arithmetic is exact
+    // modulo 2^32, so that the sum is right. Beyond the rectangle's end it may be any number: nothing is read there.
+    u32 image, step, turn;
+    u32 a_channels, b_channels;
 
-    __device__ __forceinline__ u32 offset(u32 q, const Place& in) const {
+    // Where the channels of that pixel begin, counted from `from`. Pieces of a thread lie a constant away from one
+    // another then; the empty asm keeps the compiler from adding the constants first, which takes a pointer for each.
+    __device__ __forceinline__ const Stored* pixel(const Stored* from, u32 channels, u32 q) const {
         u32 position = by_images.divide(q), i = by_columns.divide(position);
-        return q * in.image + position * in.step + i * in.turn;
+        const Stored* p = from + (q * image + position * step + i * turn) * channels;
+        asm("" : "+l"(p));
+        return p;
     }
     __device__ __forceinline__ void begin() {}
     __device__ __forceinline__ const Stored* a(int i, bool& inside) const {
         int q = p + OA::inner(i);
-        inside = a_inside && q < end;
-        return px + offset(q, in_x);
+        inside = OA::outer(i) - OA::outer(0) < a_left && q < end;
+        return pixel(px, a_channels, q) + (OA::outer(i) - OA::outer(0));
     }
     __device__ __forceinline__ const Stored* b(int i, bool& inside) const {
         int q = p + OB::inner(i);
-        inside = b_inside && q < end;
-        return py + offset(q, in_y);
+        inside = OB::outer(i) - OB::outer(0) < b_left && q < end;
+        return pixel(py, b_channels, q) + (OB::outer(i) - OB::outer(0));
     }
     __device__ __forceinline__ void next() { p += TILE_K; }
 };
 
+// A block's piece of dw: which tap, from which channel of x and of dy on. After the taps come the columns of db.
+struct Target {
+    int tap, row0, column0;
+    __device__ __forceinline__ Target(int block, int c, int k) {
+        int tiles_k = ceil_div(k, TILE_N), tiles_c = ceil_div(c, TILE_M), rest = block / tiles_k;
+        tap = rest / tiles_c, row0 = rest % tiles_c * TILE_M, column0 = block % tiles_k * TILE_N;
+    }
+};
+
+// The block's number, read anew: what is found from it behind a loop takes no registers in the loop.
+__device__ __forceinline__ int block_again() {
+    int block;
+    asm volatile("mov.u32 %0, %%ctaid.x;" : "=r"(block));
+    return block;
+}
+
 // Blocks [0, taps ceil(c / TILE_M) ceil(k / TILE_N)) compute dw, the ceil(k / TILE_N) after them db. Parts (z) are
-// parts of the pixels. `by_columns[d]` divides by w - d, the width of the
-// rectangle for a tap d columns from the middle.
+// parts of the pixels. `by_columns[d]` divides by w - d, the width of the rectangle of a tap d columns from the middle.
 extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT(384)) KERNEL(conv_backward_weight)(
     const Stored* __restrict__ x, const Stored* __restrict__ dy, float* __restrict__ dw, float* __restrict__ db,
     float* workspace, u32* counters, int n, int h, int width, int c, int k, int kernel, Divisor by_images,
     Divisor by_columns0, Divisor by_columns1, Divisor by_columns2) {
     using T = Tile<PixelPairs>;
     __shared__ __align__(128) Stored shared[T::SHARED];
-    int tiles_k = ceil_div(k, TILE_N), tiles_c = ceil_div(c, TILE_M), taps = kernel * kernel;
-    int column0 = (int)blockIdx.x % tiles_k * TILE_N, rest = (int)blockIdx.x / tiles_k;
-    if (rest >= taps * tiles_c) {
+    Target target((int)blockIdx.x, c, k);
+    int tap = target.tap, row0 = target.row0, column0 = target.column0;
+    if (tap >= kernel * kernel) {
         column_sums(dy, n * h * width, k, column0, (float*)shared, workspace, counters, db);
         return;
     }
-    int tap = rest / tiles_c, row0 = rest % tiles_c * TILE_M;
     // The tap looks (di, dj) away; the pixels that see the image through it start at (i0, j0).
     int di = tap / kernel - kernel / 2, dj = tap % kernel - kernel / 2;
     int i0 = di < 0 ? -di : 0, j0 = dj < 0 ? -dj : 0;
@@ -237,16 +251,22 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT(384)) KERNEL(conv
         dy + (i0 * width + j0) * k + column0 + PixelPairs::OB::outer(0),
         part.first * TILE_K,
         pixels,
-        row0 + PixelPairs::OA::outer(0) < c,
-        column0 + PixelPairs::OB::outer(0) < k,
+        c - row0 - PixelPairs::OA::outer(0),
+        k - column0 - PixelPairs::OB::outer(0),
         by_images,
         away == 0 ? by_columns0 : away == 1 ? by_columns1 : by_columns2,
-        PixelPairs::Place(h * width * c, width * c, c, n, columns),
-        PixelPairs::Place(h * width * k, width * k, k, n, columns),
+        (u32)(h * width),
+        1u - (u32)n * (u32)(h * width),
+        (u32)(width - columns),
+        (u32)c,
+        (u32)k,
     };
     Sums acc = {};
     T::multiply(from, part.count, shared, acc);
     if (!add_parts(acc, workspace, counters, shared)) return;
-    dw += tap * c * k;
-    store_fragment<T::F>(acc, dw, column0, k, Epilogue{}, [&](int i) { return row0 + i < c ? (row0 + i) * k : -1; });
+    Target to(block_again(), c, k);
+    dw += to.tap * c * k;
+    store_fragment<T::F>(acc, dw, to.column0, k, Epilogue{}, [&](int i) {
+        return to.row0 + i < c ? (to.row0 + i) * k : -1;
+    });
 }

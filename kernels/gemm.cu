@@ -30,14 +30,14 @@ struct Matrices {
                              : (long long)(k0 + OB::inner(0)) * n + column0 + OB::outer(0));
     }
     __device__ __forceinline__ void begin() {}
-    // Pieces lie a fixed number of rows apart, in both layouts.
+    // Pieces lie a fixed distance apart, in both layouts.
     __device__ __forceinline__ const Stored* a(int i, bool& inside) const {
         inside = OA::outer(i) < m_left && OA::inner(i) < k_left;
-        return pa + (long long)(i * (THREADS / OA::ACROSS)) * a_stride;
+        return pa + (long long)i * OA::between(a_stride);
     }
     __device__ __forceinline__ const Stored* b(int i, bool& inside) const {
         inside = OB::outer(i) < n_left && OB::inner(i) < k_left;
-        return pb + (long long)(i * (THREADS / OB::ACROSS)) * b_stride;
+        return pb + (long long)i * OB::between(b_stride);
     }
     __device__ __forceinline__ void next() {
         pa += A == INNER ? TILE_K : (long long)TILE_K * a_stride;

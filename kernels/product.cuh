@@ -8,8 +8,8 @@
 //   INNER  k is contiguous in memory: [extent][TILE_K]
 //   OUTER  m (or n) is contiguous:    [TILE_K][extent]
 //
-// STAGES tiles are in shared memory: one is computed with while the others are filled, by cp.async from sm_80 on. Before,
-// and where pieces are smaller than the 4 bytes that cp.async copies, there are two, filled through registers.
+// STAGES tiles are in shared memory: one is computed with while the others are filled, by cp.async from sm_80 on.
+// Before, and where pieces are smaller than the 4 bytes that cp.async copies, there are two, filled through registers.
 #pragma once
 #include "block.cuh"
 
@@ -59,9 +59,13 @@ struct Tile {
         from.next();
     }
 #else
-    struct __align__(PIECE) Piece {
-        Stored v[VECTOR];
-    };
+#if PIECE == 16
+    typedef uint4 Piece;
+#elif PIECE == 4
+    typedef u32 Piece;
+#else
+    typedef unsigned short Piece;
+#endif
     struct Held {
         Piece a[A::PIECES], b[B::PIECES];
     };

@@ -1,5 +1,5 @@
-// A tile multiplied by tensor cores: `mma.sync` on fragments that `ldmatrix` takes from shared memory (`product.cuh` has
-// what is around it). Sums are float32; factors are
+// A tile multiplied by tensor cores: `mma.sync` on fragments that `ldmatrix` takes from shared memory (`product.cuh`
+// has what is around it). Sums are float32; factors are
 //   bf16, f16   as they are stored: 16x16 by 16x8 in an instruction, on sm_75 in two of half the depth
 //   tf32        float32 rounded to 11 bits of significand: 16x8 by 8x8 in an instruction
 //   tf32x3      float32 as the sum of two such numbers, x = big + small: small big' + big small' + big big', three
@@ -10,7 +10,7 @@
 // groups of 4 banks, to be read at once; so chunk c of row r is kept at place c ^ (a few bits of r), without padding:
 //   INNER  [extent][4 chunks]             c ^ (r >> 1 & 3)     rows 0, 1:  0 1 2 3    rows 2, 3:  1 0 3 2    ...
 //   OUTER  [TILE_K][chunks of the extent]  16 bits: c ^ (k & 7), read by ldmatrix.trans
-//                                          32 bits: c ^ 2 (k & 3), read a number a lane: ldmatrix transposes 16 bits only
+//                                          32 bits: c ^ 2 (k & 3), a number a lane: ldmatrix transposes 16 bits only
 // For OUTER 32 bits, a warp reads 8 neighbours of 4 rows k, and 2 (k & 3) moves each row's 8 banks beside the others'.
 //
 // Tensor cores bound this loop for large tiles. A warp of 64x64 reads 16 bytes of shared memory for 512 multiply-adds.
@@ -31,23 +31,41 @@ struct Operand {
     static constexpr int SIZE = EXTENT * TILE_K;
     // Pieces of VECTOR numbers that one thread copies per tile.
     static constexpr int PIECES = EXTENT * TILE_K / (VECTOR * THREADS);
-    static constexpr int ACROSS = PITCH / VECTOR;
+    // Lanes that copy a row.
+    static constexpr int LANES = LAYOUT == INNER ? TILE_K / VECTOR : THREADS / TILE_K;
     static_assert(PIECES * VECTOR * THREADS == EXTENT * TILE_K, "every thread copies the same number of pieces");
-    static_assert(THREADS % ACROSS == 0, "a thread stays in its column of pieces");
+    static_assert(THREADS % LANES == 0 && (LAYOUT == INNER || LANES * PIECES * VECTOR == EXTENT), "whole rows");
+    static_assert(THREADS / LANES % 8 == 0 && (LAYOUT == INNER || LANES * VECTOR % CHUNK == 0), "see place");
 
-    // Position of this thread's piece `i` in the tile: along the outer dimension and along k.
-    static __device__ __forceinline__ int outer(int i) { return LAYOUT == INNER ? row(i) : column(); }
-    static __device__ __forceinline__ int inner(int i) { return LAYOUT == INNER ? column() : row(i); }
-    // The piece's place in shared memory, in numbers.
+    // Position of this thread's piece `i` in the tile: along the outer dimension and along k. INNER, a thread has one
+    // chunk of several rows; OUTER, several pieces of one row, so that a loader finds one row a tile.
+    static __device__ __forceinline__ int outer(int i) { return LAYOUT == INNER ? row(i) : column(i); }
+    static __device__ __forceinline__ int inner(int i) { return LAYOUT == INNER ? column(i) : row(i); }
+    // The piece's place in shared memory, in numbers: those of a thread differ by what is known when this is compiled,
+    // but for a bit of the chunk's number that `turn` may have changed.
     static __device__ __forceinline__ int place(int i) {
-        return row(i) * PITCH + (column() / CHUNK ^ turn(row(i))) * CHUNK + column() % CHUNK;
+        int chunk = column(0) / CHUNK ^ turn(row(0)), next = LAYOUT == INNER ? 0 : i * (LANES * VECTOR / CHUNK);
+        int at = row(0) * PITCH + (chunk ^ (next & 7)) * CHUNK + column(0) % CHUNK;
+        return at + (LAYOUT == INNER ? i * (THREADS / LANES) * PITCH : (next & ~7) * CHUNK);
+    }
+    // Numbers between two pieces of a thread in a matrix with rows of `stride` numbers.
+    static __device__ __forceinline__ int between(int stride) {
+        return LAYOUT == INNER ? THREADS / LANES * stride : LANES * VECTOR;
     }
     // What the chunks of a row are moved by.
     static __device__ __forceinline__ int turn(int row) {
         return LAYOUT == INNER ? row >> 1 & 3 : HALF_STORED ? row & 7 : 2 * (row & 3);
     }
-    static __device__ __forceinline__ int row(int i) { return (int)threadIdx.x / ACROSS + i * (THREADS / ACROSS); }
-    static __device__ __forceinline__ int column() { return (int)threadIdx.x % ACROSS * VECTOR; }
+    // OUTER, 8 lanes write 4 chunks of two rows at once. Those of rows 0 and 1 would collide, those of rows 0 and 4 do
+    // not: turn(4) moves them beside. So each group of 8 rows is dealt out in the order 0 4 1 5 2 6 3 7.
+    static __device__ __forceinline__ int row(int i) {
+        int row = (int)threadIdx.x / LANES;
+        if (LAYOUT == OUTER) return (row & ~7) + (row >> 1 & 3) + (row & 1) * 4;
+        return row + i * (THREADS / LANES);
+    }
+    static __device__ __forceinline__ int column(int i) {
+        return (int)threadIdx.x % LANES * VECTOR + (LAYOUT == OUTER ? i * LANES * VECTOR : 0);
+    }
 
     // mma wants the registers of a factor side by side: of 16 rows of A first the halves of the rows, then those of the
     // step of k; of 16 columns of B first those of the step.

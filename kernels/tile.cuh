@@ -49,6 +49,8 @@ struct Operand {
         return LAYOUT == INNER ? (int)threadIdx.x % ACROSS * VECTOR
                                : (int)threadIdx.x / ACROSS + i * (THREADS / ACROSS);
     }
+    // Floats between two pieces of a thread in a matrix with rows of `stride` floats.
+    static __device__ __forceinline__ int between(int stride) { return THREADS / ACROSS * stride; }
     // The piece's place in shared memory, in floats.
     static __device__ __forceinline__ int place(int i) {
         return LAYOUT == INNER ? outer(i) * PITCH + inner(i) : inner(i) * PITCH + outer(i);

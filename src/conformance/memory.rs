@@ -51,7 +51,7 @@ impl Guarded {
 }
 
 /// Numbers to a device, each as its type holds it.
-pub(super) fn upload(d: &mut dyn Device, view: View, values: &[f64]) -> Result<()> {
+pub fn upload(d: &mut dyn Device, view: View, values: &[f64]) -> Result<()> {
     d.upload(view, &encode(view.dtype, values))
 }
 

@@ -13,5 +13,5 @@ mod run;
 
 pub use cases::Case;
 pub use compare::{Bound, Comparison, compare, compare_within, values};
-pub use memory::example;
+pub use memory::{example, upload};
 pub use run::run;

@@ -1,7 +1,7 @@
 //! Choosing tiles and parts of a product, from shapes alone: the same on every device, so that results are too.
 //!
-//! The choice minimises a rough time in clock cycles on a device of [`MULTIPROCESSORS`], each doing so many multiply-adds
-//! a cycle ([`rate`]) at the share of its peak that the tile's inner loop can reach.
+//! The choice minimises a rough time in clock cycles on a device of [`MULTIPROCESSORS`], each doing so many
+//! multiply-adds a cycle ([`rate`]) at the share of its peak that the tile's inner loop can reach.
 
 use super::units::{TILES, WINOGRAD_COLUMNS, WINOGRAD_STEP, WINOGRAD_TILES, tiles};
 use crate::device::Precision;

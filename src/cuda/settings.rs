@@ -33,7 +33,8 @@ pub struct Settings {
 /// Which kernels are taken where there is a choice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Choices {
-    /// A tile to take wherever it can be, by `WARP19_TILE` (an index into [`super::units::tiles`]), to test and to measure each.
+    /// A tile to take wherever it can be, by `WARP19_TILE` (an index into [`super::units::tiles`]), to test and to
+    /// measure each.
     pub tile: Option<usize>,
     /// Winograd's convolution wherever it can be (`WARP19_WINOGRAD=1`) or never (`0`); `None`: where it wins.
     pub winograd: Option<bool>,

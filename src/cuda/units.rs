@@ -48,9 +48,9 @@ pub const fn tiles(precision: Precision) -> [Tile; TILES] {
         Precision::F32 => {
             [tile(128, 128, 8, 8, 4), tile(128, 64, 8, 8, 4), tile(64, 64, 8, 4, 4), tile(64, 64, 8, 4, 1)]
         }
-        // A warp of 64x64 keeps 128 sums a thread, which leaves no registers for factors in two parts.
+        // A warp of 64x64 keeps 128 sums a thread, which leaves too few registers for factors of 32 bits.
         _ => [
-            staged(k, 3, tile(128, 128, 8, if matches!(precision, Precision::Tf32x3) { 8 } else { 16 }, vector)),
+            staged(k, 3, tile(128, 128, 8, if precision.is_half() { 16 } else { 8 }, vector)),
             staged(k, 4, tile(128, 64, 8, 8, vector)),
             staged(k, 4, tile(64, 64, 4, 8, vector)),
             staged(k, 3, tile(64, 64, 4, 4, 1)),

@@ -92,6 +92,30 @@ fn products_and_convolutions_waste_nothing() {
 }
 
 #[test]
+fn tensor_cores_waste_nothing() {
+    let (_alone, d) = &mut softgpu("all", "1");
+    let s = ConvShape { n: 4, h: 14, w: 14, c: 64, k: 128, kernel: 3 };
+    let l = LinearShape { n: 128, inputs: 512, outputs: 256 };
+    let passes = [Pass::Forward { relu: true }, Pass::BackwardData { masked: true }, Pass::BackwardWeight];
+    // Two tiles of each precision, and each tile in one.
+    let tiles = [(Precision::Bf16, 0..3), (Precision::F16, 0..1), (Precision::Tf32, 0..2), (Precision::Tf32x3, 0..1)];
+    for (precision, tiles) in tiles {
+        for tile in tiles {
+            d.set_tile(Some(tile));
+            let owner = Owner::new();
+            let kinds = passes.into_iter().flat_map(|pass| [conv(&s, pass), linear(&l, pass)]);
+            let all: Vec<_> = kinds.map(|kind| example(d, &owner, kind, precision).unwrap()).collect();
+            let counters = counted(d, |d| all.iter().for_each(|operation| d.run(operation).unwrap()));
+            assert_eq!(counters.len(), 6);
+            for c in &counters {
+                wastes_nothing(&format!("tile {tile} {}", c["kernel"]), c);
+                assert!(c["tensor_multiply_adds"].as_u64() > Some(0), "{c:#}");
+            }
+        }
+    }
+}
+
+#[test]
 fn winograd_wastes_nothing() {
     let (_alone, d) = &mut softgpu("all", "1");
     d.set_winograd(Some(true));

@@ -77,7 +77,9 @@ fn full_batches_agree_with_the_naive_kernels() {
     };
     for (batch, size) in [(64, 28), (128, 2)] {
         for kind in full::kinds(batch).iter().filter(|kind| chosen(kind, size)) {
-            agrees_with_naive(d, kind, Precision::F32);
+            for precision in Precision::ALL {
+                agrees_with_naive(d, kind, precision);
+            }
         }
     }
     // Every tile at a batch where the weight gradient's products pass 2^32 many times over.
@@ -86,7 +88,9 @@ fn full_batches_agree_with_the_naive_kernels() {
     for tile in 0..4 {
         d.set_tile(Some(tile));
         for pass in [Pass::Forward { relu: true }, Pass::BackwardData { masked: true }, Pass::BackwardWeight] {
-            agrees_with_naive(d, &conv(&s, pass), Precision::F32);
+            for precision in [Precision::F32, Precision::Bf16] {
+                agrees_with_naive(d, &conv(&s, pass), precision);
+            }
         }
     }
 }

@@ -56,7 +56,7 @@ fn layers_of_every_precision_agree_with_the_naive_kernels() {
     no_findings(&d);
 }
 
-/// One step of f16's optimisers in a recorded plan, with gradients that are finite or not: what the CPU makes of it, and
+/// One step of f16's optimiser in a recorded plan, with gradients that are finite or not: what the CPU makes of it, and
 /// nothing but the scale where a step is left out.
 #[test]
 fn an_overflow_leaves_the_step_out_and_halves_the_scale() {
@@ -119,22 +119,10 @@ enum Beside {
     Itself,
 }
 
-/// The relative error (NMSE) that rounding to a type with unit `u` makes in a network: of the logits, and of each layer's
-/// weight gradient by name.
+/// The relative error (NMSE) that rounding to a type with unit `u` makes in a network: of the logits, and of each
+/// layer's weight gradient by name.
 ///
-/// A number that is stored errs by at most half a unit in its last place, evenly spread: a variance of `u^2 / 3` of its
-/// square at most. With weights drawn by He's rule a layer passes relative errors on as it does the signal, and adds
-/// those of its weights and of storing its output: `E' = E + 2 u^2 / 3`. Beside itself weights do not differ, and two
-/// numbers that differ by less than a unit in the last place are stored as one number or as two that are a unit apart:
-/// on average `d^2` becomes `|d| ulp`. With `|d| = 0.8 sqrt E` and an ulp of 1.4 u that adds at most `1.1 u sqrt E`, and
-/// never more than both roundings by themselves, `2 u^2 / 3`: a bound that is lower in the first few layers only, because
-/// every difference, however small, grows to a unit in the last place.
-///
-/// Backward, dy gains the same in each layer. More comes from masks: an error of relative size e turns the sign of a
-/// share `e / pi` of pre-activations that are about normal, and half of all gradients pass, so that `2 e / pi` of their
-/// power is wrong. A pool sends the gradient elsewhere where the largest two of its four change places: the density of
-/// their distance at 0 is 1.03 for independent normal numbers, and the error of the distance `sqrt 2 e`, which makes
-/// `2 * 1.03 e / sqrt pi`. A weight gradient has the errors of both its factors.
+/// `docs/backprop.md` derives it.
 fn expected(network: &Network, u: f64, beside: Beside) -> (f64, Vec<(String, f64)>) {
     // Of a sum in float32.
     let sum = f64::from(f32::EPSILON).powi(2);

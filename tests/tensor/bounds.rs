@@ -4,6 +4,7 @@
 //! Against factors that are not rounded the share of the squared error is at most u^2.
 
 use crate::kernels::{KINDS, Kernels, Product, compiler, precisions};
+use half::{bf16, f16};
 use warp19::cuda::operations::product::Sizes;
 use warp19::device::Precision;
 
@@ -33,7 +34,12 @@ fn agrees(kernels: &Kernels, p: &Product, seed: u64) {
     let left_out = if precision == Precision::Tf32x3 { 6.0 } else { 0.0 };
     let additions = (times * p.s.k.div_ceil(deep) + p.parts + 2) as f64 + left_out;
     let result = kernels.result(p.kind, p.wide);
-    let factor = |v: f32| if precision == Precision::Tf32x3 { f64::from(v) } else { precision.factor(f64::from(v)) };
+    let factor = |v: f32| match precision {
+        Precision::Bf16 => f64::from(bf16::from_f32(v)),
+        Precision::F16 => f64::from(f16::from_f32(v)),
+        Precision::Tf32x3 => f64::from(v),
+        _ => precision.factor(f64::from(v)),
+    };
     let [a, b]: [Vec<f64>; 2] = [&p.a, &p.b].map(|v| v.iter().map(|&v| factor(v)).collect());
     let (mut worst, mut error, mut power) = (0f64, 0.0, 0.0);
     for i in 0..p.s.m {
