@@ -25,8 +25,8 @@ pub struct Timing {
     pub flops: u64,
     /// Bytes that must be moved at least.
     pub bytes: u64,
-    /// Of the device's peak in this precision at its reported clock. Winograd's algorithm multiplies less than is counted, so
-    /// that more than 1 is possible.
+    /// Of the device's peak in this precision at its reported clock. Winograd's algorithm multiplies less than is
+    /// counted, so that more than 1 is possible.
     pub share_of_flops: f64,
     /// Of the device's bandwidth at its reported memory clock.
     pub share_of_bandwidth: f64,

@@ -98,7 +98,7 @@ impl Properties {
             Precision::Tf32x3 => halves / 6,
         }
     }
-    /// Floating-point operations a second at the reported clock, a multiply-add as 2; 0 where there are no units for it.
+    /// Floating-point operations a second at the reported clock, a multiply-add as 2; 0 where no unit does them.
     pub fn peak_flops(&self, precision: Precision) -> f64 {
         let rate = f64::from(self.multiply_adds(precision)) * f64::from(self.multiprocessors);
         2.0 * rate * f64::from(self.clock_khz) * 1e3

@@ -127,7 +127,7 @@ impl Training {
 fn every_operation_of_a_step_is_timed() {
     let (_alone, mut d) = softgpu("none", "0");
     let model = zoo::build("deep-mnist", Shape { h: 28, w: 28, c: 1 }, 10).unwrap();
-    let training = Training::new(&mut d, &model, 2);
+    let training = Training::new(&mut d, &model, Precision::F32, 2);
     training.step(&mut d, 0);
     let plan = training.plan();
     let start = Instant::now();
