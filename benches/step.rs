@@ -1,12 +1,8 @@
-//! VGG19 on random images: whole training steps (forward, loss, backward, Adam), forward passes alone, and where the
-//! time of a step goes. `WARP19_ISA` chooses the instructions.
+//! VGG19 on random images: whole training steps (forward, loss, backward, Adam) and forward passes alone. `WARP19_ISA`
+//! chooses the instructions. Where the time of a step goes says `warp19 profile`.
 //!
 //! - `cargo bench --bench step` prints the median of a few steps at batch 64 and 128 in each precision of the CPU,
 //!   which take turns;
-//! - `-- --layers BATCH [PRECISION]`: every operation of a step, its median time, and its share of the float32 peak,
-//!   which is measured by a loop of multiply-adds in the same run. Work is counted as `ops` counts it, taps in the
-//!   padding included: Winograd's algorithm makes fewer multiplications, and AMX more in a cycle, so that shares above
-//!   100 % are possible;
 //! - `-- --serve step|forward BATCH [PRECISION]` does one for each line on standard input and prints the seconds it
 //!   took, so that a script can alternate it with a peer.
 
@@ -98,18 +94,6 @@ impl Bench {
         run_plan(&mut self.device, &self.plan)?;
         Ok(start.elapsed().as_secs_f64())
     }
-
-    /// The seconds of each operation of one step.
-    fn operations(&mut self) -> Result<Vec<f64>> {
-        self.set_step()?;
-        let mut seconds = Vec::new();
-        for planned in &self.plan {
-            let start = Instant::now();
-            self.device.run(&planned.operation)?;
-            seconds.push(start.elapsed().as_secs_f64());
-        }
-        Ok(seconds)
-    }
 }
 
 /// The number in `WARP19_BENCH_THREADS`, for measuring how a step scales.
@@ -120,38 +104,6 @@ fn threads() -> Result<Option<usize>> {
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
-}
-
-/// Rounds that are measured.
-const ROUNDS: usize = 9;
-
-/// The table of a step's operations.
-fn layers(batch: usize, precision: Precision) -> Result<()> {
-    let mut bench = Bench::new(batch, precision, true)?;
-    bench.step()?;
-    let mut rounds = Vec::new();
-    let mut peaks = Vec::new();
-    for _ in 0..ROUNDS {
-        rounds.push(bench.operations()?);
-        peaks.push(bench.device.peak_flops());
-    }
-    let peak = median(peaks);
-    println!("{}, {precision}, batch {batch}: peak of float32 {:.0} GFLOP/s", bench.device.describe(), peak / 1e9);
-    println!("| phase | layer | operation | ms | GFLOP/s | of peak | GB/s |\n|---|---|---|---|---|---|---|");
-    let (mut total, mut work) = (0.0, 0.0);
-    for (i, planned) in bench.plan.iter().enumerate() {
-        let seconds = median(rounds.iter().map(|r| r[i]).collect());
-        let is = planned.operation.description();
-        let (rate, bytes) = (is.flops as f64 / seconds, is.bytes as f64 / seconds / 1e9);
-        let share =
-            if is.flops > 0 { format!("{:.0} | {:.0} %", rate / 1e9, 100.0 * rate / peak) } else { " | ".into() };
-        let (phase, layer) = (planned.phase, &planned.layer);
-        println!("| {phase} | {layer} | {} | {:.2} | {share} | {bytes:.1} |", is.name, 1e3 * seconds);
-        total += seconds;
-        work += is.flops as f64;
-    }
-    println!("| all | | | {:.1} | {:.0} | {:.0} % | |", 1e3 * total, work / total / 1e9, 100.0 * work / total / peak);
-    Ok(())
 }
 
 fn serve(training: bool, batch: usize, precision: Precision) -> Result<()> {
@@ -166,7 +118,7 @@ fn serve(training: bool, batch: usize, precision: Precision) -> Result<()> {
 
 /// What is measured works: `cargo test` runs a benchmark without `--bench`.
 fn check() -> Result<()> {
-    Bench::new(1, Precision::F32, true)?.operations()?;
+    Bench::new(1, Precision::F32, true)?.step()?;
     Bench::new(1, Precision::F32, false)?.step()?;
     Ok(())
 }
@@ -176,9 +128,8 @@ fn main() -> Result<()> {
     let Some(bench) = args.iter().position(|a| a == "--bench") else { return check() };
     let args = [&args[..bench], &args[bench + 1..]].concat();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let usage = "usage: [--layers BATCH [PRECISION] | --serve step|forward BATCH [PRECISION]]";
+    let usage = "usage: [--serve step|forward BATCH [PRECISION]]";
     match args[..] {
-        ["--layers", batch, ref p @ ..] => return layers(batch.parse()?, precision(p)?),
         ["--serve", "step", batch, ref p @ ..] => return serve(true, batch.parse()?, precision(p)?),
         ["--serve", "forward", batch, ref p @ ..] => return serve(false, batch.parse()?, precision(p)?),
         [] => {}

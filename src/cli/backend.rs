@@ -83,6 +83,22 @@ pub fn findings(device: &CudaDevice) -> Result<Option<serde_json::Value>> {
     Ok(Some(value))
 }
 
+/// softgpu's counters of every kernel that `body` launches, in the order of their names.
+///
+/// # Errors
+/// Those of the body and of softgpu; a device that is none.
+pub fn counted(d: &mut CudaDevice, body: impl FnOnce(&mut CudaDevice) -> Result<()>) -> Result<Vec<serde_json::Value>> {
+    let library = d.softgpu.ok_or_else(|| Error::Device("only softgpu counts".into()))?;
+    let failed = |e: softgpu::LibraryError| Error::Device(e.to_string());
+    library.set("counters", "1").map_err(failed)?;
+    d.synchronize()?;
+    library.take_counters().map_err(failed)?;
+    body(d)?;
+    d.synchronize()?;
+    let text = library.take_counters().map_err(failed)?;
+    serde_json::from_str(&text).map_err(|e| Error::Device(format!("softgpu's counters cannot be read: {e}")))
+}
+
 /// How many findings there are, those left out of the list included.
 pub fn count_findings(findings: &serde_json::Value) -> usize {
     let listed = findings["findings"].as_array().map_or(0, Vec::len);

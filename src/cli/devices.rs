@@ -3,7 +3,7 @@
 use super::output;
 use crate::cpu::CpuDevice;
 use crate::cuda::{compiler, driver, find, sass};
-use crate::device::Device;
+use crate::device::{Device, Precision};
 use crate::error::Result;
 use std::fmt::Write;
 
@@ -71,7 +71,7 @@ fn device(ordinal: usize) -> String {
                 p.sm,
                 p.multiprocessors,
                 p.total_memory as f64 / f64::from(1 << 30),
-                p.peak_flops() / 1e12,
+                p.peak_flops(Precision::F32) / 1e12,
                 p.peak_bandwidth() / 1e9,
                 p.precisions(),
                 p.driver_version / 1000,

@@ -111,7 +111,10 @@ fn climb(d: &mut CudaDevice, s: Sizes) -> Result<Vec<Step>> {
         eprintln!("{}", rung.kernel);
         // Numbers that no sum gives, so that an element that is not written shows.
         d.upload(on.c, &vec![0xff; on.c.bytes().len()])?;
-        let counters = counted(d, |d| d.climb(step, &on))?;
+        let counters = match d.softgpu {
+            Some(_) => backend::counted(d, |d| d.climb(step, &on))?.pop(),
+            None => d.climb(step, &on).map(|()| None)?,
+        };
         let bound = if rung.is_bf16() { &tensor } else { &Bound::Contract };
         let comparison = compare_within(bound, rung.kernel, &shape, &download_f32(d, on.c)?, &want);
         let timing = if d.softgpu.is_none() { Some(timed(d, step, &on)?) } else { None };
@@ -132,40 +135,18 @@ fn timed(d: &mut CudaDevice, step: usize, on: &Operands) -> Result<Timing> {
     let (rung, Sizes { m, n, k }) = (&LADDER[step], on.sizes);
     let factor = if rung.is_bf16() { 2 } else { 4 };
     let work = (2 * (m * n * k) as u64, (factor * (m * k + k * n) + 4 * m * n) as u64);
-    timing::time(d, (rung.kernel, format!("{m}x{n}x{k}")), work, &mut |d| d.climb(step, on))
-}
-
-/// Runs `body`, and takes softgpu's counters of the one kernel in it; none on a GPU.
-fn counted(d: &mut CudaDevice, body: impl FnOnce(&mut CudaDevice) -> Result<()>) -> Result<Option<Value>> {
-    let Some(library) = d.softgpu else {
-        body(d)?;
-        return d.synchronize().map(|()| None);
-    };
-    let failed = |e: softgpu::LibraryError| Error::Device(e.to_string());
-    library.set("counters", "1").map_err(failed)?;
-    d.synchronize()?;
-    library.take_counters().map_err(failed)?;
-    body(d)?;
-    d.synchronize()?;
-    let text = library.take_counters().map_err(failed)?;
-    let mut all: Value =
-        serde_json::from_str(&text).map_err(|e| Error::Device(format!("softgpu's counters cannot be read: {e}")))?;
-    Ok(all.get_mut(0).map(Value::take))
-}
-
-/// A number inside the counters.
-fn count(counters: &Value, path: &[&str]) -> f64 {
-    path.iter().fold(counters, |v, name| &v[*name]).as_f64().unwrap_or(0.0)
+    let precision = if rung.is_bf16() { Precision::Bf16 } else { Precision::F32 };
+    timing::time(d, (rung.kernel, format!("{m}x{n}x{k}")), work, precision, &mut |d| d.climb(step, on))
 }
 
 /// What softgpu counted of a step, by multiply-add where it is a quantity.
 fn counted_cells(c: &Value, multiply_adds: f64) -> [String; 5] {
-    let sum = |traffic: [&str; 2], what: &str| traffic.iter().map(|t| count(c, &[t, what])).sum::<f64>();
+    let sum = |traffic: [&str; 2], what: &str| traffic.iter().map(|t| c[t][what].as_f64().unwrap_or(0.0)).sum::<f64>();
     let (global, shared) = (["global_loads", "global_stores"], ["shared_loads", "shared_stores"]);
     let (sectors, wavefronts) = (sum(global, "moved"), sum(shared, "moved"));
     let conflicts = if wavefronts > 0.0 { wavefronts / sum(shared, "ideal") } else { 1.0 };
     [
-        format!("{:.3}", count(c, &["thread_instructions"]) / multiply_adds),
+        format!("{:.3}", c["thread_instructions"].as_f64().unwrap_or(0.0) / multiply_adds),
         format!("{:.2}", 32.0 * sectors / multiply_adds),
         format!("{:.1} %", 100.0 * sum(global, "ideal") / sectors.max(1.0)),
         format!("{:.3}", 32.0 * wavefronts / multiply_adds),

@@ -11,6 +11,7 @@ mod ladder;
 mod output;
 mod params;
 mod predict;
+mod profile;
 mod report;
 mod run;
 mod screen;
@@ -55,6 +56,8 @@ enum Command {
     Kernels(kernels::Command),
     /// The product from its definition to tensor cores, step by step, and what each step costs.
     Ladder(ladder::Args),
+    /// Where a training step's time goes, operation by operation.
+    Profile(profile::Args),
     /// Check every operation of a device against the reference mathematics.
     Verify(verify::Args),
 }
@@ -84,6 +87,7 @@ fn dispatch(command: &Command) -> Result<ExitCode> {
         Command::Devices(args) => devices::run(args)?,
         Command::Kernels(command) => kernels::run(command)?,
         Command::Ladder(args) => ladder::run(args)?,
+        Command::Profile(args) => profile::run(args)?,
         Command::Verify(args) => verify::run(args)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -25,8 +25,8 @@ pub struct Timing {
     pub flops: u64,
     /// Bytes that must be moved at least.
     pub bytes: u64,
-    /// Of the device's float32 peak at its reported clock. Winograd's algorithm multiplies less than is counted, so
-    /// that more than 1 is possible.
+    /// Of the device's peak in this precision at its reported clock. Winograd's algorithm multiplies less than is
+    /// counted, so that more than 1 is possible.
     pub share_of_flops: f64,
     /// Of the device's bandwidth at its reported memory clock.
     pub share_of_bandwidth: f64,
@@ -43,19 +43,20 @@ pub fn timings(d: &mut CudaDevice, batch: usize, precision: Precision) -> Result
         let (operation, sizes) = (example(d, &owner, kind.clone(), precision)?, sizes(&kind));
         let is = operation.description();
         let name = if matches!(kind, Kind::Adam(_)) { "adam and average" } else { is.name };
-        out.push(time(d, (name, sizes), (is.flops, is.bytes), &mut |d| d.run(&operation))?);
+        out.push(time(d, (name, sizes), (is.flops, is.bytes), precision, &mut |d| d.run(&operation))?);
     }
     Ok(out)
 }
 
 /// Work before the first run that counts: a GPU that has waited runs at a low clock for a while.
-const WARM_UP: Duration = Duration::from_millis(300);
+pub const WARM_UP: Duration = Duration::from_millis(300);
 
 /// The times of `body`, and its shares of the device's peaks.
 pub fn time(
     d: &mut CudaDevice,
     (operation, shape): (&str, String),
     (flops, bytes): (u64, u64),
+    precision: Precision,
     body: &mut dyn FnMut(&mut CudaDevice) -> Result<()>,
 ) -> Result<Timing> {
     const RUNS: usize = 9;
@@ -83,7 +84,7 @@ pub fn time(
         warm_up,
         flops,
         bytes,
-        share_of_flops: share(flops, d.properties.peak_flops()),
+        share_of_flops: share(flops, d.properties.peak_flops(precision)),
         share_of_bandwidth: share(bytes, d.properties.peak_bandwidth()),
     })
 }
@@ -102,7 +103,7 @@ fn products(d: &mut CudaDevice, size: usize) -> Result<Vec<Timing>> {
     let mut out = Vec::new();
     for (name, kind) in [("gemm_nn", Gemm::Nn), ("gemm_nt", Gemm::Nt), ("gemm_tn", Gemm::Tn)] {
         let what = (name, format!("{size}x{size}x{size}"));
-        out.push(time(d, what, work, &mut |d| d.gemm(Precision::F32, kind, s, [a, b, c], false))?);
+        out.push(time(d, what, work, Precision::F32, &mut |d| d.gemm(Precision::F32, kind, s, [a, b, c], false))?);
     }
     Ok(out)
 }

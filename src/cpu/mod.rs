@@ -71,10 +71,17 @@ impl CpuDevice {
         })
     }
 
-    /// Floating-point operations a second that all threads together can do at most, measured now.
-    pub fn peak_flops(&self) -> f64 {
+    /// Floating-point operations a second that all threads together can do at most, measured now: multiply-adds of
+    /// float32, or with AMX in a precision of 16 bits those of its tiles.
+    pub fn peak_flops(&self, precision: Precision) -> f64 {
         let isa = self.isa;
-        self.pool.broadcast(|_| peak::flops(isa)).iter().sum()
+        let tiles = isa.tiles().filter(|_| precision.is_half());
+        self.pool.broadcast(|_| tiles.map_or_else(|| peak::flops(isa), amx::peak_flops)).iter().sum()
+    }
+
+    /// Bytes a second that all threads together read from memory and write to it at most, measured now.
+    pub fn peak_bandwidth(&self) -> f64 {
+        peak::bandwidth(&self.pool)
     }
 }
 

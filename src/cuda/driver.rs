@@ -72,9 +72,36 @@ impl Properties {
         words.collect::<Vec<_>>().join(", ")
     }
 
-    /// float32 operations a second at the reported clock, a multiply-add as 2.
-    pub fn peak_flops(&self) -> f64 {
-        2.0 * f64::from(self.lanes()) * f64::from(self.multiprocessors) * f64::from(self.clock_khz) * 1e3
+    /// Multiply-adds that a multiprocessor does in a cycle at most, with float32 sums: in float32 by its lanes, in the
+    /// others dense on its tensor cores (NVIDIA's architecture whitepapers). `tf32x3` makes three of each.
+    ///
+    /// GeForce cards sum in float32 at half the rate of the professional cards of their generation; a GTX 16 has no
+    /// tensor cores and multiplies pairs of halves instead.
+    pub fn multiply_adds(&self, precision: Precision) -> u32 {
+        let geforce = self.name.contains("GeForce");
+        let halves = match self.sm {
+            70 => 512,
+            75 if self.name.contains("GTX 16") => 128,
+            80 => 1024,
+            90 => 2048,
+            100 | 103 => 4096,
+            sm if sm >= 75 && geforce => 256,
+            sm if sm >= 75 => 512,
+            _ => 0,
+        };
+        match precision {
+            Precision::F32 => self.lanes(),
+            Precision::F16 => halves,
+            _ if self.sm < 80 => 0,
+            Precision::Bf16 => halves,
+            Precision::Tf32 => halves / 2,
+            Precision::Tf32x3 => halves / 6,
+        }
+    }
+    /// Floating-point operations a second at the reported clock, a multiply-add as 2; 0 where no unit does them.
+    pub fn peak_flops(&self, precision: Precision) -> f64 {
+        let rate = f64::from(self.multiply_adds(precision)) * f64::from(self.multiprocessors);
+        2.0 * rate * f64::from(self.clock_khz) * 1e3
     }
     /// Bytes a second at the reported memory clock; two transfers a clock.
     pub fn peak_bandwidth(&self) -> f64 {

@@ -7,6 +7,7 @@ mod common;
 mod full_disk;
 mod onnx;
 mod own_data;
+mod profile;
 mod report;
 mod tensorboard;
 mod texts;

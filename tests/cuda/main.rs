@@ -8,5 +8,6 @@ mod conformance;
 mod failures;
 mod ladder;
 mod precision;
+mod profile;
 mod ranges;
 mod training;

@@ -122,6 +122,24 @@ impl Training {
     }
 }
 
+/// What `warp19 profile` does on a GPU: events around every operation.
+#[test]
+fn every_operation_of_a_step_is_timed() {
+    let (_alone, mut d) = softgpu("none", "0");
+    let model = zoo::build("deep-mnist", Shape { h: 28, w: 28, c: 1 }, 10).unwrap();
+    let training = Training::new(&mut d, &model, Precision::F32, 2);
+    training.step(&mut d, 0);
+    let plan = training.plan();
+    let start = Instant::now();
+    let seconds = d.seconds_of_each(&plan).unwrap();
+    let all = start.elapsed().as_secs_f64();
+    assert_eq!(seconds.len(), plan.len());
+    assert!(seconds.iter().all(|&s| s > 0.0), "{seconds:?}");
+    // softgpu runs a launch before the host goes on, so that the host's clock holds them all.
+    let sum: f64 = seconds.iter().sum();
+    assert!(sum <= all && sum >= 0.2 * all, "{sum} of {all}");
+}
+
 /// Each parameter's values against the other device's: the share of `sum (a - b)^2` in `sum b^2`.
 pub fn nmse_by_parameter(network: &Network, a: &[f32], b: &[f32]) -> Vec<(String, f64)> {
     let one = |p: &warp19::model::Parameter| {

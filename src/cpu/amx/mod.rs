@@ -21,8 +21,11 @@ use super::memory::Slice;
 use crate::ops::description::OPERANDS;
 use crate::ops::layer::{LayerPass, Pass};
 use gradient::backward_weight;
+use half::bf16;
 use layer::{backward_data, forward};
-use tiles::Tiles;
+use std::hint::black_box;
+use std::time::Instant;
+use tiles::{Block, Factors, Pair, SIDE, STEP, Tiles};
 
 /// Memory reused from call to call.
 #[derive(Default)]
@@ -30,6 +33,20 @@ pub struct Scratch {
     /// Packed input.
     input: Room,
     gradient: gradient::Scratch,
+}
+
+/// Floating-point operations a second of one thread's tiles, whose factors lie in its first-level cache.
+pub fn peak_flops(tiles: Tiles) -> f64 {
+    const STEPS: usize = 4;
+    const ROUNDS: usize = 50_000;
+    let (a, b) = (vec![bf16::ONE; SIDE * SIDE * STEPS], vec![bf16::ONE; STEP * STEPS]);
+    let factors = Factors { a: &a, row: SIDE * STEPS, step: SIDE, b: &b, steps: STEPS };
+    let (tiles, mut c, pairs) = (tiles.configure(), Block::ZERO, [Pair { a: 0, b: 0 }; 8]);
+    let start = Instant::now();
+    for _ in 0..ROUNDS {
+        tiles.multiply(&factors, &pairs, black_box(&mut c), false);
+    }
+    (2 * SIDE.pow(3) * STEPS * pairs.len() * ROUNDS) as f64 / start.elapsed().as_secs_f64()
 }
 
 /// A pass through a layer with weights whose activations are of 16 bits.

@@ -175,6 +175,11 @@ impl Trainer {
             config,
         })
     }
+
+    /// The operations of a step in their order.
+    pub fn plan(&self) -> &[Planned] {
+        &self.plan
+    }
 }
 
 /// The plan of a step: the batch, forward, the loss, which adds to `stats`, backward, and the optimiser's step.

@@ -1,0 +1,87 @@
+//! `warp19 profile`: where a training step's time goes, operation by operation (docs/profiling.md).
+
+mod measure;
+mod table;
+
+use super::backend::{self, Backend, Opened};
+use super::output;
+use crate::data::{Dataset, Images, Split};
+use crate::device::{Precision, StepState};
+use crate::error::{Error, Result};
+use crate::model::zoo;
+use crate::train::{Config, Recipe, Trainer};
+use measure::Peaks;
+use serde_json::json;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// vgg19, vgg16-4pool, deep-mnist or deep-mnist-sgd.
+    #[arg(long, default_value = "vgg19", value_parser = zoo::NAMES, hide_possible_values = true)]
+    model: String,
+    /// Images in a step [default: 64; 2 on softgpu].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    batch: Option<u32>,
+    #[command(flatten)]
+    backend: Backend,
+    #[arg(long, default_value_t, value_parser = backend::precision(), help = backend::PRECISIONS)]
+    precision: Precision,
+    /// Steps that are timed, after one that is not; the table has medians.
+    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    steps: u16,
+    /// Results as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let mut opened = args.backend.open_kind()?;
+    opened.device().supports(args.precision)?;
+    let is_softgpu = matches!(&opened, Opened::Cuda(d) if d.softgpu.is_some());
+    let batch = args.batch.map_or(if is_softgpu { 2 } else { 64 }, |b| b as usize);
+    let folder = tempfile::tempdir().map_err(|e| Error::io("create", std::env::temp_dir(), e))?;
+    let (config, dataset) = example(args, batch)?;
+    let trainer = Trainer::new(opened.device(), config, &dataset, folder.path(), None)?;
+    let samples: Vec<u32> = (0..batch as u32).collect();
+    opened.device().set_step(StepState { step: 0, lr: 1e-4, ema_decay: 0.9, samples: &samples })?;
+    let peaks = if is_softgpu { None } else { Some(Peaks::of(&opened, args.precision)) };
+    let profile = measure::profile(&mut opened, trainer.plan(), args.steps, peaks.as_ref())?;
+    let (device, precision) = (opened.device().describe(), args.precision.name());
+    if args.json {
+        return output::print_json(&json!({
+            "device": device, "model": args.model, "batch": batch, "precision": precision, "peaks": peaks,
+            "operations": profile.rows, "sum": profile.sum, "step": profile.step,
+        }));
+    }
+    output::print(&format!("{} step, batch {batch}, {precision}, {device}\n\n", args.model))?;
+    output::print(&table::text(&profile, peaks.as_ref()))
+}
+
+/// A run on random pictures by the network's own recipe.
+fn example(args: &Args, batch: usize) -> Result<(Config, Dataset)> {
+    const SIDE: usize = 28;
+    let (mut recipe, classes) = (Recipe::named(None, &args.model)?, 10);
+    recipe.batch = batch;
+    let split = |count: usize| Split {
+        images: Images {
+            count,
+            height: SIDE,
+            width: SIDE,
+            pixels: (0..count * SIDE * SIDE).map(|i| (i * 7919 % 251) as u8).collect(),
+        },
+        labels: (0..count).map(|i| (i % classes) as u8).collect(),
+    };
+    let dataset = Dataset { train: split(batch), test: split(1), classes, name: "random pictures".into() };
+    let config = Config {
+        model: args.model.clone(),
+        input: format!("{SIDE}x{SIDE}x1"),
+        classes,
+        dataset: dataset.name.clone(),
+        recipe,
+        seed: 0,
+        images: batch,
+        test_images: 1,
+        validation: 0,
+        precision: args.precision,
+    };
+    Ok((config, dataset))
+}
