@@ -93,8 +93,9 @@ fn the_older_nvrtc_needs_no_spills() {
 }
 
 /// The registers that softgpu counts in the PTX, where ptxas can't be asked, beside those ptxas gives: a launch that a
-/// card takes must not be refused for them. For tensor cores' kernels ptxas finds an order with up to 17 fewer than
-/// softgpu counts; `tests/tensor` launches them.
+/// card takes must not be refused for them. In float32 ptxas gives at most 4 fewer. Where numbers of 16 bits are packed
+/// it finds an order with up to 7 fewer, which leaves every block room; for tensor cores' kernels one with up to 17
+/// fewer, and `tests/tensor` launches them.
 #[test]
 fn softgpu_counts_registers_from_below() {
     for (major, sm) in [("12", 61), ("13", 86)] {
@@ -109,7 +110,11 @@ fn softgpu_counts_registers_from_below() {
             let module = softgpu::Module::load(&text, &profile, &memory).unwrap();
             for u in &compiled(&nvrtc, sm, unit).usage {
                 let counted = module.kernel(&u.kernel).unwrap().registers.count;
-                over = over.max(counted.saturating_sub(u.registers));
+                if unit.precision == Precision::F32 {
+                    over = over.max(counted.saturating_sub(u.registers));
+                }
+                let threads = unit.kernels().iter().find(|k| k.symbol == u.kernel).unwrap().threads as u32;
+                assert!(counted.next_multiple_of(8) * threads <= REGISTERS, "{}: {counted} registers", u.kernel);
                 ratio = ratio.max(f64::from(u.registers) / f64::from(counted));
             }
         }
