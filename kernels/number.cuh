@@ -102,12 +102,19 @@ __device__ __forceinline__ Stored narrow(float v) { return v; }
 
 #endif
 
-// A factor as products take it: for tf32 rounded to 11 bits of significand, ties away from zero.
-__device__ __forceinline__ float factor(float v) {
-#if PRECISION == PRECISION_TF32
+#if PRECISION == PRECISION_TF32 || PRECISION == PRECISION_TF32X3
+// Rounded to the 11 bits of significand of tf32, ties away from zero.
+__device__ __forceinline__ u32 round_tf32(float v) {
     u32 rounded;
     asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(v));
-    return __uint_as_float(rounded);
+    return rounded;
+}
+#endif
+
+// A factor as products take it.
+__device__ __forceinline__ float factor(float v) {
+#if PRECISION == PRECISION_TF32
+    return __uint_as_float(round_tf32(v));
 #else
     return v;
 #endif

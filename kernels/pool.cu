@@ -1,7 +1,8 @@
 // 2x2 max-pool, stride 2, NHWC, odd sizes rounded up (src/ops/pool.rs):
 //   y[n,i,j,c] = max over p,q in {0,1} inside the image of x[n, 2i+p, 2j+q, c], argmax = 2p + q of the first maximum
 //   dx[n,2i+p,2j+q,c] = dy[n,i,j,c] where argmax = 2p + q, else 0
-// A thread takes VECTOR channels of one output: 16 bytes, or one number where rows are no multiple of that. Each element of x, y and argmax is touched once: memory-bound.
+// A thread takes VECTOR channels of one output: 16 bytes, or one number where rows are no multiple of that. Each
+// element of x, y and argmax is touched once: memory-bound.
 #include "number.cuh"
 
 struct Window {

@@ -182,18 +182,14 @@ struct Fragment {
                     b[j / 4][j % 4 + 1]);
     }
 
-    // Numbers rounded to tf32, ties away from zero, and what is left of them.
-    static __device__ __forceinline__ u32 round(u32 x) {
-        u32 big;
-        asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(big) : "f"(__uint_as_float(x)));
-        return big;
-    }
+#if !HALF_STORED
+    // Numbers rounded to tf32, and what is left of them.
     template <int N>
     static __device__ __forceinline__ void round(u32 (&f)[N][4]) {
 #pragma unroll
         for (int i = 0; i < N; i++)
 #pragma unroll
-            for (int r = 0; r < 4; r++) f[i][r] = round(f[i][r]);
+            for (int r = 0; r < 4; r++) f[i][r] = round_tf32(__uint_as_float(f[i][r]));
     }
     template <int N>
     static __device__ __forceinline__ void split(u32 (&f)[N][4], u32 (&small)[N][4]) {
@@ -201,11 +197,12 @@ struct Fragment {
         for (int i = 0; i < N; i++)
 #pragma unroll
             for (int r = 0; r < 4; r++) {
-                u32 big = round(f[i][r]);
-                small[i][r] = round(__float_as_uint(__uint_as_float(f[i][r]) - __uint_as_float(big)));
-                f[i][r] = big;
+                float x = __uint_as_float(f[i][r]);
+                f[i][r] = round_tf32(x);
+                small[i][r] = round_tf32(x - __uint_as_float(f[i][r]));
             }
     }
+#endif
 
     // Lanes 2s and 2s + 1 have columns 4s to 4s + 3 of two 8 columns: the first takes those of the one, the second
     // those of the other.

@@ -20,28 +20,11 @@ import time
 try:
     import torch
     from torch import nn
+    from vgg19 import network
 except ImportError:
     sys.exit("error: this Python has no PyTorch; install one for your card as pytorch.org says, and start this again")
 
 PRECISIONS = {"f32": None, "tf32": None, "bf16": torch.bfloat16, "f16": torch.float16}
-
-
-def network():
-    layers, channels = [], 1
-    for out, count in [(64, 2), (128, 2), (256, 4), (512, 4), (512, 4)]:
-        for _ in range(count):
-            conv = nn.Conv2d(channels, out, 3, padding=1)
-            nn.init.kaiming_normal_(conv.weight)
-            nn.init.zeros_(conv.bias)
-            layers += [conv, nn.ReLU(inplace=True)]
-            channels = out
-        layers.append(nn.MaxPool2d(2, 2, ceil_mode=True))
-    layers.append(nn.Flatten())
-    for inputs, out in [(512, 4096), (4096, 4096), (4096, 1000)]:
-        layers += [nn.Linear(inputs, out), nn.ReLU(inplace=True)]
-        if out == 4096:
-            layers.append(nn.Dropout(0.5))
-    return nn.Sequential(*layers, nn.Linear(1000, 10))
 
 
 def step_of(device, precision, batch):

@@ -34,24 +34,11 @@ def own_environment():
 def pytorch(batch, threads, forward):
     import torch
     from torch import nn
+    from vgg19 import network
 
     torch.manual_seed(0)
     torch.set_num_threads(threads)
-    layers, channels = [], 1
-    for out, count in [(64, 2), (128, 2), (256, 4), (512, 4), (512, 4)]:
-        for _ in range(count):
-            conv = nn.Conv2d(channels, out, 3, padding=1)
-            nn.init.kaiming_normal_(conv.weight)
-            nn.init.zeros_(conv.bias)
-            layers += [conv, nn.ReLU(inplace=True)]
-            channels = out
-        layers.append(nn.MaxPool2d(2, 2, ceil_mode=True))
-    layers.append(nn.Flatten())
-    for inputs, out in [(512, 4096), (4096, 4096), (4096, 1000)]:
-        layers += [nn.Linear(inputs, out), nn.ReLU(inplace=True)]
-        if out == 4096:
-            layers.append(nn.Dropout(0.5))
-    net = nn.Sequential(*layers, nn.Linear(1000, 10)).to(memory_format=torch.channels_last)
+    net = network().to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(net.parameters(), lr=3e-4, fused=True)
     x = torch.rand(batch, 1, 28, 28).contiguous(memory_format=torch.channels_last)
     y = torch.arange(batch) % 10

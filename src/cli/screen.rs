@@ -26,6 +26,10 @@ impl Lines {
     }
 }
 
+fn evaluated(done: usize, images: usize) -> String {
+    format!("evaluating {done} of {images} images")
+}
+
 /// A bar of this form.
 fn bar(template: &str, len: u64) -> ProgressBar {
     let style = ProgressStyle::with_template(template).expect("a valid template");
@@ -67,11 +71,10 @@ impl Screen {
                 )
             }),
             Event::Evaluating { done, images } => {
-                let text = || format!("evaluating {done} of {images} images");
                 if self.terminal {
-                    self.bar.get_or_insert_with(|| bar("{msg}", 0)).set_message(text());
+                    self.bar.get_or_insert_with(|| bar("{msg}", 0)).set_message(evaluated(done, images));
                 } else {
-                    self.lines.say(text);
+                    self.lines.say(|| evaluated(done, images));
                 }
             }
             Event::Epoch(line, improved) => {
@@ -100,7 +103,7 @@ pub fn evaluating() -> impl FnMut(usize, usize) {
         bar.set_length(images as u64);
         bar.set_position(done as u64);
         if bar.is_hidden() {
-            lines.say(|| format!("evaluating {done} of {images} images"));
+            lines.say(|| evaluated(done, images));
         }
         if done == images {
             bar.finish_and_clear();

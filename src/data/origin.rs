@@ -93,9 +93,9 @@ impl Polarity {
 
 /// Whether the middle of mass of almost every picture lies within two pixels of 28 of the frame's middle, and its
 /// border is empty.
-fn are_centred(images: &Images) -> bool {
+fn are_centred(images: &Images, polarity: Polarity) -> bool {
     let (height, width) = (images.height, images.width);
-    let dark = Polarity::of(images) == Polarity::LightOnDark;
+    let dark = polarity == Polarity::LightOnDark;
     let looked_at = images.pixels.chunks_exact(images.image_len()).take(LOOKED_AT);
     let is_centred = |image: &[u8]| {
         let (mut mass, mut down, mut across, mut border) = (0u64, 0u64, 0u64, 0u64);
@@ -123,6 +123,7 @@ impl Origin {
         let dataset = files::load_files(files)?;
         let [a, b, c, d] = &files.paths;
         let images = &dataset.train.images;
+        let polarity = Polarity::of(images);
         let folder = a.parent().unwrap_or(Path::new("."));
         let origin = Origin {
             name: dataset.name.clone(),
@@ -131,8 +132,8 @@ impl Origin {
             transposed: files.transposed,
             size: [images.height, images.width, 1],
             classes: dataset.classes,
-            polarity: Polarity::of(images),
-            centred: are_centred(images),
+            polarity,
+            centred: are_centred(images, polarity),
         };
         Ok((dataset, origin))
     }
@@ -196,7 +197,7 @@ impl Summed {
         let failed = |e| Error::io("read", path, e);
         let mut hash = Sha256::new();
         std::io::copy(&mut File::open(path).map_err(failed)?, &mut hash).map_err(failed)?;
-        let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = format!("{:x}", hash.finalize());
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Summed { name, sha256 })
     }

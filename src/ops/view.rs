@@ -112,7 +112,7 @@ impl Precision {
 
     /// Whether products read a copy of the weights, because they are stored in 16 bits.
     pub const fn is_half(self) -> bool {
-        matches!(self, Precision::Bf16 | Precision::F16)
+        !matches!(self.storage(), DType::F32)
     }
 
     /// Whether gradients are scaled, because the format's smallest numbers are too large for them.

@@ -145,7 +145,7 @@ fn test(
     let shown = guesses.iter().find(|g| g.is_right()).map_or(0, |g| g.image);
     let activations = activations(device, config, weights, &test, shown)?;
     Ok(Tested {
-        test,
+        test: test.into_owned(),
         all: dataset.test.len(),
         evaluation,
         errors: guesses::errors(&guesses),

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::model::{Model, Shape, zoo};
 use crate::ops::batch::Gather;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// All that determines a run's numbers, beside the data and the kind of device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,10 +71,10 @@ impl Config {
     }
 
     /// The test images that its epochs are tested on.
-    pub fn tested(&self, dataset: &Dataset) -> Split {
+    pub fn tested<'a>(&self, dataset: &'a Dataset) -> Cow<'a, Split> {
         match self.test_images {
-            0 => dataset.test.clone(),
-            n => dataset.test.evenly(n),
+            0 => Cow::Borrowed(&dataset.test),
+            n => Cow::Owned(dataset.test.evenly(n)),
         }
     }
 

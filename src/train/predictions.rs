@@ -32,7 +32,7 @@ impl Asked {
         let size = [split.images.height as u64, split.images.width as u64].map(u64::to_le_bytes);
         let hash = Sha256::new_with_prefix(size.as_flattened());
         let sum = hash.chain_update(&split.images.pixels).chain_update(&split.labels).finalize();
-        Asked { labels: split.labels.clone(), sum: sum.iter().map(|byte| format!("{byte:02x}")).collect() }
+        Asked { labels: split.labels.clone(), sum: format!("{sum:x}") }
     }
 }
 

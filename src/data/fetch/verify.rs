@@ -70,7 +70,7 @@ fn shape(count: usize, image_size: Option<(usize, usize)>) -> String {
 }
 
 fn check_sum(source: &Path, bytes: &[u8], expected: &str) -> Result<()> {
-    let found: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let found = format!("{:x}", Sha256::digest(bytes));
     if found == expected {
         return Ok(());
     }
