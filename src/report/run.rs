@@ -97,7 +97,7 @@ impl Run {
             }
         };
         let epochs = metrics::read(&dir.join("metrics.jsonl"))?;
-        let best = checkpoint.as_ref().and_then(|c| c.meta.best).or_else(|| Best::among(&epochs));
+        let best = checkpoint.as_ref().and_then(|c| c.meta.best).or_else(|| Best::among(&epochs, config.classes));
         let tested = match &checkpoint {
             Some(c) => Some(test(c, dir, data, open()?.as_mut(), tell)?),
             None => None,

@@ -28,6 +28,7 @@ fn config(data: &Dataset) -> Config {
         classes: data.classes,
         dataset: "shapes".into(),
         recipe,
+        extended: Vec::new(),
         seed: 4,
         images: data.train.len(),
         validation: 0,
