@@ -49,7 +49,7 @@ impl Training {
         run_plan(d, &network.prepare(network.weights).unwrap()).unwrap();
         d.copy(network.weights, ema).unwrap();
         let (images, labels) = crate::common::synthetic::split(64, 3);
-        let labels: Vec<u8> = labels.iter().map(|l| l % model.classes as u8).collect();
+        let labels: Vec<u32> = labels.iter().map(|l| l % model.classes as u32).collect();
         let mut bytes = |data: &[u8]| {
             let view = d.alloc(DType::U8, data.len()).unwrap();
             d.upload(view, data).unwrap();
@@ -78,8 +78,8 @@ impl Training {
                 h: 28,
                 w: 28,
                 c: 1,
-                mean: 0.1307,
-                std: 0.3081,
+                mean: 0.1307.into(),
+                std: 0.3081.into(),
                 seed: SEED,
                 augment: Some(augment),
             },
