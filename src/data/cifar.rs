@@ -1,11 +1,11 @@
 //! CIFAR-10's and CIFAR-100's binary files.
 //!
 //! ```text
-//! CIFAR-10:  data_batch_N.bin, test_batch.bin  records of: label, 1024 red, 1024 green, 1024 blue   (32x32, row by row)
+//! CIFAR-10:  data_batch_N.bin, test_batch.bin  records of: label, 1024 red, 1024 green, 1024 blue (32x32)
 //! CIFAR-100: train.bin, test.bin               records of: coarse label, fine label, 3072 as above
 //! ```
-//! The names of the classes lie beside them, one a line: `batches.meta.txt`, `fine_label_names.txt`. Source: "The CIFAR-10
-//! dataset", section "Binary version".
+//! The names of the classes lie beside them, one a line: `batches.meta.txt`, `fine_label_names.txt`. Source: "The
+//! CIFAR-10 dataset", section "Binary version".
 
 use super::{Images, Split};
 use crate::{Error, Result};

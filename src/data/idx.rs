@@ -6,8 +6,8 @@
 //! the elements, last dimension fastest, integers big-endian
 //! ```
 //!
-//! Images are unsigned bytes: `[count, height, width]` grey, `[count, height, width, 3]` or `[count, 3, height, width]` in
-//! colour (1 for 3: grey), and `[count, pixels]`, which are squares where the number is one and rows where it is not.
+//! Images are unsigned bytes: `[count, height, width]` grey, `[count, height, width, 3]` or `[count, 3, height, width]`
+//! in colour (1 for 3: grey), and `[count, pixels]`, squares where the number is one and rows where it is not.
 //! Labels are unsigned bytes or, for more than 256 classes, 32-bit integers.
 //!
 //! Files may be gzip-compressed; that is seen by their content, not by their name. Source: "THE MNIST DATABASE of

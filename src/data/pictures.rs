@@ -210,9 +210,11 @@ fn classes(folder: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>> {
 fn gather(folder: &Path, depth: usize, pictures: &mut Vec<PathBuf>) -> Result<()> {
     for path in entries(folder)? {
         let ending = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+        // What `predict --show` writes beside a picture is none of the dataset's.
+        let is_shown = path.to_string_lossy().ends_with(".seen.png");
         if path.is_dir() && depth > 0 {
             gather(&path, depth - 1, pictures)?;
-        } else if ENDINGS.contains(&ending.as_str()) && path.is_file() {
+        } else if ENDINGS.contains(&ending.as_str()) && !is_shown && path.is_file() {
             pictures.push(path);
         }
     }

@@ -202,7 +202,7 @@ fn twenty_six_classes_and_many_errors_fill_pages() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     let (images, _) = synthetic::split(260, 5);
-    let labels: Vec<u8> = (0..260).map(|i| (i % 26) as u8).collect();
+    let labels: Vec<u32> = (0..260).map(|i| (i % 26) as u32).collect();
     for part in ["train", "t10k"] {
         synthetic::write(&dir.join("set"), part, &images, &labels);
     }

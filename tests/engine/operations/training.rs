@@ -106,8 +106,8 @@ fn a_nan_logit_is_counted() {
     for d in &mut cpus() {
         let mut z = values(1, 20, 1.0);
         z[13] = f32::NAN;
-        let (vz, vl) = (put(d, &z), d.alloc(DType::U8, 2).unwrap());
-        d.upload(vl, &[0, 1]).unwrap();
+        let (vz, vl) = (put(d, &z), d.alloc(DType::U32, 2).unwrap());
+        d.upload(vl, bytemuck::cast_slice(&[0u32, 1])).unwrap();
         let stats = d.alloc(DType::F64, 4).unwrap();
         d.zero(stats).unwrap();
         let loss = Loss { kind: LossKind::Mean, rows: 2, classes: 10, gradient: false };
