@@ -4,9 +4,9 @@
 //! train/CLASS/*  test/CLASS/*     as they are
 //! train/CLASS/*, or CLASS/*       a tenth of each class is held out as test pictures, drawn by the seed
 //! ```
-//! Which pictures are held out, and their order, comes from the SHA-256 of the seed and their path, so that it is the same
-//! everywhere, and classes are mixed. Pictures of one size are taken as they are. Else the middle of each, of the frame's
-//! shape, is scaled to the size asked for or the most frequent one.
+//! Which pictures are held out, and their order, comes from the SHA-256 of the seed and their path, so that it is the
+//! same everywhere, and classes are mixed. Pictures of one size are taken as they are. Else the middle of each, of the
+//! frame's shape, is scaled to the size asked for or the most frequent one.
 
 use super::{Images, Split};
 use crate::image::{self, Form};
@@ -142,8 +142,8 @@ impl Pictures {
         let [height, width] = if large { [SMALLER; 2] } else { [h, w] };
         let why = if large { format!("{SMALLER}x{SMALLER}") } else { format!("{h}x{w}, the size of {most} of them") };
         notes.push(format!(
-            "{}: the pictures have {} sizes; the middle of each is scaled to {why}; --input HEIGHTxWIDTHxCHANNELS takes \
-             another size",
+            "{}: the pictures have {} sizes; the middle of each is scaled to {why}; --input HEIGHTxWIDTHxCHANNELS \
+             takes another size",
             self.folder.display(),
             counts.len()
         ));

@@ -241,8 +241,8 @@ impl Recipe {
     }
 }
 
-/// Mean and standard deviation of images whose bytes are scaled to [0, 1], by channel, to four digits; a deviation is at
-/// least 0.01.
+/// Mean and standard deviation of images whose bytes are scaled to [0, 1], by channel, to four digits; a deviation is
+/// at least 0.01.
 fn normalisation(images: &Images) -> (Channels, Channels) {
     let rounded = |v: f64| ((v * 1e4).round() / 1e4) as f32;
     let of = |channel: usize| {
