@@ -10,5 +10,6 @@ mod onnx;
 mod own_data;
 mod profile;
 mod report;
+mod sources;
 mod tensorboard;
 mod texts;
