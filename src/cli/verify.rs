@@ -1,8 +1,8 @@
 //! `warp19 verify`: the conformance suite on the user's own device.
 
 use super::backend::{self, Backend, Opened, count_findings};
-use super::{output, progress};
 use super::timing::{self, Timing};
+use super::{output, progress};
 use crate::conformance::{self, Comparison, cases, full};
 use crate::device::Precision;
 use crate::error::{Error, Result};

@@ -39,8 +39,10 @@ fn a_finished_run_is_made_longer() {
     // The same with a stop on the way.
     ok(&mut warp19_in(dir, "train --resume same --data set --epochs 4 --steps 15"));
     ok(&mut warp19_in(dir, "train --resume same --data set"));
-    let bytes = |run: &str| std::fs::read(dir.join(run).join("checkpoint.safetensors")).unwrap();
-    assert!(bytes("run") == bytes("same"));
+    for file in ["checkpoint.safetensors", "steps.jsonl"] {
+        let bytes = |run: &str| std::fs::read(dir.join(run).join(file)).unwrap();
+        assert!(bytes("run") == bytes("same"), "{file}");
+    }
 }
 
 /// Every epoch has a step, however few images there are.

@@ -5,7 +5,7 @@ use crate::device::{Device, View, download_f32, run_plan};
 use crate::error::Result;
 use crate::train::checkpoint::{BEST, Best, Checkpoint, Meta};
 use crate::train::evaluation::{Evaluation, Resident, read_stats, run_evaluation};
-use crate::train::metrics::{self, Epoch};
+use crate::train::metrics::{self, EPOCHS, Epoch};
 use crate::train::predictions;
 
 impl Trainer {
@@ -82,7 +82,7 @@ impl Trainer {
             predictions::write(&self.dir, BEST, &self.asked, &test)?;
         }
         self.epochs.push(line);
-        metrics::write(&self.dir.join("metrics.jsonl"), &self.epochs)?;
+        metrics::write(&self.dir.join(EPOCHS), &self.epochs)?;
         Ok(improved)
     }
 
