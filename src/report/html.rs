@@ -29,14 +29,14 @@ pub fn page(runs: &[Run]) -> Result<String> {
         type Sheet = fn(&Run, &Tested, Theme) -> Result<Canvas>;
         let sheets: [(&str, Sheet); 2] = [("Right answers", correct::draw), ("Inside the network", features::draw)];
         for (title, draw) in sheets {
-            let [light, dark] =
-                [LIGHT, DARK].map(|theme| draw(run, first, theme).and_then(|sheet| Ok(data_url(&sheet.png()?))));
+            let mut pictures = String::new();
+            for (class, theme) in THEMES {
+                let source = data_url(&draw(run, first, theme)?.png()?);
+                pictures += &format!("<img class=\"{class}\" src=\"{source}\" alt=\"{title}: {name}, run {label}\">\n");
+            }
             body += &format!(
-                "<section><h2>{title}</h2>\n\
-                 <div class=\"scroll wide\" tabindex=\"0\" role=\"group\" aria-label=\"{title}\"><picture>\
-                 <source media=\"{ON_DARK}\" srcset=\"{}\">\
-                 <img src=\"{}\" alt=\"{title}: {name}, run {label}\"></picture></div></section>\n",
-                dark?, light?
+                "<section><h2>{title}</h2>\n<div class=\"scroll wide\" tabindex=\"0\" role=\"group\" \
+                 aria-label=\"{title}\">{pictures}</div></section>\n"
             );
         }
     }
@@ -60,44 +60,41 @@ pub fn page(runs: &[Run]) -> Result<String> {
     Ok(page)
 }
 
-/// Which reader is shown the dark pictures; paper never is.
-const ON_DARK: &str = "screen and (prefers-color-scheme: dark)";
+/// A picture for the light page and one for the dark page, of which report.css shows one; paper has the light one.
+const THEMES: [(&str, Theme); 2] = [("day", LIGHT), ("night", DARK)];
 
-/// Each curve in up to four pictures, of which the browser takes one: light and dark, and the first one wide and
-/// narrow; the others stand beside each other where there is room. With it, for each curve and each width of a picture,
-/// the points that can be pointed at.
+/// Each curve in a light and a dark picture, the wide ones with a narrow one for phones. With it, for each curve and each
+/// width of a picture, the points that can be pointed at.
 fn curves_section(runs: &[Run]) -> Result<(String, serde_json::Value)> {
-    let (light, dark) = (curves::all(runs, &LIGHT), curves::all(runs, &DARK));
-    let narrow = "(max-width: 600px)";
     let mut out = String::from("<section><h2>Curves</h2>\n<div class=\"curves\">\n");
-    let mut spots = Vec::new();
-    for (index, ((_, light), (_, dark))) in light.iter().zip(&dark).enumerate() {
-        let mut own = serde_json::Map::new();
-        let mut picture = |chart, theme, size: Size| -> Result<String> {
-            let drawn = draw(chart, size, theme)?;
-            own.insert(size.width.to_string(), serde_json::json!(drawn.spots));
-            let url = data_url(&drawn.canvas.png()?);
-            Ok(format!("=\"{url}\" width=\"{}\" height=\"{}\"", size.width, size.height))
-        };
-        let size = if index == 0 { WIDE } else { NARROW };
-        out += "<picture>\n";
-        if index == 0 {
-            for (media, chart, theme) in
-                [(format!("{ON_DARK} and {narrow}"), dark, DARK), (narrow.into(), light, LIGHT)]
-            {
-                out += &format!("<source media=\"{media}\" srcset{}>\n", picture(chart, theme, NARROW)?);
-            }
+    let mut all = Vec::new();
+    for (index, (name, _)) in curves::all(runs, &LIGHT).iter().enumerate() {
+        let is_wide = matches!(*name, "accuracy" | "steps");
+        let mut spots = serde_json::Map::new();
+        out += if is_wide { "<figure class=\"across\">\n" } else { "<figure>\n" };
+        for (class, theme) in THEMES {
+            let (_, chart) = &curves::all(runs, &theme)[index];
+            let mut picture = |size: Size| -> Result<String> {
+                let drawn = draw(chart, size, theme)?;
+                spots.insert(size.width.to_string(), serde_json::json!(drawn.spots));
+                let url = data_url(&drawn.canvas.png()?);
+                Ok(format!("=\"{url}\" width=\"{}\" height=\"{}\"", size.width, size.height))
+            };
+            let (narrow, wide) = (picture(NARROW)?, if is_wide { Some(picture(WIDE)?) } else { None });
+            let phone = format!("<source media=\"(max-width: 600px)\" srcset{narrow}>\n");
+            out += &format!(
+                "<picture class=\"{class}\">\n{}<img src{} alt=\"{} of {}; the numbers are in the table below\">\n\
+                 </picture>\n",
+                if is_wide { phone } else { String::new() },
+                wide.unwrap_or(narrow),
+                chart.title,
+                parts::names(runs)
+            );
         }
-        out += &format!("<source media=\"{ON_DARK}\" srcset{}>\n", picture(dark, DARK, size)?);
-        out += &format!(
-            "<img src{} alt=\"{} of {}; the numbers are in the table below\">\n</picture>\n",
-            picture(light, LIGHT, size)?,
-            light.title,
-            parts::names(runs)
-        );
-        spots.push(serde_json::Value::Object(own));
+        out += "</figure>\n";
+        all.push(serde_json::Value::Object(spots));
     }
-    Ok((out + "</div>\n", spots.into()))
+    Ok((out + "</div>\n", all.into()))
 }
 
 fn data_url(png: &[u8]) -> String {

@@ -178,9 +178,9 @@ function pointing() {
   tip.id = "tip";
   tip.hidden = true;
   document.body.append(tip);
-  document.querySelectorAll(".curves picture").forEach((picture, index) => {
-    const image = picture.querySelector("img");
-    picture.addEventListener("pointermove", (event) => {
+  document.querySelectorAll(".curves figure").forEach((figure, index) => {
+    figure.addEventListener("pointermove", (event) => {
+      const image = [...figure.querySelectorAll("img")].find((image) => image.offsetWidth > 0);
       const box = image.getBoundingClientRect();
       const far = ([x, y]) => Math.hypot(box.x + x * box.width - event.clientX, box.y + y * box.height - event.clientY);
       const all = spots[index][image.naturalWidth] || [];
@@ -192,7 +192,7 @@ function pointing() {
       tip.style.left = left + scrollX + "px";
       tip.style.top = box.y + near[1] * box.height + scrollY + 12 + "px";
     });
-    picture.addEventListener("pointerleave", () => (tip.hidden = true));
+    figure.addEventListener("pointerleave", () => (tip.hidden = true));
   });
 }
 
