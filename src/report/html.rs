@@ -63,8 +63,8 @@ pub fn page(runs: &[Run]) -> Result<String> {
 /// A picture for the light page and one for the dark page, of which report.css shows one; paper has the light one.
 const THEMES: [(&str, Theme); 2] = [("day", LIGHT), ("night", DARK)];
 
-/// Each curve in a light and a dark picture, the wide ones with a narrow one for phones. With it, for each curve and each
-/// width of a picture, the points that can be pointed at.
+/// Each curve in a light and a dark picture, the wide ones with a narrow one for phones. With it, for each curve and
+/// each width of a picture, the points that can be pointed at.
 fn curves_section(runs: &[Run]) -> Result<(String, serde_json::Value)> {
     let mut out = String::from("<section><h2>Curves</h2>\n<div class=\"curves\">\n");
     let mut all = Vec::new();
