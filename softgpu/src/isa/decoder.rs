@@ -10,7 +10,7 @@ use crate::machine::control::Control;
 use crate::machine::inst::Inst;
 use crate::machine::op::{Draft, Op, draft};
 use crate::machine::operand::{Pred, PredDst, Register, Src, WrongWidth};
-use crate::machine::program::{Class, Fill, Info, Program};
+use crate::machine::program::{Class, Expected, Fill, Info, Program};
 use crate::ptx::{Function, Instr, Operand, Type, Variable};
 use std::collections::HashMap;
 
@@ -259,9 +259,9 @@ impl From<WrongWidth> for Refusal {
 pub type Decoded<T> = Result<T, Refusal>;
 
 impl<'a> Decoder<'a> {
-    /// Decodes every instruction of the function.
-    pub fn decode(&mut self) -> Result<(), LoadError> {
-        for i in &self.function.code {
+    /// Decodes every instruction of the function; `expected` tells of each what a load's value is used for.
+    pub fn decode(&mut self, expected: &[Expected]) -> Result<(), LoadError> {
+        for (i, expected) in self.function.code.iter().zip(expected) {
             self.starts.push(self.protos.len());
             let before = self.protos.len();
             self.instruction(i).map_err(|r| {
@@ -271,6 +271,7 @@ impl<'a> Decoder<'a> {
             })?;
             for p in &mut self.protos[before..] {
                 (p.info.line, p.info.place, p.info.used_bytes) = (i.line, i.place, i.used_bytes);
+                p.info.expected = *expected;
             }
             if let Some((reg, negated)) = i.guard {
                 let guard =

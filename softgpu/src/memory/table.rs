@@ -4,8 +4,8 @@ use crate::memory::error::MemoryError;
 use crate::memory::region::PAGE;
 use std::collections::{BTreeMap, VecDeque};
 
-/// Bytes between allocations that belong to nobody.
-pub const GUARD: u64 = 512;
+/// Bytes between allocations that belong to nobody, at least.
+pub const GAP: u64 = 512;
 /// Alignment of every allocation.
 pub const ALIGN: u64 = 512;
 
@@ -47,6 +47,8 @@ pub struct Table {
     base: u64,
     end: u64,
     next: u64,
+    /// Bytes between allocations.
+    gap: u64,
     live: BTreeMap<u64, Entry>,
     gone: VecDeque<Allocation>,
     pub used: u64,
@@ -54,11 +56,12 @@ pub struct Table {
 }
 
 impl Table {
-    pub fn new(base: u64, size: u64, limit: u64) -> Table {
+    pub fn new(base: u64, size: u64, limit: u64, gap: u64) -> Table {
         Table {
             base,
             end: base + size,
             next: base + ALIGN,
+            gap,
             live: BTreeMap::new(),
             gone: VecDeque::new(),
             used: 0,
@@ -75,7 +78,7 @@ impl Table {
             return Err(refused);
         }
         let unit = unit(managed);
-        let room = bytes.next_multiple_of(unit) + GUARD;
+        let room = bytes.next_multiple_of(unit) + self.gap;
         let place = self.gap_after(self.next, room, unit).or_else(|| self.gap_after(self.base + ALIGN, room, unit));
         let Some(base) = place else {
             return Err(refused);
@@ -91,15 +94,20 @@ impl Table {
     fn gap_after(&self, from: u64, room: u64, unit: u64) -> Option<u64> {
         let mut at = from.next_multiple_of(unit);
         if let Some((_, e)) = self.live.range(..from).next_back() {
-            at = at.max(after(&e.allocation).next_multiple_of(unit));
+            at = at.max(self.after(&e.allocation).next_multiple_of(unit));
         }
         for (start, e) in self.live.range(from..) {
             if at + room <= *start {
                 break;
             }
-            at = after(&e.allocation).next_multiple_of(unit);
+            at = self.after(&e.allocation).next_multiple_of(unit);
         }
         (at + room <= self.end).then_some(at)
+    }
+
+    /// Where the next one can begin.
+    fn after(&self, a: &Allocation) -> u64 {
+        (a.base + a.size).next_multiple_of(a.unit()) + self.gap
     }
 
     pub fn remove(&mut self, addr: u64) -> Result<Allocation, MemoryError> {
@@ -170,10 +178,6 @@ impl Table {
             (None, None) => "nothing is allocated".to_string(),
         }
     }
-}
-
-fn after(a: &Allocation) -> u64 {
-    (a.base + a.size).next_multiple_of(a.unit()) + GUARD
 }
 
 fn name(a: &Allocation) -> String {

@@ -2,6 +2,7 @@
 
 use crate::memory::{LAUNCHES, Memory};
 use crate::shadow::history::History;
+use crate::shadow::latest::AllLatest;
 use crate::shadow::marks::{BYTES, EPOCH, FLAG, LAUNCH, MORE, Others, bytes_of, read_by_several};
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,6 +35,7 @@ pub struct GlobalRaces<'a> {
     pub exact: bool,
     pub writers: Others,
     pub readers: Others,
+    pub latest: AllLatest,
 }
 
 impl<'a> GlobalRaces<'a> {
@@ -48,6 +50,7 @@ impl<'a> GlobalRaces<'a> {
             exact: orders,
             writers: Others::default(),
             readers: Others::default(),
+            latest: AllLatest::default(),
         }
     }
 

@@ -59,6 +59,6 @@ pub fn hazards(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32) {
     let meetings =
         if access.kind == Kind::Load { read_words(cx, access, a, mask) } else { write_words(cx, access, a, mask) };
     for m in meetings {
-        judge(cx, *access, &m);
+        judge(cx, *access, a[m.lane], &m);
     }
 }

@@ -6,6 +6,7 @@ use crate::machine::block::Barrier;
 use crate::machine::control::{BarrierForm, BlockBarrier, Control};
 use crate::machine::cx::Cx;
 use crate::machine::inst::Inst;
+use crate::machine::operand::Pred;
 use crate::machine::warp::{Split, Waiting};
 use crate::watch::report::{self, NOWHERE, report};
 
@@ -23,6 +24,11 @@ pub fn divergent_barrier(cx: &mut Cx, code: &[Inst], split: &Split) {
     if !aligned(inst) {
         return;
     }
+    // lanes that go nowhere but to the end count as exited
+    let ready = &cx.warp().ready;
+    if !ready.is_empty() && ready.iter().all(|s| s.frame == 0 && ends(code, s.pc)) {
+        return;
+    }
     let away = cx.warp().alive & !split.mask;
     let message = format!(
         "a barrier in divergent code: {} threads of the warp wait at it, {} took another way",
@@ -32,15 +38,22 @@ pub fn divergent_barrier(cx: &mut Cx, code: &[Inst], split: &Split) {
     report(cx, FindingKind::DivergentBarrier, inst, split.mask.trailing_zeros(), &message);
 }
 
+/// Whether nothing comes from an instruction on but the end of the kernel.
+fn ends(code: &[Inst], pc: u32) -> bool {
+    let inst = code[pc as usize..].iter().find(|inst| !matches!(inst.control(), Some(Control::Reconverge)));
+    inst.is_some_and(|i| i.head.guard == Pred::TRUE && matches!(i.control(), Some(Control::Return | Control::Exit)))
+}
+
 /// Lanes wait at a `*.sync` for members that don't come.
 pub fn missing_participant(cx: &mut Cx, code: &[Inst], waiting: &Waiting) {
     let inst = &code[waiting.split.pc as usize];
-    let missing = waiting.members & cx.warp().alive & !waiting.split.mask;
-    let message = format!(
-        "the member mask {:#010x} names lanes {missing:#010x} that are alive but never execute this instruction with \
-         the others",
-        waiting.members
-    );
+    let absent = waiting.members & !waiting.split.mask;
+    let alive = absent & cx.warp().alive;
+    let (missing, why) = match alive {
+        0 => (absent, "have exited or don't exist"),
+        _ => (alive, "are alive but never execute this instruction with the others"),
+    };
+    let message = format!("the member mask {:#010x} names lanes {missing:#010x} that {why}", waiting.members);
     let lane = waiting.split.mask.trailing_zeros();
     if cx.launch().opts.sync {
         report(cx, FindingKind::MissingParticipant, inst, lane, &message);
@@ -57,13 +70,15 @@ pub fn not_a_member(cx: &mut Cx, i: &Inst, lanes: u32, named: u32) {
     }
 }
 
-/// A `shfl` reads a lane that doesn't take part.
-pub fn shuffle_from_nobody(cx: &mut Cx, i: &Inst, lanes: u32) {
-    if cx.launch().opts.sync {
+/// A `shfl` reads a lane that doesn't take part. True when that is checked.
+pub fn shuffle_from_nobody(cx: &mut Cx, i: &Inst, lanes: u32) -> bool {
+    let checked = cx.launch().opts.sync;
+    if checked {
         let message = "the shuffle reads the register of a lane that doesn't take part (exited, inactive or not \
                        named): the value is undefined";
         report(cx, FindingKind::MissingParticipant, i, lanes.trailing_zeros(), message);
     }
+    checked
 }
 
 /// Lanes of a warp have synchronised (`bar.warp.sync`).
@@ -77,6 +92,17 @@ pub fn warp_synced(cx: &mut Cx, mask: u32) {
     } else {
         warp.syncs.push((warp.clock, mask));
         warp.clock += 1;
+    }
+}
+
+/// All lanes of a warp have executed a `*.sync` instruction other than `bar.warp.sync`: it orders no memory, but what
+/// would be a race without it is another finding.
+pub fn lanes_together(cx: &mut Cx) {
+    let warp = cx.warp();
+    // a clock has 22 bits
+    if warp.clock < 1 << 21 {
+        warp.clock += 1;
+        warp.together = warp.clock;
     }
 }
 
@@ -161,7 +187,7 @@ fn mixed_places(cx: &mut Cx, code: &[Inst], number: u32, b: &Barrier, alive: u32
         && alive < threads
     {
         let message = format!("{} of the block's {threads} threads have exited without this barrier", threads - alive);
-        report::of_thread(cx, FindingKind::DivergentBarrier, &code[b.inst as usize], thread, NOWHERE, &message);
+        report::of_thread(cx, FindingKind::ExitedThreads, &code[b.inst as usize], thread, NOWHERE, &message);
     }
 }
 

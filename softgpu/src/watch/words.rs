@@ -2,6 +2,7 @@
 
 use crate::machine::access::{Kind, Order};
 use crate::machine::cx::Cx;
+use crate::machine::program::Expected;
 use crate::machine::row::lanes;
 use crate::shadow::marks::bytes_touched;
 use crate::shadow::shared::{ATOMIC, BYTES, CLOCK, MANY, PENDING, THREAD, WARP, entry};
@@ -24,6 +25,8 @@ pub fn read_words(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32) -> Vec
 // Compiled twice: most reads are of one word.
 #[inline(always)]
 fn read_so_many(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32, words: usize) -> Vec<Meeting> {
+    let info = cx.launch().program.info.get(access.inst.head.id as usize);
+    let expected = info.is_some_and(|info| info.expected != Expected::No);
     let (block, warp) = cx.block_and_warp();
     let (warp, shadow) = (&block.warps[warp], &mut block.shadow);
     let (number, clock, first) = (warp.number, warp.clock, warp.first_thread);
@@ -66,6 +69,10 @@ fn read_so_many(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32, words: u
                 if others != 0 && overlap && !(strong && write & ATOMIC != 0) {
                     meet(&mut meetings, others, at as u32, write);
                 }
+            }
+            // the swap that follows is what others' writes are held against
+            if expected {
+                continue;
             }
             *read = if *read < floor {
                 mine
