@@ -32,8 +32,6 @@ pub enum FindingKind {
     SwapRead,
     /// A barrier that not all threads of the warp or block reach together.
     DivergentBarrier,
-    /// A barrier of the block after some of its threads have exited: it counts the others since sm_70.
-    ExitedThreads,
     /// A `*.sync` instruction whose member mask names lanes that don't take part.
     MissingParticipant,
     /// A barrier used against its rules (thread count, number, mixed forms).
@@ -47,7 +45,7 @@ impl FindingKind {
     pub fn rank(self) -> Rank {
         match self {
             FindingKind::SameValue | FindingKind::WarpOrder | FindingKind::SwapRead => Rank::Note,
-            FindingKind::Leak | FindingKind::ExitedThreads => Rank::Warning,
+            FindingKind::Leak => Rank::Warning,
             _ => Rank::Error,
         }
     }
@@ -66,7 +64,7 @@ impl std::str::FromStr for FindingKind {
 pub enum Rank {
     /// Against the letter of the documents, and harmless on the cards there are.
     Note,
-    /// Harmless to this run's results.
+    /// Harmless to the results.
     Warning,
     /// Wrong results, or a crash, on some card at some time.
     #[default]

@@ -96,7 +96,8 @@ fn unsupported(i: &Instr<'_>) -> Option<&'static str> {
     let has = |part: &str| i.mods.iter().any(|word| word.contains(part));
     Some(match i.op {
         "wgmma" => "warpgroup matrix instructions (wgmma) are not supported",
-        "wmma" => "wmma is not supported; the same products are mma.sync with ldmatrix",
+        "wmma" if has("m8n8k32") || has("m8n8k128") => "wmma of 4-bit and 1-bit integers is not supported",
+        "wmma" if !has("m8n8k4") && has("satfinite") && !has("s32") => "'.satfinite' is for integers only",
         "tcgen05" => "the matrix instructions of Blackwell (tcgen05) are not supported",
         "tensormap" => "copies by TMA and their tensor maps are not supported",
         "mapa" | "getctarank" | "clusterlaunchcontrol" => "thread block clusters are not supported",

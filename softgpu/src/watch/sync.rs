@@ -6,7 +6,6 @@ use crate::machine::block::Barrier;
 use crate::machine::control::{BarrierForm, BlockBarrier, Control};
 use crate::machine::cx::Cx;
 use crate::machine::inst::Inst;
-use crate::machine::operand::Pred;
 use crate::machine::warp::{Split, Waiting};
 use crate::watch::report::{self, NOWHERE, report};
 
@@ -24,11 +23,6 @@ pub fn divergent_barrier(cx: &mut Cx, code: &[Inst], split: &Split) {
     if !aligned(inst) {
         return;
     }
-    // lanes that go nowhere but to the end count as exited
-    let ready = &cx.warp().ready;
-    if !ready.is_empty() && ready.iter().all(|s| s.frame == 0 && ends(code, s.pc)) {
-        return;
-    }
     let away = cx.warp().alive & !split.mask;
     let message = format!(
         "a barrier in divergent code: {} threads of the warp wait at it, {} took another way",
@@ -36,12 +30,6 @@ pub fn divergent_barrier(cx: &mut Cx, code: &[Inst], split: &Split) {
         away.count_ones()
     );
     report(cx, FindingKind::DivergentBarrier, inst, split.mask.trailing_zeros(), &message);
-}
-
-/// Whether nothing comes from an instruction on but the end of the kernel.
-fn ends(code: &[Inst], pc: u32) -> bool {
-    let inst = code[pc as usize..].iter().find(|inst| !matches!(inst.control(), Some(Control::Reconverge)));
-    inst.is_some_and(|i| i.head.guard == Pred::TRUE && matches!(i.control(), Some(Control::Return | Control::Exit)))
 }
 
 /// Lanes wait at a `*.sync` for members that don't come.
@@ -187,7 +175,7 @@ fn mixed_places(cx: &mut Cx, code: &[Inst], number: u32, b: &Barrier, alive: u32
         && alive < threads
     {
         let message = format!("{} of the block's {threads} threads have exited without this barrier", threads - alive);
-        report::of_thread(cx, FindingKind::ExitedThreads, &code[b.inst as usize], thread, NOWHERE, &message);
+        report::of_thread(cx, FindingKind::DivergentBarrier, &code[b.inst as usize], thread, NOWHERE, &message);
     }
 }
 

@@ -1,6 +1,5 @@
 // Mistakes of every rank, and what only looks like one. The line that an error must name ends in a comment "BUG <kernel>";
-// its corrected twin has no finding. Kernels with lines "NOTE <kernel>" or "WARNING <kernel>" have findings of that rank
-// there and nothing else. Made into ranks.ptx by make_ptx.py.
+// its corrected twin has no finding. Kernels with lines "NOTE <kernel>" have notes there and nothing else. Made into ranks.ptx by make_ptx.py.
 
 // The CUDA guide's loop for an atomic that a card doesn't have: its first read may race with the swaps. What was read
 // goes elsewhere in the kernel with the mistake.
@@ -119,7 +118,7 @@ extern "C" __global__ void half_shuffle_between_fixed(int* out) {
   out[threadIdx.x] = tile[threadIdx.x];
 }
 
-// Lanes that a member mask names have exited; and a barrier that some threads left before: a warning.
+// Lanes that a member mask names have exited.
 extern "C" __global__ void shuffle_with_exited(int* out) {
   if (threadIdx.x >= 20) return;
   int x = threadIdx.x;
@@ -130,11 +129,4 @@ extern "C" __global__ void shuffle_with_exited_fixed(int* out) {
   int x = threadIdx.x;
   x = __shfl_down_sync(0xffffffff, x, 4);
   if (threadIdx.x < 20) out[threadIdx.x] = x;
-}
-extern "C" __global__ void exited_before_barrier(int* out, int n) {
-  __shared__ int tile[64];
-  if (threadIdx.x >= n) return;
-  tile[threadIdx.x] = threadIdx.x;
-  __syncthreads();  // WARNING exited_before_barrier
-  out[threadIdx.x] = tile[n - 1 - threadIdx.x];
 }
