@@ -67,6 +67,29 @@ impl Memory {
         Ok(allocation.base)
     }
 
+    /// Keeps an address for an allocation that [`wake`](Memory::wake) makes and [`free`](Memory::free) ends, as often as
+    /// wanted, until it is [forgotten](Memory::forget).
+    pub(crate) fn reserve(&self, bytes: u64, label: &str) -> Result<u64, MemoryError> {
+        self.table().reserve(bytes, label)
+    }
+
+    /// Makes the allocation of a reserved address; its bytes count as not initialised.
+    pub(crate) fn wake(&self, addr: u64) -> Result<(), MemoryError> {
+        let allocation = self.table().wake(addr)?;
+        self.mark(allocation.base, allocation.size, 0);
+        Ok(())
+    }
+
+    /// Ends a reservation.
+    pub(crate) fn forget(&self, addr: u64) {
+        self.table().forget(addr);
+    }
+
+    /// The allocation that holds an address, or will when it is woken.
+    pub(crate) fn find_reserved(&self, addr: u64) -> Option<Allocation> {
+        self.table().find_reserved(addr)
+    }
+
     /// Allocates memory that the host reads and writes at the same address (managed memory), filled with zeros. Its
     /// bytes count as initialised: what the host writes isn't seen.
     pub fn alloc_managed(&self, bytes: u64, label: &str) -> Result<u64, MemoryError> {

@@ -233,7 +233,16 @@ fn comparisons_of_packed_halves() {
 
 /// Two halves each: zeros of both signs, one, infinity, NaN, subnormal ones.
 const PAIRS: &[u64] = &[
-    0, 0x8000, 0x3c00_3c00, 0x7c00_fc00, 0x7e00_3c00, 0x0001_8001, 0x3f80_bf80, 0x7f80_ff80, 0x7fc0_0000, 0xbc00_3c01,
+    0,
+    0x8000,
+    0x3c00_3c00,
+    0x7c00_fc00,
+    0x7e00_3c00,
+    0x0001_8001,
+    0x3f80_bf80,
+    0x7f80_ff80,
+    0x7fc0_0000,
+    0xbc00_3c01,
 ];
 
 /// `min` and `max` as the ISA writes them.

@@ -32,7 +32,11 @@ entry!(cuGraphAddEmptyNode, |out: Out<Handle>, graph: Handle, after: Nodes, coun
 });
 
 entry!(cuGraphAddChildGraphNode, |out: Out<Handle>, graph: Handle, after: Nodes, count: Count, child: Handle| {
-    add(out, graph, after, count, |state| Ok((Work::Nothing, Some(Arc::new(state.graphs.known(child)?.clone())))))
+    add(out, graph, after, count, |state| {
+        let child = state.graphs.known(child)?.clone();
+        ensure(!child.has_memory(), NOT_SUPPORTED, "a graph with memory nodes can't be part of another")?;
+        Ok((Work::Nothing, Some(Arc::new(child))))
+    })
 });
 
 /// The call of a host node.

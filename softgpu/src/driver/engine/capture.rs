@@ -101,9 +101,6 @@ impl Session {
         let stream = self.stream(stream)?;
         self.legacy_allowed(stream, what)?;
         if let Some(capture) = self.capture_of(stream)? {
-            if matches!(work, Work::Free(_)) {
-                return self.spoil(capture, NOT_SUPPORTED, "softgpu has no memory nodes in graphs");
-            }
             let node = Kind::Node.fresh();
             let capture = self.captures.at(capture);
             let front = capture.fronts.entry(stream).or_default();

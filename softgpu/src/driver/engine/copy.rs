@@ -164,7 +164,7 @@ impl Fill {
 
 /// Refuses a range that does not lie inside one live allocation.
 fn check_range(memory: &Memory, address: u64, bytes: u64, what: &str) -> Answer {
-    let inside = memory.find(address).is_some_and(|a| bytes <= a.size - (address - a.base));
+    let inside = memory.find_reserved(address).is_some_and(|a| bytes <= a.size - (address - a.base));
     if inside {
         return Ok(());
     }
