@@ -151,6 +151,7 @@ fn captured_allocations() {
         let exec = instantiate(graph, 0);
         for _ in 0..2 {
             result::memset_d8_sync(out, 0, BYTES).unwrap();
+            context.synchronize().unwrap();
             assert_eq!(sys::cuGraphLaunch(exec, raw), CUDA_SUCCESS);
             stream.synchronize().unwrap();
             assert_eq!(words(out), [9; 100]);

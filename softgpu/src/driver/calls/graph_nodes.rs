@@ -53,7 +53,7 @@ entry!(cuGraphAddHostNode, |out: Out<Handle>, graph: Handle, after: Nodes, count
 pub fn copy_work(state: &Session, p: Option<&Memcpy3D>) -> Answer<Work> {
     let mut copy = p.or_refuse(INVALID_VALUE, "no description of the copy")?.to_copy(state.driver)?;
     copy.take_managed(&state.driver.memory);
-    copy.check(&state.driver.memory)?;
+    copy.check(&state.driver.memory, true)?;
     Ok(Work::Copy(copy))
 }
 
@@ -103,7 +103,7 @@ pub fn fill_work(state: &Session, p: Option<&MemsetNode>) -> Answer<Work> {
         width: p.width as u64,
         height: p.height as u64,
     };
-    fill.check(&state.driver.memory)?;
+    fill.check(&state.driver.memory, true)?;
     Ok(Work::Fill(fill))
 }
 

@@ -85,6 +85,11 @@ impl State {
         self.spoil_all(|capture, _| blocking.contains(&capture), STREAM_CAPTURE_IMPLICIT, message)
     }
 
+    /// Whether work given to a stream becomes part of a graph.
+    pub fn captures_on(&self, stream: Handle) -> bool {
+        self.streams.get(&stream).is_some_and(|stream| stream.capture.is_some())
+    }
+
     /// The capture a stream is in, refused when it is invalid.
     pub fn capture_of(&mut self, stream: Handle) -> Answer<Option<Handle>> {
         let capture = self.streams[&stream].capture;
