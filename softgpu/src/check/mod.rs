@@ -24,8 +24,8 @@ pub enum FindingKind {
     GlobalRace,
     /// Two threads write the same value to the same place, and nothing orders them.
     SameValue,
-    /// Shared memory: accesses of two lanes of a warp with a shuffle or vote of the whole warp between them, which keeps
-    /// lanes together on every card but orders no memory by the ISA.
+    /// Shared memory: accesses of two lanes of a warp with a shuffle or vote of the whole warp between them, which
+    /// keeps lanes together on every card but orders no memory by the ISA.
     WarpOrder,
     /// A plain read that races with an atomic, where the value read only says what a compare-and-swap of the same place
     /// expects, or whether there is to be one.

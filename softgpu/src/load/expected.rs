@@ -1,7 +1,8 @@
 //! Loads whose value is only what a compare-and-swap of the same place expects.
 //!
-//! The CUDA guide's own loop for atomics that a card doesn't have begins with a plain load: were its value stale or torn,
-//! the swap would fail and the loop go round once more. Such a load races with other blocks' swaps by the letter only.
+//! The CUDA guide's own loop for atomics that a card doesn't have begins with a plain load: were its value stale or
+//! torn, the swap would fail and the loop go round once more. Such a load races with other blocks' swaps by the letter
+//! only.
 //! Where it has been found equal to what the swap has read, it is right, and so is all that was made of it.
 
 use crate::machine::program::Expected;

@@ -67,8 +67,8 @@ impl Memory {
         Ok(allocation.base)
     }
 
-    /// Keeps an address for an allocation that [`wake`](Memory::wake) makes and [`free`](Memory::free) ends, as often as
-    /// wanted, until it is [forgotten](Memory::forget).
+    /// Keeps an address for an allocation that [`wake`](Memory::wake) makes and [`free`](Memory::free) ends, as often
+    /// as wanted, until it is [forgotten](Memory::forget).
     pub(crate) fn reserve(&self, bytes: u64, label: &str) -> Result<u64, MemoryError> {
         self.table().reserve(bytes, label)
     }

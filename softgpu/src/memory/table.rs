@@ -227,7 +227,7 @@ impl Table {
         if let Some(a) = self.freed(addr) {
             return format!("byte {} of {}, which was freed", addr - a.base, name(&a));
         }
-        let before = self.awake().filter(|(base, _)| **base <= addr).next_back().map(|(_, e)| &e.allocation);
+        let before = self.awake().rfind(|(base, _)| **base <= addr).map(|(_, e)| &e.allocation);
         let after = self.awake().find(|(base, _)| **base >= addr).map(|(_, e)| &e.allocation);
         match (before, after) {
             (Some(a), Some(b)) if b.base - addr < addr - (a.base + a.size) + 1 => {

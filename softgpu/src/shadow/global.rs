@@ -97,6 +97,21 @@ impl<'a> GlobalRaces<'a> {
         }
     }
 
+    /// Whether a read of a word needs no new mark and meets no other block's write.
+    #[inline(always)]
+    pub fn knows_read(&self, word: u64, mark: u64) -> bool {
+        let [write, read] = [0, 1].map(|which| self.cell(word, which).load(Ordering::Relaxed));
+        let alone = write >> LAUNCH != self.launch || write as u32 == mark as u32 && write & MORE == 0;
+        let known = if self.exact {
+            (read ^ mark) & !FLAG == 0
+        } else if read as u32 == mark as u32 {
+            bytes_of(mark) & !bytes_of(read) == 0
+        } else {
+            bytes_of(mark) & !read_by_several(read) == 0
+        };
+        alone && known && read >> LAUNCH == self.launch
+    }
+
     /// Marks a read of a word, or of some of its bytes.
     #[inline(always)]
     pub fn mark_read(&self, word: u64, mark: u64) {

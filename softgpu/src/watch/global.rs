@@ -67,6 +67,9 @@ pub fn access(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32) {
         *open(&cx.latest) = Latest { block: me, at: *a, mask, size, bytes };
     }
     let marking = Marking { races, offsets, mask, size, kind, strong, stamp };
+    if kind == Kind::Load && !strong && marking.knows_all() {
+        return;
+    }
     // first leave a mark, then look: of two blocks that come together one sees the other
     let before = marking.leave_marks();
     fence(Ordering::SeqCst);
@@ -87,6 +90,19 @@ impl Marking<'_> {
                 f(l, w as usize, first / 4 + w, bytes);
             }
         });
+    }
+
+    /// Whether a read of these words needs no new marks and meets no other block's writes: the usual case.
+    #[inline(always)]
+    fn knows_all(&self) -> bool {
+        let mut before = u64::MAX;
+        // lanes outside the mask have the address of one inside
+        self.offsets.iter().all(|&first| {
+            let again = first == before;
+            before = first;
+            let mark = self.stamp | bytes_touched(first, self.size) << BYTES;
+            again || (0..u64::from(self.size.div_ceil(4))).all(|w| self.races.knows_read(first / 4 + w, mark))
+        })
     }
 
     /// Marks the words; gives for each word that is written the mark of the writer before.

@@ -134,7 +134,7 @@ pub fn barrier_complete(cx: &mut Cx, code: &[Inst], number: u32, b: &Barrier, al
             w.clock = next;
             w.syncs.clear();
         }
-        block.shadow.floor = next;
+        block.shadow.raise_floor(next);
     } else if opts.race {
         for w in &mut block.warps {
             if w.at_barrier.iter().any(|(n, _)| *n == number) {

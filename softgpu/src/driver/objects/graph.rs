@@ -101,7 +101,8 @@ impl Graph {
         valid(!self.nodes.values().any(frees), message)
     }
 
-    /// Whether it allocates or frees: such a graph is instantiated once at a time, and neither cloned nor part of another.
+    /// Whether it allocates or frees: such a graph is instantiated once at a time, and neither cloned nor part of
+    /// another.
     pub fn has_memory(&self) -> bool {
         self.nodes.values().any(Node::is_memory)
     }

@@ -81,12 +81,12 @@ fn set<'a>(c: &mut Decoder<'a>, x: &Found<'_, 'a>) -> Decoded<()> {
 fn holds(x: &Found<'_, '_>) -> Option<Holds> {
     const ALL: [(&str, Holds); 14] = [
         ("eq", |a, b| a == b),
-        ("ne", |a, b| a < b || a > b),
+        ("ne", |a, b| a != b && !a.is_nan() && !b.is_nan()),
         ("lt", |a, b| a < b),
         ("le", |a, b| a <= b),
         ("gt", |a, b| a > b),
         ("ge", |a, b| a >= b),
-        ("equ", |a, b| !(a < b || a > b)),
+        ("equ", |a, b| a == b || a.is_nan() || b.is_nan()),
         ("neu", |a, b| a != b),
         ("ltu", |a, b| !(a >= b)),
         ("leu", |a, b| !(a > b)),

@@ -1,8 +1,8 @@
 //! `wmma.load`, `wmma.store` and `wmma.mma`.
 //!
-//! A load reads the whole matrix in pieces of up to 16 bytes a lane, one behind the other, and hands its elements to the
-//! registers that hold them; a store does the reverse. So it is counted and checked as a card's would be, whatever the
-//! fragment's layout.
+//! A load reads the whole matrix in pieces of up to 16 bytes a lane, one behind the other, and hands its elements to
+//! the registers that hold them; a store does the reverse. So it is counted and checked as a card's would be, whatever
+//! the fragment's layout.
 
 use crate::check::FindingKind;
 use crate::isa::memory::place::{Address, place};
@@ -69,8 +69,8 @@ impl<T> Transfer<T> {
             return Some((first, stride));
         }
         let message = format!(
-            "a matrix must begin at a multiple of {whole} bytes, and its rows lie a multiple of {} bytes apart; this one \
-             begins at {first:#x} with a stride of {stride} bytes",
+            "a matrix must begin at a multiple of {whole} bytes, and its rows lie a multiple of {} bytes apart; this \
+             one begins at {first:#x} with a stride of {stride} bytes",
             whole.min(16)
         );
         let access = Access::of(inst, kind, self.piece());

@@ -19,7 +19,8 @@ pub enum Architecture {
 }
 
 impl Architecture {
-    /// The generation of a compute capability (times ten), or `None` before tensor cores (below 70). Newer ones than sm_90 are modelled as Hopper.
+    /// The generation of a compute capability (times ten), or `None` before tensor cores (below 70).
+    /// Newer ones than sm_90 are modelled as Hopper.
     pub fn of(sm: u32) -> Option<Architecture> {
         match sm {
             0..70 => None,

@@ -1,5 +1,5 @@
-//! `mma.m8n8k4` with f16: four products of 8 x 8 x 4 at once, each by two groups of four lanes 16 apart (PTX ISA, "Matrix
-//! Fragments for mma.m8n8k4 with .f16 floating point type").
+//! `mma.m8n8k4` with f16: four products of 8 x 8 x 4 at once, each by two groups of four lanes 16 apart (PTX ISA,
+//! "Matrix Fragments for mma.m8n8k4 with .f16 floating point type").
 
 use super::model;
 use super::operation::{Accumulator, Operation, Rows};

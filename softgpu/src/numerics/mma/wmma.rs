@@ -1,9 +1,9 @@
 //! `wmma`: products of larger tiles, put together from those of `mma`.
 //!
-//! The ISA leaves open which lane holds what of a fragment. Here a fragment is one of `mma` ([`super::fragment`]) or two of
-//! them side by side, so that a product is two of `mma` with their arithmetic: of 16 x 16 tiles by halves of B, of 32 x 8
-//! by halves of A; 8 x 32 tiles are transposed, `D^T = B^T A^T + C^T`. f16 factors have eight registers in every shape:
-//! where fewer hold all of a matrix, the others repeat them.
+//! The ISA leaves open which lane holds what of a fragment. Here a fragment is one of `mma` ([`super::fragment`]) or
+//! two of them side by side, so that a product is two of `mma` with their arithmetic: of 16 x 16 tiles by halves of B,
+//! of 32 x 8 by halves of A; 8 x 32 tiles are transposed, `D^T = B^T A^T + C^T`. f16 factors have eight registers in
+//! every shape: where fewer hold all of a matrix, the others repeat them.
 
 use super::super::half::{f16_to_f32, f32_to_f16};
 use super::operation::{Accumulator, Operation, Rows};
