@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs programs that know nothing of softgpu on it:
-#     clients/run.sh [nvidia|bindings|core|numba|pycuda|cupy|tinygrad|triton|headers|runtime|FILE.py ...]
+#     clients/run.sh [nvidia|bindings|core|numba|pycuda|cupy|tinygrad|triton|wheel|headers|runtime|FILE.py ...]
 # Without a name: nvidia, which is NVIDIA's own saxpy example of cuda-bindings as it stands in their repository
 # (fetched, checked by its hash). FILE.py is a program of your own that uses cuda-bindings. Makes a Python environment
 # in .cache/clients of the workspace and a folder there in which libcuda.so and libcuda.so.1 point to libsoftgpu.so;
@@ -31,10 +31,11 @@ packages() {
     cupy) echo numpy 'cupy-cuda13x[ctk]' ;;
     tinygrad) echo numpy tinygrad 'nvidia-cuda-nvrtc==13.*' ;;
     triton) echo numpy triton ;;
+    wheel) echo pytest numpy 'cuda-bindings==13.*' 'nvidia-cuda-nvrtc==13.0.*' ;;
     headers) echo numpy nvidia-cuda-{runtime,cccl,nvrtc}-cu12 nvidia-curand-cu12 ;;
     runtime) echo nvidia-cuda-nvcc nvidia-cuda-cccl nvidia-cuda-runtime-cu12 ;;
     *)
-        echo "error: no client '$1'; there are nvidia, bindings, core, numba, pycuda, cupy, tinygrad, triton, headers and runtime" >&2
+        echo "error: no client '$1'; there are nvidia, bindings, core, numba, pycuda, cupy, tinygrad, triton, wheel, headers and runtime" >&2
         return 1
         ;;
     esac
@@ -69,6 +70,11 @@ for client in "$@"; do
         export LD_LIBRARY_PATH DEV=CUDA
         ;;
     triton) program=("$python" "$here/kernels_triton.py") ;;
+    wheel) # softgpu's own wheel, in an environment of the same packages
+        PYTHON="$python" bash "$here/../python/build.sh"
+        "$python" -m pip install --quiet --force-reinstall --no-deps "$(ls -t "$root"/dist/softgpu-*.whl | head -n 1)"
+        program=(bash "$here/wheel.sh" "$python" "$here")
+        ;;
     headers) # no driver: kernels with CUDA's headers, by the command softgpu-run
         program=("$python" "$here/headers.py")
         export SOFTGPU_RUN="$target/release/softgpu-run"

@@ -121,7 +121,9 @@ fn caught_on(
         assert!(hit.count >= 1 && hit.ptx_line > 0 && !hit.message.is_empty());
         for f in &report.findings {
             let known = line(f) == at(bug) || also.is_some_and(|n| line(f) == at(n));
-            assert!(known && (f.kind == kind || also.is_some()), "seed {seed}: {report:#?}");
+            // blocks that lose each other's updates may write the same value besides
+            let named = f.kind == kind || f.rank == softgpu::Rank::Note || also.is_some();
+            assert!(known && named, "seed {seed}: {report:#?}");
         }
 
         let twin = format!("{kernel}_fixed");
