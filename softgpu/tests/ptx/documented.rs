@@ -125,7 +125,7 @@ fn concrete(text: &str) -> String {
         "[b]" => "[%rd1]".into(),
         _ => o.into(),
     };
-    let mut operands: Vec<String> = right.split(", ").map(operand).collect();
+    let mut operands: Vec<String> = right.split(", ").map(|o| operand(o.trim())).collect();
     if has("L2::cache_hint") {
         operands.push("%rd6".into());
     }

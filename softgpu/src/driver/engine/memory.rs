@@ -48,7 +48,7 @@ impl Session {
     pub fn reserve(&mut self, bytes: usize) -> Answer<GraphMemory> {
         let label = format!("{bytes} bytes of a graph's allocation node");
         let address = self.driver.memory.reserve(bytes as u64, &label).map_err(refusal)?;
-        Ok(GraphMemory { context: self.context, address, bytes, label })
+        Ok(GraphMemory { memory: &self.driver.memory, context: self.context, address, bytes, label })
     }
 
     /// Makes the allocation of a node.

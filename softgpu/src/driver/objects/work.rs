@@ -3,8 +3,8 @@
 use super::code::ModuleData;
 use super::copy::{Copy, Fill};
 use super::handle::Handle;
-use super::state::DRIVER;
 use crate::kernel::{KernelInfo, LaunchConfig};
+use crate::memory::Memory;
 use std::ffi::c_void;
 use std::sync::Arc;
 
@@ -68,6 +68,7 @@ impl Plan {
 /// The memory of an allocation node: at one address in each launch, which is its own as long as the graph or an
 /// instantiated one is there.
 pub struct GraphMemory {
+    pub memory: &'static Memory,
     pub context: Handle,
     pub address: u64,
     pub bytes: usize,
@@ -76,9 +77,7 @@ pub struct GraphMemory {
 
 impl Drop for GraphMemory {
     fn drop(&mut self) {
-        if let Some(driver) = DRIVER.get() {
-            driver.memory.forget(self.address);
-        }
+        self.memory.forget(self.address);
     }
 }
 

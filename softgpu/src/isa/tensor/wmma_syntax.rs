@@ -50,7 +50,7 @@ macro_rules! load {
                 $ty,
                 " ",
                 list!($list),
-                ", [a](, %r8)?"
+                ", [a] (, %r8)?"
             ),
             load,
         )
