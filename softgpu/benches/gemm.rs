@@ -25,7 +25,7 @@ impl Case {
             memory.set(at, &[0], total).expect("a fill");
             params.extend(at.to_le_bytes());
         }
-        let size = |info: &softgpu::KernelInfo| info.param_bytes as usize;
+        let size = |info: softgpu::KernelInfo| info.param_bytes as usize;
         let all = module.kernel(kernel).map_or(0, size);
         while params.len() < all {
             params.extend(n.to_le_bytes());

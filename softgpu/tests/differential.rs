@@ -196,7 +196,7 @@ fn narrow_stores_are_those_of_a_serial_program() {
     let blocks = (stores::THREADS / stores::BLOCK) as u32;
     let config = LaunchConfig { grid: [blocks, 1, 1], block: [stores::BLOCK as u32, 1, 1], dynamic_shared: 0, params };
     let mut different = HashSet::new();
-    for n in 0..PROGRAMS {
+    for (n, program) in programs.iter().enumerate() {
         for kernel in [format!("global_{n}"), format!("shared_{n}")] {
             let mut expected = start.clone();
             // SAFETY: the function reads INPUTS words a thread, and changes the bytes of the arrays.
@@ -216,11 +216,11 @@ fn narrow_stores_are_those_of_a_serial_program() {
                     ..Options::default()
                 };
                 let report = launch(&module, &kernel, &config, &memory, &profile, &opts, &mut |_| {});
-                assert!(report.fault.is_none() && report.findings.is_empty(), "{kernel}: {report:#?}\n{}", programs[n]);
+                assert!(report.fault.is_none() && report.findings.is_empty(), "{kernel}: {report:#?}\n{}", program);
                 let mut found = vec![0; start.len()];
                 memory.read(out, &mut found).unwrap();
                 let wrong = (0..found.len()).find(|&at| found[at] != expected[at]);
-                assert!(wrong.is_none(), "{kernel}, order {order}: byte {wrong:?}\n{}", programs[n]);
+                assert!(wrong.is_none(), "{kernel}, order {order}: byte {wrong:?}\n{}", program);
             }
             different.insert(expected);
         }

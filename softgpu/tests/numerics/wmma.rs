@@ -161,7 +161,7 @@ fn check(
     random: &mut Random,
 ) {
     let [m, n, k] = case.shape;
-    let (a_rows, b_rows, c_rows) = (layout < 2, layout % 2 == 0, random.below(2) == 0);
+    let (a_rows, b_rows, c_rows) = (layout < 2, layout.is_multiple_of(2), random.below(2) == 0);
     // strides of 16 or 32 bytes more than there is
     let more = |ty: &str, random: &mut Random| (16 << random.below(2)) / bytes(ty, 0).len();
     let lda = if a_rows { k } else { m } + more(case.memory, random);
