@@ -63,6 +63,21 @@ fn a_gtx_1080_needs_no_spills() {
 }
 
 #[test]
+fn an_ampere_needs_no_spills() {
+    compiles_without_spills("13", &[86], |_, unit| common(unit));
+}
+
+/// The kernels with the most registers, by the first and the last architectures that the compiler knows.
+#[test]
+fn the_widest_kernels_need_no_spills() {
+    compiles_without_spills("13", &[75, 90, 120], |_, unit| {
+        let widest = matches!(unit.kind, UnitKind::Gemm(0) | UnitKind::Conv(0) | UnitKind::ConvWinograd);
+        widest && unit.precision == Precision::F32
+    });
+}
+
+#[test]
+#[ignore = "every kernel of those above on every architecture; scripts/test.sh --all runs it"]
 fn every_architecture_needs_no_spills() {
     compiles_without_spills("13", &[75, 80, 86, 89, 90, 100, 120], |_, unit| common(unit));
 }

@@ -8,12 +8,16 @@ use warp19::cuda::CudaDevice;
 use warp19::device::Precision;
 use warp19::ops::operation::Kind;
 
-/// Runs the layers with weights of at most so many floating-point operations that `chosen` takes.
-fn agrees(d: &mut CudaDevice, precision: Precision, chosen: &dyn Fn(&Case) -> bool) {
+/// Operations of a layer: several tiles each way, and more.
+const SMALL: u64 = 3_000_000;
+const LARGER: u64 = 20_000_000;
+
+/// Runs the layers with weights of at most `most` floating-point operations that `chosen` takes.
+fn agrees(d: &mut CudaDevice, precision: Precision, most: u64, chosen: &dyn Fn(&Case) -> bool) {
     let mut count = 0;
     for case in cases::all(precision) {
         let Case::Operation(kind @ Kind::Layer(_)) = &case else { continue };
-        if chosen(&case) && kind.describe(precision).flops <= 20_000_000 {
+        if chosen(&case) && kind.describe(precision).flops <= most {
             for result in conformance::run(&mut [d], &case, precision).unwrap() {
                 assert!(result.failure.is_none(), "{result:?}");
             }
@@ -27,10 +31,21 @@ fn agrees(d: &mut CudaDevice, precision: Precision, chosen: &dyn Fn(&Case) -> bo
 #[test]
 fn every_tile_computes_every_small_shape() {
     let (_alone, d) = &mut softgpu("all", "0");
+    with_every_tile(d, SMALL);
+}
+
+#[test]
+#[ignore = "larger shapes than the test above; scripts/test.sh --all runs it"]
+fn every_tile_computes_larger_shapes() {
+    let (_alone, d) = &mut softgpu("all", "0");
+    with_every_tile(d, LARGER);
+}
+
+fn with_every_tile(d: &mut CudaDevice, most: u64) {
     d.set_winograd(Some(false));
     for tile in 0..4 {
         d.set_tile(Some(tile));
-        agrees(d, Precision::F32, &|_| true);
+        agrees(d, Precision::F32, most, &|_| true);
     }
 }
 
@@ -38,21 +53,21 @@ fn every_tile_computes_every_small_shape() {
 #[test]
 fn every_tile_computes_every_small_shape_on_tensor_cores() {
     let tiles = [(Precision::Bf16, 0..4), (Precision::F16, 2..3), (Precision::Tf32, 1..2), (Precision::Tf32x3, 0..1)];
-    on_tensor_cores(tiles);
+    on_tensor_cores(tiles, SMALL);
 }
 
 #[test]
-#[ignore = "the tiles of all precisions, beside some of each above; scripts/test.sh --all runs it"]
+#[ignore = "the tiles of all precisions and larger shapes, beside some above; scripts/test.sh --all runs it"]
 fn every_tile_of_every_precision_computes_every_small_shape() {
-    on_tensor_cores(Precision::ALL[1..].iter().map(|&precision| (precision, 0..4)));
+    on_tensor_cores(Precision::ALL[1..].iter().map(|&precision| (precision, 0..4)), LARGER);
 }
 
-fn on_tensor_cores(tiles: impl IntoIterator<Item = (Precision, Range<usize>)>) {
+fn on_tensor_cores(tiles: impl IntoIterator<Item = (Precision, Range<usize>)>, most: u64) {
     let (_alone, d) = &mut softgpu("all", "0");
     for (precision, tiles) in tiles {
         for tile in tiles {
             d.set_tile(Some(tile));
-            agrees(d, precision, &|_| true);
+            agrees(d, precision, most, &|_| true);
         }
     }
 }
@@ -61,5 +76,5 @@ fn on_tensor_cores(tiles: impl IntoIterator<Item = (Precision, Range<usize>)>) {
 fn winograd_computes_every_small_shape() {
     let (_alone, d) = &mut softgpu("all", "0");
     d.set_winograd(Some(true));
-    agrees(d, Precision::F32, &|case| case.group() == "conv");
+    agrees(d, Precision::F32, LARGER, &|case| case.group() == "conv");
 }
