@@ -1,6 +1,8 @@
 //! `warp19 profile`: where a training step's time goes, operation by operation (docs/profiling.md).
 
 mod measure;
+mod paper;
+mod predict;
 mod table;
 
 use super::backend::{self, Backend, Opened};
@@ -18,7 +20,7 @@ pub struct Args {
     /// vgg19, vgg16-4pool, deep-mnist or deep-mnist-sgd.
     #[arg(long, default_value = "vgg19", value_parser = zoo::NAMES, hide_possible_values = true)]
     model: String,
-    /// Images in a step [default: 64; 2 on softgpu].
+    /// Images in a step [default: 64; 2 on softgpu, 128 for a prediction].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     batch: Option<u32>,
     #[command(flatten)]
@@ -28,18 +30,24 @@ pub struct Args {
     /// Steps that are timed, after one that is not; the table has medians.
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..=1000))]
     steps: u16,
+    /// Predict a step's time on a card by the plan's count instead, without a GPU: rtx3090, a100, ..., or all.
+    #[arg(long, value_name = "CARD", conflicts_with = "steps")]
+    predict: Option<String>,
     /// Results as JSON.
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(args: &Args) -> Result<()> {
+    if let Some(card) = &args.predict {
+        return predict::run(args, card);
+    }
     let mut opened = args.backend.open_kind()?;
     opened.device().supports(args.precision)?;
     let is_softgpu = matches!(&opened, Opened::Cuda(d) if d.softgpu.is_some());
     let batch = args.batch.map_or(if is_softgpu { 2 } else { 64 }, |b| b as usize);
     let folder = tempfile::tempdir().map_err(|e| Error::io("create", std::env::temp_dir(), e))?;
-    let (config, dataset) = example(args, batch)?;
+    let (config, dataset) = example(&args.model, args.precision, batch)?;
     let trainer = Trainer::new(opened.device(), config, &dataset, folder.path(), None)?;
     let samples: Vec<u32> = (0..batch as u32).collect();
     opened.device().set_step(StepState { step: 0, lr: 1e-4, ema_decay: 0.9, samples: &samples })?;
@@ -57,9 +65,9 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 /// A run on random pictures by the network's own recipe.
-fn example(args: &Args, batch: usize) -> Result<(Config, Dataset)> {
+fn example(model: &str, precision: Precision, batch: usize) -> Result<(Config, Dataset)> {
     const SIDE: usize = 28;
-    let (mut recipe, classes) = (Recipe::named(None, &args.model)?, 10);
+    let (mut recipe, classes) = (Recipe::named(None, model)?, 10);
     recipe.batch = batch;
     let split = |count: usize| Split {
         images: Images {
@@ -72,7 +80,7 @@ fn example(args: &Args, batch: usize) -> Result<(Config, Dataset)> {
     };
     let dataset = Dataset { train: split(batch), test: split(1), classes, name: "random pictures".into() };
     let config = Config {
-        model: args.model.clone(),
+        model: model.into(),
         input: format!("{SIDE}x{SIDE}x1"),
         classes,
         dataset: dataset.name.clone(),
@@ -81,7 +89,7 @@ fn example(args: &Args, batch: usize) -> Result<(Config, Dataset)> {
         images: batch,
         test_images: 1,
         validation: 0,
-        precision: args.precision,
+        precision,
     };
     Ok((config, dataset))
 }

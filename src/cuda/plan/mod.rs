@@ -1,14 +1,22 @@
-//! Choosing tiles and parts of a product, from shapes alone: the same on every device, so that results are too.
+//! Choosing tiles, parts and algorithms by a count of cycles (`count`).
 //!
-//! The choice minimises a rough time in clock cycles on a device of [`MULTIPROCESSORS`], each doing so many
-//! multiply-adds a cycle ([`rate`]) at the share of its peak that the tile's inner loop can reach.
+//! What changes the order of a sum is chosen from shapes alone, for a device that never was ([`Machine::reference`]), so
+//! that results are the same bits on every device: the parts of an inner dimension, Winograd's algorithm, and the tiles
+//! of implicit convolutions, whose blocks leave out taps that none of their rows sees. Other tiles follow the device.
 
-use super::units::{TILES, WINOGRAD_COLUMNS, WINOGRAD_STEP, WINOGRAD_TILES, tiles};
+mod count;
+mod footprint;
+mod layers;
+pub mod predict;
+
+pub use count::Machine;
+pub use footprint::{Footprint, WINOGRAD, footprint};
+pub use layers::{SHARED_LIMIT, Way, convolution, gathered, linear, winograd, winograd_blocks};
+
+use super::units::{TILES, tiles};
 use crate::device::Precision;
-use crate::ops::conv::ConvShape;
+use count::{BYTES_A_CYCLE, Launch};
 
-/// Multiprocessors of the device the choice is made for; between an RTX 3090 (82) and an H100 (132).
-const MULTIPROCESSORS: usize = 108;
 /// Floats of workspace that parts may take: 64 MiB.
 pub const WORKSPACE_FLOATS: usize = 16 << 20;
 /// Parts an inner dimension may be split into.
@@ -20,22 +28,6 @@ const EFFICIENCY: [f64; TILES] = [0.90, 0.88, 0.80, 0.65];
 /// The same with tensor cores, which the first tiles keep busy while other instructions are issued; how fast their
 /// operands arrive is counted beside it.
 const TENSOR_EFFICIENCY: [f64; TILES] = [0.90, 0.80, 0.70, 0.25];
-
-/// Multiply-adds a cycle of a multiprocessor; an A100's with tensor cores.
-fn rate(precision: Precision) -> f64 {
-    match precision {
-        Precision::F32 => 128.0,
-        Precision::Tf32 => 512.0,
-        Precision::Tf32x3 => 512.0 / 3.0,
-        Precision::Bf16 | Precision::F16 => 1024.0,
-    }
-}
-
-/// Share of the peak that Winograd's inner loop reaches: its share of multiply-adds that are of the products, 70 %,
-/// less what two barriers a step cost where a multiprocessor has room for one block.
-const WINOGRAD_EFFICIENCY: f64 = 0.65;
-/// Bytes a cycle that one multiprocessor reads from the second-level cache.
-const BYTES_A_CYCLE: f64 = 40.0;
 /// Tiles that there are counters for.
 pub const COUNTERS: usize = 1 << 14;
 
@@ -51,11 +43,14 @@ pub struct Plan {
 /// Sizes of a product, or of `count` products of one size in one launch.
 #[derive(Clone, Copy, Debug)]
 pub struct Product {
+    /// The kernel that computes it.
+    pub kernel: &'static str,
     pub precision: Precision,
     pub count: usize,
     pub rows: usize,
     pub columns: usize,
-    pub inner: usize,
+    /// On average over the blocks, by tile: some leave out what is padding for all of their rows.
+    pub inner: [usize; TILES],
     /// Whether one more row of blocks sums columns.
     pub sums: bool,
     /// Whether rows of all operands are multiples of 16 bytes.
@@ -63,105 +58,84 @@ pub struct Product {
 }
 
 impl Product {
+    /// A product of matrices: rows and columns of the result, and the inner dimension.
+    pub fn matrix(
+        kernel: &'static str,
+        precision: Precision,
+        [rows, columns, inner]: [usize; 3],
+        vector: bool,
+    ) -> Product {
+        let sums = kernel == "gemm_tn";
+        Product { kernel, precision, count: 1, rows, columns, inner: [inner; TILES], sums, vector }
+    }
+
     /// Blocks of one part.
     pub fn blocks(&self, tile: usize) -> usize {
         let t = tiles(self.precision)[tile];
         (self.count * self.rows.div_ceil(t.m) + usize::from(self.sums)) * self.columns.div_ceil(t.n)
     }
 
-    fn cycles(&self, p: Plan) -> f64 {
+    /// Whether the order of its sums depends on the tile: what a block leaves out depends on its rows.
+    fn is_bound_to_its_tile(&self) -> bool {
+        matches!(self.kernel, "conv_forward" | "conv_backward_data")
+    }
+
+    /// Cycles on a device.
+    pub fn cycles(&self, on: &Machine, p: Plan) -> f64 {
         let t = tiles(self.precision)[p.tile];
-        let steps = (self.inner.div_ceil(t.k).div_ceil(p.parts) * t.k) as f64;
+        let steps = (self.inner[p.tile].div_ceil(t.k).div_ceil(p.parts) * t.k) as f64;
         let efficiency = if self.precision == Precision::F32 { EFFICIENCY } else { TENSOR_EFFICIENCY }[p.tile];
-        let products = (t.m * t.n) as f64 / rate(self.precision) / efficiency;
-        let operands = ((t.m + t.n) * self.precision.storage().size()) as f64 / BYTES_A_CYCLE;
-        cycles(self.blocks(p.tile), p.parts, steps * products.max(operands), t.m * t.n)
+        on.cycles(&Launch {
+            blocks: self.blocks(p.tile),
+            parts: p.parts,
+            of: footprint(self.kernel, p.tile, self.precision),
+            products: steps * (t.m * t.n) as f64 / on.rate / efficiency,
+            operands: steps * ((t.m + t.n) * self.precision.storage().size()) as f64 / BYTES_A_CYCLE,
+            stored: t.m * t.n,
+        })
     }
 
-    /// The tile and the parts; `wanted` is a tile to take where it can be.
-    pub fn plan(&self, wanted: Option<usize>) -> Plan {
-        let all = tiles(self.precision);
-        let able = |t: usize| self.vector || all[t].vector == 1;
-        let choice = match wanted.filter(|&t| t < TILES && able(t)) {
-            Some(t) => vec![t],
-            None if self.vector => vec![0, 1, 2],
-            None => vec![3],
-        };
-        let mut best = Plan { tile: choice[0], parts: 1 };
-        for tile in choice {
-            for parts in PARTS {
-                let inner = self.inner.div_ceil(all[tile].k);
-                let blocks = self.blocks(tile);
-                let floats = blocks * parts * all[tile].m * all[tile].n;
-                let fits = parts == 1
-                    || (inner >= parts * TILES_OF_A_PART && floats <= WORKSPACE_FLOATS && blocks <= COUNTERS);
-                let plan = Plan { tile, parts };
-                if fits && self.cycles(plan) < self.cycles(best) {
-                    best = plan;
-                }
-            }
-        }
-        best
+    /// The tiles that can compute it and are considered.
+    fn tiles(&self) -> std::ops::Range<usize> {
+        if self.vector { 0..TILES - 1 } else { TILES - 1..TILES }
     }
-}
 
-/// Cycles of `blocks` blocks in `parts` parts, each computing for so many cycles and storing so many floats.
-fn cycles(blocks: usize, parts: usize, computing: f64, stored: usize) -> f64 {
-    let work = (blocks * parts).div_ceil(MULTIPROCESSORS) as f64 * computing;
-    // Filling the first tile and storing the result overlap with nothing; those of later blocks do with one another.
-    let fixed = 1500.0 + stored as f64 / 16.0;
-    // The last block of a tile reads what the others wrote, for each tile of the multiprocessor.
-    let sums = blocks.div_ceil(MULTIPROCESSORS) as f64;
-    let add = match parts {
-        1 => 0.0,
-        n => sums * (1000.0 + (4 * stored * (n + 1)) as f64 / BYTES_A_CYCLE),
-    };
-    work + fixed + add
-}
-
-/// Blocks of one part of a convolution by Winograd's algorithm (`kernels/conv_winograd.cu`).
-pub fn winograd_blocks(s: &ConvShape, backward: bool) -> usize {
-    let columns = if backward { s.c } else { s.k };
-    let pieces = s.n * s.h.div_ceil(2) * s.w.div_ceil(2);
-    pieces.div_ceil(WINOGRAD_TILES) * columns.div_ceil(WINOGRAD_COLUMNS)
-}
-
-/// The parts of a convolution by Winograd's algorithm where it needs fewer cycles than products over the taps that see
-/// inside the image, 16 multiplications for 4 outputs against at most 36; `None` where it does not, or where the kernel
-/// is not 3x3. `wanted`: always or never where it can be.
-pub fn winograd(s: &ConvShape, backward: bool, wanted: Option<bool>) -> Option<usize> {
-    let blocks = winograd_blocks(s, backward);
-    if s.kernel != 3 || blocks == 0 || wanted == Some(false) {
-        return None;
-    }
-    let (inputs, outputs) = if backward { (s.k, s.c) } else { (s.c, s.k) };
-    let steps = inputs.div_ceil(WINOGRAD_STEP);
-    let floats = 4 * WINOGRAD_TILES * WINOGRAD_COLUMNS;
-    let cost = |parts: usize| {
-        let multiplications = 16 * WINOGRAD_TILES * WINOGRAD_COLUMNS * WINOGRAD_STEP * steps.div_ceil(parts);
-        cycles(blocks, parts, multiplications as f64 / rate(Precision::F32) / WINOGRAD_EFFICIENCY, floats)
-    };
-    let k = tiles(Precision::F32)[0].k;
-    let fits = |&parts: &usize| {
+    /// Whether so many parts are worth their sums and fit the workspace with any of the tiles.
+    fn fits(&self, parts: usize, mut with: impl Iterator<Item = usize>) -> bool {
         parts == 1
-            || (steps * WINOGRAD_STEP >= parts * TILES_OF_A_PART * k
-                && blocks * parts * floats <= WORKSPACE_FLOATS
-                && blocks <= COUNTERS)
-    };
-    let parts = PARTS.into_iter().filter(fits).min_by(|&a, &b| cost(a).total_cmp(&cost(b)))?;
-    // Taps inside the image, on average: 3 rows, but 2 at each edge.
-    let alive = (3 * s.h - 2) * (3 * s.w - 2) * inputs.next_multiple_of(k) / (s.h * s.w);
-    let product = Product {
-        precision: Precision::F32,
-        count: 1,
-        rows: s.n * s.h * s.w,
-        columns: outputs,
-        inner: alive,
-        sums: false,
-        vector: s.c.is_multiple_of(4) && s.k.is_multiple_of(4),
-    };
-    let wins = cost(parts) < product.cycles(product.plan(None));
-    (wins || wanted == Some(true)).then_some(parts)
+            || with.all(|tile| {
+                let (t, blocks) = (tiles(self.precision)[tile], self.blocks(tile));
+                self.inner[tile].div_ceil(t.k) >= parts * TILES_OF_A_PART
+                    && blocks * parts * t.m * t.n <= WORKSPACE_FLOATS
+                    && blocks <= COUNTERS
+            })
+    }
+
+    /// The parts by shape alone, and the tile that is fastest on a device with them, or by shape where it is bound to
+    /// its tile; `wanted` is a tile to take where it can be.
+    pub fn plan(&self, on: &Machine, wanted: Option<usize>) -> Plan {
+        let reference = Machine::reference(self.precision);
+        let wanted = wanted.filter(|&t| t < TILES && (self.vector || tiles(self.precision)[t].vector == 1));
+        let bound = self.is_bound_to_its_tile();
+        let considered = match wanted {
+            Some(tile) if bound => tile..tile + 1,
+            _ => self.tiles(),
+        };
+        let fastest = |on: &Machine, plans: &mut dyn Iterator<Item = Plan>| {
+            plans.min_by(|&a, &b| self.cycles(on, a).total_cmp(&self.cycles(on, b)))
+        };
+        let one = Plan { tile: considered.start, parts: 1 };
+        let parts = |tile: usize| {
+            let with = if bound { tile..tile + 1 } else { considered.clone() };
+            PARTS.into_iter().filter(move |&parts| self.fits(parts, with.clone())).map(move |parts| Plan { tile, parts })
+        };
+        let by_shape = fastest(&reference, &mut considered.clone().flat_map(parts)).unwrap_or(one);
+        match wanted {
+            _ if bound => by_shape,
+            Some(tile) => Plan { tile, ..by_shape },
+            None => fastest(on, &mut considered.map(|tile| Plan { tile, ..by_shape })).unwrap_or(by_shape),
+        }
+    }
 }
 
 /// Images numbered together in a convolution's rows (`kernels/conv.cu`): all, up to 128, on maps small enough for
@@ -192,6 +166,8 @@ impl Divisor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cuda::driver::Properties;
+    use crate::ops::conv::ConvShape;
 
     #[test]
     fn divisors_are_exact() {
@@ -208,69 +184,88 @@ mod tests {
         }
     }
 
+    fn shape(size: usize, channels: usize) -> ConvShape {
+        ConvShape { n: 64, h: size, w: size, c: channels, k: channels, kernel: 3 }
+    }
+
+    fn matrix([rows, columns, inner]: [usize; 3], vector: bool) -> Product {
+        Product::matrix("gemm_nn", Precision::F32, [rows, columns, inner], vector)
+    }
+
     #[test]
     fn winograd_is_taken_where_it_wins() {
-        let shape = |size: usize, channels: usize, k: usize, kernel: usize| ConvShape {
-            n: 64,
-            h: size,
-            w: size,
-            c: channels,
-            k,
-            kernel,
-        };
-        for (size, c, k, wins) in [
-            (28, 64, 64, true),
-            (14, 128, 128, true),
-            (7, 256, 256, true),
-            (4, 512, 512, true),
-            // One piece covers the map: 16 multiplications either way, and transforms on top.
-            (2, 512, 512, false),
-        ] {
+        // On 2x2 one piece covers the map: 16 multiplications either way, and transforms on top.
+        for (size, channels, wins) in [(28, 64, true), (14, 128, true), (7, 256, true), (2, 512, false)] {
             for backward in [false, true] {
-                let s = shape(size, c, k, 3);
+                let s = shape(size, channels);
                 assert_eq!(winograd(&s, backward, None).is_some(), wins, "{s:?}");
                 assert!(winograd(&s, backward, Some(true)).is_some());
                 assert!(winograd(&s, backward, Some(false)).is_none());
             }
         }
-        assert_eq!(winograd(&shape(14, 32, 64, 5), false, Some(true)), None);
+        assert_eq!(winograd(&ConvShape { kernel: 5, ..shape(14, 32) }, false, Some(true)), None);
+    }
+
+    /// What a cycle-level simulator saw on a device of 30 multiprocessors with 64 lanes: conv2_2 at batch 64.
+    #[test]
+    fn winograds_gain_is_the_simulators() {
+        let s = shape(14, 128);
+        let card = predict::card("RTX 2080").unwrap();
+        let on = Machine::of(&Properties { multiprocessors: 30, ..card }, Precision::F32);
+        let Way::Product(product) = gathered(&s, false, Precision::F32, true, Some(false)) else { panic!("no product") };
+        let gain = product.cycles(&on, product.plan(&on, None)) / layers::winograd_cycles(&s, false, 1, &on);
+        assert!((1.20..=1.26).contains(&gain), "{gain}");
     }
 
     #[test]
     fn plans_fill_the_device_and_stay_in_the_workspace() {
-        // The 2x2 maps of VGG19 at batch 64: 8 blocks of 128x128 would leave most of a device idle.
-        let p = Product {
-            precision: Precision::F32,
-            count: 1,
-            rows: 256,
-            columns: 512,
-            inner: 4608,
-            sums: false,
-            vector: true,
-        };
-        let plan = p.plan(None);
-        assert!(p.blocks(plan.tile) * plan.parts >= MULTIPROCESSORS / 2, "{plan:?}");
-        // A large product needs no parts and takes the widest tile.
-        let p = Product {
-            precision: Precision::F32,
-            count: 1,
-            rows: 50_176,
-            columns: 128,
-            inner: 1152,
-            sums: false,
-            vector: true,
-        };
-        assert_eq!(p.plan(None), Plan { tile: 0, parts: 1 });
+        let reference = Machine::reference(Precision::F32);
+        // Few tiles of 128x128 would leave most of a device idle.
+        let p = matrix([256, 512, 4608], true);
+        let plan = p.plan(&reference, None);
+        assert!(p.blocks(plan.tile) * plan.parts >= reference.multiprocessors / 2, "{plan:?}");
+        // A large product needs no parts.
+        assert_eq!(matrix([50_176, 128, 1152], true).plan(&reference, None).parts, 1);
         // Rows that are not multiples of 16 bytes take the scalar tile.
-        let p = Product {
-            precision: Precision::F32,
-            count: 1,
-            rows: 64,
-            columns: 10,
-            inner: 1000,
-            sums: false,
-            vector: false,
+        assert_eq!(matrix([64, 10, 1000], false).plan(&reference, None).tile, 3);
+    }
+
+    /// The contract on bits: parts do not depend on the device or on the tile that is asked for.
+    #[test]
+    fn parts_follow_the_shape_alone() {
+        let small = Properties { multiprocessors: 4, ..predict::card("GTX 1080").unwrap() };
+        let large = predict::card("H100").unwrap();
+        for precision in [Precision::F32, Precision::Bf16] {
+            for sizes in [[64, 4096, 4096], [128, 1000, 4096], [512, 512, 64], [16, 16, 4096]] {
+                let p = Product::matrix("gemm_tn", precision, sizes, true);
+                let parts = p.plan(&Machine::of(&large, precision), None).parts;
+                for on in [&small, &large].map(|card| Machine::of(card, precision)) {
+                    for wanted in [None, Some(0), Some(1), Some(2)] {
+                        assert_eq!(p.plan(&on, wanted).parts, parts, "{sizes:?} {wanted:?}");
+                    }
+                }
+            }
+            // An implicit convolution keeps its tile too.
+            let Way::Product(p) = gathered(&shape(4, 512), false, precision, true, Some(false)) else {
+                panic!("no product")
+            };
+            assert_eq!(p.plan(&Machine::of(&small, precision), None), p.plan(&Machine::of(&large, precision), None));
+        }
+    }
+
+    #[test]
+    fn padding_that_a_block_leaves_out_is_not_counted() {
+        let inner = |size: usize, rows: usize| {
+            let Way::Product(p) = gathered(&shape(size, 16), false, Precision::F32, true, Some(false)) else {
+                panic!("no product")
+            };
+            p.inner[usize::from(rows == 64) * 2]
         };
-        assert_eq!(p.plan(None).tile, 3);
+        // 64 images: a block of 64 rows has one position of a 2x2 map, which sees 4 of 9 taps; 128 rows have a line of
+        // two positions, which see 6.
+        assert_eq!([inner(2, 64), inner(2, 128)], [4 * 16, 6 * 16]);
+        assert_eq!(inner(1, 128), 16);
+        // Image by image all taps are looked through.
+        assert_eq!(inner(28, 128), 9 * 16);
     }
 }
