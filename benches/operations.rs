@@ -232,7 +232,7 @@ fn pointwise(c: &mut Criterion, backend: &mut Backend) {
 
     let elastic = Augment { degrees: 12.0, scale: 0.1, shear: 0.15, shift: 2.0, elastic: 2.0, spacing: 7 };
     for (name, augment) in [("plain", None), ("elastic", Some(elastic))] {
-        let g = Gather { images: 1000, n, h: 28, w: 28, c: 1, mean: 0.13, std: 0.31, seed: 0, augment };
+        let g = Gather { images: 1000, n, h: 28, w: 28, c: 1, mean: 0.13.into(), std: 0.31.into(), seed: 0, augment };
         backend.measure(c, "gather", name, Kind::Gather(g));
     }
 }

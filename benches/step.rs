@@ -48,8 +48,8 @@ impl Bench {
             let plan = network.forward(network.weights, Mode::Eval)?;
             return Ok(Bench { device, plan, step: 0, _memory: network.memory });
         }
-        let labels: Vec<u8> = (0..batch).map(|i| (i % 10) as u8).collect();
-        device.upload(network.labels, &labels)?;
+        let labels: Vec<u32> = (0..batch).map(|i| (i % 10) as u32).collect();
+        device.upload(network.labels, bytemuck::cast_slice(&labels))?;
         let scaling = if precision.scales_gradients() { Some(device.alloc(DType::F32, STATE)?) } else { None };
         if let Some(state) = scaling {
             upload_f32(&mut device, state, &START)?;

@@ -12,6 +12,19 @@ struct Augment {
     int spacing;
 };
 
+// (p - mean) / std of the three channels; all three alike where there is one number for all.
+struct Normalise {
+    float mean[3], inverse_std[3];
+};
+
+__device__ __forceinline__ float mean_of(const Normalise& n, int channel) {
+    return channel == 0 ? n.mean[0] : channel == 1 ? n.mean[1] : n.mean[2];
+}
+
+__device__ __forceinline__ float inverse_std_of(const Normalise& n, int channel) {
+    return channel == 0 ? n.inverse_std[0] : channel == 1 ? n.inverse_std[1] : n.inverse_std[2];
+}
+
 __device__ __forceinline__ float symmetric(u32 word, float range) { return (2.0f * uniform(word) - 1.0f) * range; }
 
 // Weights of the four control points around t in [0, 1) of a uniform cubic B-spline.
@@ -35,9 +48,8 @@ __device__ __forceinline__ double pixel_at(const u8* image, int i, int j, int h,
 }
 
 extern "C" __global__ void __launch_bounds__(GATHER_THREADS) KERNEL(gather)(
-    const u8* __restrict__ pixels, const u8* __restrict__ labels, Stored* __restrict__ x, u8* __restrict__ labels_out,
-    const Step* __restrict__ step, u64 seed, int h, int w, int c, float mean, float inverse_std, int rows, int augment,
-    Augment a) {
+    const u8* __restrict__ pixels, const u32* __restrict__ labels, Stored* __restrict__ x, u32* __restrict__ labels_out,
+    const Step* __restrict__ step, u64 seed, int h, int w, int c, Normalise normalise, int rows, int augment, Augment a) {
     extern __shared__ float2 displacement[];
     int strips = ceil_div(h, rows), n = (int)blockIdx.x / strips, first = (int)blockIdx.x % strips * rows;
     int count = min_int(rows, h - first) * w;
@@ -46,8 +58,11 @@ extern "C" __global__ void __launch_bounds__(GATHER_THREADS) KERNEL(gather)(
     Stored* out = x + ((long long)n * h + first) * w * c;
     if (first == 0 && threadIdx.x == 0) labels_out[n] = labels[index];
     if (!augment) {
-        for (int at = threadIdx.x; at < count * c; at += GATHER_THREADS)
-            out[at] = narrow(((float)image[first * w * c + at] * (1.0f / 255.0f) - mean) * inverse_std);
+        for (int at = threadIdx.x; at < count * c; at += GATHER_THREADS) {
+            int channel = at % c;
+            float pixel = (float)image[first * w * c + at] * (1.0f / 255.0f);
+            out[at] = narrow((pixel - mean_of(normalise, channel)) * inverse_std_of(normalise, channel));
+        }
         return;
     }
     u64 t = step->step;
@@ -94,7 +109,7 @@ extern "C" __global__ void __launch_bounds__(GATHER_THREADS) KERNEL(gather)(
             double low = (1.0 - fx) * pixel_at(image, i0 + 1, j0, h, w, c, channel) +
                          fx * pixel_at(image, i0 + 1, j0 + 1, h, w, c, channel);
             double pixel = ((1.0 - fy) * top + fy * low) * (1.0 / 255.0);
-            out[at * c + channel] = narrow((float)(pixel - (double)mean) * inverse_std);
+            out[at * c + channel] = narrow((float)(pixel - (double)mean_of(normalise, channel)) * inverse_std_of(normalise, channel));
         }
     }
 }

@@ -37,7 +37,7 @@ __device__ __forceinline__ void row_max(const float* __restrict__ z, int classes
 }
 
 extern "C" __global__ void __launch_bounds__(LOSS_THREADS) KERNEL(softmax_cross_entropy)(
-    const float* __restrict__ logits, const u8* __restrict__ labels, Stored* __restrict__ dlogits, double* stats,
+    const float* __restrict__ logits, const u32* __restrict__ labels, Stored* __restrict__ dlogits, double* stats,
     const float* __restrict__ scaling, int rows, int classes, int summed_clipped) {
     __shared__ double losses[WARPS];
     __shared__ int correct[WARPS], bad[WARPS];
@@ -49,8 +49,8 @@ extern "C" __global__ void __launch_bounds__(LOSS_THREADS) KERNEL(softmax_cross_
         int row = row0 + warp;
         if (row < rows) {
             const float* z = logits + row * classes;
-            int label = labels[row];
-            bool known = label < classes;
+            u32 label = labels[row];
+            bool known = label < (u32)classes;
             float largest;
             int first;
             row_max(z, classes, largest, first);
@@ -67,13 +67,13 @@ extern "C" __global__ void __launch_bounds__(LOSS_THREADS) KERNEL(softmax_cross_
             if (dlogits) {
                 float scale = summed_clipped ? (clipped ? 0.0f : 1.0f) : 1.0f / (float)rows;
                 for (int i = lane; i < classes; i += 32) {
-                    float p = expf(z[i] - largest) / sum - (i == label ? 1.0f : 0.0f);
+                    float p = expf(z[i] - largest) / sum - ((u32)i == label ? 1.0f : 0.0f);
                     dlogits[row * classes + i] = narrow(p * scale * gradient_scale);
                 }
             }
             if (lane == 0) {
                 losses[warp] = loss;
-                correct[warp] = first == label;
+                correct[warp] = (u32)first == label;
                 bad[warp] = !(loss - loss == 0.0);
             }
         }

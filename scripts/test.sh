@@ -40,6 +40,9 @@ echo "== a browser and TensorBoard (check the report)"
 bash scripts/fetch_browser.sh
 bash scripts/fetch_tensorboard.sh
 
+echo "== small pictures (check own data)"
+bash scripts/fetch_pictures.sh
+
 echo "== MNIST"
 cargo run --release --quiet -- data fetch
 

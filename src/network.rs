@@ -104,7 +104,7 @@ pub struct Network {
     pub gradients: Option<View>,
     /// Input images, `[batch, h, w, c]`.
     pub input: View,
-    /// Labels, `[batch]` u8.
+    /// Labels, `[batch]` u32.
     pub labels: View,
     /// Output before softmax, `[batch, classes]`.
     pub logits: View,
@@ -170,7 +170,7 @@ impl Network {
         // Gradients of activations in training, activations themselves in evaluation.
         let mut scratch = pair(if purpose == Purpose::Inspection { 1 } else { widest })?;
         let input = device.alloc_for(&memory, activation, batch * model.input.len())?;
-        let labels = device.alloc_for(&memory, DType::U8, batch)?;
+        let labels = device.alloc_for(&memory, DType::U32, batch)?;
         let mut layers = Vec::new();
         let (mut x, mut after_relu, mut dropouts) = (input, false, 0);
         for (index, ((name, layer), (from, to))) in model.layers.iter().zip(model.shapes()).enumerate() {

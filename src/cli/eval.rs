@@ -3,6 +3,7 @@
 use super::backend::{self, Backend};
 use super::run::Source;
 use super::{output, screen};
+use crate::data::Classes;
 use crate::device::Precision;
 use crate::error::Result;
 use crate::report::guesses::{self, ClassCounts};
@@ -14,7 +15,7 @@ use std::path::PathBuf;
 pub struct Args {
     #[command(flatten)]
     source: Source,
-    /// Folder with the IDX files, where the run's data have moved, or of another --dataset [default: where they were].
+    /// Folder with the data, where the run's data have moved, or of another --dataset [default: where they were].
     #[arg(long)]
     data: Option<PathBuf>,
     /// Another dataset than the run's.
@@ -53,12 +54,18 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let answers = guesses::all(&result, &dataset.test.labels);
     let confusion = guesses::confusion(&answers, result.classes);
+    let classes = args.source.classes(&checkpoint.meta.config)?;
     if args.json {
-        output::print_json(&json(&result, &confusion, checkpoint.meta.step))
+        output::print_json(&json(&result, &confusion, &classes, checkpoint.meta.step))
     } else {
-        output::print(&text(&result, &confusion))
+        output::print(&text(&result, &confusion, &classes))
     }
 }
+
+/// Classes up to which the whole matrix is printed; beyond, the most frequent mistakes are.
+const MATRIX: usize = 30;
+/// Mistakes that are listed then.
+const MISTAKES: usize = 20;
 
 /// A class's precision and recall; a ratio over nothing is 0.
 fn ratios(class: ClassCounts) -> (f64, f64) {
@@ -66,10 +73,11 @@ fn ratios(class: ClassCounts) -> (f64, f64) {
     (ratio(class.answers), ratio(class.images))
 }
 
-fn json(result: &Evaluation, confusion: &[Vec<usize>], step: u64) -> serde_json::Value {
+fn json(result: &Evaluation, confusion: &[Vec<usize>], classes: &Classes, step: u64) -> serde_json::Value {
     let class = |(class, counts): (usize, ClassCounts)| {
         let (precision, recall) = ratios(counts);
-        json!({"class": class, "precision": precision, "recall": recall, "count": counts.images})
+        let name = classes.name(class);
+        json!({"class": class, "name": name, "precision": precision, "recall": recall, "count": counts.images})
     };
     let per_class: Vec<_> = guesses::class_counts(confusion).into_iter().enumerate().map(class).collect();
     json!({
@@ -83,25 +91,44 @@ fn json(result: &Evaluation, confusion: &[Vec<usize>], step: u64) -> serde_json:
     })
 }
 
-fn text(result: &Evaluation, confusion: &[Vec<usize>]) -> String {
+fn text(result: &Evaluation, confusion: &[Vec<usize>], names: &Classes) -> String {
     let classes = guesses::class_counts(confusion);
-    let names: Vec<String> = (0..classes.len()).map(|class| format!(">{class}")).collect();
-    let heads: Vec<&str> = std::iter::once(">").chain(names.iter().map(String::as_str)).collect();
-    let row = |(class, row): (usize, &Vec<usize>)| [&[class], &row[..]].concat().iter().map(usize::to_string).collect();
-    let matrix: Vec<Vec<String>> = confusion.iter().enumerate().map(row).collect();
     let row = |(class, counts): (usize, &ClassCounts)| {
         let (precision, recall) = ratios(*counts);
         let percent = |share: f64| format!("{:.2} %", 100.0 * share);
-        vec![class.to_string(), percent(precision), percent(recall), counts.images.to_string()]
+        vec![names.name(class).to_string(), percent(precision), percent(recall), counts.images.to_string()]
     };
     let figures: Vec<Vec<String>> = classes.iter().enumerate().map(row).collect();
     format!(
-        "accuracy {:.2} %  errors {} of {}  loss {:.5}\n\nconfusion (rows: true class, columns: predicted)\n{}\n{}",
+        "accuracy {:.2} %  errors {} of {}  loss {:.5}\n\n{}\n{}",
         100.0 * result.accuracy(),
         result.count() - result.correct,
         result.count(),
         result.loss,
-        output::table(&heads, &matrix),
+        if classes.len() <= MATRIX { matrix(confusion, names) } else { mistakes(confusion, names) },
         output::table(&[">class", ">precision", ">recall", ">images"], &figures)
     )
+}
+
+fn matrix(confusion: &[Vec<usize>], names: &Classes) -> String {
+    let heads: Vec<String> = (0..confusion.len()).map(|class| format!(">{}", names.name(class))).collect();
+    let heads: Vec<&str> = std::iter::once(">").chain(heads.iter().map(String::as_str)).collect();
+    let row = |(class, row): (usize, &Vec<usize>)| {
+        std::iter::once(names.name(class).to_string()).chain(row.iter().map(usize::to_string)).collect()
+    };
+    let rows: Vec<Vec<String>> = confusion.iter().enumerate().map(row).collect();
+    format!("confusion (rows: true class, columns: predicted)\n{}", output::table(&heads, &rows))
+}
+
+/// The most frequent mistakes, of equally frequent ones those of the lowest classes.
+fn mistakes(confusion: &[Vec<usize>], names: &Classes) -> String {
+    let cells =
+        |(i, row): (usize, &Vec<usize>)| row.iter().enumerate().map(move |(j, &n)| (n, i, j)).collect::<Vec<_>>();
+    let mut all: Vec<(usize, usize, usize)> = confusion.iter().enumerate().flat_map(cells).collect();
+    all.retain(|&(n, i, j)| n > 0 && i != j);
+    all.sort_by_key(|&(n, i, j)| (std::cmp::Reverse(n), i, j));
+    all.truncate(MISTAKES);
+    let row = |&(n, i, j): &(usize, usize, usize)| vec![names.name(i).into(), names.name(j).into(), n.to_string()];
+    let rows: Vec<Vec<String>> = all.iter().map(row).collect();
+    format!("most frequent mistakes\n{}", output::table(&["<true class", "<predicted", ">times"], &rows))
 }

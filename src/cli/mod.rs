@@ -35,7 +35,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Train a network; with no flags: fetch MNIST, pick the device, train VGG19.
-    Train(train::Args),
+    Train(Box<train::Args>),
     /// Accuracy, loss, confusion matrix and per-class figures of a run on the test images.
     Eval(eval::Args),
     /// Pictures of runs: misread and surest digits, curves, and a page with all of it.

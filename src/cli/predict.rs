@@ -3,7 +3,7 @@
 use super::backend::Backend;
 use super::run::Source;
 use super::{output, screen};
-use crate::data::{Images, Split};
+use crate::data::{Classes, Images, Split};
 use crate::error::{Error, Result};
 use crate::image::{self, Colour, Fit, Form, Seen, encode_png};
 use crate::model::Shape;
@@ -54,12 +54,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let checkpoint = args.source.open()?;
     let config = &checkpoint.meta.config;
     let form = form(args, config.input.parse()?)?;
+    let classes = args.source.classes(config)?;
     let read: Vec<Result<Seen>> = args.images.iter().map(|path| image::read(path, &form)).collect();
     let seen: Vec<&Seen> = read.iter().filter_map(|r| r.as_ref().ok()).collect();
     let mut answers = Vec::new();
     if !seen.is_empty() {
         let pixels = seen.iter().flat_map(|seen| seen.pixels.iter().copied()).collect();
-        let images = Images { count: seen.len(), height: form.height, width: form.width, pixels };
+        let images =
+            Images { count: seen.len(), height: form.height, width: form.width, channels: form.channels, pixels };
         // The labels are not known; the loss and the count that come of these zeros are not shown.
         let split = Split::new(images, vec![0; seen.len()], "pictures")?;
         let mut device = args.backend.open()?;
@@ -80,8 +82,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
                 if let Some(doubt) = seen.doubt {
                     eprintln!("warning: {} may be no picture of one digit: {doubt}", path.display());
                 }
-                text += &line(path, &guess);
-                list.push(entry(path, &guess, seen));
+                text += &line(path, &guess, &classes);
+                list.push(entry(path, &guess, seen, &classes));
             }
             Err(e) => {
                 eprintln!("error: {e}");
@@ -101,11 +103,15 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 /// The form that the flags ask for, or else the run's.
 fn form(args: &Args, input: Shape) -> Result<Form> {
     let mut form = match args.source.origin()? {
-        Some(origin) => Form::of(&origin),
+        Some(origin) => origin.form(),
+        None if input.c == 3 => Form::cut([input.h, input.w, input.c]),
         None => Form::mnist(input.h, input.w),
     };
+    if args.as_is {
+        form.polarity = None;
+    }
     form.fit = match (args.as_is, args.fit) {
-        (true, _) => Fit::AsIs,
+        (true, _) => Fit::Stretch,
         (_, Some(FitName::Mnist)) => Fit::Mnist,
         (_, Some(FitName::Stretch)) => Fit::Stretch,
         (_, Some(FitName::Crop)) => Fit::Crop,
@@ -114,13 +120,15 @@ fn form(args: &Args, input: Shape) -> Result<Form> {
     Ok(form)
 }
 
-fn line(path: &Path, guess: &Guess) -> String {
-    let top: String = guess.top.iter().map(|(class, p)| format!("  {class} {:.2} %", 100.0 * p)).collect();
+fn line(path: &Path, guess: &Guess, classes: &Classes) -> String {
+    let one = |&(class, p): &(usize, f32)| format!("  {} {:.2} %", classes.name(class), 100.0 * p);
+    let top: String = guess.top.iter().map(one).collect();
     format!("{}:{top}\n", path.display())
 }
 
-fn entry(path: &Path, guess: &Guess, seen: &Seen) -> Value {
-    let top = guess.top.iter().map(|(class, p)| json!({"class": class, "name": class.to_string(), "probability": p}));
+fn entry(path: &Path, guess: &Guess, seen: &Seen, classes: &Classes) -> Value {
+    let one = |&(class, p): &(usize, f32)| json!({"class": class, "name": classes.name(class), "probability": p});
+    let top = guess.top.iter().map(one);
     let mut entry = json!({"image": path, "class": guess.answer(), "top": top.collect::<Vec<_>>()});
     if let Some(doubt) = seen.doubt {
         entry["warning"] = doubt.into();
@@ -131,13 +139,16 @@ fn entry(path: &Path, guess: &Guess, seen: &Seen) -> Value {
 /// Draws what the network sees on standard error, and writes it beside the picture.
 fn show(path: &Path, seen: &Seen, form: &Form) -> Result<()> {
     let to = path.with_extension("seen.png");
-    std::fs::write(&to, encode_png(form.width, form.height, Colour::Grey, &seen.pixels)?)
+    std::fs::write(&to, encode_png(form.width, form.height, Colour::of(form.channels), &seen.pixels)?)
         .map_err(|e| Error::io("write", &to, e))?;
     const INK: [char; 5] = [' ', '░', '▒', '▓', '█'];
     let mut text = format!("{} as the network sees it ({}):\n", path.display(), to.display());
-    for row in seen.pixels.chunks_exact(form.width) {
-        // A character is about twice as high as wide.
-        text.extend(row.iter().flat_map(|&v| [INK[usize::from(v) * INK.len() / 256]; 2]));
+    // A character is about twice as high as wide; a terminal has about eighty.
+    let (row, step) = (form.width * form.channels, form.width.div_ceil(40));
+    for row in seen.pixels.chunks_exact(row).step_by(step) {
+        let mean = |p: &[u8]| p.iter().map(|&v| usize::from(v)).sum::<usize>() / p.len();
+        let pixels = row.chunks_exact(form.channels).step_by(step);
+        text.extend(pixels.flat_map(|p| [INK[mean(p) * INK.len() / 256]; 2]));
         text.push('\n');
     }
     eprint!("{text}");

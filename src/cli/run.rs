@@ -1,6 +1,6 @@
 //! Reading a run folder.
 
-use crate::data::{self, Dataset, Origin, Split};
+use crate::data::{self, Classes, Dataset, Origin, Split, Wanted};
 use crate::error::{Error, Result};
 use crate::train::checkpoint::{self, BEST, Checkpoint, LAST};
 use crate::train::predictions;
@@ -41,7 +41,7 @@ impl Source {
     /// Data that are not there or not those of the run.
     pub fn dataset(&self, config: &Config, data: Option<&Path>, other: Option<&str>) -> Result<Dataset> {
         let (dataset, _) = match other {
-            Some(name) => data::open(data, name)?,
+            Some(name) => data::open(data, name, &Wanted::default())?,
             None => record::dataset(&self.run, config, data)?,
         };
         Ok(dataset)
@@ -53,6 +53,15 @@ impl Source {
     /// A `config.json` that cannot be read.
     pub fn origin(&self) -> Result<Option<Origin>> {
         Ok(Record::read(&self.run)?.and_then(|record| record.data))
+    }
+
+    /// The classes of the run, by name where the run folder has their names.
+    ///
+    /// # Errors
+    /// As [`Source::origin`].
+    pub fn classes(&self, config: &Config) -> Result<Classes> {
+        let named = self.origin()?.map(|origin| origin.classes()).filter(|c| c.count() == config.classes);
+        Ok(named.unwrap_or_else(|| Classes::numbered(config.classes)))
     }
 
     /// Reads the checkpoint.

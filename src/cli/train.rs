@@ -3,10 +3,10 @@
 use super::backend::{self, Backend};
 use super::screen::{Screen, summary};
 use super::{report, screen};
-use crate::data::{self, Dataset, Origin, atomic};
+use crate::data::{self, Dataset, Origin, Wanted, atomic};
 use crate::device::Precision;
 use crate::error::{Error, Result};
-use crate::model::zoo;
+use crate::model::{Shape, zoo};
 use crate::report::events::Events;
 use crate::report::text::count;
 use crate::train::checkpoint::{self, Checkpoint, LAST};
@@ -24,7 +24,7 @@ use std::time::{Duration, SystemTime};
 const LEAST_TESTED: usize = 1000;
 
 /// Flags that a resumed run has from its checkpoint.
-const FIXED: [&str; 12] = [
+const FIXED: [&str; 14] = [
     "model",
     "recipe",
     "dataset",
@@ -37,6 +37,8 @@ const FIXED: [&str; 12] = [
     "limit",
     "test_limit",
     "validation",
+    "classes",
+    "input",
 ];
 
 #[derive(clap::Args)]
@@ -47,12 +49,18 @@ pub struct Args {
     /// robust, quick or article [default: robust for the VGGs, the tutorials' own for deep-mnist*].
     #[arg(long, value_parser = Recipe::NAMES, hide_possible_values = true)]
     recipe: Option<String>,
-    /// Folder with the IDX files, or with folders of such; nothing is fetched then.
+    /// Folder with IDX files, CIFAR's, or pictures in train/CLASS and test/CLASS; nothing is fetched then.
     #[arg(long)]
     data: Option<PathBuf>,
     /// mnist, fashion-mnist, kmnist, or any name with --data [default: mnist, or the folder's name].
     #[arg(long)]
     dataset: Option<String>,
+    /// Number of classes [default: as many as the data name, or the training labels need].
+    #[arg(long)]
+    classes: Option<usize>,
+    /// Size that pictures are brought to, such as 224x224x3 [default: their own].
+    #[arg(long)]
+    input: Option<Shape>,
     #[command(flatten)]
     backend: Backend,
     #[arg(long, value_parser = backend::precision(), help = format!("{} [default: f32]", backend::PRECISIONS))]
@@ -203,7 +211,16 @@ fn new_folder(args: &Args, model: &str) -> Result<PathBuf> {
 
 /// The data to train on, under the name that they are given or have.
 fn open(args: &Args) -> Result<(Dataset, Origin)> {
-    let (mut dataset, mut origin) = data::open(args.data.as_deref(), args.dataset.as_deref().unwrap_or("mnist"))?;
+    let size = args.input.map(|Shape { h, w, c }| [h, w, c]);
+    if size.is_some_and(|[.., c]| !matches!(c, 1 | 3)) {
+        return Err(Error::Invalid("--input: pictures have 1 channel or 3, as in 28x28x1 or 224x224x3".into()));
+    }
+    let wanted = Wanted { classes: args.classes, names: None, size, seed: args.seed.unwrap_or(0) };
+    let name = args.dataset.as_deref().unwrap_or("mnist");
+    let (mut dataset, mut origin) = data::open(args.data.as_deref(), name, &wanted)?;
+    for note in &origin.notes {
+        eprintln!("note: {note}");
+    }
     if let Some(name) = &args.dataset {
         (dataset.name, origin.name) = (name.clone(), name.clone());
     }
@@ -232,13 +249,13 @@ fn introduce(c: &Config, device: &str, origin: Origin, dir: &Path) -> Result<()>
 
 fn configure(args: &Args, dataset: &Dataset) -> Result<Config> {
     let model = args.model.clone().unwrap_or_else(|| "vgg19".into());
-    let size = &dataset.train.images;
-    let input = format!("{}x{}x1", size.height, size.width);
-    zoo::build(&model, input.parse()?, dataset.classes)?;
+    let (input, classes) = (dataset.train.images.size(), dataset.classes.count());
+    zoo::build(&model, input.parse()?, classes)?;
     let mut recipe = Recipe::named(args.recipe.as_deref(), &model)?;
     recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
     recipe.batch = args.batch.unwrap_or(recipe.batch);
     recipe.lr = args.lr.unwrap_or(recipe.lr);
+    recipe.suit(&dataset.train.images);
     recipe.check()?;
     if args.limit == Some(0) {
         return Err(Error::Invalid("--limit 0 leaves no images to train on".into()));
@@ -253,7 +270,7 @@ fn configure(args: &Args, dataset: &Dataset) -> Result<Config> {
     Ok(Config {
         model,
         input,
-        classes: dataset.classes,
+        classes,
         dataset: dataset.name.clone(),
         recipe,
         seed: args.seed.unwrap_or(0),

@@ -2,7 +2,7 @@
 //! more or less.
 
 use crate::device::Precision;
-use crate::ops::batch::{Augment, Gather};
+use crate::ops::batch::{Augment, Channels, Gather};
 use crate::ops::cast::Cast;
 use crate::ops::conv::ConvShape;
 use crate::ops::dropout::Dropout;
@@ -214,16 +214,30 @@ fn every() -> Vec<Case> {
 }
 
 fn gathers() -> Vec<Gather> {
-    let plain = Gather { images: 11, n: 5, h: 28, w: 28, c: 1, mean: 0.1307, std: 0.3081, seed: 7, augment: None };
+    let plain = Gather {
+        images: 11,
+        n: 5,
+        h: 28,
+        w: 28,
+        c: 1,
+        mean: 0.1307.into(),
+        std: 0.3081.into(),
+        seed: 7,
+        augment: None,
+    };
     let affine = Augment { degrees: 12.0, scale: 0.1, shear: 0.15, shift: 2.0, elastic: 0.0, spacing: 8 };
     let elastic = Augment { elastic: 2.0, ..affine };
     // Far outside the image, and control points closer together than pixels of a strip.
     let wild = Augment { degrees: 180.0, scale: 0.5, shear: 1.0, shift: 40.0, elastic: 9.0, spacing: 3 };
+    let (mean, std) = (Channels::Each([0.485, 0.456, 0.406]), Channels::Each([0.229, 0.224, 0.225]));
+    let colour = Gather { c: 3, mean, std, ..plain };
     vec![
         plain,
         Gather { augment: Some(affine), ..plain },
         Gather { augment: Some(elastic), ..plain },
         Gather { augment: Some(wild), ..plain },
         Gather { n: 3, h: 17, w: 5, c: 3, augment: Some(elastic), ..plain },
+        Gather { n: 2, h: 9, w: 11, ..colour },
+        Gather { n: 2, h: 33, w: 40, augment: Some(elastic), ..colour },
     ]
 }

@@ -126,7 +126,7 @@ pub(super) fn input(kind: &Kind, operand: &Operand) -> Vec<f64> {
             pool::forward(&p.shape, &x).1
         }
         (Kind::Pool(_), _) => draw(2, 1.0),
-        (Kind::Loss(l), "labels") => (0..len).map(|i| (i * 7 % l.classes.min(256)) as f64).collect(),
+        (Kind::Loss(l), "labels") => (0..len).map(|i| (i * 7919 % l.classes) as f64).collect(),
         (Kind::Loss(_), "stats") => vec![10.0, 20.0, 30.0, 40.0],
         (Kind::Loss(l), _) => logits(len, l.classes),
         (Kind::Softmax(s), _) => logits(len, s.classes),
@@ -138,7 +138,7 @@ pub(super) fn input(kind: &Kind, operand: &Operand) -> Vec<f64> {
         (Kind::Adam(_), "second moment") => values(4, len, 0.5).iter().map(|v| f64::from(v * v)).collect(),
         (Kind::Adam(_) | Kind::Sgd(_), "average") => draw(5, 1.0),
         (Kind::Gather(_), "pixels") => values(1, len, 255.0).iter().map(|v| f64::from(v.abs() as u8)).collect(),
-        (Kind::Gather(_), _) => (0..len).map(|i| (i * 3 % 10) as f64).collect(),
+        (Kind::Gather(_), _) => (0..len).map(|i| (i * 301 % 1000) as f64).collect(),
         (Kind::Layer(_) | Kind::Dropout(_) | Kind::Adam(_) | Kind::Sgd(_), _) => draw(1, 1.0),
     }
 }

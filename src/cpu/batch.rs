@@ -16,7 +16,7 @@ pub fn gather(g: &Gather, state: StepState, [pixels, labels, x, chosen, ..]: [Sl
         )));
     }
     g.check(state.samples)?;
-    let labels: &[u8] = labels.read();
+    let labels: &[u32] = labels.read();
     for (chosen, &i) in chosen.write().iter_mut().zip(state.samples) {
         *chosen = labels[i as usize];
     }
@@ -32,15 +32,17 @@ fn fill(g: &Gather, step: u64, pixels: &[u8], indices: &[u32], x: &mut [f32]) {
         if g.augment.is_some() {
             warp(g, step, n as u32, image, out);
         } else {
-            for (o, &p) in out.iter_mut().zip(image) {
-                *o = normalise(g, f32::from(p));
+            for (out, pixel) in out.chunks_exact_mut(g.c).zip(image.chunks_exact(g.c)) {
+                for (c, (o, &p)) in out.iter_mut().zip(pixel).enumerate() {
+                    *o = normalise(g, c, f32::from(p));
+                }
             }
         }
     });
 }
 
-fn normalise(g: &Gather, byte: f32) -> f32 {
-    (byte / 255.0 - g.mean) / g.std
+fn normalise(g: &Gather, channel: usize, byte: f32) -> f32 {
+    (byte / 255.0 - g.mean.of(channel)) / g.std.of(channel)
 }
 
 /// Most control points along an axis the field keeps on the stack.
@@ -78,7 +80,7 @@ fn warp(g: &Gather, step: u64, n: u32, image: &[u8], out: &mut [f32]) {
                 }
             }
             for c in 0..g.c {
-                out[(i * g.w + j) * g.c + c] = normalise(g, bilinear(g, image, y, x, c));
+                out[(i * g.w + j) * g.c + c] = normalise(g, c, bilinear(g, image, y, x, c));
             }
         }
     }

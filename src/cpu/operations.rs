@@ -134,8 +134,8 @@ fn loss(
     [logits, labels, stats, dlogits, scaling, ..]: [Slice; OPERANDS],
     unused: &mut Vec<f32>,
 ) -> Result<()> {
-    let (logits, labels): (&[f32], &[u8]) = (logits.read(), labels.read());
-    if let Some(&bad) = labels.iter().find(|&&label| usize::from(label) >= l.classes) {
+    let (logits, labels): (&[f32], &[u32]) = (logits.read(), labels.read());
+    if let Some(&bad) = labels.iter().find(|&&label| label as usize >= l.classes) {
         return Err(Error::Invalid(format!(
             "loss: label {bad} with {} classes; the dataset and the network do not fit each other",
             l.classes

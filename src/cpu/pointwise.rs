@@ -154,10 +154,10 @@ pub fn softmax(classes: usize, logits: &[f32], probabilities: &mut [f32]) {
 }
 
 /// Softmax cross-entropy, the gradient times a scale; see [`crate::ops::loss`].
-pub fn loss(l: &Loss, scale: f32, logits: &[f32], labels: &[u8], dlogits: &mut [f32], stats: &mut [f64]) {
+pub fn loss(l: &Loss, scale: f32, logits: &[f32], labels: &[u32], dlogits: &mut [f32], stats: &mut [f64]) {
     let (kind, classes, n) = (l.kind, l.classes, l.rows as f32);
     for (row, &label) in labels.iter().enumerate() {
-        let label = usize::from(label);
+        let label = label as usize;
         let z = &logits[row * classes..][..classes];
         let d = &mut dlogits[row * classes..][..classes];
         let (max, sum) = softmax_row(z, d);

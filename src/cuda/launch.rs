@@ -26,6 +26,7 @@ pub enum Arg {
     /// Boxed: it is a hundred times the size of the others.
     Ranges(Box<Ranges>),
     Augment(AugmentArg),
+    Normalise(NormaliseArg),
     /// A size that the kernels cannot count to, which no launch takes.
     TooLarge(usize),
 }
@@ -65,12 +66,22 @@ pub struct AugmentArg {
     pub spacing: i32,
 }
 
+/// `Normalise` of `kernels/batch.cu`.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct NormaliseArg {
+    pub mean: [f32; 3],
+    pub inverse_std: [f32; 3],
+}
+
 // SAFETY: plain numbers in C layout, as the kernels declare them.
 unsafe impl DeviceRepr for Divisor {}
 // SAFETY: as above.
 unsafe impl DeviceRepr for Ranges {}
 // SAFETY: as above.
 unsafe impl DeviceRepr for AugmentArg {}
+// SAFETY: as above.
+unsafe impl DeviceRepr for NormaliseArg {}
 
 /// The blocks of a launch.
 #[derive(Clone, Copy, Debug)]
@@ -186,6 +197,7 @@ impl Launcher {
                 Arg::Divisor(v) => builder.arg(v),
                 Arg::Ranges(v) => builder.arg(v.as_ref()),
                 Arg::Augment(v) => builder.arg(v),
+                Arg::Normalise(v) => builder.arg(v),
                 Arg::TooLarge(v) => {
                     return Err(Error::Device(format!("{name}: a size of {v}, and the kernels count below 2^31")));
                 }

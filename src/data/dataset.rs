@@ -1,36 +1,59 @@
-//! A dataset in memory: images as bytes, labels as bytes, a training and a test part.
+//! A dataset in memory: images as bytes, labels as numbers, a training and a test part, and the classes' names.
 
+use super::Classes;
+use crate::image;
 use crate::{Error, Result};
+use std::borrow::Cow;
 
-/// The least number of classes a dataset gets, so that a subset of MNIST that happens to lack the
-/// highest digits still makes the same network.
-pub const MIN_CLASSES: usize = 10;
-
-/// Grey images of one size: `pixels[(i * height + y) * width + x]`, 0 background, 255 ink.
+/// Images of one size: `pixels[((i * height + y) * width + x) * channels + c]`; one channel is grey, three are red,
+/// green and blue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Images {
     pub count: usize,
     pub height: usize,
     pub width: usize,
+    pub channels: usize,
     pub pixels: Vec<u8>,
 }
 
 impl Images {
     /// Bytes of one image.
     pub fn image_len(&self) -> usize {
-        self.height * self.width
+        self.height * self.width * self.channels
     }
 
-    /// The pixels of image `index`, row by row. Panics when `index >= count`, as slices do.
+    /// Height, width and channels, as `28x28x1`.
+    pub fn size(&self) -> String {
+        format!("{}x{}x{}", self.height, self.width, self.channels)
+    }
+
+    /// The bytes of image `index`, row by row. Panics when `index >= count`, as slices do.
     pub fn image(&self, index: usize) -> &[u8] {
         let len = self.image_len();
         &self.pixels[index * len..(index + 1) * len]
+    }
+
+    /// Image `index` with its height and width, made smaller where a side is longer than `most`.
+    pub fn within(&self, index: usize, most: usize) -> (usize, usize, Cow<'_, [u8]>) {
+        let (pixels, longest) = (self.image(index), self.height.max(self.width));
+        if longest <= most {
+            return (self.height, self.width, Cow::Borrowed(pixels));
+        }
+        let [height, width] = [self.height, self.width].map(|side| (side * most / longest).max(1));
+        let (now, to) = ([self.height, self.width, self.channels], [height, width, self.channels]);
+        (height, width, Cow::Owned(image::refit(pixels, now, to)))
     }
 
     /// Images `start..end` as a copy.
     fn range(&self, start: usize, end: usize) -> Images {
         let len = self.image_len();
         Images { count: end - start, pixels: self.pixels[start * len..end * len].to_vec(), ..*self }
+    }
+
+    /// The images of these numbers, as a copy.
+    pub(super) fn chosen(&self, numbers: &[usize]) -> Images {
+        let pixels = numbers.iter().flat_map(|&at| self.image(at).iter().copied()).collect();
+        Images { count: numbers.len(), pixels, ..*self }
     }
 }
 
@@ -43,12 +66,12 @@ pub fn spaced(i: usize, n: usize, count: usize) -> usize {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
     pub images: Images,
-    pub labels: Vec<u8>,
+    pub labels: Vec<u32>,
 }
 
 impl Split {
     /// Joins images and labels; `what` names them in the error when their counts differ.
-    pub fn new(images: Images, labels: Vec<u8>, what: &str) -> Result<Split> {
+    pub fn new(images: Images, labels: Vec<u32>, what: &str) -> Result<Split> {
         if images.count != labels.len() {
             return Err(Error::Invalid(format!(
                 "{what}: {} images, but {} labels; the two files do not belong together, or one of them is damaged",
@@ -77,17 +100,20 @@ impl Split {
     /// `n` images evenly spaced among all, those at [`spaced`] (all of them where there are fewer), as a copy.
     pub fn evenly(&self, n: usize) -> Split {
         let (count, n) = (self.len(), n.min(self.len()));
-        let chosen = || (0..n).map(|i| spaced(i, n, count));
-        let pixels = chosen().flat_map(|at| self.images.image(at).iter().copied()).collect();
-        let images = Images { count: n, pixels, ..self.images };
-        Split { images, labels: chosen().map(|at| self.labels[at]).collect() }
+        let numbers: Vec<usize> = (0..n).map(|i| spaced(i, n, count)).collect();
+        self.chosen(&numbers)
+    }
+
+    /// The images of these numbers, as a copy.
+    pub(super) fn chosen(&self, numbers: &[usize]) -> Split {
+        Split { images: self.images.chosen(numbers), labels: numbers.iter().map(|&at| self.labels[at]).collect() }
     }
 
     /// How many images each class has; every label must be below `classes`.
     pub fn class_counts(&self, classes: usize) -> Vec<usize> {
         let mut counts = vec![0; classes];
         for &label in &self.labels {
-            counts[usize::from(label)] += 1;
+            counts[label as usize] += 1;
         }
         counts
     }
@@ -102,17 +128,16 @@ impl Split {
 pub struct Dataset {
     pub train: Split,
     pub test: Split,
-    /// Every label lies in `0..classes`.
-    pub classes: usize,
+    /// Every label is one of them.
+    pub classes: Classes,
     pub name: String,
 }
 
 impl Dataset {
-    /// Joins two parts. The classes are those of the training labels, `max + 1`, and at least [`MIN_CLASSES`].
+    /// Joins two parts whose labels are of these classes.
     ///
-    /// Errors: an empty part, parts of different image sizes, and test labels of a class that
-    /// the training part does not know.
-    pub fn new(train: Split, test: Split, name: &str) -> Result<Dataset> {
+    /// Errors: an empty part, and parts of different image sizes.
+    pub fn new(train: Split, test: Split, classes: Classes, name: &str) -> Result<Dataset> {
         for (part, what) in [(&train, "training"), (&test, "test")] {
             if part.is_empty() {
                 return Err(Error::Invalid(format!(
@@ -120,23 +145,12 @@ impl Dataset {
                 )));
             }
         }
-        let size = |split: &Split| format!("{}x{}", split.images.height, split.images.width);
-        if size(&train) != size(&test) {
+        if train.images.size() != test.images.size() {
             return Err(Error::Shape {
                 what: format!("{name}: size of the test images (they must be those of training)"),
-                expected: size(&train),
-                found: size(&test),
+                expected: train.images.size(),
+                found: test.images.size(),
             });
-        }
-        let highest = train.labels.iter().max().copied().unwrap_or(0);
-        let classes = MIN_CLASSES.max(usize::from(highest) + 1);
-        if let Some(index) = test.labels.iter().position(|&l| usize::from(l) >= classes) {
-            return Err(Error::Invalid(format!(
-                "{name}: test labels: label {} at position {index} is out of range, as there are {classes} classes \
-                 (0 to {})",
-                test.labels[index],
-                classes - 1
-            )));
         }
         Ok(Dataset { train, test, classes, name: name.to_string() })
     }
@@ -155,7 +169,7 @@ impl Dataset {
         Ok(Dataset {
             train: self.train.range(0, total - n),
             test: self.train.range(total - n, total),
-            classes: self.classes,
+            classes: self.classes.clone(),
             name: self.name.clone(),
         })
     }

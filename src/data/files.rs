@@ -1,7 +1,7 @@
 //! Finding the four files of a dataset in a folder, and loading them.
 
 use super::idx;
-use super::{Dataset, Images, Split};
+use super::{Images, Split};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -69,42 +69,38 @@ pub fn find(dir: &Path, name: &str) -> Result<DatasetFiles> {
     };
     Err(Error::DatasetNotFound(format!(
         "no dataset \"{name}\" found in {looked}; the four IDX files are named {} (raw or .gz; \".idx3\" and a prefix \
-         such as \"emnist-letters-\" are fine too). Check the folder given with --data{fetching}.",
+         such as \"emnist-letters-\" are fine too), pictures lie in train/CLASS/ and test/CLASS/, and CIFAR's binary \
+         files have their own names. Check the folder given with --data{fetching}.",
         NAMES.map(|names| names[0]).join(", ")
     )))
 }
 
-/// Finds and loads a dataset; see [`find`] for where, and [`Dataset::new`] for the checks.
-pub fn load(dir: &Path, name: &str) -> Result<Dataset> {
-    load_files(&find(dir, name)?)
-}
-
-/// Loads a dataset that was found.
-pub(super) fn load_files(files: &DatasetFiles) -> Result<Dataset> {
+/// Loads the training and the test part.
+///
+/// # Errors
+/// Those of [`idx`]; images and labels that are not as many.
+pub(super) fn load(files: &DatasetFiles) -> Result<[Split; 2]> {
     let [train_images, train_labels, test_images, test_labels] = &files.paths;
-    let train = load_split(train_images, train_labels, files.transposed)?;
-    let test = load_split(test_images, test_labels, files.transposed)?;
-    Dataset::new(train, test, &files.name)
-}
-
-fn load_split(images: &Path, labels: &Path, transposed: bool) -> Result<Split> {
-    let what = format!("{} and {}", images.display(), labels.display());
-    let mut pixels = idx::read_images(images)?;
-    if transposed {
-        transpose(&mut pixels);
-    }
-    Split::new(pixels, idx::read_labels(labels)?, &what)
+    let load = |images: &Path, labels: &Path| {
+        let mut pixels = idx::read_images(images)?;
+        if files.transposed {
+            transpose(&mut pixels);
+        }
+        let what = format!("{} and {}", images.display(), labels.display());
+        Split::new(pixels, idx::read_labels(labels)?, &what)
+    };
+    Ok([load(train_images, train_labels)?, load(test_images, test_labels)?])
 }
 
 /// Exchanges rows and columns of each image.
 fn transpose(images: &mut Images) {
-    let (height, width) = (images.height, images.width);
+    let (height, width, channels) = (images.height, images.width, images.channels);
     let mut upright = vec![0; images.image_len()];
-    for image in images.pixels.chunks_exact_mut(height * width) {
-        for y in 0..height {
-            for x in 0..width {
-                upright[x * height + y] = image[y * width + x];
-            }
+    let len = images.image_len();
+    for image in images.pixels.chunks_exact_mut(len) {
+        for (at, pixel) in image.chunks_exact(channels).enumerate() {
+            let (y, x) = (at / width, at % width);
+            upright[(x * height + y) * channels..][..channels].copy_from_slice(pixel);
         }
         image.copy_from_slice(&upright);
     }
@@ -133,13 +129,15 @@ fn sets(folder: &Path) -> Result<BTreeMap<String, [Option<PathBuf>; 4]>> {
     Ok(sets)
 }
 
+/// What a folder is called.
+pub(super) fn own_name(folder: &Path) -> String {
+    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+    absolute.file_name().map_or("dataset".into(), |n| n.to_string_lossy().into_owned())
+}
+
 /// One of the complete sets of a folder.
 fn choose(folder: &Path, name: &str, mut complete: BTreeMap<String, [PathBuf; 4]>) -> Result<DatasetFiles> {
-    let own_name = || {
-        let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
-        absolute.file_name().map_or("dataset".into(), |n| n.to_string_lossy().into_owned())
-    };
-    let named = |prefix: &str| prefix.strip_suffix('-').map_or_else(own_name, str::to_string);
+    let named = |prefix: &str| prefix.strip_suffix('-').map_or_else(|| own_name(folder), str::to_string);
     let names: Vec<String> = complete.keys().map(|prefix| named(prefix)).collect();
     let wanted = [format!("{name}-"), String::new()].into_iter().find(|prefix| complete.contains_key(prefix));
     let only = complete.keys().next().filter(|_| complete.len() == 1).cloned();

@@ -1,5 +1,6 @@
 //! The datasets that can be fetched: where from, and how their files are recognised.
 
+use super::Classes;
 use crate::{Error, Result};
 
 /// A SHA-256 in hexadecimal, of a raw file or of its .gz form as mirrors serve it.
@@ -44,6 +45,32 @@ pub struct KnownDataset {
 
 /// The names that [`known`] takes.
 pub const NAMES: [&str; 3] = ["mnist", "fashion-mnist", "kmnist"];
+
+/// Whether [`known`] takes a name.
+pub fn is_known(name: &str) -> bool {
+    NAMES.contains(&name)
+}
+
+/// The classes of a dataset that is known by its name; ten digits also where a part of MNIST lacks some of them.
+pub fn classes(name: &str) -> Option<Classes> {
+    let words = match name {
+        "mnist" | "emnist-mnist" | "emnist-digits" => return Some(Classes::numbered(10)),
+        "fashion-mnist" => "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot",
+        // Hiragana, as they are spoken: the report's font has Latin letters.
+        "kmnist" => "o,ki,su,tsu,na,ha,ma,ya,re,wo",
+        "emnist-letters" => "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t,u,v,w,x,y,z",
+        "emnist-balanced" | "emnist-bymerge" => {
+            "0,1,2,3,4,5,6,7,8,9,A,B,C,D,E,F,G,H,I,J,K,L,M,N,O,P,Q,R,S,T,U,V,W,X,Y,Z,a,b,d,e,f,g,h,n,q,r,t"
+        }
+        "emnist-byclass" => {
+            "0,1,2,3,4,5,6,7,8,9,A,B,C,D,E,F,G,H,I,J,K,L,M,N,O,P,Q,R,S,T,U,V,W,X,Y,Z,a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,\
+             r,s,t,u,v,w,x,y,z"
+        }
+        "cifar10" => "airplane,automobile,bird,cat,deer,dog,frog,horse,ship,truck",
+        _ => return None,
+    };
+    Classes::named(words.split(',').map(str::to_string).collect(), name).ok()
+}
 
 /// Where to fetch the dataset `name` from; each has MNIST's shape, 60,000 training and 10,000 test images of 28x28.
 ///

@@ -1,10 +1,10 @@
 //! Where a run's data came from, so that later commands use the same and notice when it is not.
 
-use super::{Dataset, DatasetFiles, Images, fetch, files, find, known};
+use super::source::{Kind, Source, Wanted};
+use super::{Classes, Dataset, Images, fetch, known};
+use crate::image::{Fit, Form, Polarity};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// The folder that datasets are looked for in, and fetched into, when none is named.
@@ -15,21 +15,21 @@ pub const DEFAULT_DIR: &str = "data";
 /// With a folder (`--data DIR`) the files must be there, in `DIR/<name>` or in `DIR` itself: a
 /// mistyped folder is an error, not a download. Without one, `data/<name>` is used, and a known
 /// dataset that is missing there is fetched first.
-pub fn open(dir: Option<&Path>, name: &str) -> Result<(Dataset, Origin)> {
-    let files = match dir {
-        Some(dir) => find(dir, name)?,
+pub fn open(dir: Option<&Path>, name: &str, wanted: &Wanted) -> Result<(Dataset, Origin)> {
+    let source = match dir {
+        Some(dir) => Source::find(dir, name, true)?,
         None => find_or_fetch(name)?,
     };
-    Origin::load(&files)
+    Origin::load(&source, source.name(), wanted)
 }
 
 /// Finds a dataset in the usual folder, where it is fetched to if it is known and not there.
-fn find_or_fetch(name: &str) -> Result<DatasetFiles> {
+fn find_or_fetch(name: &str) -> Result<Source> {
     let default = Path::new(DEFAULT_DIR);
-    match find(default, name) {
-        Err(Error::DatasetNotFound(_)) if known::known(name).is_ok() => {
+    match Source::find(default, name, false) {
+        Err(Error::DatasetNotFound(_)) if known::is_known(name) => {
             fetch(name, default)?;
-            find(default, name)
+            Source::find(default, name, false)
         }
         found => found,
     }
@@ -42,17 +42,29 @@ pub struct Origin {
     pub name: String,
     /// The folder of the files, an absolute path.
     pub path: PathBuf,
-    /// Training images and labels, test images and labels.
-    pub files: [Summed; 4],
+    #[serde(default)]
+    pub kind: Kind,
+    /// IDX: training images and labels, test images and labels. CIFAR: training files, test file. Pictures: `*`, all of
+    /// them, with the SHA-256 of their listing.
+    pub files: Vec<Summed>,
     /// Whether images are stored transposed, as EMNIST's are.
     pub transposed: bool,
     /// Height, width and channels of the images.
     pub size: [usize; 3],
     pub classes: usize,
+    /// The classes' names; runs of before they were kept have none.
+    #[serde(default)]
+    pub names: Vec<String>,
+    /// The seed by which test pictures were held out, where the folder has none.
+    #[serde(default)]
+    pub seed: u64,
     /// Whether the pictures are light on dark, as MNIST's are, or dark on light.
     pub polarity: Polarity,
     /// Whether each picture is centred in its frame with room around it, as MNIST's digits are.
     pub centred: bool,
+    /// What was odd when they were opened, to be told.
+    #[serde(skip)]
+    pub notes: Vec<String>,
 }
 
 /// A file of a dataset.
@@ -64,31 +76,25 @@ pub struct Summed {
     pub sha256: String,
 }
 
-/// Which is the background of a dataset's pictures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Polarity {
-    LightOnDark,
-    DarkOnLight,
-}
-
 /// Images whose borders are looked at for the [`Polarity`].
 const LOOKED_AT: usize = 1000;
 
-impl Polarity {
-    /// That of the images: the median of their border pixels is their background.
-    fn of(images: &Images) -> Polarity {
-        let mut counts = [0usize; 256];
-        for image in images.pixels.chunks_exact(images.image_len()).take(LOOKED_AT) {
-            for (y, row) in image.chunks_exact(images.width).enumerate() {
-                let all = y == 0 || y + 1 == images.height;
-                let border = row.iter().enumerate().filter(|(x, _)| all || *x == 0 || x + 1 == images.width);
-                border.for_each(|(_, &pixel)| counts[usize::from(pixel)] += 1);
+/// The polarity of images: the median of their border pixels is their background.
+fn polarity_of(images: &Images) -> Polarity {
+    let mut counts = [0usize; 256];
+    let row_len = images.width * images.channels;
+    for image in images.pixels.chunks_exact(images.image_len()).take(LOOKED_AT) {
+        for (y, row) in image.chunks_exact(row_len).enumerate() {
+            let all = y == 0 || y + 1 == images.height;
+            for (x, pixel) in row.chunks_exact(images.channels).enumerate() {
+                if all || x == 0 || x + 1 == images.width {
+                    pixel.iter().for_each(|&v| counts[usize::from(v)] += 1);
+                }
             }
         }
-        let (total, dark): (usize, usize) = (counts.iter().sum(), counts[..128].iter().sum());
-        if 2 * dark >= total { Polarity::LightOnDark } else { Polarity::DarkOnLight }
     }
+    let (total, dark): (usize, usize) = (counts.iter().sum(), counts[..128].iter().sum());
+    if 2 * dark >= total { Polarity::LightOnDark } else { Polarity::DarkOnLight }
 }
 
 /// Whether the middle of mass of almost every picture lies within two pixels of 28 of the frame's middle, and its
@@ -115,27 +121,47 @@ fn are_centred(images: &Images, polarity: Polarity) -> bool {
 }
 
 impl Origin {
-    /// Loads the files, and says where they came from.
+    /// Loads a source under a name, and says where it came from.
     ///
     /// # Errors
-    /// Those of [`files::load`].
-    pub fn load(files: &DatasetFiles) -> Result<(Dataset, Origin)> {
-        let dataset = files::load_files(files)?;
-        let [a, b, c, d] = &files.paths;
+    /// Those of [`Source::load`].
+    pub fn load(source: &Source, name: String, wanted: &Wanted) -> Result<(Dataset, Origin)> {
+        let loaded = source.load(&name, wanted)?;
+        let (dataset, folder) = (loaded.dataset, source.folder());
         let images = &dataset.train.images;
-        let polarity = Polarity::of(images);
-        let folder = a.parent().unwrap_or(Path::new("."));
+        let polarity = polarity_of(images);
         let origin = Origin {
-            name: dataset.name.clone(),
+            name,
             path: std::path::absolute(folder).map_err(|e| Error::io("find", folder, e))?,
-            files: [Summed::of(a)?, Summed::of(b)?, Summed::of(c)?, Summed::of(d)?],
-            transposed: files.transposed,
-            size: [images.height, images.width, 1],
-            classes: dataset.classes,
+            kind: source.kind(),
+            files: loaded.files.into_iter().map(|(name, sha256)| Summed { name, sha256 }).collect(),
+            transposed: source.is_transposed(),
+            size: [images.height, images.width, images.channels],
+            classes: dataset.classes.count(),
+            names: dataset.classes.names().to_vec(),
+            seed: wanted.seed,
             polarity,
-            centred: are_centred(images, polarity),
+            centred: images.channels == 1 && are_centred(images, polarity),
+            notes: loaded.notes,
         };
         Ok((dataset, origin))
+    }
+
+    /// The classes with their names.
+    pub fn classes(&self) -> Classes {
+        let named = Classes::named(self.names.clone(), "config.json").ok();
+        named.filter(|c| c.count() == self.classes).unwrap_or_else(|| Classes::numbered(self.classes))
+    }
+
+    /// How pictures are brought into the form of the data: digits of MNIST's form are cut out and centred; files of a
+    /// folder of pictures, and colours, are taken as the folder's are; all else is stretched.
+    pub fn form(&self) -> Form {
+        let [height, width, channels] = self.size;
+        if !self.centred && (self.kind == Kind::Pictures || channels == 3) {
+            return Form::cut(self.size);
+        }
+        let fit = if self.centred { Fit::Mnist } else { Fit::Stretch };
+        Form { height, width, channels, polarity: Some(self.polarity), fit }
     }
 
     /// Opens the data again: where they were, or in `dir` if it is given; a dataset that can be fetched, and is not
@@ -145,28 +171,30 @@ impl Origin {
     /// Files that are not there, or not the same: both are named.
     pub fn reopen(&self, dir: Option<&Path>) -> Result<(Dataset, Origin)> {
         let found = match dir {
-            Some(dir) => self.in_folder(dir).map_or_else(|| find(dir, &self.name), Ok)?,
+            Some(dir) => self.in_folder(dir).map_or_else(|| Source::find(dir, &self.name, true), Ok)?,
             None => match self.in_folder(&self.path) {
-                Some(files) => files,
-                None if known::known(&self.name).is_ok() => find_or_fetch(&self.name)?,
+                Some(source) => source,
+                None if known::is_known(&self.name) => find_or_fetch(&self.name)?,
                 None => return Err(self.moved()),
             },
         };
-        let (mut dataset, mut origin) = Origin::load(&DatasetFiles { name: self.name.clone(), ..found })?;
-        for (was, is) in self.files.iter().zip(&origin.files) {
-            if was.sha256 != is.sha256 {
-                return Err(self.changed(&origin.path, was, is));
+        let wanted = Wanted { classes: None, names: Some(self.classes()), size: Some(self.size), seed: self.seed };
+        let (dataset, mut origin) = Origin::load(&found, self.name.clone(), &wanted)?;
+        for (at, was) in self.files.iter().enumerate() {
+            match origin.files.get(at) {
+                Some(is) if is.sha256 == was.sha256 => {}
+                Some(is) => return Err(self.changed(&origin.path, was, is)),
+                None => return Err(self.moved()),
             }
         }
-        (dataset.classes, origin.classes) = (self.classes, self.classes);
+        origin.notes.clear();
         Ok((dataset, origin))
     }
 
     /// The files by their own names in a folder, if they are there.
-    fn in_folder(&self, dir: &Path) -> Option<DatasetFiles> {
-        let paths = self.files.each_ref().map(|f| dir.join(&f.name));
-        let all = paths.iter().all(|path| path.is_file());
-        all.then(|| DatasetFiles { paths, name: self.name.clone(), transposed: self.transposed })
+    fn in_folder(&self, dir: &Path) -> Option<Source> {
+        let names: Vec<String> = self.files.iter().map(|f| f.name.clone()).collect();
+        Source::again(self.kind, dir, &names, self.transposed)
     }
 
     fn moved(&self) -> Error {
@@ -175,7 +203,10 @@ impl Origin {
             "the run's data, \"{}\", lay in {}, where there is no {} now; say with --data where they are",
             self.name,
             self.path.display(),
-            missing.map_or("file", |f| &f.name)
+            match self.kind {
+                Kind::Pictures => "folder of pictures",
+                _ => missing.map_or("such file", |f| &f.name),
+            }
         ))
     }
 
@@ -189,16 +220,5 @@ impl Origin {
             self.path.display(),
             was.sha256
         ))
-    }
-}
-
-impl Summed {
-    fn of(path: &Path) -> Result<Summed> {
-        let failed = |e| Error::io("read", path, e);
-        let mut hash = Sha256::new();
-        std::io::copy(&mut File::open(path).map_err(failed)?, &mut hash).map_err(failed)?;
-        let sha256 = format!("{:x}", hash.finalize());
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Summed { name, sha256 })
     }
 }

@@ -12,6 +12,7 @@ use super::pytorch::{self, Tensor};
 use crate::data::atomic;
 use crate::error::{Error, Result};
 use crate::model::{Layer, Model};
+use crate::ops::batch::Channels;
 use crate::train::Config;
 use std::path::Path;
 
@@ -47,7 +48,7 @@ fn model(config: &Config, weights: &[f32]) -> Result<Message> {
         .int(1, IR_VERSION)
         .string(2, "warp19")
         .string(3, env!("CARGO_PKG_VERSION"))
-        .string(6, "Input: grey images, light ink on dark ground, pixels scaled to [0, 1].")
+        .string(6, "Input: images as the network was trained on, pixels scaled to [0, 1].")
         .message(7, graph(config, &config.model()?, weights))
         .message(8, set))
 }
@@ -88,8 +89,10 @@ impl Graph {
         self.add(5, proto);
     }
 
-    fn scalar(&mut self, name: &str, value: f32) {
-        self.initializer(Tensor { name: name.into(), shape: Vec::new(), values: vec![value] });
+    /// A number for each of the input's channels.
+    fn channels(&mut self, name: &str, values: Channels, count: usize) {
+        let values = (0..count).map(|c| values.of(c)).collect();
+        self.initializer(Tensor { name: name.into(), shape: vec![count, 1, 1], values });
     }
 
     fn add(&mut self, field: u32, value: Message) {
@@ -109,8 +112,8 @@ fn ints(name: &str, values: &[u64]) -> Message {
 
 fn graph(config: &Config, model: &Model, weights: &[f32]) -> Message {
     let mut g = Graph { message: Message::default(), at: "image".into(), nodes: 0 };
-    g.scalar("mean", config.recipe.mean);
-    g.scalar("std", config.recipe.std);
+    g.channels("mean", config.recipe.mean, model.input.c);
+    g.channels("std", config.recipe.std, model.input.c);
     g.step("Sub", &["mean"], vec![]);
     g.step("Div", &["std"], vec![]);
     let mut tensors = pytorch::tensors(model, weights).into_iter();

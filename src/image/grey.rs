@@ -36,9 +36,20 @@ impl Grey {
     }
 }
 
-/// Reads a picture as grey, upright and composed on its background. One of more than [`SIDE`] pixels is shrunk.
-pub fn read(path: &Path) -> Result<Grey> {
-    let damaged = |e: &dyn std::fmt::Display| Error::file(path, format!("cannot be read as a picture: {e}"));
+/// A picture file whose head was read.
+struct Opened<'a> {
+    path: &'a Path,
+    decoder: Box<dyn ImageDecoder + 'a>,
+    /// A camera may note that it was held upright.
+    orientation: Orientation,
+}
+
+fn damaged(path: &Path, e: &dyn std::fmt::Display) -> Error {
+    Error::file(path, format!("cannot be read as a picture: {e}"))
+}
+
+fn open(path: &Path) -> Result<Opened<'_>> {
+    let damaged = |e: &dyn std::fmt::Display| damaged(path, e);
     let failed = |e| Error::io("read", path, e);
     let mut reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(failed)?;
     if reader.format().is_none() {
@@ -53,37 +64,76 @@ pub fn read(path: &Path) -> Result<Grey> {
         let most = format!("pictures of up to {MAX_MEGAPIXELS} million pixels are read, so make it smaller");
         return Err(Error::file(path, format!("is {width}x{height} pixels; {most}")));
     }
-    // A camera may note that it was held upright.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(|e| damaged(&e))?;
+    Ok(Opened { path, decoder: Box::new(decoder), orientation })
+}
+
+/// The height and width of a picture, held upright, and whether its format has colours.
+pub fn size(path: &Path) -> Result<([usize; 2], bool)> {
+    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+    let opened = open(path)?;
+    let (width, height) = opened.decoder.dimensions();
+    let turned = matches!(opened.orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH);
+    let sides = if turned { [width, height] } else { [height, width] };
+    Ok((sides.map(|side| side as usize), opened.decoder.color_type().has_color()))
+}
+
+/// The whole picture, upright.
+fn decode(path: &Path) -> Result<DynamicImage> {
+    let Opened { path, decoder, orientation } = open(path)?;
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(|e| damaged(path, &e))?;
     picture.apply_orientation(orientation);
+    Ok(picture)
+}
+
+/// Whether a picture shows anything but greys.
+pub fn is_coloured(path: &Path) -> Result<bool> {
+    let picture = decode(path)?;
+    Ok(picture.color().has_color() && picture.into_rgb8().pixels().any(|p| p.0[0] != p.0[1] || p.0[1] != p.0[2]))
+}
+
+/// Reads a picture's red, green and blue, upright and on white where it is transparent, shrunk as in [`read`].
+pub fn read_colours(path: &Path) -> Result<[Grey; 3]> {
+    let picture = decode(path)?;
     let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let values = match (picture.color().has_alpha(), picture.color().has_color()) {
+    if picture.color().has_alpha() {
+        let pixels = picture.into_rgba8().into_raw();
+        let on_white = |at: usize, c: usize| {
+            let alpha = unit(pixels[4 * at + 3]);
+            alpha * unit(pixels[4 * at + c]) + (1.0 - alpha)
+        };
+        return Ok([0, 1, 2].map(|c| shrunk(height, width, |at| on_white(at, c))));
+    }
+    let pixels = picture.into_rgb8().into_raw();
+    Ok([0, 1, 2].map(|c| shrunk(height, width, |at| unit(pixels[3 * at + c]))))
+}
+
+/// Reads a picture as grey, upright and composed on its background. One of more than [`SIDE`] pixels is shrunk.
+pub fn read(path: &Path) -> Result<Grey> {
+    let picture = decode(path)?;
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    let values: Vec<f32> = match (picture.color().has_alpha(), picture.color().has_color()) {
         (false, false) => picture.into_luma8().iter().map(|&v| unit(v)).collect(),
         (false, true) => picture.into_rgb8().pixels().map(|p| luma(&p.0)).collect(),
         (true, false) => compose(picture.into_luma_alpha8().pixels().map(|p| (unit(p.0[0]), unit(p.0[1])))),
         (true, true) => compose(picture.into_rgba8().pixels().map(|p| (luma(&p.0), unit(p.0[3])))),
     };
-    Ok(shrunk(Grey { height, width, values }))
+    Ok(shrunk(height, width, |at| values[at]))
 }
 
-/// Averages squares of pixels, so that neither side has more than [`SIDE`].
-fn shrunk(picture: Grey) -> Grey {
-    let by = picture.height.max(picture.width).div_ceil(SIDE);
-    if by < 2 {
-        return picture;
+/// The average of squares of pixels, so that neither side has more than [`SIDE`]; `value` is that of each pixel.
+fn shrunk(height: usize, width: usize, value: impl Fn(usize) -> f32) -> Grey {
+    let by = height.max(width).div_ceil(SIDE).max(1);
+    let (rows, columns) = (height.div_ceil(by), width.div_ceil(by));
+    let mut values = Vec::with_capacity(rows * columns);
+    for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
+        let ys = row * by..((row + 1) * by).min(height);
+        let xs = column * by..((column + 1) * by).min(width);
+        let count = ys.len() * xs.len();
+        let sum: f32 = ys.flat_map(|y| xs.clone().map(move |x| y * width + x)).map(&value).sum();
+        values.push(sum / count as f32);
     }
-    let (height, width) = (picture.height.div_ceil(by), picture.width.div_ceil(by));
-    let mut values = Vec::with_capacity(height * width);
-    for rows in picture.values.chunks(by * picture.width) {
-        let rows: Vec<&[f32]> = rows.chunks_exact(picture.width).collect();
-        values.extend((0..width).map(|x| {
-            let columns = x * by..((x + 1) * by).min(picture.width);
-            let count = rows.len() * columns.len();
-            rows.iter().flat_map(|row| &row[columns.clone()]).sum::<f32>() / count as f32
-        }));
-    }
-    Grey { height, width, values }
+    Grey { height: rows, width: columns, values }
 }
 
 fn unit(byte: u8) -> f32 {
@@ -91,7 +141,7 @@ fn unit(byte: u8) -> f32 {
 }
 
 /// `0.299 R + 0.587 G + 0.114 B` (ITU-R BT.601); exact for greys.
-fn luma(rgb: &[u8]) -> f32 {
+pub fn luma(rgb: &[u8]) -> f32 {
     let sum = 299 * u32::from(rgb[0]) + 587 * u32::from(rgb[1]) + 114 * u32::from(rgb[2]);
     sum as f32 / 255_000.0
 }

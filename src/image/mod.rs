@@ -17,10 +17,20 @@ mod write;
 
 pub use write::{Colour, encode_png};
 
-use crate::data::{Origin, Polarity};
 use crate::{Error, Result};
 use grey::Grey;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
+
+pub use grey::{is_coloured, size};
+
+/// Which is the background of pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Polarity {
+    LightOnDark,
+    DarkOnLight,
+}
 
 /// How a picture becomes a network's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +41,6 @@ pub enum Fit {
     Stretch,
     /// The largest part of the frame's shape from the middle, scaled.
     Crop,
-    /// As [`Fit::Stretch`], and light and dark stay as they are.
-    AsIs,
 }
 
 /// What a network takes.
@@ -40,28 +48,29 @@ pub enum Fit {
 pub struct Form {
     pub height: usize,
     pub width: usize,
-    pub polarity: Polarity,
+    /// 1: grey; 3: red, green, blue.
+    pub channels: usize,
+    /// What light and dark are turned to in grey pictures; nothing: they stay as they are.
+    pub polarity: Option<Polarity>,
     pub fit: Fit,
 }
 
 impl Form {
     /// A frame for digits as MNIST has them.
     pub fn mnist(height: usize, width: usize) -> Form {
-        Form { height, width, polarity: Polarity::LightOnDark, fit: Fit::Mnist }
+        Form { height, width, channels: 1, polarity: Some(Polarity::LightOnDark), fit: Fit::Mnist }
     }
 
-    /// That of a run's data: digits of MNIST's form are cut out and centred, all else is stretched.
-    pub fn of(origin: &Origin) -> Form {
-        let [height, width, _] = origin.size;
-        let fit = if origin.centred { Fit::Mnist } else { Fit::Stretch };
-        Form { height, width, polarity: origin.polarity, fit }
+    /// A frame for pictures as they are, of the frame's shape from their middle.
+    pub fn cut([height, width, channels]: [usize; 3]) -> Form {
+        Form { height, width, channels, polarity: None, fit: Fit::Crop }
     }
 }
 
 /// A picture as a network sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// Row by row.
+    /// Row by row, the channels of a pixel together.
     pub pixels: Vec<u8>,
     /// Why it may not be what the network was trained on.
     pub doubt: Option<&'static str>,
@@ -69,41 +78,70 @@ pub struct Seen {
 
 /// Reads a PNG, JPEG, WebP or BMP in a network's form.
 ///
-/// A picture that already has the frame's size and the data's background is taken as it is. Else colours become luma,
-/// composed on the background where they are transparent; a background (the median of the border) of the other kind
-/// makes the picture inverted, but with [`Fit::AsIs`]; and it is fitted.
+/// For a network of colours, the picture's red, green and blue are fitted. For one of greys, a picture that already has
+/// the frame's size and the data's background is taken as it is. Else colours become luma, composed on the background
+/// where they are transparent; a background (the median of the border) of the other kind makes the picture inverted,
+/// where the form has a polarity; and it is fitted.
 ///
 /// # Errors
 /// [`Error::Io`]; [`Error::File`] for a damaged file, one that is too large, one without a digit to see;
-/// [`Error::Invalid`] for a frame of no pixels.
+/// [`Error::Invalid`] for a frame of no pixels, or of digits in colour.
 pub fn read(path: &Path, form: &Form) -> Result<Seen> {
-    let Form { height, width, polarity, fit } = *form;
-    if height == 0 || width == 0 {
-        return Err(Error::Invalid(format!("a picture cannot be fitted to {height}x{width} pixels")));
+    let Form { height, width, channels, polarity, fit } = *form;
+    if height == 0 || width == 0 || !matches!(channels, 1 | 3) {
+        return Err(Error::Invalid(format!("a picture cannot be fitted to {height}x{width}x{channels}")));
+    }
+    if channels == 3 {
+        if fit == Fit::Mnist {
+            return Err(Error::Invalid("digits are cut out of grey pictures; this network takes colours".into()));
+        }
+        let planes = grey::read_colours(path)?.map(|plane| bytes(&fitted(plane, form), false));
+        let pixels = (0..height * width).flat_map(|at| [planes[0][at], planes[1][at], planes[2][at]]);
+        return Ok(Seen { pixels: pixels.collect(), doubt: None });
     }
     let picture = grey::read(path)?;
     let background = fit::border_median(&picture);
-    let is_same = (background < 0.5) == (polarity == Polarity::LightOnDark);
+    let is_same = polarity.is_none_or(|p| (background < 0.5) == (p == Polarity::LightOnDark));
     let range = picture.range();
     if range.1 - range.0 < fit::LEAST_CONTRAST && fit == Fit::Mnist {
         return Err(blank(path));
     }
     let of_this_size = (picture.height, picture.width) == (height, width);
-    if of_this_size && (is_same || fit == Fit::AsIs) {
+    if of_this_size && is_same {
         return Ok(Seen { pixels: bytes(&picture, false), doubt: None });
     }
-    match fit {
-        Fit::Mnist => {
-            let (digit, doubt) = digit(&picture, background, height, width).ok_or_else(|| blank(path))?;
-            Ok(Seen { pixels: bytes(&digit, polarity == Polarity::DarkOnLight), doubt })
-        }
-        Fit::Stretch => Ok(Seen { pixels: bytes(&fit::resize(&picture, height, width), !is_same), doubt: None }),
-        Fit::AsIs => Ok(Seen { pixels: bytes(&fit::resize(&picture, height, width), false), doubt: None }),
-        Fit::Crop => {
-            let middle = fit::middle(&picture, height, width);
-            Ok(Seen { pixels: bytes(&fit::resize(&middle, height, width), !is_same), doubt: None })
-        }
+    if fit != Fit::Mnist {
+        return Ok(Seen { pixels: bytes(&fitted(picture, form), !is_same), doubt: None });
     }
+    let (digit, doubt) = digit(&picture, background, height, width).ok_or_else(|| blank(path))?;
+    Ok(Seen { pixels: bytes(&digit, polarity == Some(Polarity::DarkOnLight)), doubt })
+}
+
+/// An image of one size in another, each of height, width and channels; grey ones have all colours alike.
+pub fn refit(pixels: &[u8], [h, w, c]: [usize; 3], to: [usize; 3]) -> Vec<u8> {
+    let form = Form::cut(to);
+    let plane = |value: &dyn Fn(usize) -> f32| {
+        let values = (0..h * w).map(value).collect();
+        bytes(&fitted(Grey { height: h, width: w, values }, &form), false)
+    };
+    let planes: Vec<Vec<u8>> = match (c, to[2]) {
+        (3, 1) => vec![plane(&|at| grey::luma(&pixels[3 * at..3 * at + 3]))],
+        _ => (0..c).map(|own| plane(&|at| f32::from(pixels[c * at + own]) / 255.0)).collect(),
+    };
+    (0..to[0] * to[1])
+        .flat_map(|at| (0..to[2]).map(move |own| (at, own)))
+        .map(|(at, own)| planes[own % planes.len()][at])
+        .collect()
+}
+
+/// A plane of the frame's size.
+fn fitted(plane: Grey, form: &Form) -> Grey {
+    let Form { height, width, fit, .. } = *form;
+    if (plane.height, plane.width) == (height, width) {
+        return plane;
+    }
+    let part = if fit == Fit::Crop { fit::middle(&plane, height, width) } else { plane };
+    fit::resize(&part, height, width)
 }
 
 /// The digit of a picture, light on dark; and why it may be none.

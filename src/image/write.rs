@@ -11,6 +11,13 @@ pub enum Colour {
     Rgb,
 }
 
+impl Colour {
+    /// That of so many channels.
+    pub fn of(channels: usize) -> Colour {
+        if channels == 3 { Colour::Rgb } else { Colour::Grey }
+    }
+}
+
 /// The bytes of a PNG file of 8 bits a channel.
 ///
 /// # Errors

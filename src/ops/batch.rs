@@ -34,6 +34,31 @@ pub struct Augment {
     pub spacing: usize,
 }
 
+/// A number for each channel of a picture, or one for all.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Channels {
+    All(f32),
+    /// Red, green, blue.
+    Each([f32; 3]),
+}
+
+impl Channels {
+    /// That of a channel.
+    pub fn of(&self, channel: usize) -> f32 {
+        match self {
+            Channels::All(v) => *v,
+            Channels::Each(all) => all[channel.min(2)],
+        }
+    }
+}
+
+impl From<f32> for Channels {
+    fn from(v: f32) -> Channels {
+        Channels::All(v)
+    }
+}
+
 /// How batches are made: `x[n, y, x, c]` and the labels of the step's samples ([`StepState::samples`]), images of a
 /// dataset of bytes. Views: `pixels, labels, x, batch labels`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,8 +71,8 @@ pub struct Gather {
     pub w: usize,
     pub c: usize,
     /// Pixels are scaled to [0, 1], then `(p - mean) / std`.
-    pub mean: f32,
-    pub std: f32,
+    pub mean: Channels,
+    pub std: Channels,
     pub seed: u64,
     pub augment: Option<Augment>,
 }
@@ -83,9 +108,9 @@ impl Gather {
         let len = self.n * self.image_len();
         let operands = vec![
             Operand::read("pixels", DType::U8, self.images * self.image_len()),
-            Operand::read("labels", DType::U8, self.images),
+            Operand::read("labels", DType::U32, self.images),
             Operand::write("x", precision.storage(), len),
-            Operand::write("batch labels", DType::U8, self.n),
+            Operand::write("batch labels", DType::U32, self.n),
         ];
         let sizes = format!("{}x{}x{}x{}", self.n, self.h, self.w, self.c);
         // Of the dataset, only the images chosen.
@@ -155,7 +180,7 @@ pub fn gather(g: &Gather, step: u64, pixels: &[u8], indices: &[u32]) -> Vec<f64>
                 let (y, x) = source(g, step, n as u32, i, j);
                 for c in 0..g.c {
                     let value = bilinear(g, image, y, x, c);
-                    out.push((value / 255.0 - f64::from(g.mean)) / f64::from(g.std));
+                    out.push((value / 255.0 - f64::from(g.mean.of(c))) / f64::from(g.std.of(c)));
                 }
             }
         }

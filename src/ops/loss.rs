@@ -41,7 +41,7 @@ impl Loss {
         let len = self.rows * self.classes;
         let mut operands = vec![
             Operand::read("logits", DType::F32, len),
-            Operand::read("labels", DType::U8, self.rows),
+            Operand::read("labels", DType::U32, self.rows),
             Operand::update("stats", DType::F64, 4),
         ];
         if self.gradient {
@@ -54,7 +54,7 @@ impl Loss {
     /// The reference in f64.
     pub fn reference(&self, values: &mut [Vec<f64>]) {
         let [logits, labels, stats, more @ ..] = values else { panic!("{} values", values.len()) };
-        let labels: Vec<u8> = labels.iter().map(|&l| l as u8).collect();
+        let labels: Vec<u32> = labels.iter().map(|&l| l as u32).collect();
         let (sum, correct, gradient) = forward_backward(self.kind, self.classes, logits, &labels);
         for (stat, more) in stats.iter_mut().zip([sum, correct as f64, self.rows as f64, 0.0]) {
             *stat += more;
@@ -91,12 +91,12 @@ pub fn softmax(z: &[f64]) -> Vec<f64> {
 }
 
 /// Reference: sum of the losses, number of correct rows (first maximum wins), and the gradient of the logits.
-pub fn forward_backward(kind: LossKind, classes: usize, logits: &[f64], labels: &[u8]) -> (f64, usize, Vec<f64>) {
+pub fn forward_backward(kind: LossKind, classes: usize, logits: &[f64], labels: &[u32]) -> (f64, usize, Vec<f64>) {
     let n = labels.len();
     let (mut sum, mut correct) = (0.0, 0);
     let mut d = Vec::with_capacity(logits.len());
     for (z, &label) in logits.chunks_exact(classes).zip(labels) {
-        let label = usize::from(label);
+        let label = label as usize;
         let mut p = softmax(z);
         correct += usize::from(argmax(z) == label);
         let clipped = kind == LossKind::SummedClipped && p[label] < CLIP;

@@ -149,8 +149,16 @@ impl Canvas {
         }
     }
 
-    /// A grey image as ink on the background, enlarged `scale` times.
-    pub fn digit(&mut self, at: (f32, f32), scale: usize, width: usize, pixels: &[u8]) {
+    /// An image enlarged `scale` times: a grey one as ink on the background, one of three channels in its colours.
+    pub fn picture(&mut self, at: (f32, f32), scale: usize, (width, channels): (usize, usize), pixels: &[u8]) {
+        if channels == 3 {
+            let (x, y, side) = (at.0.round(), at.1.round(), scale as f32);
+            for (i, &[r, g, b]) in pixels.as_chunks().0.iter().enumerate() {
+                let (column, row) = ((i % width * scale) as f32, (i / width * scale) as f32);
+                self.rect(x + column, y + row, side, side, [r, g, b]);
+            }
+            return;
+        }
         let Theme { background, ink, .. } = self.theme;
         let values: Vec<f32> = pixels.iter().map(|&p| f32::from(p)).collect();
         let colour = |v: f32| mix(background, ink, f64::from(v) / 255.0);

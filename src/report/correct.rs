@@ -1,36 +1,46 @@
 //! `correct.png`: for each class the right answer given most surely, and beside it the least sure one.
 
 use super::canvas::{Align, Canvas, kind};
-use super::guesses::{Guess, surest};
+use super::guesses::{Guess, confusion, shown_classes, surest};
 use super::palette::LIGHT;
 use super::run::{Run, Tested};
-use super::sheet::{self, COLUMNS, DIGIT, TOP};
+use super::sheet::{self, CELL, COLUMNS, DIGIT, TOP};
 use super::text::percent;
 use crate::error::Result;
 
 const ROW: f32 = 214.0;
 
 pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
-    let pairs = surest(&tested.guesses, tested.evaluation.classes);
-    let rows = pairs.len().div_ceil(COLUMNS);
+    let classes = tested.evaluation.classes;
+    let pairs = surest(&tested.guesses, classes);
+    let shown = shown_classes(&confusion(&tested.guesses, classes));
+    let rows = shown.len().div_ceil(COLUMNS);
     let top = TOP - 20.0;
     let height = top + rows as f32 * ROW + 4.0;
     let title = format!("{}: the surest and the least sure right answer of each class", run.config.model);
     let mut canvas = sheet::new(height, &title, &sheet::origin(run, tested))?;
-    for (class, (most, least)) in pairs.iter().enumerate() {
-        let (x, y) = sheet::cell(class, ROW);
+    for (at, &class) in shown.iter().enumerate() {
+        let (most, least) = &pairs[class];
+        let (x, y) = sheet::cell(at, ROW);
         let y = y - 20.0;
         let name = kind(20.0, true, LIGHT.ink);
-        canvas.text((x, y + 14.0), name, Align::Left, &class.to_string());
+        let text = canvas.fit(name, run.classes.name(class), CELL);
+        canvas.text((x, y + 14.0), name, Align::Left, &text);
         let second = x + DIGIT as f32 + 16.0;
         for (x, guess, what) in [(x, most, "surest"), (second, least, "least sure")] {
-            draw_guess(&mut canvas, (x, y + 26.0), tested, guess.as_ref(), what);
+            draw_guess(&mut canvas, (x, y + 26.0), run, tested, (guess.as_ref(), what));
         }
     }
     Ok(canvas)
 }
 
-fn draw_guess(canvas: &mut Canvas, (x, y): (f32, f32), tested: &Tested, guess: Option<&Guess>, what: &str) {
+fn draw_guess(
+    canvas: &mut Canvas,
+    (x, y): (f32, f32),
+    run: &Run,
+    tested: &Tested,
+    (guess, what): (Option<&Guess>, &str),
+) {
     let small = kind(15.0, false, LIGHT.muted);
     let Some(guess) = guess else {
         let side = DIGIT as f32;
@@ -46,7 +56,8 @@ fn draw_guess(canvas: &mut Canvas, (x, y): (f32, f32), tested: &Tested, guess: O
     if let Some(&(class, p)) = guess.top.get(1)
         && p >= 0.001
     {
-        let text = format!("{class}: {}", percent(f64::from(p)));
+        let text = format!("{}: {}", run.classes.name(class), percent(f64::from(p)));
+        let text = canvas.fit(small, &text, DIGIT as f32 + 14.0);
         canvas.text((x, y + h + 59.0), small, Align::Left, &text);
     }
 }

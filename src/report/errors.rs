@@ -102,7 +102,7 @@ fn colour_of(guess: &Guess, class: usize) -> Rgb {
 fn draw_guess(canvas: &mut Canvas, (x, y): (f32, f32), run: &Run, tested: &Tested, guess: &Guess) {
     let (w, h) = sheet::digit(canvas, (x, y), tested, guess.image, DIGIT);
     let below = (x + w / 2.0, y + h + 22.0);
-    let label = guess.label.to_string();
+    let label = canvas.fit(kind(19.0, true, TRUTH), run.classes.name(guess.label), w.max(DIGIT as f32) + 8.0);
     let bold = kind(19.0, true, TRUTH);
     match run.doubted(tested, guess) {
         None => canvas.text(below, bold, Align::Centre, &label),
@@ -124,9 +124,15 @@ fn draw_guess(canvas: &mut Canvas, (x, y): (f32, f32), run: &Run, tested: &Teste
         let strong = class == guess.label || i == 0;
         let ink = if strong { colour } else { LIGHT.muted };
         let name = kind(16.0, strong, ink);
-        canvas.text((left, y + 13.0), name, Align::Left, &class.to_string());
         let number = kind(15.0, false, LIGHT.ink);
-        canvas.text((left + 32.0, y + 13.0), number, Align::Left, &percent(f64::from(p)));
+        let share = percent(f64::from(p));
+        // A short name leaves room; a long one is cut, and the number stands at the right edge.
+        let own = run.classes.name(class);
+        let narrow = canvas.text_width(name, own) <= 26.0;
+        let end = if narrow { left + 32.0 } else { x + CELL - canvas.text_width(number, &share) };
+        let text = canvas.fit(name, own, end - left - 6.0);
+        canvas.text((left, y + 13.0), name, Align::Left, &text);
+        canvas.text((end, y + 13.0), number, Align::Left, &share);
         canvas.rect(left, y + 17.0, room, 5.0, LIGHT.grid);
         canvas.rect(left, y + 17.0, (room * p).max(1.0), 5.0, colour);
     }

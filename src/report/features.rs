@@ -47,7 +47,7 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
     // As high as the filters beside it, with its caption.
     canvas.text((MARGIN, top - 18.0), head, Align::Left, "The digit");
     let (_, h) = sheet::digit(&mut canvas, (MARGIN, top), tested, tested.shown, above as usize - 32);
-    let answer = format!("read as {}, {}", guess.answer(), percent(f64::from(guess.sureness())));
+    let answer = format!("read as {}, {}", run.classes.name(guess.answer()), percent(f64::from(guess.sureness())));
     canvas.text((MARGIN, top + h + 24.0), small, Align::Left, &answer);
 
     if let Some((parameter, values)) = filters {
@@ -58,7 +58,8 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
         let text = format!("The first layer's {count} filters, {kh}x{kw}");
         canvas.text((left, top - 18.0), head, Align::Left, &text);
         let x = left + canvas.text_width(head, &text) + 18.0;
-        canvas.text((x, top - 18.0), small, Align::Left, "blue: ink counts for it, orange: against it");
+        let text = if depth == 3 { "in their colours" } else { "blue: ink counts for it, orange: against it" };
+        canvas.text((x, top - 18.0), small, Align::Left, text);
         let largest = values.iter().fold(1e-20f32, |m, v| m.max(v.abs()));
         let side = (FILTER / kh.max(kw)).max(1);
         for filter in 0..count {
@@ -71,7 +72,14 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
                 .collect();
             let x = left + (filter % COLUMNS) as f32 * PITCH;
             let y = top + (filter / COLUMNS) as f32 * PITCH;
-            canvas.cells((x, y), side, kw, &taps, &signed);
+            if depth == 3 {
+                // Grey where the weight is 0.
+                let byte = |v: f32| (128.0 + 127.0 * v / largest).round() as u8;
+                let own = (0..kh * kw * 3).map(|tap| byte(values[tap * count + filter]));
+                canvas.picture((x, y), side, (kw, 3), &own.collect::<Vec<_>>());
+            } else {
+                canvas.cells((x, y), side, kw, &taps, &signed);
+            }
             let (w, h) = ((side * kw) as f32, (side * kh) as f32);
             canvas.frame(x - 1.0, y - 1.0, w + 2.0, h + 2.0, LIGHT.grid);
         }
@@ -119,12 +127,24 @@ fn draw_block(canvas: &mut Canvas, number: usize, activation: &Activation, y: f3
         shape.c
     );
     canvas.text((x, y), small, Align::Left, &text);
-    let scale = (MAP / shape.h.max(shape.w).max(1)).max(1);
+    let (scale, by) = ((MAP / shape.h.max(shape.w).max(1)).max(1), shape.h.max(shape.w).div_ceil(MAP).max(1));
     for (i, (c, _)) in order.iter().enumerate() {
         let x = MARGIN + i as f32 * (MAP as f32 + SPACE);
         let values: Vec<f32> = channel(*c).into_iter().map(|v| v / largest).collect();
-        canvas.cells((x, y + 14.0), scale, shape.w, &values, &heat);
+        let (width, values) = peaks(&values, shape.h, shape.w, by);
+        canvas.cells((x, y + 14.0), scale, width, &values, &heat);
         let note = kind(14.0, false, LIGHT.muted);
         canvas.text((x, y + 14.0 + MAP as f32 + 18.0), note, Align::Left, &c.to_string());
     }
+}
+
+/// The largest values of squares of `by` pixels, and how many there are in a row.
+fn peaks(values: &[f32], height: usize, width: usize, by: usize) -> (usize, Vec<f32>) {
+    let (rows, columns) = (height.div_ceil(by), width.div_ceil(by));
+    let mut out = vec![0.0f32; rows * columns];
+    for (at, &v) in values.iter().enumerate() {
+        let place = at / width / by * columns + at % width / by;
+        out[place] = out[place].max(v);
+    }
+    (columns, out)
 }

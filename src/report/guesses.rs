@@ -33,7 +33,7 @@ impl Guess {
 }
 
 /// The answers to all images of an evaluation, in their order.
-pub fn all(evaluation: &Evaluation, labels: &[u8]) -> Vec<Guess> {
+pub fn all(evaluation: &Evaluation, labels: &[u32]) -> Vec<Guess> {
     let rows = evaluation.probabilities.chunks_exact(evaluation.classes);
     rows.zip(labels)
         .enumerate()
@@ -43,7 +43,7 @@ pub fn all(evaluation: &Evaluation, labels: &[u8]) -> Vec<Guess> {
             let answer = argmax(row);
             order.sort_by(|&a, &b| row[b].total_cmp(&row[a]).then((b == answer).cmp(&(a == answer))).then(a.cmp(&b)));
             order.truncate(SHOWN);
-            Guess { image, label: usize::from(label), top: order.into_iter().map(|c| (c, row[c])).collect() }
+            Guess { image, label: label as usize, top: order.into_iter().map(|c| (c, row[c])).collect() }
         })
         .collect()
 }
@@ -80,6 +80,23 @@ pub fn confusion(guesses: &[Guess], classes: usize) -> Vec<Vec<usize>> {
         confusion[guess.label][guess.answer()] += 1;
     }
     confusion
+}
+
+/// Classes that a matrix or a sheet shows at most, and how many of more.
+const ALL_SHOWN: usize = 64;
+const MOST_SHOWN: usize = 40;
+
+/// The classes of a [`confusion`] matrix that are shown: all, or of many those with the most mistakes.
+pub fn shown_classes(confusion: &[Vec<usize>]) -> Vec<usize> {
+    let mut classes: Vec<usize> = (0..confusion.len()).collect();
+    if classes.len() > ALL_SHOWN {
+        let counts = class_counts(confusion);
+        let mistakes = |class: usize| counts[class].images + counts[class].answers - 2 * counts[class].right;
+        classes.sort_by_key(|&class| (std::cmp::Reverse(mistakes(class)), class));
+        classes.truncate(MOST_SHOWN);
+        classes.sort_unstable();
+    }
+    classes
 }
 
 /// What became of a class's images.

@@ -3,8 +3,8 @@
 use super::guesses::{self, Guess};
 use super::known::doubted;
 use super::text::{percent_of, thousands};
-use crate::data::Split;
 use crate::data::dataset::spaced;
+use crate::data::{Classes, Split};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::model::Parameter;
@@ -20,6 +20,7 @@ pub struct Run {
     /// The folder's name, or the path where two runs would have the same.
     pub label: String,
     pub config: Config,
+    pub classes: Classes,
     /// The device it was trained on, in its own words; empty where it is not known.
     pub device: String,
     pub epochs: Vec<Epoch>,
@@ -84,6 +85,7 @@ impl Run {
     ) -> Result<Run> {
         let checkpoint = checkpoint::of_run(dir, &[BEST, LAST])?;
         let described = Record::read(dir)?;
+        let origin = described.as_ref().and_then(|record| record.data.clone());
         let (config, device) = match (&checkpoint, described) {
             (Some(c), Some(record)) => (c.meta.config.clone(), record.device),
             (Some(c), None) => (c.meta.config.clone(), String::new()),
@@ -103,7 +105,10 @@ impl Run {
             None => None,
         };
         let name = dir.file_name().map(|n| n.to_string_lossy().into_owned());
-        Ok(Run { label: name.unwrap_or_else(|| dir.display().to_string()), config, device, epochs, best, tested })
+        let label = name.unwrap_or_else(|| dir.display().to_string());
+        let named = origin.map(|origin| origin.classes()).filter(|classes| classes.count() == config.classes);
+        let classes = named.unwrap_or_else(|| Classes::numbered(config.classes));
+        Ok(Run { label, config, classes, device, epochs, best, tested })
     }
 
     /// The metrics of the best epoch.

@@ -35,12 +35,14 @@ pub fn cell(index: usize, height: f32) -> (f32, f32) {
     (MARGIN + column as f32 * (CELL + GAP), TOP + row as f32 * height)
 }
 
-/// Draws a test image in a frame, enlarged by a whole number to fill `side`; returns its width and height.
+/// Draws a test image in a frame, enlarged by a whole number to fill `side`, or made smaller; returns its width and
+/// height.
 pub fn digit(canvas: &mut Canvas, (x, y): (f32, f32), tested: &Tested, index: usize, side: usize) -> (f32, f32) {
     let images = &tested.test.images;
-    let scale = (side / images.height.max(images.width).max(1)).max(1);
-    canvas.digit((x, y), scale, images.width, images.image(index));
-    let (w, h) = ((scale * images.width) as f32, (scale * images.height) as f32);
+    let (height, width, pixels) = images.within(index, side);
+    let scale = (side / height.max(width).max(1)).max(1);
+    canvas.picture((x, y), scale, (width, images.channels), &pixels);
+    let (w, h) = ((scale * width) as f32, (scale * height) as f32);
     canvas.frame(x - 1.0, y - 1.0, w + 2.0, h + 2.0, LIGHT.grid);
     (w, h)
 }

@@ -87,7 +87,7 @@ impl Config {
 /// An error if a dataset is not what the configuration was made for.
 pub fn check_dataset(config: &Config, dataset: &Dataset) -> Result<()> {
     let images = &dataset.test.images;
-    let size = format!("{}x{}x1", images.height, images.width);
+    let size = images.size();
     if size != config.input {
         return Err(Error::Shape {
             what: format!("image size of the dataset {}", dataset.name),
@@ -95,11 +95,14 @@ pub fn check_dataset(config: &Config, dataset: &Dataset) -> Result<()> {
             found: size,
         });
     }
-    if dataset.classes != config.classes {
+    if dataset.classes.count() != config.classes {
         return Err(Error::Invalid(format!(
             "the dataset {} has {} classes, the run was trained on {} with {}; only data with as many can be used with \
              it",
-            dataset.name, dataset.classes, config.dataset, config.classes
+            dataset.name,
+            dataset.classes.count(),
+            config.dataset,
+            config.classes
         )));
     }
     let available = dataset.train.len().saturating_sub(config.validation);

@@ -21,8 +21,8 @@ impl Resident {
     pub(super) fn new(device: &mut dyn Device, owner: &Owner, split: &Split) -> Result<Resident> {
         let pixels = device.alloc_for(owner, DType::U8, split.images.pixels.len())?;
         device.upload(pixels, &split.images.pixels)?;
-        let labels = device.alloc_for(owner, DType::U8, split.labels.len())?;
-        device.upload(labels, &split.labels)?;
+        let labels = device.alloc_for(owner, DType::U32, split.labels.len())?;
+        device.upload(labels, bytemuck::cast_slice(&split.labels))?;
         Ok(Resident { pixels, labels, count: split.len() })
     }
 

@@ -1,6 +1,6 @@
 //! `predictions.safetensors`: what the best epoch's weights answered to every test image.
 //!
-//! Two tensors: `probabilities`, float32 `[images, classes]`, and `labels`, U8 `[images]`. One metadata entry,
+//! Two tensors: `probabilities`, float32 `[images, classes]`, and `labels`, U32 `[images]`. One metadata entry,
 //! `warp19`, holds [`About`] as JSON, by which `eval` and `report` know whether the answers are those of the weights
 //! and the images at hand, and need not be computed again.
 
@@ -21,7 +21,7 @@ const KEY: &str = "warp19";
 
 /// The images that were answered to.
 pub struct Asked {
-    labels: Vec<u8>,
+    labels: Vec<u32>,
     /// SHA-256 of their size, pixels and labels.
     sum: String,
 }
@@ -29,9 +29,13 @@ pub struct Asked {
 impl Asked {
     /// Those of a split.
     pub fn new(split: &Split) -> Asked {
-        let size = [split.images.height as u64, split.images.width as u64].map(u64::to_le_bytes);
+        let i = &split.images;
+        let size = [i.height as u64, i.width as u64, i.channels as u64].map(u64::to_le_bytes);
         let hash = Sha256::new_with_prefix(size.as_flattened());
-        let sum = hash.chain_update(&split.images.pixels).chain_update(&split.labels).finalize();
+        let sum = hash
+            .chain_update(&split.images.pixels)
+            .chain_update(bytemuck::cast_slice::<_, u8>(&split.labels))
+            .finalize();
         Asked { labels: split.labels.clone(), sum: format!("{sum:x}") }
     }
 }
@@ -66,7 +70,7 @@ pub fn write(dir: &Path, checkpoint: &str, asked: &Asked, answers: &Evaluation) 
     let tensor = |dtype, shape, data| TensorView::new(dtype, shape, data).map_err(|e| failed(e.to_string()));
     let tensors = [
         ("probabilities", tensor(Dtype::F32, vec![images, answers.classes], bytes)?),
-        ("labels", tensor(Dtype::U8, vec![images], &asked.labels)?),
+        ("labels", tensor(Dtype::U32, vec![images], bytemuck::cast_slice(&asked.labels))?),
     ];
     let bytes = safetensors::serialize(tensors, Some(HashMap::from([(KEY.to_string(), text)])));
     atomic::write(&path, &bytes.map_err(|e| failed(e.to_string()))?)

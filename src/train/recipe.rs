@@ -1,7 +1,8 @@
 //! Everything that decides how a network is trained, in one value that is stored with the run.
 
+use crate::data::Images;
 use crate::error::{Error, Result};
-use crate::ops::batch::Augment;
+use crate::ops::batch::{Augment, Channels};
 use crate::ops::loss::LossKind;
 use crate::ops::optimizer::{AdamParams, Epsilon, SgdParams};
 use serde::{Deserialize, Serialize};
@@ -74,8 +75,8 @@ pub struct Recipe {
     /// Dropout probabilities of the network's dropout layers, in order.
     pub dropout: Vec<f32>,
     /// Input: pixels in [0, 1], then `(p - mean) / std`.
-    pub mean: f32,
-    pub std: f32,
+    pub mean: Channels,
+    pub std: Channels,
     pub augment: Option<Augment>,
     /// Largest decay a step of the moving average of the weights, `min(limit, (1 + t) / (10 + t))`; without it there
     /// is no average.
@@ -118,8 +119,8 @@ impl Recipe {
             loss: LossKind::Mean,
             init: Init::He,
             dropout: vec![0.5, 0.5],
-            mean: 0.1307,
-            std: 0.3081,
+            mean: Channels::All(0.1307),
+            std: Channels::All(0.3081),
             augment: Some(Augment { degrees: 12.0, scale: 0.1, shear: 0.15, shift: 2.0, elastic: 2.0, spacing: 7 }),
             ema: Some(0.998),
         }
@@ -149,8 +150,8 @@ impl Recipe {
             loss: LossKind::SummedClipped,
             init: Init::TruncatedNormal { std: 0.01, bias: Bias::LikeWeights },
             dropout: vec![0.5; 3],
-            mean: 0.0,
-            std: 1.0,
+            mean: Channels::All(0.0),
+            std: Channels::All(1.0),
             augment: None,
             ema: None,
         }
@@ -178,8 +179,24 @@ impl Recipe {
             schedule: Schedule::Staircase { factor: 0.95 },
             optimizer: Optimizer::Sgd(SgdParams { momentum: 0.9, l2: 5e-4 }),
             init: Init::TruncatedNormal { std: 0.1, bias: Bias::ConstantAfterFirst(0.1) },
-            mean: 0.5,
+            mean: Channels::All(0.5),
             ..Recipe::deep_mnist()
+        }
+    }
+
+    /// Suits what depends on the images to them, in the recipes of this project: they are normalised by their own mean
+    /// and deviation, channel by channel, which for MNIST are 0.1307 and 0.3081, and deformed in proportion to their
+    /// size, as MNIST's are.
+    pub fn suit(&mut self, images: &Images) {
+        if !matches!(self.name.as_str(), "robust" | "quick") {
+            return;
+        }
+        (self.mean, self.std) = normalisation(images);
+        if let Some(augment) = &mut self.augment {
+            let scale = images.height.max(images.width) as f32 / 28.0;
+            augment.shift *= scale;
+            augment.elastic *= scale;
+            augment.spacing = ((augment.spacing as f32 * scale).round() as usize).max(2);
         }
     }
 
@@ -222,4 +239,27 @@ impl Recipe {
         }
         Ok(())
     }
+}
+
+/// Mean and standard deviation of images whose bytes are scaled to [0, 1], by channel, to four digits; a deviation is
+/// at least 0.01.
+fn normalisation(images: &Images) -> (Channels, Channels) {
+    let rounded = |v: f64| ((v * 1e4).round() / 1e4) as f32;
+    let of = |channel: usize| {
+        let mut counts = [0u64; 256];
+        images.pixels.iter().skip(channel).step_by(images.channels).for_each(|&v| counts[usize::from(v)] += 1);
+        let total = counts.iter().sum::<u64>().max(1) as f64;
+        let moment = |power: i32| -> f64 {
+            let each = counts.iter().enumerate().map(|(v, &n)| n as f64 * (v as f64 / 255.0).powi(power));
+            each.sum::<f64>() / total
+        };
+        let mean = moment(1);
+        (rounded(mean), rounded((moment(2) - mean * mean).max(0.0).sqrt().max(0.01)))
+    };
+    if images.channels == 3 {
+        let all = [of(0), of(1), of(2)];
+        return (Channels::Each(all.map(|a| a.0)), Channels::Each(all.map(|a| a.1)));
+    }
+    let (mean, std) = of(0);
+    (Channels::All(mean), Channels::All(std))
 }

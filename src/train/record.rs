@@ -1,7 +1,7 @@
 //! `config.json`: what a run is, what computed it, and on which data.
 
 use super::config::Config;
-use crate::data::{self, Dataset, Origin, atomic};
+use crate::data::{self, Dataset, Origin, Wanted, atomic};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -63,6 +63,6 @@ impl Record {
 pub fn dataset(run: &Path, config: &Config, data: Option<&Path>) -> Result<(Dataset, Origin)> {
     match Record::read(run)?.and_then(|record| record.data) {
         Some(origin) => origin.reopen(data),
-        None => data::open(data, &config.dataset),
+        None => data::open(data, &config.dataset, &Wanted { classes: Some(config.classes), ..Wanted::default() }),
     }
 }

@@ -92,7 +92,7 @@ fn answers_are_kept_and_used_where_they_are_those_of_weights_and_images() {
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     assert_eq!(tensors.tensor("probabilities").unwrap().shape(), [120, synthetic::CLASSES]);
     let (_, labels) = synthetic::split(120, 2);
-    assert_eq!(tensors.tensor("labels").unwrap().data(), labels);
+    assert_eq!(tensors.tensor("labels").unwrap().data(), bytemuck::cast_slice::<u32, u8>(&labels));
     // Other images, and other weights, are answered to anew.
     synthetic::dataset(&dir.join("other"), 120, 60);
     assert_eq!(json(&mut evaluate("--data other --dataset other"))["images"], 60);
@@ -269,7 +269,7 @@ fn mistakes_are_explained_and_nothing_is_lost() {
 
     // A dataset of fewer classes than the run's.
     let (images, labels) = synthetic::split(120, 3);
-    let few: Vec<u8> = labels.iter().map(|l| l % 10).collect();
+    let few: Vec<u32> = labels.iter().map(|l| l % 10).collect();
     for part in ["train", "t10k"] {
         synthetic::write(&dir.join("few"), part, &images, &few);
     }

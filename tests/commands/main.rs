@@ -9,5 +9,6 @@ mod onnx;
 mod own_data;
 mod profile;
 mod report;
+mod sources;
 mod tensorboard;
 mod texts;

@@ -83,7 +83,7 @@ fn other_data_are_refused() {
 
     // With another number of classes they cannot be.
     let (images, labels) = synthetic::split(600, 77);
-    let fewer: Vec<u8> = labels.iter().map(|&label| label % 11).collect();
+    let fewer: Vec<u32> = labels.iter().map(|&label| label % 11).collect();
     for part in ["train", "t10k"] {
         synthetic::write(&dir.join("own/eleven"), part, &images, &fewer);
     }

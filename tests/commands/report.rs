@@ -74,7 +74,7 @@ fn training_ends_with_pictures_that_tell_what_evaluation_tells() {
     let wrong: Vec<usize> = (0..240)
         .filter(|&i| {
             let row = &tested.evaluation.probabilities[12 * i..12 * (i + 1)];
-            let label = usize::from(tested.test.labels[i]);
+            let label = tested.test.labels[i] as usize;
             row.iter().any(|&p| p > row[label])
         })
         .collect();
@@ -182,7 +182,7 @@ fn a_network_without_errors_gets_a_page_that_says_so() {
     let place = workplace("--limit 150");
     let dir = place.path();
     let run = read(dir, "run");
-    let answers: Vec<u8> = run.tested.unwrap().guesses.iter().map(|g| g.answer() as u8).collect();
+    let answers: Vec<u32> = run.tested.unwrap().guesses.iter().map(|g| g.answer() as u32).collect();
     std::fs::write(dir.join("set/t10k-labels-idx1-ubyte"), idx::encode_labels(&answers).unwrap()).unwrap();
     // A run of before a run remembered its data: no others could be told from them.
     let path = dir.join("run/config.json");
@@ -202,7 +202,7 @@ fn twenty_six_classes_and_many_errors_fill_pages() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     let (images, _) = synthetic::split(260, 5);
-    let labels: Vec<u8> = (0..260).map(|i| (i % 26) as u8).collect();
+    let labels: Vec<u32> = (0..260).map(|i| (i % 26) as u32).collect();
     for part in ["train", "t10k"] {
         synthetic::write(&dir.join("set"), part, &images, &labels);
     }

@@ -20,7 +20,7 @@ pub fn dataset(dir: &Path, train_n: usize, test_n: usize) {
 }
 
 /// Writes one part of a dataset, `train` or `t10k`, into `dir` (created where missing).
-pub fn write(dir: &Path, part: &str, images: &Images, labels: &[u8]) {
+pub fn write(dir: &Path, part: &str, images: &Images, labels: &[u32]) {
     std::fs::create_dir_all(dir).expect("create the folder of the dataset");
     let path = |kind: &str| dir.join(format!("{part}-{kind}-ubyte"));
     std::fs::write(path("images-idx3"), idx::encode_images(images).unwrap()).unwrap();
@@ -28,16 +28,16 @@ pub fn write(dir: &Path, part: &str, images: &Images, labels: &[u8]) {
 }
 
 /// The images and labels of one part of such a dataset.
-pub fn split(count: usize, seed: u64) -> (Images, Vec<u8>) {
+pub fn split(count: usize, seed: u64) -> (Images, Vec<u32>) {
     let mut random = SplitMix(seed);
     let mut pixels = Vec::with_capacity(count * SIZE * SIZE);
     let mut labels = Vec::with_capacity(count);
     for index in 0..count {
         let class = index % CLASSES;
-        labels.push(class as u8);
+        labels.push(class as u32);
         draw(class, &mut random, &mut pixels);
     }
-    let images = Images { count, height: SIZE, width: SIZE, pixels };
+    let images = Images { count, height: SIZE, width: SIZE, channels: 1, pixels };
     (images, labels)
 }
 

@@ -140,13 +140,14 @@ fn a_step_is_one_copy_and_none_is_overwritten_too_early() {
     let (_alone, mut d) = softgpu("none", "0");
     let d = &mut d;
     let (images, n) = (50_000, 10_000);
-    let g = Gather { images, n, h: 1, w: 1, c: 1, mean: 0.0, std: 1.0 / 255.0, seed: 0, augment: None };
+    let g = Gather { images, n, h: 1, w: 1, c: 1, mean: 0.0.into(), std: (1.0 / 255.0).into(), seed: 0, augment: None };
     let pixels: Vec<u8> = (0..images).map(|i| (i % 251) as u8).collect();
-    let [p, l] = [0; 2].map(|_| d.alloc(DType::U8, images).unwrap());
+    let names: Vec<u32> = (0..images as u32).map(|i| 3 * i).collect();
+    let (p, l) = (d.alloc(DType::U8, images).unwrap(), d.alloc(DType::U32, images).unwrap());
     d.upload(p, &pixels).unwrap();
-    d.upload(l, &pixels).unwrap();
+    d.upload(l, bytemuck::cast_slice(&names)).unwrap();
     // Every step has a result of its own, read after all of them.
-    let outputs = [0; 6].map(|_| (d.alloc(DType::F32, n).unwrap(), d.alloc(DType::U8, n).unwrap()));
+    let outputs = [0; 6].map(|_| (d.alloc(DType::F32, n).unwrap(), d.alloc(DType::U32, n).unwrap()));
     let samples = |s: usize| (0..n).map(|i| ((i * 7 + s * 1001) % images) as u32).collect::<Vec<_>>();
     for (s, (x, labels)) in outputs.into_iter().enumerate() {
         let before = d.copies();
@@ -156,10 +157,11 @@ fn a_step_is_one_copy_and_none_is_overwritten_too_early() {
         assert_eq!(d.copies() - before, 1, "step {s}");
     }
     for (s, (x, labels)) in outputs.into_iter().enumerate() {
+        let of = |all: &[u32]| samples(s).iter().map(|&i| all[i as usize]).collect::<Vec<_>>();
+        let mut got = vec![0u32; n];
+        d.download(labels, bytemuck::cast_slice_mut(&mut got)).unwrap();
+        assert!(got == of(&names), "labels of step {s}");
         let want: Vec<u8> = samples(s).iter().map(|&i| pixels[i as usize]).collect();
-        let mut got = vec![0; n];
-        d.download(labels, &mut got).unwrap();
-        assert!(got == want, "labels of step {s}");
         let x = download_f32(d, x).unwrap();
         assert!(x.iter().zip(&want).all(|(x, w)| (x - f32::from(*w)).abs() < 1e-3), "images of step {s}");
     }

@@ -49,13 +49,13 @@ impl Training {
         run_plan(d, &network.prepare(network.weights).unwrap()).unwrap();
         d.copy(network.weights, ema).unwrap();
         let (images, labels) = crate::common::synthetic::split(64, 3);
-        let labels: Vec<u8> = labels.iter().map(|l| l % model.classes as u8).collect();
-        let mut bytes = |data: &[u8]| {
-            let view = d.alloc(DType::U8, data.len()).unwrap();
+        let labels: Vec<u32> = labels.iter().map(|l| l % model.classes as u32).collect();
+        let mut put = |dtype: DType, data: &[u8]| {
+            let view = d.alloc(dtype, data.len() / dtype.size()).unwrap();
             d.upload(view, data).unwrap();
             view
         };
-        let (pixels, labels) = (bytes(&images.pixels), bytes(&labels));
+        let (pixels, labels) = (put(DType::U8, &images.pixels), put(DType::U32, bytemuck::cast_slice(&labels)));
         let stats = d.alloc(DType::F64, 4).unwrap();
         d.zero(stats).unwrap();
         let augment = Augment { degrees: 12.0, scale: 0.1, shear: 0.15, shift: 2.0, elastic: 1.5, spacing: 7 };
@@ -78,8 +78,8 @@ impl Training {
                 h: 28,
                 w: 28,
                 c: 1,
-                mean: 0.1307,
-                std: 0.3081,
+                mean: 0.1307.into(),
+                std: 0.3081.into(),
                 seed: SEED,
                 augment: Some(augment),
             },

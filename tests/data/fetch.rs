@@ -32,9 +32,10 @@ fn raw_files() -> [(&'static str, Vec<u8>); 4] {
         count,
         height: 28,
         width: 28,
+        channels: 1,
         pixels: (0..count * 784).map(|i| (i % 251) as u8).collect(),
     };
-    let labels = |count: usize| (0..count).map(|i| (i % 10) as u8).collect::<Vec<u8>>();
+    let labels = |count: usize| (0..count).map(|i| (i % 10) as u32).collect::<Vec<u32>>();
     [
         ("train-images-idx3-ubyte", idx::encode_images(&images(20)).unwrap()),
         ("train-labels-idx1-ubyte", idx::encode_labels(&labels(20)).unwrap()),

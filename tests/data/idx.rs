@@ -7,7 +7,7 @@ use warp19::Error;
 use warp19::data::{Images, idx};
 
 fn sample() -> Images {
-    Images { count: 3, height: 4, width: 5, pixels: (0..60).collect() }
+    Images { count: 3, height: 4, width: 5, channels: 1, pixels: (0..60).collect() }
 }
 
 fn images_error(bytes: &[u8]) -> Error {
@@ -46,7 +46,7 @@ fn files_are_read_raw_and_compressed_whatever_their_name() {
 
 #[test]
 fn a_count_of_zero_is_an_empty_file() {
-    assert_eq!(idx::parse_labels(&[0, 0, 8, 1, 0, 0, 0, 0], Path::new("x")).unwrap(), [0u8; 0]);
+    assert_eq!(idx::parse_labels(&[0, 0, 8, 1, 0, 0, 0, 0], Path::new("x")).unwrap(), [0u32; 0]);
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn wrong_element_type() {
 fn images_and_labels_exchanged() {
     let labels = idx::encode_labels(&[0; 12]).unwrap();
     let error = images_error(&labels);
-    assert!(error.to_string().contains("has 1 dimension(s), where an IDX file of images has 3"), "{error}");
+    assert!(error.to_string().contains("has 1 dimension(s), where an IDX file of images has 2 to 4"), "{error}");
     let error = labels_error(&idx::encode_images(&sample()).unwrap());
     assert!(error.to_string().contains("has 3 dimension(s), where an IDX file of labels has 1"), "{error}");
 }
@@ -146,7 +146,7 @@ proptest! {
     #[test]
     fn round_trip(count in 0usize..20, height in 1usize..9, width in 1usize..9, seed: u8) {
         let pixels = (0..count * height * width).map(|i| (i as u8).wrapping_mul(seed)).collect();
-        let images = Images { count, height, width, pixels };
+        let images = Images { count, height, width, channels: 1, pixels };
         let bytes = idx::encode_images(&images).unwrap();
         prop_assert_eq!(&idx::parse_images(&bytes, Path::new("x")).unwrap(), &images);
         prop_assert_eq!(idx::parse_images(&gzip(&bytes), Path::new("x")).unwrap(), images);

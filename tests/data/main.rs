@@ -1,5 +1,6 @@
 //! Data: IDX files, datasets in folders, fetching them, pictures as digits.
 
+mod classes;
 #[path = "../common/mod.rs"]
 mod common;
 mod dataset;

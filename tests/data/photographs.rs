@@ -2,8 +2,7 @@
 
 use crate::image::{Folder, GREY8, picture, seven};
 use ::image::RgbImage;
-use warp19::data::Polarity;
-use warp19::image::{self, Colour, Fit, Form, encode_png};
+use warp19::image::{self, Colour, Fit, Form, Polarity, encode_png};
 
 /// A "7" photographed: paper of a colour, in a shadow from one side, ruled with lines, with something beside it.
 fn photograph(beside: bool) -> RgbImage {
@@ -77,17 +76,17 @@ fn a_picture_is_stretched_or_cut_or_left_as_it_is() {
     let grey = |x: usize, y: usize| if (20..39).contains(&x) && (1..19).contains(&y) { 200 } else { 10 };
     let pixels: Vec<u8> = (0..800).map(|at| grey(at % 40, at / 40)).collect();
     std::fs::write(&path, encode_png(40, 20, Colour::Grey, &pixels).unwrap()).unwrap();
-    let seen = |fit, polarity| {
-        let form = Form { height: 10, width: 10, polarity, fit };
+    let seen = |fit, polarity: Option<Polarity>| {
+        let form = Form { height: 10, width: 10, channels: 1, polarity, fit };
         image::read(&path, &form).unwrap().pixels
     };
-    let dark = Polarity::LightOnDark;
+    let (dark, light) = (Some(Polarity::LightOnDark), Some(Polarity::DarkOnLight));
     let stretched = seen(Fit::Stretch, dark);
     assert_eq!((stretched[51], stretched[57]), (10, 200));
     let cut = seen(Fit::Crop, dark);
     // The middle 20 x 20: its left half is dark.
     assert_eq!((cut[52], cut[57]), (10, 200));
-    let turned = seen(Fit::Stretch, Polarity::DarkOnLight);
+    let turned = seen(Fit::Stretch, light);
     assert_eq!((turned[51], turned[57]), (245, 55));
-    assert_eq!(seen(Fit::AsIs, Polarity::DarkOnLight), stretched);
+    assert_eq!(seen(Fit::Stretch, None), stretched);
 }

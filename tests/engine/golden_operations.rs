@@ -103,9 +103,9 @@ fn linear(d: &mut CpuDevice, case: &Case, s: &[usize]) {
 fn loss(d: &mut CpuDevice, case: &Case, s: &[usize]) {
     let (n, classes) = (s[0], s[1]);
     let z = input(d, 1, n * classes, 5.0);
-    let labels = d.alloc(DType::U8, n).unwrap();
-    let bytes: Vec<u8> = (0..n).map(|i| ((7 * i + 1) % classes) as u8).collect();
-    d.upload(labels, &bytes).unwrap();
+    let labels = d.alloc(DType::U32, n).unwrap();
+    let own: Vec<u32> = (0..n).map(|i| ((7 * i + 1) % classes) as u32).collect();
+    d.upload(labels, bytemuck::cast_slice(&own)).unwrap();
     let stats = d.alloc(DType::F64, 4).unwrap();
     d.zero(stats).unwrap();
     let (dz, p) = (output(d, n * classes), output(d, n * classes));

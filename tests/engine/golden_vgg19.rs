@@ -46,8 +46,8 @@ fn one_training_step_equals_pytorch() {
         }
         let x: Vec<f32> = noise(1, golden.batch * 784).iter().map(|&v| ((f64::from(v) + 1.0) / 2.0) as f32).collect();
         upload_f32(d, net.input, &x).unwrap();
-        let labels: Vec<u8> = (0..golden.batch).map(|i| ((3 * i + 1) % 10) as u8).collect();
-        d.upload(net.labels, &labels).unwrap();
+        let labels: Vec<u32> = (0..golden.batch).map(|i| ((3 * i + 1) % 10) as u32).collect();
+        d.upload(net.labels, bytemuck::cast_slice(&labels)).unwrap();
         let arena = net.weights.len;
         let moments: Vec<_> = (0..2).map(|_| d.alloc(DType::F32, arena).unwrap()).collect();
         let stats = d.alloc(DType::F64, 4).unwrap();
@@ -119,7 +119,7 @@ fn vgg19_runs_on_imagenet_sizes() {
     let init = warp19::train::recipe::Init::He;
     upload_f32(d, net.weights, &warp19::train::init::weights(&model, init, 3)).unwrap();
     upload_f32(d, net.input, &noise(5, 224 * 224 * 3)).unwrap();
-    d.upload(net.labels, &[77]).unwrap();
+    d.upload(net.labels, bytemuck::bytes_of(&77u32)).unwrap();
     let stats = d.alloc(DType::F64, 4).unwrap();
     d.zero(stats).unwrap();
     run_plan(d, &net.forward(net.weights, Mode::Eval).unwrap()).unwrap();

@@ -63,8 +63,8 @@ fn wrong_sizes_and_overlaps_are_errors() {
     let both = put(d, &[0.0; 100]);
     let error = d.copy(both.slice(0, 60), both.slice(40, 60)).unwrap_err();
     assert!(error.to_string().contains("overlaps"), "{error}");
-    let labels = d.alloc(DType::U8, 1).unwrap();
-    d.upload(labels, &[12]).unwrap();
+    let labels = d.alloc(DType::U32, 1).unwrap();
+    d.upload(labels, bytemuck::bytes_of(&12u32)).unwrap();
     let (z, stats) = (put(d, &[0.0; 10]), d.alloc(DType::F64, 4).unwrap());
     let loss = Kind::Loss(Loss { kind: LossKind::Mean, rows: 1, classes: 10, gradient: false });
     let error = operation::try_run(d, loss, &[z, labels, stats]).unwrap_err();

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use warp19::cpu::CpuDevice;
-use warp19::data::{Dataset, Split};
+use warp19::data::{Classes, Dataset, Split};
 use warp19::train::checkpoint::{Checkpoint, LAST};
 use warp19::train::metrics;
 use warp19::train::trainer::{Event, Outcome};
@@ -15,7 +15,7 @@ fn dataset() -> Dataset {
         let (images, labels) = crate::common::synthetic::split(count, seed);
         Split::new(images, labels, "shapes").unwrap()
     };
-    Dataset::new(split(120, 1), split(36, 2), "shapes").unwrap()
+    Dataset::new(split(120, 1), split(36, 2), Classes::numbered(12), "shapes").unwrap()
 }
 
 /// Three epochs of 2.4 steps of 50 images each: 3, 2 and 3 steps.
@@ -25,7 +25,7 @@ fn config(data: &Dataset) -> Config {
     Config {
         model: "deep-mnist-sgd".into(),
         input: "28x28x1".into(),
-        classes: data.classes,
+        classes: data.classes.count(),
         dataset: "shapes".into(),
         recipe,
         seed: 4,

@@ -7,7 +7,7 @@ mod table;
 
 use super::backend::{self, Backend, Opened};
 use super::output;
-use crate::data::{Dataset, Images, Split};
+use crate::data::{Classes, Dataset, Images, Split};
 use crate::device::{Precision, StepState};
 use crate::error::{Error, Result};
 use crate::model::zoo;
@@ -74,11 +74,12 @@ fn example(model: &str, precision: Precision, batch: usize) -> Result<(Config, D
             count,
             height: SIDE,
             width: SIDE,
+            channels: 1,
             pixels: (0..count * SIDE * SIDE).map(|i| (i * 7919 % 251) as u8).collect(),
         },
-        labels: (0..count).map(|i| (i % classes) as u8).collect(),
+        labels: (0..count).map(|i| (i % classes) as u32).collect(),
     };
-    let dataset = Dataset { train: split(batch), test: split(1), classes, name: "random pictures".into() };
+    let dataset = Dataset::new(split(batch), split(1), Classes::numbered(classes), "random pictures")?;
     let config = Config {
         model: model.into(),
         input: format!("{SIDE}x{SIDE}x1"),

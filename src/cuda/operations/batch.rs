@@ -2,7 +2,7 @@
 
 use super::launching::Addresses;
 use crate::cuda::device::CudaDevice;
-use crate::cuda::launch::{Arg, AugmentArg, Grid};
+use crate::cuda::launch::{Arg, AugmentArg, Grid, NormaliseArg};
 use crate::cuda::plan::SHARED_LIMIT;
 use crate::cuda::units::UnitKind;
 use crate::device::Precision;
@@ -49,8 +49,10 @@ pub fn gather(d: &mut CudaDevice, precision: Precision, g: &Gather, at: Addresse
         g.h.into(),
         g.w.into(),
         g.c.into(),
-        Arg::F32(g.mean),
-        Arg::F32(1.0 / g.std),
+        Arg::Normalise(NormaliseArg {
+            mean: [0, 1, 2].map(|c| g.mean.of(c)),
+            inverse_std: [0, 1, 2].map(|c| 1.0 / g.std.of(c)),
+        }),
         rows.into(),
         g.augment.is_some().into(),
         Arg::Augment(a),

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::image::{Colour, encode_png};
-use crate::report::guesses::{class_counts, confusion};
+use crate::report::guesses::{class_counts, confusion, shown_classes};
 use crate::report::run::{Run, Tested};
 use crate::report::text::{count, duration, escape, percent_of, thousands};
 use crate::train::metrics::Epoch;
@@ -10,6 +10,8 @@ use serde_json::json;
 
 /// Most errors of a run that the page holds.
 const ERRORS: usize = 2000;
+/// The longer side of a picture in it, at most.
+const THUMBNAIL: usize = 84;
 /// Digits in a row of the picture that holds them.
 const COLUMNS: usize = 40;
 
@@ -160,6 +162,7 @@ pub fn gallery(tested: &[(&Run, &Tested)]) -> String {
 }
 
 pub fn class_table(run: &Run, tested: &Tested) -> String {
+    let name = |class: usize| escape(run.classes.name(class));
     let table_of = confusion(&tested.guesses, tested.evaluation.classes);
     let ratio = |n: usize, all: usize| if all == 0 { "-".into() } else { percent_of(n, all) };
     let mut rows = Vec::new();
@@ -168,12 +171,12 @@ pub fn class_table(run: &Run, tested: &Tested) -> String {
         // Of equally frequent ones the lowest class.
         let most = others.max_by_key(|(j, n)| (**n, std::cmp::Reverse(*j)));
         rows.push(vec![
-            class.to_string(),
+            name(class),
             thousands(counts.images),
             thousands(counts.images - counts.right),
             ratio(counts.right, counts.answers),
             ratio(counts.right, counts.images),
-            most.map_or("-".into(), |(j, n)| format!("{j} ({})", count(*n, "time", "times"))),
+            most.map_or("-".into(), |(j, n)| format!("{} ({})", name(j), count(*n, "time", "times"))),
         ]);
     }
     let heads = ["Class", "Images", "Errors", "Precision", "Recall", "Most often taken for"];
@@ -190,16 +193,21 @@ pub fn gallery_data(run: &Run, tested: &Tested, index: usize) -> Result<(serde_j
     let shown = &tested.errors[..tested.errors.len().min(ERRORS)];
     let columns = COLUMNS.min(shown.len().max(1));
     let rows = shown.len().div_ceil(columns).max(1);
-    let (w, h) = (images.width, images.height);
-    let mut pixels = vec![0; columns * w * rows * h];
+    let channels = images.channels;
+    let (h, w, _) = images.within(0, THUMBNAIL);
+    let mut pixels = vec![0; columns * w * rows * h * channels];
     for (at, guess) in shown.iter().enumerate() {
         let (left, top) = (at % columns * w, at / columns * h);
-        for (y, line) in images.image(guess.image).chunks_exact(w).enumerate() {
-            let start = (top + y) * columns * w + left;
-            pixels[start..start + w].copy_from_slice(line);
+        let (_, _, image) = images.within(guess.image, THUMBNAIL);
+        for (y, line) in image.chunks_exact(w * channels).enumerate() {
+            let start = ((top + y) * columns * w + left) * channels;
+            pixels[start..start + w * channels].copy_from_slice(line);
         }
     }
-    let sprite = encode_png(columns * w, rows * h, Colour::Grey, &pixels)?;
+    let sprite = encode_png(columns * w, rows * h, Colour::of(channels), &pixels)?;
+    let table = confusion(&tested.guesses, tested.evaluation.classes);
+    let classes = shown_classes(&table);
+    let part: Vec<Vec<usize>> = classes.iter().map(|&i| classes.iter().map(|&j| table[i][j]).collect()).collect();
     let errors: Vec<_> = shown
         .iter()
         .enumerate()
@@ -214,7 +222,10 @@ pub fn gallery_data(run: &Run, tested: &Tested, index: usize) -> Result<(serde_j
         "height": h,
         "columns": columns,
         "total": tested.errors.len(),
-        "confusion": confusion(&tested.guesses, tested.evaluation.classes),
+        "coloured": channels == 3,
+        "names": run.classes.names(),
+        "classes": classes,
+        "confusion": part,
         "errors": errors,
     });
     Ok((value, sprite))

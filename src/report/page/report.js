@@ -32,7 +32,7 @@ function percent(p) {
 
 function digit(run, guess) {
   const box = make("div", guess.people === null ? "digit" : "digit doubt");
-  const ink = make("div", "ink " + run.sprite);
+  const ink = make("div", (run.coloured ? "ink coloured " : "ink ") + run.sprite);
   const scale = Math.max(1, Math.round(84 / Math.max(run.width, run.height)));
   const [w, h] = [scale * run.width, scale * run.height];
   const [column, row] = [guess.at % run.columns, Math.floor(guess.at / run.columns)];
@@ -43,7 +43,7 @@ function digit(run, guess) {
   });
   ink.setAttribute("role", "img");
   ink.setAttribute("aria-label", "test image " + guess.image);
-  box.append(ink, make("b", "", guess.label), make("small", "", "image " + guess.image));
+  box.append(ink, make("b", "", run.names[guess.label]), make("small", "", "image " + guess.image));
   if (guess.people !== null) box.append(make("small", "people", "people see " + guess.people));
   return box;
 }
@@ -60,7 +60,7 @@ function card(run, guess) {
     const fill = make("i");
     fill.style.width = 100 * p + "%";
     bar.append(fill);
-    row.append(make("b", "", name), make("span", "", percent(p)), bar);
+    row.append(make("b", "", run.names[name]), make("span", "", percent(p)), bar);
     list.append(row);
   });
   item.append(digit(run, guess), list);
@@ -89,8 +89,9 @@ function show() {
   }
 }
 
-function cell(run, i, j, most) {
-  const n = run.confusion[i][j];
+function cell(run, at, to, most) {
+  const n = run.confusion[at][to];
+  const [i, j] = [run.classes[at], run.classes[to]];
   const box = make("td");
   if (i === j || n === 0) {
     box.append(make("span", i === j ? "right" : "", n === 0 && i !== j ? "" : n));
@@ -98,13 +99,14 @@ function cell(run, i, j, most) {
   }
   const button = make("button", "miss", n);
   button.style.setProperty("--share", (0.15 + 0.6 * Math.sqrt(n / most)).toFixed(2));
-  button.setAttribute("aria-label", n + " times " + i + " taken for " + j + ": show them");
+  button.setAttribute("aria-label", n + " times " + run.names[i] + " taken for " + run.names[j] + ": show them");
   Object.assign(button.dataset, { label: i, answer: j });
   box.append(button);
   return box;
 }
 
-function head(name, label, answer) {
+function head(run, class_, label, answer) {
+  const name = run.names[class_];
   const box = make("th");
   box.scope = answer === "" ? "row" : "col";
   const button = make("button", "", name);
@@ -117,18 +119,18 @@ function head(name, label, answer) {
 
 function matrix() {
   const [run] = selected();
-  const classes = run.confusion.map((_, i) => i);
+  const classes = run.classes;
   const off = run.confusion.flatMap((row, i) => row.filter((_, j) => i !== j));
   const most = Math.max(1, ...off);
   const table = byId("matrix");
   table.classList.toggle("few", classes.length <= 12);
-  table.replaceChildren(make("caption", "", "Rows: the true class. Columns: the network's answer. A number or a class selects its errors above."));
+  table.replaceChildren(make("caption", "", "Rows: the true class. Columns: the network's answer. A number or a class selects its errors above." + (classes.length < run.names.length ? " Of " + run.names.length + " classes, the " + classes.length + " with the most mistakes." : "")));
   const first = make("tr");
-  first.append(make("td"), ...classes.map((j) => head(j, "", j)));
+  first.append(make("td"), ...classes.map((j) => head(run, j, "", j)));
   table.append(first);
-  for (const i of classes) {
+  for (const [at, i] of classes.entries()) {
     const row = make("tr");
-    row.append(head(i, i, ""), ...classes.map((j) => cell(run, i, j, most)));
+    row.append(head(run, i, i, ""), ...classes.map((_, to) => cell(run, at, to, most)));
     table.append(row);
   }
   // One stop of the tab key; arrows go on from there.
@@ -164,7 +166,7 @@ function walk(event) {
 function classes() {
   const [run] = selected();
   for (const select of [controls.label, controls.answer]) {
-    select.replaceChildren(new Option("any", ""), ...run.confusion.map((_, i) => new Option(i, i)));
+    select.replaceChildren(new Option("any", ""), ...run.names.map((name, i) => new Option(name, i)));
   }
 }
 

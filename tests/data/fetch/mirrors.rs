@@ -4,7 +4,6 @@ use super::server::{Answer, Server, dead_address};
 use super::{assert_complete, dataset, listing, options, programs, raw_files};
 use crate::gzip;
 use warp19::Error;
-use warp19::data;
 use warp19::data::fetch::{Options, fetch_from};
 
 #[test]
@@ -21,8 +20,8 @@ fn a_mirror_gives_all_and_is_asked_once_a_file() {
     assert_eq!(again.sources, ["already there"]);
     assert_eq!(server.requests(), 4);
 
-    let loaded = data::load(dir.path(), "tiny").unwrap();
-    assert_eq!((loaded.train.len(), loaded.test.len(), loaded.classes), (20, 10, 10));
+    let loaded = crate::dataset::load(dir.path(), "tiny").unwrap();
+    assert_eq!((loaded.train.len(), loaded.test.len(), loaded.classes.count()), (20, 10, 10));
 }
 
 #[test]

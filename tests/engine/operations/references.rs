@@ -59,7 +59,7 @@ fn reference_gradients_match_finite_differences() {
     let dx = pool::backward(&s, &r, &pool::forward(&s, &x).1);
     finite_differences(&x, &dx, |x| dot(&pool::forward(&s, x).0, &r), "pool dx");
 
-    let (z, labels) = (wide(&values(7, 30, 3.0)), [1u8, 9, 4]);
+    let (z, labels) = (wide(&values(7, 30, 3.0)), [1u32, 9, 4]);
     for (kind, scale) in [(LossKind::Mean, 1.0 / 3.0), (LossKind::SummedClipped, 1.0)] {
         let d = loss::forward_backward(kind, 10, &z, &labels).2;
         let f = |z: &[f64]| loss::forward_backward(kind, 10, z, &labels).0 * scale;

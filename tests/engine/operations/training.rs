@@ -23,13 +23,13 @@ fn batches_are_gathered_and_deformed_as_the_reference_does() {
             // bilinear interpolation is continuous there.
             let pixels: Vec<u8> =
                 (0..images * h * w * c).map(|i| (127.0 + 120.0 * (i as f64 * 0.013).sin()) as u8).collect();
-            let labels: Vec<u8> = (0..images as u8).collect();
+            let labels: Vec<u32> = (0..images as u32).map(|i| 1000 * i).collect();
             let samples = [3u32, 0, 19, 3, 7, 11];
-            let g = Gather { images, n, h, w, c, mean: 0.13, std: 0.3, seed: 5, augment };
-            let (vp, vl) = (d.alloc(DType::U8, pixels.len()).unwrap(), d.alloc(DType::U8, images).unwrap());
-            let vo = d.alloc(DType::U8, n).unwrap();
+            let g = Gather { images, n, h, w, c, mean: 0.13.into(), std: 0.3.into(), seed: 5, augment };
+            let (vp, vl) = (d.alloc(DType::U8, pixels.len()).unwrap(), d.alloc(DType::U32, images).unwrap());
+            let vo = d.alloc(DType::U32, n).unwrap();
             d.upload(vp, &pixels).unwrap();
-            d.upload(vl, &labels).unwrap();
+            d.upload(vl, bytemuck::cast_slice(&labels)).unwrap();
             d.set_step(StepState { step: 77, lr: 0.0, ema_decay: 0.0, samples: &samples }).unwrap();
             let x = output(d, n * h * w * c);
             run(d, Kind::Gather(g), &[vp, vl, x.1, vo]);
@@ -39,9 +39,9 @@ fn batches_are_gathered_and_deformed_as_the_reference_does() {
                 // A float32 coordinate near 28 is off by up to 4e-6 pixels, and a pixel's slope is up to 3.3 a pixel.
                 assert!((f64::from(*got) - want).abs() <= 5e-5, "{g:?} {i}: {got} {want}");
             }
-            let mut got = vec![0u8; n];
-            d.download(vo, &mut got).unwrap();
-            assert_eq!(got, [3, 0, 19, 3, 7, 11]);
+            let mut got = vec![0u32; n];
+            d.download(vo, bytemuck::cast_slice_mut(&mut got)).unwrap();
+            assert_eq!(got, samples.map(|i| 1000 * i));
         }
     }
 }
@@ -77,10 +77,10 @@ fn loss_and_softmax() {
         for d in &mut cpus() {
             let mut z = values(1, n * classes, 5.0);
             z[0] = 80.0; // beyond the clip's 1e-20 for any other class
-            let labels: Vec<u8> = (0..n).map(|i| ((i * 7 + 1) % classes.min(256)) as u8).collect();
+            let labels: Vec<u32> = (0..n).map(|i| ((i * 707 + 301) % classes) as u32).collect();
             let vz = put(d, &z);
-            let vl = d.alloc(DType::U8, n).unwrap();
-            d.upload(vl, &labels).unwrap();
+            let vl = d.alloc(DType::U32, n).unwrap();
+            d.upload(vl, bytemuck::cast_slice(&labels)).unwrap();
             let stats = d.alloc(DType::F64, 4).unwrap();
             d.zero(stats).unwrap();
             let dz = output(d, z.len());
@@ -106,8 +106,8 @@ fn a_nan_logit_is_counted() {
     for d in &mut cpus() {
         let mut z = values(1, 20, 1.0);
         z[13] = f32::NAN;
-        let (vz, vl) = (put(d, &z), d.alloc(DType::U8, 2).unwrap());
-        d.upload(vl, &[0, 1]).unwrap();
+        let (vz, vl) = (put(d, &z), d.alloc(DType::U32, 2).unwrap());
+        d.upload(vl, bytemuck::cast_slice(&[0u32, 1])).unwrap();
         let stats = d.alloc(DType::F64, 4).unwrap();
         d.zero(stats).unwrap();
         let loss = Loss { kind: LossKind::Mean, rows: 2, classes: 10, gradient: false };
