@@ -3,9 +3,12 @@
 
 use crate::{no_findings, softgpu};
 use std::ops::Range;
-use warp19::conformance::{self, Case, cases};
+use warp19::conformance::{self, Case, cases, example};
 use warp19::cuda::CudaDevice;
-use warp19::device::Precision;
+use warp19::device::{Device, Owner, Precision};
+use warp19::ops::conv::ConvShape;
+use warp19::ops::layer::{LayerPass, LayerShape, Pass};
+use warp19::ops::linear::LinearShape;
 use warp19::ops::operation::Kind;
 
 /// Operations of a layer: several tiles each way, and more.
@@ -77,4 +80,38 @@ fn winograd_computes_every_small_shape() {
     let (_alone, d) = &mut softgpu("all", "0");
     d.set_winograd(Some(true));
     agrees(d, Precision::F32, LARGER, &|case| case.group() == "conv");
+}
+
+/// A tile may follow the device, because no sum's order depends on it: products and weight gradients with the sums of
+/// their columns, in parts and whole, on every tile.
+#[test]
+fn every_tile_gives_the_same_bits() {
+    let (_alone, d) = &mut softgpu("none", "0");
+    let conv = |n, size, c, k| LayerShape::Conv(ConvShape { n, h: size, w: size, c, k, kernel: 3 });
+    let linear = |n, inputs, outputs| LayerShape::Linear(LinearShape { n, inputs, outputs });
+    for precision in [Precision::F32, Precision::Bf16, Precision::Tf32x3] {
+        for shape in [linear(40, 520, 136), linear(200, 72, 80), conv(3, 14, 24, 136), conv(5, 2, 72, 80)] {
+            let gathered = [Pass::Forward { relu: true }, Pass::BackwardData { masked: true }];
+            let is_conv = matches!(shape, LayerShape::Conv(_));
+            let passes = gathered.into_iter().filter(|_| !is_conv).chain([Pass::BackwardWeight]);
+            for pass in passes {
+                let kind = Kind::Layer(LayerPass { shape, pass });
+                let mut first: Option<Vec<Vec<u8>>> = None;
+                for tile in [None, Some(0), Some(1), Some(2), Some(3)] {
+                    d.set_tile(tile);
+                    let owner = Owner::new();
+                    let operation = example(d, &owner, kind.clone(), precision).unwrap();
+                    d.run(&operation).unwrap();
+                    let mut results = Vec::new();
+                    for (operand, view) in operation.operands().filter(|(o, _)| o.is_written()) {
+                        let mut bytes = vec![0; operand.len * operand.dtype.size()];
+                        d.download(view, &mut bytes).unwrap();
+                        results.push(bytes);
+                    }
+                    let first = first.get_or_insert_with(|| results.clone());
+                    assert!(*first == results, "{precision} {kind:?} on tile {tile:?}");
+                }
+            }
+        }
+    }
 }

@@ -51,14 +51,7 @@ pub fn run(d: &mut CudaDevice, precision: Precision, s: &ConvShape, pass: Pass, 
 }
 
 /// Forward or backward data, by Winograd's algorithm or as an implicit product.
-fn gathered(
-    d: &mut CudaDevice,
-    s: &ConvShape,
-    backward: bool,
-    way: Way,
-    at: [u64; 3],
-    after: After,
-) -> Result<()> {
+fn gathered(d: &mut CudaDevice, s: &ConvShape, backward: bool, way: Way, at: [u64; 3], after: After) -> Result<()> {
     match way {
         Way::Winograd { parts } => winograd::convolution(d, s, backward, parts, at, after),
         Way::Product(product) => implicit(d, s, backward, &product, at, after),

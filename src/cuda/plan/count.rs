@@ -19,7 +19,7 @@ const FILL: f64 = 1500.0;
 /// What the count needs to know of a device.
 pub struct Machine {
     /// Of a multiprocessor.
-    limits: Profile,
+    pub(super) limits: Profile,
     pub multiprocessors: usize,
     /// Multiply-adds a cycle of a multiprocessor.
     pub rate: f64,

@@ -14,17 +14,23 @@ use crate::ops::linear::LinearShape;
 #[derive(Clone, Copy, Debug)]
 pub enum Way {
     /// By `kernels/conv_direct.cu`: its kernel for the weight gradient, and its bytes of dynamic shared memory.
-    Direct { gradient: &'static str, shared: usize },
+    Direct {
+        gradient: &'static str,
+        shared: usize,
+    },
     /// By `kernels/conv_winograd.cu`, the channels of the sum in parts.
-    Winograd { parts: usize },
+    Winograd {
+        parts: usize,
+    },
     Product(Product),
 }
 
 /// Shared memory a block may have on every device.
 pub const SHARED_LIMIT: usize = 48 << 10;
-/// Share of the peak that Winograd's inner loop reaches: its share of multiply-adds that are of the products, 70 %,
-/// less what makes the count agree with a cycle-level simulator: at conv2_2 and batch 64 it saw a gain of 1.20 to 1.26.
-const WINOGRAD_EFFICIENCY: f64 = 0.65;
+/// Share of the peak that Winograd's inner loop reaches: of its instructions 70 % are multiply-adds of the products, and
+/// what is left after two barriers a step makes the gain that of a cycle-level simulator, 1.20 to 1.26 at conv2_2 and
+/// batch 64.
+const WINOGRAD_EFFICIENCY: f64 = 0.53;
 
 /// A pass through a fully connected layer. `vector`: whether rows of all operands are multiples of 16 bytes.
 pub fn linear(s: &LinearShape, pass: Pass, precision: Precision, vector: bool) -> Product {
@@ -99,9 +105,8 @@ fn live_taps(s: &ConvShape, rows: usize) -> f64 {
     }
     let inside = |at: usize, u: usize, size: usize| (s.pad()..size + s.pad()).contains(&(at + u));
     let alive = |position: usize| {
-        let sees = |tap: usize| {
-            inside(position / s.w, tap / s.kernel, s.h) && inside(position % s.w, tap % s.kernel, s.w)
-        };
+        let sees =
+            |tap: usize| inside(position / s.w, tap / s.kernel, s.h) && inside(position % s.w, tap % s.kernel, s.w);
         (0..taps).filter(|&tap| sees(tap)).fold(0u64, |alive, tap| alive | 1 << tap)
     };
     let alive: Vec<u64> = (0..of_image).map(alive).collect();
