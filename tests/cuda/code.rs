@@ -155,9 +155,9 @@ fn mixes(nvrtc: &Nvrtc, sm: u32, unit: Unit) -> BTreeMap<String, Mix> {
 }
 
 /// In the widest tile at least 89 % of the main loop's instructions are multiply-adds in products and 84 % in
-/// convolutions, 83 % in the next tile's; one instruction is issued a cycle, so that is the share of the peak that can be reached. The next tile
-/// is read between them: where all reads stood together, 91 % were multiply-adds, and a cycle-level simulator took 7 to
-/// 9 % more cycles for the loop.
+/// convolutions, 83 % in the next tile's; one instruction is issued a cycle, so that is the share of the peak that can
+/// be reached. The next tile is read between them: where all reads stood together, 91 % were multiply-adds, and a
+/// cycle-level simulator took 7 to 9 % more cycles for the loop.
 #[test]
 fn main_loops_are_multiply_adds() {
     let nvrtc = load("13");

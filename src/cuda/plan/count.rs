@@ -1,5 +1,5 @@
-//! Cycles that a launch takes, by count: what the blocks of the busiest multiprocessor compute, at the rate that as many
-//! warps as are resident reach, and what is not hidden behind that.
+//! Cycles that a launch takes, by count: what the blocks of the busiest multiprocessor compute, at the rate that as
+//! many warps as are resident reach, and what is not hidden behind that.
 
 use super::footprint::Footprint;
 use crate::cuda::driver::Properties;

@@ -1,7 +1,8 @@
 //! How each pass through a layer is computed: directly, by Winograd's algorithm, or as a product, with its sizes.
 
 use super::count::{BYTES_A_CYCLE, Launch, Machine};
-use super::{COUNTERS, PARTS, Product, TILES_OF_A_PART, WINOGRAD, WORKSPACE_FLOATS, group};
+use super::footprint::WINOGRAD;
+use super::product::{COUNTERS, PARTS, Product, TILES_OF_A_PART, WORKSPACE_FLOATS, group};
 use crate::cuda::units::{
     DIRECT_CHANNELS, DIRECT_ROWS, DIRECT_THREADS, TILES, WINOGRAD_COLUMNS, WINOGRAD_STEP, WINOGRAD_TILES, tiles,
 };
@@ -27,7 +28,7 @@ pub enum Way {
 
 /// Shared memory a block may have on every device.
 pub const SHARED_LIMIT: usize = 48 << 10;
-/// Share of the peak that Winograd's inner loop reaches: of its instructions 70 % are multiply-adds of the products, and
+/// Share of the peak that Winograd's inner loop reaches: of its instructions 70 % are multiply-adds of products, and
 /// what is left after two barriers a step makes the gain that of a cycle-level simulator, 1.20 to 1.26 at conv2_2 and
 /// batch 64.
 const WINOGRAD_EFFICIENCY: f64 = 0.53;
@@ -55,8 +56,8 @@ pub fn convolution(s: &ConvShape, pass: Pass, precision: Precision, vector: bool
     }
 }
 
-/// Forward or backward data but for the first layer, whichever way is cheaper. Winograd's algorithm is float32's: tensor
-/// cores multiply faster than it saves multiplications.
+/// Forward or backward data but for the first layer, whichever way is cheaper. Winograd's algorithm is float32's:
+/// tensor cores multiply faster than it saves multiplications.
 pub fn gathered(s: &ConvShape, backward: bool, precision: Precision, vector: bool, wanted: Option<bool>) -> Way {
     let parts = if precision == Precision::F32 { winograd(s, backward, wanted) } else { None };
     parts.map_or_else(|| Way::Product(patches(s, backward, precision, vector)), |parts| Way::Winograd { parts })

@@ -1,7 +1,7 @@
 //! What a step takes on a card that is not here, by count: a prediction, and no measurement.
 
-use super::layers::winograd_cycles;
-use super::{Machine, Way, convolution, linear};
+use super::count::Machine;
+use super::layers::{Way, convolution, linear, winograd_cycles};
 use crate::cuda::driver::Properties;
 use crate::cuda::units::tiles;
 use crate::device::Precision;
@@ -26,8 +26,8 @@ pub struct Prediction {
     pub how: String,
 }
 
-/// The cards that are known: name, multiprocessors, clocks and bus of softgpu's boards (`softgpu/src/profile.rs`), which
-/// are NVIDIA's figures.
+/// The cards that are known: name, multiprocessors, clocks and bus of softgpu's boards (`softgpu/src/profile.rs`),
+/// which are NVIDIA's figures.
 pub fn cards() -> Vec<Properties> {
     let card = |p: Profile| Properties {
         name: p.board.into(),
