@@ -12,6 +12,7 @@ mod output;
 mod params;
 mod predict;
 mod profile;
+mod progress;
 mod report;
 mod run;
 mod screen;

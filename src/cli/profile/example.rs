@@ -27,6 +27,7 @@ pub fn run(model: &str, precision: Precision, batch: usize) -> Result<(Config, D
         classes,
         dataset: dataset.name.clone(),
         recipe,
+        extended: Vec::new(),
         seed: 0,
         images: batch,
         test_images: 1,
