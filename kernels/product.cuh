@@ -41,12 +41,12 @@ struct Tile {
     static constexpr int STAGE = A::SIZE + B::SIZE;
     static constexpr int SHARED = (ASYNC ? STAGES : 2) * STAGE;
 
-    // A thread's pieces of both operands, and which of them are copied in step `step` of a tile's multiplication, so that
-    // copies are spread over it: they wait for one another where they come in a bunch. From sm_100 on that would spill.
+    // A thread's pieces of both operands, and which of them are copied in step `step` of a tile's multiplication where
+    // copies are spread over it: they wait for one another where they come in a bunch. Pieces of one number are too many
+    // for that, and from sm_100 on it would spill.
     static constexpr int PIECES = A::PIECES + B::PIECES;
-    static __device__ __forceinline__ bool is_due(int piece, int step) {
-        return step == (__CUDA_ARCH__ < 1000 ? piece * F::STEPS / PIECES : 0);
-    }
+    static constexpr bool SPREAD = ASYNC && VECTOR > 1 && __CUDA_ARCH__ < 1000;
+    static __device__ __forceinline__ bool is_due(int piece, int step) { return piece * F::STEPS / PIECES == step; }
 
 #if ASYNC
     static __device__ __forceinline__ void copy(Loader& from, u32 stage, int piece, bool wanted) {
@@ -77,15 +77,20 @@ struct Tile {
         if (inside) piece = *(const Piece*)p;
         return piece;
     }
-    static __device__ __forceinline__ void take(Loader& from, Held& held, int piece, bool wanted) {
-        bool inside;
-        const Stored* p = piece < A::PIECES ? from.a(piece, inside) : from.b(piece - A::PIECES, inside);
-        (piece < A::PIECES ? held.a[piece] : held.b[piece - A::PIECES]) = load(p, inside && wanted);
-    }
     static __device__ __forceinline__ void fetch(Loader& from, Held& held) {
         from.begin();
 #pragma unroll
-        for (int piece = 0; piece < PIECES; piece++) take(from, held, piece, true);
+        for (int i = 0; i < A::PIECES; i++) {
+            bool inside;
+            const Stored* p = from.a(i, inside);
+            held.a[i] = load(p, inside);
+        }
+#pragma unroll
+        for (int i = 0; i < B::PIECES; i++) {
+            bool inside;
+            const Stored* p = from.b(i, inside);
+            held.b[i] = load(p, inside);
+        }
         from.next();
     }
     static __device__ __forceinline__ void deposit(const Held& held, Stored* stage) {
@@ -113,13 +118,18 @@ struct Tile {
             __syncthreads();
             u32 next = base + (u32)sizeof(Stored) * (full == 0 ? STAGES - 1 : full - 1) * STAGE;
             bool more = t + STAGES - 1 < tiles;
-            from.begin();
-            F::multiply(shared + full * STAGE, shared + full * STAGE + A::SIZE, acc, [&](int step) {
+            if constexpr (SPREAD) {
+                from.begin();
+                F::multiply(shared + full * STAGE, shared + full * STAGE + A::SIZE, acc, [&](int step) {
 #pragma unroll
-                for (int piece = 0; piece < PIECES; piece++)
-                    if (is_due(piece, step)) copy(from, next, piece, more);
-            });
-            from.next();
+                    for (int piece = 0; piece < PIECES; piece++)
+                        if (is_due(piece, step)) copy(from, next, piece, more);
+                });
+                from.next();
+            } else {
+                if (more) fetch(from, next);
+                F::multiply(shared + full * STAGE, shared + full * STAGE + A::SIZE, acc, [](int) {});
+            }
             commit_async();
             full = full == STAGES - 1 ? 0 : full + 1;
         }
@@ -131,13 +141,8 @@ struct Tile {
         int odd = 0;
         for (int t = 0; t < tiles; t++) {
             bool more = t + 1 < tiles;
-            from.begin();
-            F::multiply(shared + odd * STAGE, shared + odd * STAGE + A::SIZE, acc, [&](int step) {
-#pragma unroll
-                for (int piece = 0; piece < PIECES; piece++)
-                    if (is_due(piece, step)) take(from, held, piece, more);
-            });
-            from.next();
+            if (more) fetch(from, held);
+            F::multiply(shared + odd * STAGE, shared + odd * STAGE + A::SIZE, acc, [](int) {});
             odd ^= 1;
             if (more) deposit(held, shared + odd * STAGE);
             __syncthreads();
