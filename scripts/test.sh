@@ -38,8 +38,7 @@ bash scripts/fetch_nvrtc.sh
 
 echo "== a browser, PDFium and TensorBoard (check the report)"
 bash scripts/fetch_browser.sh
-bash scripts/fetch_pdfium.sh
-bash scripts/fetch_tensorboard.sh
+bash scripts/fetch_python.sh
 
 echo "== small pictures (check own data)"
 bash scripts/fetch_pictures.sh

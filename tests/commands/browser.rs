@@ -32,7 +32,7 @@ fn the_page_works_by_mouse_and_keyboard_on_a_desk_and_on_a_phone() {
     let papers = ["a4", "a4-plain", "letter", "letter-plain"].map(|name| pictures.join(format!("{name}.pdf")));
     let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
     let pdfium = repository().join(".cache/pdfium");
-    assert!(pdfium.is_dir(), "no PDFium: run scripts/fetch_pdfium.sh");
+    assert!(pdfium.is_dir(), "no PDFium: run scripts/fetch_python.sh");
     ok(Command::new(python)
         .arg(repository().join("tests/report/read_pages.py"))
         .args(papers)

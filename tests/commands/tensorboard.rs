@@ -144,7 +144,7 @@ fn event_files_hold_the_metrics_and_the_error_sheet() {
 /// TensorBoard's own reader finds the same.
 fn tensorboard_reads(run: &Path) {
     let packages = repository().join(".cache/tensorboard");
-    assert!(packages.is_dir(), "TensorBoard is missing: run scripts/fetch_tensorboard.sh");
+    assert!(packages.is_dir(), "TensorBoard is missing: run scripts/fetch_python.sh");
     let python = std::env::var("PYTHON").unwrap_or("python3".into());
     let said = ok(Command::new(python)
         .arg(repository().join("tests/report/read_events.py"))
