@@ -23,6 +23,7 @@ fetch() { # fetch FOLDER FILE_IN_IT PIP_ARGUMENTS...
     }
     rm -rf "$target"
     mv "$work/packages" "$target"
+    rmdir "$work"
     echo "$target"
 }
 
