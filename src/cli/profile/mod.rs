@@ -82,6 +82,7 @@ fn example(args: &Args, batch: usize) -> Result<(Config, Dataset)> {
         images: batch,
         test_images: 1,
         validation: 0,
+        frozen_features: false,
         precision: args.precision,
     };
     Ok((config, dataset))
