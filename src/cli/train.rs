@@ -58,7 +58,8 @@ pub struct Args {
     /// Folder with IDX files, CIFAR's, or pictures in train/CLASS and test/CLASS; nothing is fetched then.
     #[arg(long)]
     data: Option<PathBuf>,
-    /// mnist, fashion-mnist, kmnist, or any name with --data [default: mnist, or the folder's name].
+    /// mnist, fashion-mnist, kmnist, emnist-balanced (-letters, -byclass, ...), cifar10, or any name with --data
+    /// [default: mnist, or the folder's name].
     #[arg(long)]
     dataset: Option<String>,
     /// Number of classes [default: as many as the data name, or the training labels need].

@@ -56,8 +56,8 @@ impl Weights<'_> {
         }
     }
 
-    /// Puts its weights into a network's arena. Fully connected layers from the first one on that is not in the file, or
-    /// has another size there, stay as they are; these are returned, by name.
+    /// Puts its weights into a network's arena. Fully connected layers from the first one on that is not in the file,
+    /// or has another size there, stay as they are; these are returned, by name.
     ///
     /// # Errors
     /// Convolutions that are not there or have another size; numbers that are not float32, or not finite.

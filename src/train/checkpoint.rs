@@ -5,7 +5,7 @@
 //! SHA-256 of that JSON and of every tensor's name and bytes, so that a damaged file is noticed and not trained on.
 //! No clock reading is stored: equal runs give equal bytes.
 //!
-//! Files are written and read arena by arena: beside the device's own memory, writing needs one arena of host memory.
+//! Files are written piece by piece and read arena by arena: beside the device's own memory, writing needs little.
 
 use super::config::Config;
 use super::metrics::Epoch;
@@ -130,8 +130,11 @@ pub fn sum(path: &Path) -> Result<String> {
     Ok(sum.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Writes a checkpoint of these arenas, replacing the old file in one step. `values` gives an arena when its turn
-/// comes.
+/// Numbers of an arena that are written at once.
+const PIECE: usize = 4 << 20;
+
+/// Writes a checkpoint of these arenas, replacing the old file in one step. `values` gives a piece of an arena, by its
+/// first element and its length, when its turn comes.
 ///
 /// # Errors
 /// Those of `values` and of the file system; the old file stays then.
@@ -139,7 +142,7 @@ pub fn write(
     path: &Path,
     meta: &Meta,
     arenas: &[&str],
-    values: &mut dyn FnMut(&str) -> Result<Vec<f32>>,
+    values: &mut dyn FnMut(&str, usize, usize) -> Result<Vec<f32>>,
 ) -> Result<()> {
     let model = meta.config.model()?;
     let parameters = |arena: &str| in_arena(arena, &meta.config, &model);
@@ -152,12 +155,14 @@ pub fn write(
             .and_then(|()| file.write_all(header.as_bytes()))
             .map_err(failed)?;
         for arena in arenas {
-            let values = values(arena)?;
             for p in &parameters(arena) {
-                let bytes = bytemuck::cast_slice(&values[p.offset..p.offset + p.len]);
                 hash.update(tensor_name(arena, p));
-                hash.update(bytes);
-                file.write_all(bytes).map_err(failed)?;
+                for at in (0..p.len).step_by(PIECE) {
+                    let values = values(arena, p.offset + at, PIECE.min(p.len - at))?;
+                    let bytes = bytemuck::cast_slice(&values);
+                    hash.update(bytes);
+                    file.write_all(bytes).map_err(failed)?;
+                }
             }
         }
         file.write_all(&hash.finalize()).map_err(failed)
@@ -222,8 +227,8 @@ impl Checkpoint {
     /// Those of the file system; the old file stays then.
     pub fn write(&self, path: &Path) -> Result<()> {
         let names: Vec<&str> = self.arenas.iter().map(|(name, _)| *name).collect();
-        let own = |name: &str| Ok(self.arena(name).unwrap_or_default().to_vec());
-        write(path, &self.meta, &names, &mut |name| own(name))
+        let own = |name: &str, at, len| self.arena(name).and_then(|values| values.get(at..at + len));
+        write(path, &self.meta, &names, &mut |name, at, len| Ok(own(name, at, len).unwrap_or_default().to_vec()))
     }
 
     /// Reads and checks a file.

@@ -141,14 +141,14 @@ impl Recipe {
         }
     }
 
-    /// Goes on from weights that were trained on ImageNet, with its normalisation: momentum SGD at a small rate, L2 as VGG
-    /// was trained with, and no average, so that little memory is needed.
+    /// Goes on from weights that were trained on ImageNet, with its normalisation: momentum SGD at a small rate, L2 as
+    /// VGG was trained with, and no average, so that little memory is needed.
     fn fine_tune() -> Recipe {
         Recipe {
             name: "fine-tune".into(),
             epochs: 5,
             batch: 16,
-            lr: 1e-3,
+            lr: 2e-4,
             optimizer: Optimizer::Sgd(SgdParams { momentum: 0.9, l2: 5e-4 }),
             mean: Channels::Each([0.485, 0.456, 0.406]),
             std: Channels::Each([0.229, 0.224, 0.225]),

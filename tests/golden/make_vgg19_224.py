@@ -4,10 +4,14 @@
 Install the peer with `pip install torch numpy`, then run `python tests/golden/make_vgg19_224.py`. Weights and image come
 from integer formulas that the Rust test repeats, in PyTorch's layouts and under torchvision's names; the file holds the
 1000 logits only. (torchvision's network is written out here: its definition is these layers.)
+
+With `--weights FILE` it writes the weights instead, as a safetensors file that `warp19 train --init` takes.
 """
 
 import json
 import pathlib
+import struct
+import sys
 
 import numpy as np
 import torch
@@ -32,6 +36,19 @@ def network():
     return net.double().eval()
 
 
+def write(net, path):
+    header, at = {}, 0
+    for name, tensor in net.named_parameters():
+        end = at + 4 * tensor.numel()
+        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [at, end]}
+        at = end
+    text = json.dumps(header).encode()
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for tensor in net.parameters():
+            file.write(tensor.float().numpy().tobytes())
+
+
 def main():
     net = network()
     with torch.no_grad():
@@ -40,6 +57,8 @@ def main():
             scale = np.sqrt(6.0 / tensor[0].numel()) if name.endswith("weight") else 0.05
             values = noise(seed + 1, tensor.numel()) * np.float32(scale)
             tensor.copy_(torch.tensor(values.astype(np.float64)).reshape(tensor.shape))
+        if sys.argv[1:2] == ["--weights"]:
+            return write(net, sys.argv[2])
         pixels = np.floor((noise(99, 3 * SIDE * SIDE).astype(np.float64) + 1.0) * 128.0)
         mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
         image = (pixels.reshape(SIDE, SIDE, 3) / 255.0 - mean) / std

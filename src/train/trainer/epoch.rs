@@ -70,7 +70,9 @@ impl Trainer {
         if improved {
             self.best = Some(this);
             let meta = Meta::new(self.step, self.config.clone(), self.best, [0.0; 4]);
-            checkpoint::write(&self.dir.join(BEST), &meta, &["weights"], &mut |_| download_f32(device, judged))?;
+            checkpoint::write(&self.dir.join(BEST), &meta, &["weights"], &mut |_, at, len| {
+                download_f32(device, judged.slice(at, len))
+            })?;
             predictions::write(&self.dir, BEST, &self.asked, &test)?;
         }
         self.epochs.push(line);
