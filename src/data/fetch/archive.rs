@@ -79,7 +79,7 @@ fn unpack(archive: &Archive, body: &[u8], url: &str, missing: &[&str], folder: &
             let mut zip = zip::ZipArchive::new(Cursor::new(body)).map_err(|e| damaged(&e))?;
             for index in 0..zip.len() {
                 let mut file = zip.by_index(index).map_err(|e| damaged(&e))?;
-                let path = file.name().to_string();
+                let path = file.name().map_err(|e| damaged(&e))?.into_owned();
                 take(Path::new(&path), &mut file)?;
             }
         }
