@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything the tests need, then the tests: tools, NVRTC, a browser, TensorBoard, MNIST, `cargo test`.
+# Everything the tests need, then the tests: tools, NVRTC, a browser, PDFium, TensorBoard, MNIST, `cargo test`.
 # With --all also the tests marked #[ignore]: what others hold already, in more orders, shapes and versions.
 # Works from any folder and without a terminal.
 set -euo pipefail
@@ -36,8 +36,9 @@ fi
 echo "== NVRTC (compiles the CUDA kernels; needs no GPU)"
 bash scripts/fetch_nvrtc.sh
 
-echo "== a browser and TensorBoard (check the report)"
+echo "== a browser, PDFium and TensorBoard (check the report)"
 bash scripts/fetch_browser.sh
+bash scripts/fetch_pdfium.sh
 bash scripts/fetch_tensorboard.sh
 
 echo "== small pictures (check own data)"

@@ -1,4 +1,5 @@
-//! How fast the interpreter is: float32 and bf16 matrix products, without and with all checks.
+//! How fast the interpreter is: float32 and bf16 matrix products, without and with all checks, and a plain product
+//! whose threads read neighbouring addresses, or addresses a row apart.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use softgpu::{LaunchConfig, Memory, Module, Options, Profile, launch};
@@ -12,8 +13,8 @@ struct Case {
 }
 
 impl Case {
-    /// A product of two `n x n` matrices whose elements have that many bytes, `tile` rows a block.
-    fn new(ptx: &str, kernel: &'static str, n: u32, bytes: u64, tile: u32) -> Case {
+    /// A product of two `n x n` matrices whose elements have that many bytes, `tile` rows and so many threads a block.
+    fn new(ptx: &str, kernel: &'static str, n: u32, bytes: u64, [tile, threads]: [u32; 2]) -> Case {
         let profile = Profile::named("sm_86").expect("a profile of that name");
         let memory = Memory::new(256 << 20);
         let module = Module::load(ptx, &profile, &memory).unwrap_or_else(|e| panic!("{e}"));
@@ -24,10 +25,12 @@ impl Case {
             memory.set(at, &[0], total).expect("a fill");
             params.extend(at.to_le_bytes());
         }
-        for _ in 0..3 {
+        let size = |info: softgpu::KernelInfo| info.param_bytes as usize;
+        let all = module.kernel(kernel).map_or(0, size);
+        while params.len() < all {
             params.extend(n.to_le_bytes());
         }
-        let cfg = LaunchConfig { grid: [n / tile, n / tile, 1], block: [256, 1, 1], dynamic_shared: 0, params };
+        let cfg = LaunchConfig { grid: [n / tile, n / tile, 1], block: [threads, 1, 1], dynamic_shared: 0, params };
         Case { memory, module, profile, cfg, kernel }
     }
 
@@ -39,10 +42,13 @@ impl Case {
 
 fn gemm(c: &mut Criterion) {
     let sgemm = include_str!("../tests/kernels/sgemm.ptx");
+    let naive = include_str!("../tests/kernels/naive.ptx");
     let bf16 = include_str!("../tests/kernels/gemm_bf16.ptx");
     let cases = [
-        ("sgemm 512", Case::new(sgemm, "sgemm", 512, 4, 64)),
-        ("bf16 mma 1024", Case::new(bf16, "gemm_bf16", 1024, 2, 128)),
+        ("sgemm 512", Case::new(sgemm, "sgemm", 512, 4, [64, 256])),
+        ("bf16 mma 1024", Case::new(bf16, "gemm_bf16", 1024, 2, [128, 256])),
+        ("naive 256, by columns", Case::new(naive, "by_columns", 256, 4, [32, 1024])),
+        ("naive 256, by rows", Case::new(naive, "by_rows", 256, 4, [32, 1024])),
     ];
     let plain = Options::default();
     let checked = Options { mem: true, init: true, race: true, sync: true, ..Options::default() };

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs programs that know nothing of softgpu on it:
-#     clients/run.sh [nvidia|bindings|core|numba|pycuda|cupy|headers|runtime|FILE.py ...]
+#     clients/run.sh [nvidia|bindings|core|numba|pycuda|cupy|tinygrad|triton|wheel|headers|runtime|FILE.py ...]
 # Without a name: nvidia, which is NVIDIA's own saxpy example of cuda-bindings as it stands in their repository
 # (fetched, checked by its hash). FILE.py is a program of your own that uses cuda-bindings. Makes a Python environment
 # in .cache/clients of the workspace and a folder there in which libcuda.so and libcuda.so.1 point to libsoftgpu.so;
@@ -29,10 +29,13 @@ packages() {
     numba) echo numpy 'numba-cuda[cu13]' ;;
     pycuda) echo numpy nvidia-cuda-runtime nvidia-cuda-profiler-api nvidia-cuda-crt nvidia-curand 'cuda-bindings==13.*' 'nvidia-cuda-nvrtc==13.0.*' ;;
     cupy) echo numpy 'cupy-cuda13x[ctk]' ;;
+    tinygrad) echo numpy tinygrad 'nvidia-cuda-nvrtc==13.*' ;;
+    triton) echo numpy triton ;;
+    wheel) echo pytest numpy 'cuda-bindings==13.*' 'nvidia-cuda-nvrtc==13.0.*' ;;
     headers) echo numpy nvidia-cuda-{runtime,cccl,nvrtc}-cu12 nvidia-curand-cu12 ;;
     runtime) echo nvidia-cuda-nvcc nvidia-cuda-cccl nvidia-cuda-runtime-cu12 ;;
     *)
-        echo "error: no client '$1'; there are nvidia, bindings, core, numba, pycuda, cupy, headers and runtime" >&2
+        echo "error: no client '$1'; there are nvidia, bindings, core, numba, pycuda, cupy, tinygrad, triton, wheel, headers and runtime" >&2
         return 1
         ;;
     esac
@@ -60,6 +63,17 @@ for client in "$@"; do
     nvidia)
         fetch_example
         program=("$python" "$work/jit_program.py")
+        ;;
+    tinygrad) # MNIST as it lies in the workspace's data folder, or where MNIST says
+        program=("$python" "$here/mnist_tinygrad.py" "${MNIST:-$root/data/mnist}")
+        LD_LIBRARY_PATH="$(dirname "$(find "$work/venv" -name 'libnvrtc.so.13' | head -n 1)")"
+        export LD_LIBRARY_PATH DEV=CUDA
+        ;;
+    triton) program=("$python" "$here/kernels_triton.py") ;;
+    wheel) # softgpu's own wheel, in an environment of the same packages
+        PYTHON="$python" bash "$here/../python/build.sh"
+        "$python" -m pip install --quiet --force-reinstall --no-deps "$(ls -t "$root"/dist/softgpu-*.whl | head -n 1)"
+        program=(bash "$here/wheel.sh" "$python" "$here")
         ;;
     headers) # no driver: kernels with CUDA's headers, by the command softgpu-run
         program=("$python" "$here/headers.py")

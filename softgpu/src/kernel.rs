@@ -1,6 +1,6 @@
 //! Kernels as a program sees them: what is known of one, how it is launched, what a launch did.
 
-use crate::check::Finding;
+use crate::check::{Finding, FindingKind, Rank};
 use crate::counters::Counters;
 
 /// Why a PTX text was refused.
@@ -91,10 +91,16 @@ pub struct Options {
     pub seed: u64,
     /// Host threads; 0 is all cores.
     pub threads: usize,
-    /// Further findings are only counted.
+    /// Further findings of a rank are only counted.
     pub max_findings_per_kernel: usize,
-    /// Stop the launch with a fault at the first finding.
+    /// Kinds that are not reported.
+    pub muted: Vec<FindingKind>,
+    /// The least rank of a finding that makes a run fail.
+    pub fail_on: Rank,
+    /// Stop the launch with a fault at the first finding of that rank.
     pub abort_on_finding: bool,
+    /// Every allocation lies between guards: without memcheck, too, an access outside ends the launch.
+    pub guard: bool,
     /// Address of zeroed memory by which the blocks of a cooperative launch wait for one another; 0 for other launches.
     /// Kernels find its halves in `%envreg1` and `%envreg2`, as CUDA's cooperative groups expect.
     pub workspace: u64,
@@ -111,7 +117,10 @@ impl Default for Options {
             seed: 0,
             threads: 0,
             max_findings_per_kernel: 8,
+            muted: Vec::new(),
+            fail_on: Rank::Error,
             abort_on_finding: false,
+            guard: false,
             workspace: 0,
         }
     }
@@ -133,6 +142,16 @@ impl Options {
             }
         }
         [self.mem, self.init, self.race, self.sync] = on;
+        Ok(())
+    }
+
+    /// Sets the kinds that are not reported, from their names such as `leak,warp_order`.
+    ///
+    /// # Errors
+    /// A word that names none.
+    pub fn set_muted(&mut self, text: &str) -> Result<(), String> {
+        let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+        self.muted = words.map(str::parse).collect::<Result<_, _>>()?;
         Ok(())
     }
 }
@@ -180,4 +199,11 @@ pub struct LaunchReport {
     pub findings_beyond: u64,
     /// If [`Options::counters`] was set.
     pub counters: Option<Counters>,
+}
+
+impl LaunchReport {
+    /// Whether there is a finding of that rank or a higher one.
+    pub fn has(&self, rank: Rank) -> bool {
+        self.findings.iter().any(|f| f.rank >= rank)
+    }
 }

@@ -61,7 +61,7 @@ pub mod ptxas;
 mod shadow;
 mod watch;
 
-pub use check::{Finding, FindingKind, Source};
+pub use check::{Finding, FindingKind, Rank, Source};
 pub use counters::{Counters, Executed, Traffic};
 pub use engine::launch;
 pub use isa::list::instructions;

@@ -64,8 +64,9 @@ type Device = (&'static str, &'static str, [u32; 5], [u32; 4]);
 
 /// Name and board; multiprocessors, threads and blocks of each, shared memory in KiB of a block that opts in and of a
 /// multiprocessor; core MHz, memory MHz, bits of the bus, KiB of the second-level cache.
-const DEVICES: [Device; 6] = [
+const DEVICES: [Device; 7] = [
     ("sm_61", "GeForce GTX 1080", [20, 2048, 32, 48, 96], [1733, 5005, 256, 2048]),
+    ("sm_70", "Tesla V100 SXM2", [80, 2048, 32, 96, 96], [1530, 877, 4096, 6144]),
     ("sm_75", "GeForce RTX 2080", [46, 1024, 16, 64, 64], [1710, 7000, 256, 4096]),
     ("sm_80", "A100 80GB", [108, 2048, 32, 163, 164], [1410, 1512, 5120, 40960]),
     ("sm_86", "GeForce RTX 3090", [82, 1536, 16, 99, 100], [1695, 9751, 384, 6144]),
@@ -75,7 +76,7 @@ const DEVICES: [Device; 6] = [
 
 impl Default for Profile {
     fn default() -> Profile {
-        Profile::of(DEVICES[3])
+        Profile::of(DEVICES[4])
     }
 }
 
@@ -89,7 +90,7 @@ impl std::str::FromStr for Profile {
 
 impl Profile {
     /// The names that [`Profile::named`] knows.
-    pub const NAMES: [&'static str; 6] = ["sm_61", "sm_75", "sm_80", "sm_86", "sm_89", "sm_90"];
+    pub const NAMES: [&'static str; 7] = ["sm_61", "sm_70", "sm_75", "sm_80", "sm_86", "sm_89", "sm_90"];
 
     /// The profile of that name, or `None`.
     pub fn named(name: &str) -> Option<Profile> {
@@ -221,7 +222,7 @@ impl Profile {
             78 => 1,      // stream priorities
             79 | 80 => 1, // L1 caches global and local memory
             81 => self.shared_per_sm,
-            87 if matches!(self.sm, 80 | 90) => 2, // float to double rate
+            87 if matches!(self.sm, 70 | 80 | 90) => 2, // float to double rate
             87 => 32,
             83 | 89 => 1, // managed memory, also while kernels run
             90 => 1,      // compute preemption

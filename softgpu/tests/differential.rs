@@ -52,8 +52,8 @@ fn inputs(seed: u64) -> Vec<u64> {
         .collect()
 }
 
-/// Results of the host's compiler: program-major, one word a thread.
-fn on_host(source: &str, words: &[u64], folder: &Path) -> Vec<u64> {
+/// The library that the host's compiler makes of a text.
+fn host_library(source: &str, folder: &Path) -> libloading::Library {
     let (c, library) = (folder.join("programs.c"), folder.join("programs.so"));
     std::fs::write(&c, source).expect("the temporary folder can be written");
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".into());
@@ -66,10 +66,15 @@ fn on_host(source: &str, words: &[u64], folder: &Path) -> Vec<u64> {
         .output()
         .unwrap_or_else(|e| panic!("{compiler} does not start: {e}; install a C compiler or set CC"));
     assert!(output.status.success(), "{compiler}: {}", String::from_utf8_lossy(&output.stderr));
-    // SAFETY: the library was just made from the generated text; each program reads INPUTS
-    // words and writes one.
+    // SAFETY: the library was just made from the generated text, which does nothing when it is loaded.
+    unsafe { libloading::Library::new(&library).expect("the compiled library loads") }
+}
+
+/// Results of the host's compiler: program-major, one word a thread.
+fn on_host(source: &str, words: &[u64], folder: &Path) -> Vec<u64> {
+    let library = host_library(source, folder);
+    // SAFETY: each program reads INPUTS words and writes one.
     unsafe {
-        let library = libloading::Library::new(&library).expect("the compiled library loads");
         let mut results = Vec::new();
         for program in 0..PROGRAMS {
             let name = format!("program_{program}");
@@ -160,4 +165,66 @@ fn nvrtc_12_and_the_host_agree() {
 #[test]
 fn nvrtc_13_and_the_host_agree() {
     differential("13", "nvidia/cu13/lib/libnvrtc.so.13", 12);
+}
+
+/// Programs whose stores of 8, 16 and 32 bits lie among other threads' and other blocks', in global and in shared memory:
+/// what the host does thread by thread is there in the end, and no check takes a neighbour for the same place.
+#[test]
+fn narrow_stores_are_those_of_a_serial_program() {
+    use generator::stores;
+    let seed = std::env::var("SOFTGPU_DIFFERENTIAL_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(8u64);
+    println!("narrow stores: SOFTGPU_DIFFERENTIAL_SEED={seed}");
+    // SAFETY: NVRTC, as it was fetched.
+    let compiler = unsafe { Nvrtc::load(&common::fetched("13/nvidia/cu13/lib/libnvrtc.so.13")) }.expect("NVRTC loads");
+    let folder = std::env::temp_dir().join(format!("softgpu-stores-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    let programs: Vec<String> = (0..PROGRAMS).map(|n| stores::program(seed.wrapping_mul(1000) + n as u64, n)).collect();
+    let library = host_library(&stores::host_source(&programs), &folder);
+    let options = ["--gpu-architecture=compute_86", "--fmad=false", "--device-int128"].map(String::from);
+    let text = stores::device_source(&programs);
+    let source = Source { name: "stores.cu", text: &text, headers: &[] };
+    let ptx = compiler.compile(&source, &options).and_then(|p| p.ptx()).unwrap_or_else(|e| panic!("{e}"));
+    let (profile, memory) = (Profile::named("sm_86").expect("a known profile"), Memory::new(1 << 28));
+    let module = Module::load(&ptx, &profile, &memory).unwrap_or_else(|e| panic!("{e}"));
+    let words = inputs(seed);
+    let input = memory.alloc(words.len() as u64 * 8, "input").unwrap();
+    memory.write(input, &words.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<u8>>()).unwrap();
+    let mut random = random::Random(seed);
+    let start: Vec<u8> = (0..stores::bytes(stores::THREADS)).map(|_| random.next() as u8).collect();
+    let out = memory.alloc(start.len() as u64, "elements").unwrap();
+    let params: Vec<u8> = [input, out].iter().flat_map(|p| p.to_le_bytes()).collect();
+    let blocks = (stores::THREADS / stores::BLOCK) as u32;
+    let config = LaunchConfig { grid: [blocks, 1, 1], block: [stores::BLOCK as u32, 1, 1], dynamic_shared: 0, params };
+    let mut different = HashSet::new();
+    for (n, program) in programs.iter().enumerate() {
+        for kernel in [format!("global_{n}"), format!("shared_{n}")] {
+            let mut expected = start.clone();
+            // SAFETY: the function reads INPUTS words a thread, and changes the bytes of the arrays.
+            unsafe {
+                let call = library.get::<unsafe extern "C" fn(*const u64, *mut u8)>(kernel.as_bytes());
+                call.expect("the program is there")(words.as_ptr(), expected.as_mut_ptr());
+            }
+            for order in [0, seed + 1] {
+                memory.write(out, &start).unwrap();
+                let opts = Options {
+                    mem: true,
+                    init: true,
+                    race: true,
+                    sync: true,
+                    seed: order,
+                    threads: 2,
+                    ..Options::default()
+                };
+                let report = launch(&module, &kernel, &config, &memory, &profile, &opts, &mut |_| {});
+                assert!(report.fault.is_none() && report.findings.is_empty(), "{kernel}: {report:#?}\n{}", program);
+                let mut found = vec![0; start.len()];
+                memory.read(out, &mut found).unwrap();
+                let wrong = (0..found.len()).find(|&at| found[at] != expected[at]);
+                assert!(wrong.is_none(), "{kernel}, order {order}: byte {wrong:?}\n{}", program);
+            }
+            different.insert(expected);
+        }
+    }
+    std::fs::remove_dir_all(&folder).ok();
+    assert_eq!(different.len(), 2 * PROGRAMS, "programs that do the same");
 }

@@ -147,6 +147,7 @@ fn devices_have_their_own_limits() {
     // Programming Guide, "Technical Specifications per Compute Capability": the most shared memory a block
     for (name, capability, shared) in [
         ("sm_61", "6.1", 48 << 10),
+        ("sm_70", "7.0", 96 << 10),
         ("sm_75", "7.5", 64 << 10),
         ("sm_80", "8.0", 163 << 10),
         ("sm_86", "8.6", 99 << 10),
@@ -190,6 +191,31 @@ fn a_finding_can_end_the_launch() {
 }
 
 #[test]
+fn kinds_can_be_muted_and_any_rank_can_fail() {
+    let path = file("muted.json");
+    let to_file = ("SOFTGPU_FINDINGS", path.to_str().unwrap());
+    child_with(&[("SOFTGPU_CHECK", "all"), ("SOFTGPU_MUTE", "leak, same_value"), to_file]);
+    let findings = json(&path);
+    let list = findings["findings"].as_array().unwrap();
+    assert!(list.iter().all(|f| f["kind"] != "leak"), "{findings}");
+    assert!(list.iter().any(|f| f["kind"] == "out_of_bounds" && f["rank"] == "error"), "{findings}");
+    let muted = child_with(&[("SOFTGPU_CHECK", "mem"), ("SOFTGPU_ABORT", "1"), ("SOFTGPU_MUTE", "out_of_bounds")]);
+    assert_eq!(muted.of("end "), "Ok(())");
+    let strict = child_with(&[("SOFTGPU_CHECK", "mem"), ("SOFTGPU_ABORT", "1"), ("SOFTGPU_FAIL", "note")]);
+    assert_eq!(strict.of("end "), "Err(CUDA_ERROR_LAUNCH_FAILED)");
+}
+
+#[test]
+fn guards_need_no_memcheck() {
+    // without memcheck the word behind the buffer belongs to nobody, and the write goes there
+    for check in ["none", "race"] {
+        assert_eq!(child_with(&[("SOFTGPU_CHECK", check)]).of("end "), "Ok(())");
+        let guarded = child_with(&[("SOFTGPU_CHECK", check), ("SOFTGPU_GUARD", "1"), ("SOFTGPU_GAP", "1M")]);
+        assert_eq!(guarded.of("end "), "Err(CUDA_ERROR_ILLEGAL_ADDRESS)");
+    }
+}
+
+#[test]
 fn counters_go_to_a_file_and_to_a_table() {
     let path = file("counters.json");
     let answer = child_with(&[
@@ -218,6 +244,9 @@ fn what_cannot_be_understood_is_refused() {
         ("SOFTGPU_DEVICE", "sm_42"),
         ("SOFTGPU_MEMORY", "much"),
         ("SOFTGPU_STREAMS", "soon"),
+        ("SOFTGPU_FAIL", "never"),
+        ("SOFTGPU_MUTE", "thunder"),
+        ("SOFTGPU_GAP", "wide"),
     ] {
         let answer = child_with(&[(name, value)]);
         assert_eq!(answer.of("init "), "CUDA_ERROR_INVALID_VALUE", "{name}");

@@ -26,6 +26,11 @@ pub fn precision() -> impl TypedValueParser<Value = Precision> {
     PossibleValuesParser::new(Precision::ALL.map(Precision::name)).try_map(|name| name.parse::<Precision>())
 }
 
+/// Reads one of these names in any case; use it with `ignore_case = true`.
+pub fn name_of<const N: usize>(names: [&'static str; N]) -> impl TypedValueParser<Value = String> {
+    PossibleValuesParser::new(names).map(|name| name.to_lowercase())
+}
+
 /// The CUDA device that a `--device` asks for, nothing for the CPU; `auto` is the first GPU where there is one.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use super::backend::{self, Backend};
 use super::run::Source;
-use super::{output, screen};
+use super::{output, progress};
 use crate::data::Classes;
 use crate::device::Precision;
 use crate::error::Result;
@@ -49,7 +49,7 @@ pub fn run(args: &Args) -> Result<()> {
             let precision = args.precision.unwrap_or(checkpoint.meta.config.precision);
             device.supports(precision)?;
             checkpoint.meta.config.precision = precision;
-            test_images(device.as_mut(), &checkpoint, &dataset, &dataset.test, &mut screen::evaluating())?
+            test_images(device.as_mut(), &checkpoint, &dataset, &dataset.test, &mut progress::evaluating())?
         }
     };
     let answers = guesses::all(&result, &dataset.test.labels);

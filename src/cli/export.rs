@@ -1,16 +1,17 @@
 //! `warp19 export`.
 
 use super::run::Source;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::export::{onnx, pytorch};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     source: Source,
-    #[arg(long, value_enum, default_value = "safetensors")]
-    format: Format,
+    /// [default: by the suffix of --out]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
     /// File to write.
     #[arg(long)]
     out: PathBuf,
@@ -24,10 +25,24 @@ enum Format {
     Onnx,
 }
 
+/// The format that a file's name asks for.
+fn of_suffix(path: &Path) -> Result<Format> {
+    let suffix = path.extension().map(|s| s.to_string_lossy().to_lowercase());
+    match suffix.as_deref() {
+        None | Some("safetensors") => Ok(Format::Safetensors),
+        Some("onnx") => Ok(Format::Onnx),
+        _ => Err(Error::Invalid(format!(
+            "{} does not end in .safetensors or .onnx; say which by --format",
+            path.display()
+        ))),
+    }
+}
+
 pub fn run(args: &Args) -> Result<()> {
+    let format = args.format.map_or_else(|| of_suffix(&args.out), Ok)?;
     let checkpoint = args.source.open()?;
     let (config, weights) = (&checkpoint.meta.config, checkpoint.evaluated()?);
-    match args.format {
+    match format {
         Format::Safetensors => {
             let tensors = pytorch::tensors(&config.model()?, weights);
             pytorch::write(&args.out, &tensors)?;

@@ -22,6 +22,7 @@ pub struct Report {
     /// Architectures such as sm_86,sm_90.
     #[arg(long, value_delimiter = ',', default_value = "sm_86")]
     arch: Vec<String>,
+    /// Print JSON: a list with one object for each kernel of each architecture.
     #[arg(long)]
     json: bool,
 }

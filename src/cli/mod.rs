@@ -13,6 +13,7 @@ mod output;
 mod params;
 mod predict;
 mod profile;
+mod progress;
 mod report;
 mod run;
 mod screen;

@@ -1,13 +1,14 @@
 //! `warp19 params`.
 
-use super::output;
+use super::{backend, output};
 use crate::error::Result;
 use crate::model::{table, zoo};
 
 #[derive(clap::Args)]
 pub struct Args {
     /// vgg19, vgg16-4pool, deep-mnist or deep-mnist-sgd.
-    #[arg(long, default_value = "vgg19", value_parser = zoo::NAMES, hide_possible_values = true)]
+    #[arg(long, default_value = "vgg19", value_parser = backend::name_of(zoo::NAMES))]
+    #[arg(ignore_case = true, hide_possible_values = true)]
     model: String,
     /// Input size.
     #[arg(long, default_value = "28x28x1")]

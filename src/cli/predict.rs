@@ -2,7 +2,7 @@
 
 use super::backend::Backend;
 use super::run::Source;
-use super::{output, screen};
+use super::{output, progress};
 use crate::data::{Classes, Images, Split};
 use crate::error::{Error, Result};
 use crate::image::{self, Colour, Fit, Form, Seen, encode_png};
@@ -66,7 +66,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let mut device = args.backend.open()?;
         let batch = evaluation_batch(&config.model()?, seen.len());
         let weights = checkpoint.evaluated()?;
-        let result = evaluate(device.as_mut(), config, weights, &split, batch, &mut screen::evaluating())?;
+        let result = evaluate(device.as_mut(), config, weights, &split, batch, &mut progress::evaluating())?;
         answers = guesses::all(&result, &split.labels);
     }
     let mut answers = answers.into_iter();

@@ -1,7 +1,7 @@
 //! `warp19 report`.
 
 use super::backend::Backend;
-use super::{output, screen};
+use super::{output, progress};
 use crate::error::Result;
 use crate::report::{self, Run};
 use std::path::{Path, PathBuf};
@@ -32,11 +32,12 @@ pub fn run(args: &Args) -> Result<()> {
 pub fn write(runs: &[PathBuf], out: &Path, data: Option<&Path>, backend: &Backend) -> Result<Vec<PathBuf>> {
     let mut read = Vec::new();
     for dir in runs {
-        let run = Run::read(dir, data, &mut || backend.open(), &mut screen::evaluating())?;
+        let run = Run::read(dir, data, &mut || backend.open(), &mut progress::evaluating())?;
         if run.tested.is_none() {
             eprintln!("warning: {} has no checkpoint: its curves are drawn, its digits cannot be", dir.display());
         }
         read.push(run);
     }
+    let _drawing = progress::waiting("drawing the pictures");
     report::write(&mut read, out)
 }

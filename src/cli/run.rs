@@ -1,5 +1,6 @@
 //! Reading a run folder.
 
+use super::progress;
 use crate::data::{self, Classes, Dataset, Origin, Split, Wanted};
 use crate::error::{Error, Result};
 use crate::image::Form;
@@ -84,6 +85,7 @@ impl Source {
     /// # Errors
     /// No folder, no checkpoint in it, a damaged one.
     pub fn open(&self) -> Result<Checkpoint> {
+        let _reading = progress::waiting("reading the checkpoint");
         let names: &[&str] = if self.checkpoint == Which::Best { &[BEST, LAST] } else { &[LAST] };
         checkpoint::of_run(&self.run, names)?.ok_or_else(|| {
             Error::Invalid(format!(

@@ -1,40 +1,12 @@
 //! What a training shows on standard error.
 
+use super::progress::{Lines, bar, evaluated};
 use crate::report::text::{count, estimate, thousands};
 use crate::train::metrics::Epoch;
 use crate::train::trainer::Event;
 use crate::train::{Recipe, Trainer};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use std::path::Path;
-use std::time::{Duration, Instant};
-
-/// Lines for where no bar can be shown: one every ten seconds.
-struct Lines(Instant);
-
-impl Lines {
-    const EVERY: Duration = Duration::from_secs(10);
-
-    fn new() -> Lines {
-        Lines(Instant::now())
-    }
-
-    fn say(&mut self, text: impl FnOnce() -> String) {
-        if self.0.elapsed() >= Lines::EVERY {
-            eprintln!("{}", text());
-            self.0 = Instant::now();
-        }
-    }
-}
-
-fn evaluated(done: usize, images: usize) -> String {
-    format!("evaluating {done} of {images} images")
-}
-
-/// A bar of this form.
-fn bar(template: &str, len: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template(template).expect("a valid template");
-    ProgressBar::new(len).with_style(style.progress_chars("=> "))
-}
 
 /// Progress: a bar an epoch on a terminal; elsewhere a line every ten seconds; and a line an epoch.
 pub struct Screen {
@@ -95,22 +67,6 @@ impl Screen {
     }
 }
 
-/// Shows how many of the images of an evaluation are done: a bar on a terminal, a line every ten seconds elsewhere.
-pub fn evaluating() -> impl FnMut(usize, usize) {
-    let bar = bar("evaluating [{bar:30}] {pos}/{len} images {eta} left", 0);
-    let mut lines = Lines::new();
-    move |done, images| {
-        bar.set_length(images as u64);
-        bar.set_position(done as u64);
-        if bar.is_hidden() {
-            lines.say(|| evaluated(done, images));
-        }
-        if done == images {
-            bar.finish_and_clear();
-        }
-    }
-}
-
 fn describe(e: &Epoch, epochs: u64, improved: bool) -> String {
     let mut text = format!(
         "epoch {}/{epochs}  train loss {:.4} accuracy {:.2} %  test loss {:.4} accuracy {:.2} %",
@@ -127,7 +83,15 @@ fn describe(e: &Epoch, epochs: u64, improved: bool) -> String {
 
 /// What a finished run reached: its best and its last epoch.
 pub fn summary(trainer: &Trainer, dir: &Path) {
-    let (Some(best), Some(last)) = (trainer.best, trainer.epochs.last()) else {
+    let Some(last) = trainer.epochs.last() else {
+        return;
+    };
+    if trainer.has_diverged() {
+        let (lr, loss) = (trainer.config.recipe.lr, last.test_loss);
+        eprintln!("warning: the training diverged (test loss {loss:.3e}); try a smaller --lr, it was {lr}");
+    }
+    let Some(best) = trainer.best else {
+        eprintln!("no epoch's weights are worth keeping; run folder {}", dir.display());
         return;
     };
     let chosen = match trainer.epochs.iter().find(|e| e.epoch == best.epoch) {

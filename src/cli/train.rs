@@ -2,7 +2,7 @@
 
 use super::backend::{self, Backend};
 use super::screen::{Screen, summary};
-use super::{report, screen};
+use super::{progress, report, screen};
 use crate::data::{self, Dataset, Origin, Wanted, atomic};
 use crate::device::Precision;
 use crate::error::{Error, Result};
@@ -26,12 +26,11 @@ use std::time::{Duration, SystemTime};
 const LEAST_TESTED: usize = 1000;
 
 /// Flags that a resumed run has from its checkpoint.
-const FIXED: [&str; 16] = [
+const FIXED: [&str; 15] = [
     "model",
     "recipe",
     "dataset",
     "precision",
-    "epochs",
     "batch",
     "lr",
     "seed",
@@ -49,11 +48,11 @@ const FIXED: [&str; 16] = [
 pub struct Args {
     /// vgg19, vgg16-4pool, deep-mnist, deep-mnist-sgd, or of torchvision's form vgg19-torchvision, vgg16-torchvision
     /// [default: vgg19; with --init what the weights are of].
-    #[arg(long, value_parser = zoo::NAMES, hide_possible_values = true)]
+    #[arg(long, value_parser = backend::name_of(zoo::NAMES), ignore_case = true, hide_possible_values = true)]
     model: Option<String>,
     /// robust, quick, article or fine-tune [default: fine-tune with --init; robust for the VGGs, the tutorials' own for
     /// deep-mnist*].
-    #[arg(long, value_parser = Recipe::NAMES, hide_possible_values = true)]
+    #[arg(long, value_parser = backend::name_of(Recipe::NAMES), ignore_case = true, hide_possible_values = true)]
     recipe: Option<String>,
     /// Folder with IDX files, CIFAR's, or pictures in train/CLASS and test/CLASS; nothing is fetched then.
     #[arg(long)]
@@ -78,7 +77,7 @@ pub struct Args {
     backend: Backend,
     #[arg(long, value_parser = backend::precision(), help = format!("{} [default: f32]", backend::PRECISIONS))]
     precision: Option<Precision>,
-    /// Epochs of the whole run; the schedule is laid out over them.
+    /// Epochs of the whole run; the schedule is laid out over them. With --resume: train longer.
     #[arg(long)]
     epochs: Option<u64>,
     /// Stop after this many steps in all, and save.
@@ -88,7 +87,7 @@ pub struct Args {
     #[arg(long)]
     batch: Option<usize>,
     /// Largest learning rate.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     lr: Option<f32>,
     /// Seed of all random numbers [default: 0].
     #[arg(long)]
@@ -126,13 +125,19 @@ enum Part {
     Features,
 }
 
-/// Trains; 1 when interrupted.
+/// Trains; 1 when interrupted, or when the training ended diverged.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let stop = stop_flag()?;
     let mut device = args.backend.open()?;
     let progress = std::io::stderr().is_terminal();
-    let mut from = args.resume.as_deref().map(newest).transpose()?;
-    let (config, dir, (dataset, origin)) = match (&from, &args.resume) {
+    let reading = progress::waiting("reading the checkpoint");
+    let mut resumed = args.resume.as_deref().map(newest).transpose()?;
+    drop(reading);
+    let longer = match (&mut resumed, args.epochs) {
+        (Some(checkpoint), Some(epochs)) => Some(extend(&mut checkpoint.meta, epochs)?),
+        _ => None,
+    };
+    let (config, dir, (dataset, origin)) = match (&resumed, &args.resume) {
         (Some(checkpoint), Some(dir)) => {
             let config = checkpoint.meta.config.clone();
             let data = record::dataset(dir, &config, args.data.as_deref())?;
@@ -149,13 +154,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     device.supports(config.precision)?;
     atomic::writable_folder(&dir)?;
     if let Some(path) = &args.init {
-        from = Some(initial(path, &config)?);
+        resumed = Some(initial(path, &config)?);
     }
-    let mut trainer = Trainer::new(device.as_mut(), config, &dataset, &dir, from)?;
+    let setting_up = progress::waiting("setting up the network");
+    let mut trainer = Trainer::new(device.as_mut(), config, &dataset, &dir, resumed)?;
+    drop(setting_up);
     trainer.plain_too = args.plain_too;
     let images = [dataset.train.len(), dataset.test.len()];
     drop(dataset);
     introduce(&trainer.config, &device.describe(), origin, &dir)?;
+    longer.iter().for_each(|text| eprintln!("{text}"));
     let mut screen = Screen::new(progress, trainer.config.recipe.epochs);
     let mut events = match args.tensorboard {
         true => Some(Events::create(&dir, &trainer.epochs)?),
@@ -174,6 +182,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let outcome = trainer.run(device.as_mut(), args.steps, Duration::from_secs(args.save_every), &stop, tell)?;
     screen.close();
     let (step, go_on) = (trainer.step, format!("Go on with: warp19 train --resume {}", dir.display()));
+    let mut has_diverged = false;
     match outcome {
         Outcome::Interrupted => {
             eprintln!("interrupted at step {step}; saved. {go_on}");
@@ -187,15 +196,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
         Outcome::Finished => {
             summary(&trainer, &dir);
+            has_diverged = trainer.has_diverged();
             let is_part = trainer.config.images + trainer.config.validation < images[0];
             let explanation = if is_part { screen::explanation(&trainer, images, &dir) } else { None };
             // The pictures need the device's memory for a network of their own.
             drop((trainer, device));
             pictures(args, &dir, events.as_mut().map(|e| (e, step)));
-            eprint!("{}", explanation.unwrap_or_default());
+            eprint!("{}", explanation.filter(|_| !has_diverged).unwrap_or_default());
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if has_diverged { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// A flag that Ctrl-C sets.
@@ -217,6 +227,20 @@ fn newest(dir: &Path) -> Result<Checkpoint> {
     checkpoint::of_run(dir, &[LAST])?.ok_or_else(|| {
         Error::Invalid(format!("{} has no {LAST} to resume from; give the folder of a run", dir.display()))
     })
+}
+
+/// Makes a run longer; what to say of it.
+fn extend(meta: &mut Meta, epochs: u64) -> Result<String> {
+    let (step, config) = (meta.step, &mut meta.config);
+    let before = (config.recipe.epochs, config.recipe.lr_at(step.saturating_sub(1), config.images));
+    config.extend(step, epochs)?;
+    Ok(format!(
+        "made longer: {epochs} epochs where it had {}. The learning rate follows the schedule of {epochs} epochs from \
+         here: {:.2e} in the next step, {:.2e} in the last",
+        before.0,
+        config.recipe.lr_at(step, config.images),
+        before.1
+    ))
 }
 
 /// The folder of a new run, which must hold none yet.
@@ -314,6 +338,17 @@ fn configure(args: &Args, model: String, dataset: &Dataset) -> Result<Config> {
     }
     let available = dataset.train.len() - args.validation;
     let images = args.limit.unwrap_or(available).min(available);
+    if let Some(limit) = args.limit.filter(|&limit| limit > available) {
+        eprintln!("warning: --limit {limit}: there are {available} images to train on; all of them are taken");
+    }
+    if recipe.batch > images {
+        eprintln!(
+            "warning: there are {images} images to train on, fewer than the batch of {}; the batch is {images}, an \
+             epoch one step",
+            recipe.batch
+        );
+        recipe.batch = images;
+    }
     let (tests, limit) = (dataset.test.len(), args.limit.map(|_| images.max(LEAST_TESTED)));
     let tested = args.test_limit.map(|n| n as usize).or(limit).unwrap_or(tests);
     Ok(Config {
@@ -322,6 +357,7 @@ fn configure(args: &Args, model: String, dataset: &Dataset) -> Result<Config> {
         classes,
         dataset: dataset.name.clone(),
         recipe,
+        extended: Vec::new(),
         seed: args.seed.unwrap_or(0),
         images,
         test_images: if tested < tests { tested } else { 0 },

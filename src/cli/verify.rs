@@ -1,8 +1,8 @@
 //! `warp19 verify`: the conformance suite on the user's own device.
 
 use super::backend::{self, Backend, Opened, count_findings};
-use super::output;
 use super::timing::{self, Timing};
+use super::{output, progress};
 use crate::conformance::{self, Comparison, cases, full};
 use crate::device::Precision;
 use crate::error::{Error, Result};
@@ -15,7 +15,7 @@ pub struct Args {
     #[arg(long, default_value_t, value_parser = backend::precision(), help = backend::PRECISIONS)]
     precision: Precision,
     /// Only these operations: conv, linear, pool, dropout, loss, adam, sgd, gather, cast, scaling, memory.
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', value_parser = cases::GROUPS, hide_possible_values = true)]
     only: Vec<String>,
     /// Every comparison, not the worst of each operation; with --json too.
     #[arg(long)]
@@ -38,22 +38,35 @@ pub fn run(args: &Args) -> Result<()> {
         return Err(Error::Invalid(format!("no cases of {} in {}", args.only.join(", "), args.precision)));
     }
     let mut opened = args.backend.open_kind()?;
+    if let (Opened::Cpu(_), Some([batch, ..])) = (&opened, args.timing.as_deref()) {
+        return Err(Error::Invalid(format!(
+            "--timing is for CUDA devices; times of the CPU's operations: warp19 profile --device cpu --batch {}",
+            batch.max(&1)
+        )));
+    }
     let device = opened.device();
     device.supports(args.precision)?;
     eprintln!("{}: {} cases", device.describe(), chosen.len());
     let (start, mut results) = (Instant::now(), Vec::new());
-    for case in &chosen {
+    let mut tell = counted("cases");
+    for (done, case) in chosen.iter().enumerate() {
+        tell(done, chosen.len());
         results.extend(conformance::run(&mut [&mut *device], case, args.precision)?);
     }
+    tell(chosen.len(), chosen.len());
     let description = device.describe();
     let mut timings = Vec::new();
     if let Opened::Cuda(d) = &mut opened {
         let default = if d.softgpu.is_some() { vec![] } else { vec![64, 128] };
         for &batch in args.timing.as_ref().unwrap_or(&default).iter().filter(|&&batch| batch > 0) {
             eprintln!("the layers of VGG19 at batch {batch}: comparing with naive kernels, then timing");
-            for kind in full::kinds(batch) {
-                results.extend(full::against_naive(d, &kind, args.precision)?);
+            let (kinds, mut tell) = (full::kinds(batch), counted("layers"));
+            for (done, kind) in kinds.iter().enumerate() {
+                tell(done, kinds.len());
+                results.extend(full::against_naive(d, kind, args.precision)?);
             }
+            tell(kinds.len(), kinds.len());
+            let _waiting = progress::waiting("timing the kernels");
             timings.extend(timing::timings(d, batch, args.precision)?);
         }
     }
@@ -87,6 +100,11 @@ pub fn run(args: &Args) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+/// Shows how many of these have been checked.
+fn counted(things: &'static str) -> impl FnMut(usize, usize) {
+    progress::counting("checking", things, move |done, all| format!("checked {done} of {all} {things}"))
 }
 
 /// Medians, how far the slowest run is from the fastest, and shares of the device's peaks, which its reported clocks

@@ -42,6 +42,10 @@ impl Case {
     }
 }
 
+/// The names that [`Case::group`] gives.
+pub const GROUPS: [&str; 11] =
+    ["conv", "linear", "pool", "dropout", "loss", "adam", "sgd", "gather", "cast", "scaling", "memory"];
+
 /// An operation's name with the variant of it, as tables show it.
 pub fn title(kind: &Kind) -> String {
     let name = kind.describe(Precision::F32).name;

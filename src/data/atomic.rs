@@ -34,7 +34,7 @@ pub fn write_with(path: &Path, fill: &mut dyn FnMut(&mut dyn Write) -> Result<()
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let mut file = temporary(folder).map_err(|e| Error::io("create a file in", folder, e))?;
+    let mut file = temporary(folder).map_err(|e| Error::io("create a file in the folder", folder, e))?;
     fill(file.as_file_mut())?;
     file.as_file().sync_all().map_err(|e| Error::io("write", path, e))?;
     file.persist(path).map_err(|e| Error::io("write", path, e.error))?;
@@ -54,6 +54,11 @@ pub fn writable_folder(dir: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What the system said, without the name of a temporary file, which nobody asked for.
+fn without_its_name(error: std::io::Error) -> std::io::Error {
+    if error.raw_os_error().is_some() { error } else { error.kind().into() }
+}
+
 /// A temporary file in a folder. Such files are private by default; this one has the usual mode, which the process's
 /// umask narrows.
 fn temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
@@ -61,5 +66,5 @@ fn temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
     builder.prefix(PREFIX).suffix(SUFFIX);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
+    builder.tempfile_in(folder).map_err(without_its_name)
 }

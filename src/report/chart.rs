@@ -1,9 +1,10 @@
-//! Line charts: a title, a legend that wraps, panels one above the other that share the epochs' axis.
+//! Line charts: a title, a legend that wraps, panels one above the other that share the axis below.
 
 use super::axis::{Frame, nice_step, ticks};
 use super::canvas::{Align, Canvas, kind};
 use super::palette::{Style, Theme};
 use crate::error::Result;
+use serde::Serialize;
 
 /// A picture's size and its em, all in pixels. Every distance in a chart is measured in ems.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +22,8 @@ pub const NARROW: Size = Size { width: 720, height: 760, em: 25.0 };
 
 /// A line through epochs.
 pub struct Line {
+    /// What it is, for who points at it.
+    pub name: String,
     pub points: Vec<(f64, f64)>,
     pub style: Style,
     /// A line of second rank: thinner, without markers.
@@ -42,6 +45,8 @@ pub struct Panel {
     pub y: (f64, f64),
     pub log: bool,
     pub ticks: Vec<(f64, String)>,
+    /// A value of it in words.
+    pub format: fn(f64) -> String,
     pub lines: Vec<Line>,
     pub marks: Vec<Mark>,
 }
@@ -53,15 +58,28 @@ pub struct Chart {
     /// The legend.
     pub entries: Vec<(Style, String)>,
     pub panels: Vec<Panel>,
-    /// The first and the last epoch.
-    pub epochs: (f64, f64),
+    /// What is said where there are no panels.
+    pub note: String,
+    /// What runs from left to right, and from where to where.
+    pub axis: &'static str,
+    pub x: (f64, f64),
+}
+
+/// A point of a chart that can be pointed at: its place as shares of the picture's width and height, and its words.
+#[derive(Clone, Debug, Serialize)]
+pub struct Spot(pub f32, pub f32, pub String);
+
+/// A picture of a chart, and the points in it.
+pub struct Drawn {
+    pub canvas: Canvas,
+    pub spots: Vec<Spot>,
 }
 
 /// Markers are drawn where a line has no more points than this.
 const MARKED: usize = 40;
 
 /// Draws a chart. One without panels says that there is nothing to show yet.
-pub fn draw(chart: &Chart, size: Size, theme: Theme) -> Result<Canvas> {
+pub fn draw(chart: &Chart, size: Size, theme: Theme) -> Result<Drawn> {
     let mut canvas = Canvas::new(size.width, size.height, theme)?;
     let em = size.em;
     let margin = 1.5 * em;
@@ -78,9 +96,14 @@ pub fn draw(chart: &Chart, size: Size, theme: Theme) -> Result<Canvas> {
     y = legend(&mut canvas, chart, em, y + 0.75 * em);
     if chart.panels.is_empty() {
         let (w, h) = (canvas.width(), canvas.height());
-        let at = (w / 2.0, (y + h) / 2.0);
-        canvas.text(at, kind(1.2 * em, false, theme.muted), Align::Centre, "no epoch is over yet");
-        return Ok(canvas);
+        let words = kind(1.2 * em, false, theme.ink);
+        let mut y = (y + h) / 2.0;
+        let lines: Vec<String> = chart.note.lines().flat_map(|line| canvas.wrap(words, line, room)).collect();
+        for line in lines {
+            canvas.text((w / 2.0, y), words, Align::Centre, &line);
+            y += 1.7 * em;
+        }
+        return Ok(Drawn { canvas, spots: Vec::new() });
     }
     let labels = chart.panels.iter().flat_map(|p| &p.ticks);
     let widest = labels.map(|(_, text)| canvas.text_width(small, text)).fold(0.0, f32::max);
@@ -88,24 +111,40 @@ pub fn draw(chart: &Chart, size: Size, theme: Theme) -> Result<Canvas> {
     let (top, bottom) = (y + 0.9 * em, canvas.height() - 3.4 * em);
     let gap = 1.7 * em;
     let height = bottom - top - gap * (chart.panels.len() - 1) as f32;
-    let mut at = top;
+    let (mut at, mut spots) = (top, Vec::new());
     for panel in &chart.panels {
         let frame = Frame {
             left,
             top: at,
             width: canvas.width() - margin - left,
             height: height * panel.share,
-            x: chart.epochs,
+            x: chart.x,
             y: panel.y,
             log: panel.log,
         };
         draw_panel(&mut canvas, panel, &frame, em, margin);
+        spots.extend(spots_of(chart, panel, &frame, &canvas));
         at += frame.height + gap;
         if at > bottom {
-            epochs_axis(&mut canvas, &frame, em);
+            x_axis(&mut canvas, &frame, em, chart.axis);
         }
     }
-    Ok(canvas)
+    Ok(Drawn { canvas, spots })
+}
+
+/// The points of a panel that are inside it.
+fn spots_of(chart: &Chart, panel: &Panel, frame: &Frame, canvas: &Canvas) -> Vec<Spot> {
+    let mut spots = Vec::new();
+    for line in &panel.lines {
+        for &point in &line.points {
+            let (x, y) = frame.at(point);
+            if (frame.top - 1.0..=frame.bottom() + 1.0).contains(&y) {
+                let text = format!("{}, {} {}: {}", line.name, chart.axis, point.0, (panel.format)(point.1));
+                spots.push(Spot(x / canvas.width(), y / canvas.height(), text));
+            }
+        }
+    }
+    spots
 }
 
 /// Returns where it ends.
@@ -204,11 +243,11 @@ fn draw_marks(canvas: &mut Canvas, panel: &Panel, frame: &Frame, em: f32) {
     }
 }
 
-fn epochs_axis(canvas: &mut Canvas, frame: &Frame, em: f32) {
+fn x_axis(canvas: &mut Canvas, frame: &Frame, em: f32, name: &str) {
     let theme = canvas.theme;
     let small = kind(em, false, theme.muted);
     let count = ((frame.width / (4.0 * em)) as usize).min(12);
-    // Epochs are whole numbers.
+    // Epochs and steps are whole numbers.
     let step = nice_step(frame.x.0, frame.x.1, count).ceil();
     for value in ticks(frame.x.0, frame.x.1, step) {
         let (x, _) = frame.at((value, frame.y.0));
@@ -217,5 +256,5 @@ fn epochs_axis(canvas: &mut Canvas, frame: &Frame, em: f32) {
         canvas.text(at, small, Align::Centre, &format!("{value}"));
     }
     let at = (frame.left + frame.width / 2.0, frame.bottom() + 2.75 * em);
-    canvas.text(at, small, Align::Centre, "epoch");
+    canvas.text(at, small, Align::Centre, name);
 }

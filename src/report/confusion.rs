@@ -2,7 +2,7 @@
 
 use super::canvas::{Align, Canvas, kind};
 use super::guesses::{ClassCounts, class_counts, confusion, shown_classes};
-use super::palette::{LIGHT, TRUTH, WRONG, mix};
+use super::palette::{LIGHT, mix};
 use super::run::{Run, Tested};
 use super::text::{count, percent_of, thousands};
 use crate::error::Result;
@@ -69,9 +69,9 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
             let x = left + side * j as f32;
             let share = (n as f64 / most).sqrt();
             let fill = match n {
-                _ if i == j => mix(LIGHT.background, TRUTH, 0.16),
+                _ if i == j => mix(LIGHT.background, LIGHT.truth, 0.16),
                 0 => mix(LIGHT.background, LIGHT.grid, 0.45),
-                _ => mix(LIGHT.background, WRONG, 0.15 + 0.75 * share),
+                _ => mix(LIGHT.background, LIGHT.wrong, 0.15 + 0.75 * share),
             };
             canvas.rect(x, y, side - 1.0, side - 1.0, fill);
             if n > 0 || i == j {

@@ -2,7 +2,7 @@
 
 use super::canvas::{Align, Canvas, kind};
 use super::guesses::{Guess, confusion, shown_classes, surest};
-use super::palette::LIGHT;
+use super::palette::Theme;
 use super::run::{Run, Tested};
 use super::sheet::{self, CELL, COLUMNS, DIGIT, TOP};
 use super::text::percent;
@@ -10,7 +10,7 @@ use crate::error::Result;
 
 const ROW: f32 = 214.0;
 
-pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
+pub fn draw(run: &Run, tested: &Tested, theme: Theme) -> Result<Canvas> {
     let classes = tested.evaluation.classes;
     let pairs = surest(&tested.guesses, classes);
     let shown = shown_classes(&confusion(&tested.guesses, classes));
@@ -18,12 +18,12 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
     let top = TOP - 20.0;
     let height = top + rows as f32 * ROW + 4.0;
     let title = format!("{}: the surest and the least sure right answer of each class", run.config.model);
-    let mut canvas = sheet::new(height, &title, &sheet::origin(run, tested))?;
+    let mut canvas = sheet::new(theme, height, &title, &sheet::origin(run, tested))?;
     for (at, &class) in shown.iter().enumerate() {
         let (most, least) = &pairs[class];
         let (x, y) = sheet::cell(at, ROW);
         let y = y - 20.0;
-        let name = kind(20.0, true, LIGHT.ink);
+        let name = kind(20.0, true, canvas.theme.ink);
         let text = canvas.fit(name, run.classes.name(class), CELL);
         canvas.text((x, y + 14.0), name, Align::Left, &text);
         let second = x + DIGIT as f32 + 16.0;
@@ -41,15 +41,15 @@ fn draw_guess(
     tested: &Tested,
     (guess, what): (Option<&Guess>, &str),
 ) {
-    let small = kind(15.0, false, LIGHT.muted);
+    let small = kind(15.0, false, canvas.theme.muted);
     let Some(guess) = guess else {
         let side = DIGIT as f32;
-        canvas.frame(x, y, side, side, LIGHT.grid);
+        canvas.frame(x, y, side, side, canvas.theme.grid);
         canvas.text((x + side / 2.0, y + side / 2.0 + 5.0), small, Align::Centre, "none");
         return;
     };
     let (_, h) = sheet::digit(canvas, (x, y), tested, guess.image, DIGIT);
-    let number = kind(16.0, true, LIGHT.ink);
+    let number = kind(16.0, true, canvas.theme.ink);
     canvas.text((x, y + h + 20.0), small, Align::Left, what);
     canvas.text((x, y + h + 40.0), number, Align::Left, &percent(f64::from(guess.sureness())));
     // The rival, where it comes into sight at all.

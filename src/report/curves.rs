@@ -1,14 +1,20 @@
-//! What is plotted over the epochs: accuracy, loss, time.
+//! What is plotted: accuracy, loss and time over the epochs, and the training loss over the steps.
 
 use super::axis::{label, log_ticks, nice_step, ticks};
 use super::chart::{Chart, Line, Mark, Panel};
-use super::palette::Theme;
+use super::palette::{DOTS, Theme};
 use super::run::Run;
-use crate::train::metrics::Epoch;
+use super::text::duration;
+use crate::train::metrics::{Epoch, losses};
 
 /// The curves of a report, each with its file's name.
-pub fn all(runs: &[Run], theme: &Theme) -> [(&'static str, Chart); 3] {
-    [("accuracy", accuracy(runs, theme)), ("loss", loss(runs, theme)), ("time", time(runs, theme))]
+pub fn all(runs: &[Run], theme: &Theme) -> [(&'static str, Chart); 4] {
+    [
+        ("accuracy", accuracy(runs, theme)),
+        ("loss", loss(runs, theme)),
+        ("time", time(runs, theme)),
+        ("steps", steps(runs, theme)),
+    ]
 }
 
 fn points(run: &Run, value: &dyn Fn(&Epoch) -> f64) -> Vec<(f64, f64)> {
@@ -24,8 +30,28 @@ fn epochs(runs: &[Run]) -> (f64, f64) {
     (first as f64 - room, last as f64 + room)
 }
 
-fn lines(runs: &[Run], theme: &Theme, thin: bool, value: &dyn Fn(&Epoch) -> f64) -> Vec<Line> {
-    let line = |(i, run): (usize, &Run)| Line { points: points(run, value), style: theme.run(i), thin };
+/// How a line of a run differs from its others.
+#[derive(Clone, Copy)]
+enum Rank {
+    Test,
+    Training,
+    /// Images held out of the training images.
+    Validation,
+}
+
+fn lines(runs: &[Run], theme: &Theme, rank: Rank, value: &dyn Fn(&Epoch) -> f64) -> Vec<Line> {
+    let line = |(i, run): (usize, &Run)| {
+        let mut style = theme.run(i);
+        let (images, thin) = match rank {
+            Rank::Test => ("test", false),
+            Rank::Training => ("training", true),
+            Rank::Validation => ("held out", true),
+        };
+        if matches!(rank, Rank::Validation) {
+            style.dash = DOTS;
+        }
+        Line { name: format!("{}, {images}", run.label), points: points(run, value), style, thin }
+    };
     let lines = runs.iter().enumerate().map(line);
     lines.filter(|l| !l.points.is_empty()).collect()
 }
@@ -51,11 +77,27 @@ fn chart(runs: &[Run], theme: &Theme, title: &str, subtitle: &str, text: &dyn Fn
         subtitle: subtitle.into(),
         entries: runs.iter().enumerate().map(entry).collect(),
         panels: Vec::new(),
-        epochs: epochs(runs),
+        note: "no epoch is over yet".into(),
+        axis: "epoch",
+        x: epochs(runs),
     }
 }
 
-fn panel(label: &str, y: (f64, f64), share: f32, lines: Vec<Line>, marks: Vec<Mark>) -> Panel {
+/// Says in words what one epoch has: a single point makes no curve. Whether it is so.
+fn said(chart: &mut Chart, runs: &[Run], words: &dyn Fn(&Epoch) -> String) -> bool {
+    let is_point = runs.iter().all(|run| run.epochs.len() <= 1);
+    let lines: Vec<String> =
+        runs.iter().filter_map(|run| Some(format!("{}: {}", run.label, words(run.epochs.first()?)))).collect();
+    if is_point && !lines.is_empty() {
+        chart.note = format!("{}\nOne epoch makes no curve.", lines.join("\n"));
+    }
+    is_point
+}
+
+type Format = fn(f64) -> String;
+
+/// A plot on a linear axis.
+fn panel((label, format): (&str, Format), y: (f64, f64), share: f32, lines: Vec<Line>, marks: Vec<Mark>) -> Panel {
     let count = if share > 0.5 { 6 } else { 3 };
     let step = nice_step(y.0, y.1, count);
     Panel {
@@ -64,6 +106,7 @@ fn panel(label: &str, y: (f64, f64), share: f32, lines: Vec<Line>, marks: Vec<Ma
         y,
         log: false,
         ticks: ticks(y.0, y.1, step).into_iter().map(|t| (t, self::label(t, step))).collect(),
+        format,
         lines,
         marks,
     }
@@ -72,20 +115,33 @@ fn panel(label: &str, y: (f64, f64), share: f32, lines: Vec<Line>, marks: Vec<Ma
 /// Runs whose best accuracy is within this of the best run's share its panel, in percentage points.
 const NEAR: f64 = 2.0;
 
-/// Test accuracy. The upper panel shows the range where the runs' best epochs differ; where epochs lie below it, a
-/// lower panel shows the whole range.
+/// Accuracy on the test images, on the training images as trained on, and on held-out ones. The upper panel shows the
+/// range where the runs' best epochs differ; where epochs lie below it, a lower panel shows the whole range.
 fn accuracy(runs: &[Run], theme: &Theme) -> Chart {
     let percent = |e: &Epoch| 100.0 * e.test_accuracy;
+    let training = |e: &Epoch| 100.0 * e.train_accuracy;
+    let held_out = |e: &Epoch| 100.0 * e.val_accuracy.unwrap_or(f64::NAN);
     let text = |e: &Epoch| format!("{:.2} % in epoch {}", percent(e), e.epoch);
-    let subtitle = "per epoch; a star marks each run's best epoch";
-    let mut chart = chart(runs, theme, "Test accuracy", subtitle, &|run| {
+    let dots = if runs.iter().any(|r| r.config.validation > 0) { ", dots: held-out images" } else { "" };
+    let subtitle = format!(
+        "thick: test images, thin: training images, deformed and with dropout{dots}; star: each run's best epoch"
+    );
+    let mut chart = chart(runs, theme, "Accuracy", &subtitle, &|run| {
         let best = run.best_epoch()?;
         Some(format!("best {:.2} %", percent(best)))
     });
-    let all: Vec<f64> = runs.iter().flat_map(|r| &r.epochs).map(percent).collect();
-    let Some(lowest) = all.iter().copied().reduce(f64::min) else {
+    let words = |e: &Epoch| format!("test accuracy {:.2} %, in training {:.2} %", percent(e), training(e));
+    if said(&mut chart, runs, &words) {
         return chart;
+    }
+    let lines = || {
+        let mut lines_of = lines(runs, theme, Rank::Training, &training);
+        lines_of.extend(lines(runs, theme, Rank::Validation, &held_out));
+        lines_of.extend(lines(runs, theme, Rank::Test, &percent));
+        lines_of
     };
+    let all = lines().into_iter().flat_map(|l| l.points).map(|p| p.1);
+    let lowest = all.fold(100.0, f64::min);
     let tops: Vec<f64> = runs.iter().filter_map(|r| r.epochs.iter().map(percent).reduce(f64::max)).collect();
     let high = tops.iter().copied().fold(f64::MIN, f64::max);
     // A run far below the others would flatten what tells these apart: it is seen in the lower panel.
@@ -93,7 +149,7 @@ fn accuracy(runs: &[Run], theme: &Theme) -> Chart {
     let low_best = near.fold(high, f64::min);
     let span = 0.5f64.max(2.5 * (high - low_best)).max(1.5 * (100.0 - high));
     let floor = (low_best - span).max(0.0);
-    let (lines, marks) = (|| lines(runs, theme, false, &percent), marks(runs, theme, &percent, &text));
+    let marks = marks(runs, theme, &percent, &text);
     // A little below, the one panel reaches down; further, a second one shows the rest.
     let cut = high - lowest > 2.0 * (high - floor);
     let low = if cut { floor } else { lowest };
@@ -103,20 +159,37 @@ fn accuracy(runs: &[Run], theme: &Theme) -> Chart {
     let zoomed = (bottom, high + room);
     if cut {
         let (above, below) = marks.into_iter().partition(|m: &Mark| m.at.1 >= bottom);
-        let upper = panel("accuracy, %", zoomed, 0.7, lines(), above);
+        let upper = panel(("accuracy, %", in_percent), zoomed, 0.7, lines(), above);
         let all = ((lowest - 0.05 * (100.0 - lowest)).max(0.0), 100.0);
-        let lower = panel("all, %", all, 0.3, lines(), below);
+        let lower = panel(("all, %", in_percent), all, 0.3, lines(), below);
         chart.panels.extend([upper, lower]);
     } else {
-        chart.panels.push(panel("accuracy, %", zoomed, 1.0, lines(), marks));
+        chart.panels.push(panel(("accuracy, %", in_percent), zoomed, 1.0, lines(), marks));
     }
     chart
 }
 
+fn in_percent(value: f64) -> String {
+    format!("{value:.2} %")
+}
+
+/// A plot on a logarithmic axis around the lines' values.
+fn logarithmic(share: f32, lines: Vec<Line>, marks: Vec<Mark>) -> Option<Panel> {
+    let values = || lines.iter().flat_map(|l| &l.points).map(|p| p.1);
+    let (low, high) = (values().reduce(f64::min)? / 1.15, values().reduce(f64::max)? * 1.15);
+    let ticks = log_ticks(low, high).into_iter().map(|t| {
+        let text = if t < 1e-4 { format!("{t:e}") } else { format!("{t}") };
+        (t, text)
+    });
+    let (label, ticks) = ("loss".into(), ticks.collect());
+    Some(Panel { share, label, y: (low, high), log: true, ticks, format: |v| format!("{v:.4}"), lines, marks })
+}
+
+/// A loss of exactly 0 has no logarithm; it lies on the lower edge.
+const LEAST: f64 = 1e-7;
+
 /// Training and test loss on a logarithmic axis.
 fn loss(runs: &[Run], theme: &Theme) -> Chart {
-    // A loss of exactly 0 has no logarithm; it lies on the lower edge.
-    const LEAST: f64 = 1e-7;
     let test = |e: &Epoch| e.test_loss.max(LEAST);
     let train = |e: &Epoch| e.train_loss.max(LEAST);
     let subtitle =
@@ -125,54 +198,71 @@ fn loss(runs: &[Run], theme: &Theme) -> Chart {
         let last = run.epochs.last()?;
         Some(format!("last {:.4} test, {:.4} training", last.test_loss, last.train_loss))
     });
-    let mut lines_of = lines(runs, theme, true, &train);
-    lines_of.extend(lines(runs, theme, false, &test));
-    let values = || lines_of.iter().flat_map(|l| &l.points).map(|p| p.1);
-    let (Some(low), Some(high)) = (values().reduce(f64::min), values().reduce(f64::max)) else {
+    let words = |e: &Epoch| format!("loss {:.4} on the test images, {:.4} in training", e.test_loss, e.train_loss);
+    if said(&mut chart, runs, &words) {
         return chart;
+    }
+    let mut lines_of = lines(runs, theme, Rank::Training, &train);
+    lines_of.extend(lines(runs, theme, Rank::Test, &test));
+    chart.panels.extend(logarithmic(1.0, lines_of, marks(runs, theme, &test, &|_| String::new())));
+    chart
+}
+
+/// The training loss inside the epochs, and the learning rate below it.
+fn steps(runs: &[Run], theme: &Theme) -> Chart {
+    let subtitle = "training images as trained on, mean between two points; log scale; below: the learning rate";
+    let mut chart = chart(runs, theme, "Training loss by step", subtitle, &|run| {
+        let (point, loss) = losses(&run.points).pop()?;
+        Some(format!("{loss:.4} at step {}", point.step))
+    });
+    chart.note = "the loss between epochs was not recorded".into();
+    let line = |value: &dyn Fn(f64, f32) -> f64| -> Vec<Line> {
+        let of = |(i, run): (usize, &Run)| {
+            let points = losses(&run.points).into_iter().map(|(p, loss)| (p.step as f64, value(loss, p.lr)));
+            let points = points.filter(|(_, v)| v.is_finite()).collect();
+            Line { name: run.label.clone(), points, style: theme.run(i), thin: true }
+        };
+        runs.iter().enumerate().map(of).filter(|l| l.points.len() > 1).collect()
     };
-    let (low, high) = (low / 1.15, high * 1.15);
-    let ticks = log_ticks(low, high).into_iter().map(|t| {
-        let text = if t < 1e-4 { format!("{t:e}") } else { format!("{t}") };
-        (t, text)
-    });
-    chart.panels.push(Panel {
-        share: 1.0,
-        label: "loss".into(),
-        y: (low, high),
-        log: true,
-        ticks: ticks.collect(),
-        lines: lines_of,
-        marks: marks(runs, theme, &test, &|_| String::new()),
-    });
+    let (loss, rate) = (line(&|loss, _| loss.max(LEAST)), line(&|_, lr| f64::from(lr)));
+    let last = loss.iter().flat_map(|l| l.points.last()).map(|p| p.0).fold(0.0, f64::max);
+    let highest = rate.iter().flat_map(|l| &l.points).map(|p| p.1).fold(0.0, f64::max);
+    if last > 0.0 && highest > 0.0 {
+        (chart.axis, chart.x) = ("step", (0.0, 1.01 * last));
+        chart.panels.extend(logarithmic(0.72, loss, Vec::new()));
+        let format = |v| format!("{v:.2e}");
+        chart.panels.push(panel(("rate", format), (0.0, 1.1 * highest), 0.28, rate, Vec::new()));
+    }
     chart
 }
 
 /// Time since the start, evaluations included.
 fn time(runs: &[Run], theme: &Theme) -> Chart {
     let longest = runs.iter().flat_map(|r| &r.epochs).map(|e| e.seconds).fold(0.0, f64::max);
-    let (unit, name) = match longest {
-        s if s >= 2.0 * 3600.0 => (3600.0, "hours"),
-        s if s >= 180.0 => (60.0, "minutes"),
-        _ => (1.0, "seconds"),
+    let (unit, name, format): (f64, &str, Format) = match longest {
+        s if s >= 2.0 * 3600.0 => (3600.0, "hours", |v| duration(3600.0 * v)),
+        s if s >= 180.0 => (60.0, "minutes", |v| duration(60.0 * v)),
+        _ => (1.0, "seconds", duration),
     };
     let elapsed = |e: &Epoch| e.seconds / unit;
     let subtitle = "since the start of training, evaluations included; a star marks each run's best epoch";
     let mut chart = chart(runs, theme, "Time", subtitle, &|run| {
         let last = run.epochs.last()?;
-        Some(format!("{} an epoch", super::text::duration(last.seconds / last.epoch as f64)))
+        Some(format!("{} an epoch", duration(last.seconds / last.epoch as f64)))
     });
-    if longest > 0.0 {
-        let (_, last) = chart.epochs;
-        chart.epochs.0 = 0.0 - 0.01 * last;
+    let is_said = said(&mut chart, runs, &|e| format!("{} in all", duration(e.seconds)));
+    if longest > 0.0 && !is_said {
+        let (_, last) = chart.x;
+        chart.x.0 = 0.0 - 0.01 * last;
         let y = (0.0, 1.1 * longest / unit);
-        let text = |e: &Epoch| super::text::duration(e.seconds);
+        let text = |e: &Epoch| duration(e.seconds);
         let marks = marks(runs, theme, &elapsed, &text);
-        let mut lines = lines(runs, theme, false, &elapsed);
-        for line in &mut lines {
+        let mut lines = lines(runs, theme, Rank::Test, &elapsed);
+        for (line, run) in lines.iter_mut().zip(runs) {
+            line.name = run.label.clone();
             line.points.insert(0, (0.0, 0.0));
         }
-        chart.panels.push(panel(name, y, 1.0, lines, marks));
+        chart.panels.push(panel((name, format), y, 1.0, lines, marks));
     }
     chart
 }

@@ -2,7 +2,7 @@
 
 use super::canvas::{Align, Canvas, kind};
 use super::guesses::Guess;
-use super::palette::{DOUBT, LIGHT, Rgb, TRUTH, WRONG};
+use super::palette::{LIGHT, Rgb, Theme};
 use super::run::{Run, Tested};
 use super::sheet::{self, CELL, DIGIT, MARGIN, TOP};
 use super::text::{count, percent, thousands};
@@ -21,7 +21,7 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Vec<Canvas>> {
     if shown.is_empty() {
         let mut canvas = start(run, tested, TOP + 110.0, 0, None)?;
         let at = (MARGIN, TOP + 30.0);
-        let text = kind(22.0, false, LIGHT.ink);
+        let text = kind(22.0, false, canvas.theme.ink);
         canvas.text(at, text, Align::Left, "No test image is misread.");
         return Ok(vec![canvas]);
     }
@@ -61,7 +61,7 @@ fn start(run: &Run, tested: &Tested, height: f32, shown: usize, page: Option<(us
     if let Some((page, pages)) = page {
         subtitle += &format!("; page {page} of {pages}");
     }
-    let mut canvas = sheet::new(height, &title, &subtitle)?;
+    let mut canvas = sheet::new(LIGHT, height, &title, &subtitle)?;
     if shown > 0 {
         let doubts = tested.errors.iter().any(|g| run.doubted(tested, g).is_some());
         legend(&mut canvas, doubts);
@@ -70,10 +70,14 @@ fn start(run: &Run, tested: &Tested, height: f32, shown: usize, page: Option<(us
 }
 
 fn legend(canvas: &mut Canvas, doubts: bool) {
-    let small = kind(16.0, false, LIGHT.ink);
+    let small = kind(16.0, false, canvas.theme.ink);
     let mut x = MARGIN;
     let (y, side) = (122.0, 13.0);
-    let entries = [(WRONG, "the answer"), (TRUTH, "the true class"), (LIGHT.faint, "other classes")];
+    let entries = [
+        (canvas.theme.wrong, "the answer"),
+        (canvas.theme.truth, "the true class"),
+        (canvas.theme.faint, "other classes"),
+    ];
     for (colour, text) in entries {
         canvas.rect(x, y - side + 1.0, side, side, colour);
         canvas.text((x + side + 8.0, y), small, Align::Left, text);
@@ -87,28 +91,29 @@ fn legend(canvas: &mut Canvas, doubts: bool) {
 }
 
 fn corner(canvas: &mut Canvas, x: f32, y: f32, side: f32) {
-    canvas.polygon(&[(x, y), (x + side, y), (x + side, y + side)], DOUBT);
+    canvas.polygon(&[(x, y), (x + side, y), (x + side, y + side)], canvas.theme.doubt);
 }
 
 /// The colour of a class's bar in the answer to an image.
-fn colour_of(guess: &Guess, class: usize) -> Rgb {
+fn colour_of(guess: &Guess, class: usize, theme: Theme) -> Rgb {
     match class {
-        c if c == guess.label => TRUTH,
-        c if c == guess.answer() => WRONG,
-        _ => LIGHT.faint,
+        c if c == guess.label => theme.truth,
+        c if c == guess.answer() => theme.wrong,
+        _ => theme.faint,
     }
 }
 
 fn draw_guess(canvas: &mut Canvas, (x, y): (f32, f32), run: &Run, tested: &Tested, guess: &Guess) {
     let (w, h) = sheet::digit(canvas, (x, y), tested, guess.image, DIGIT);
     let below = (x + w / 2.0, y + h + 22.0);
-    let label = canvas.fit(kind(19.0, true, TRUTH), run.classes.name(guess.label), w.max(DIGIT as f32) + 8.0);
-    let bold = kind(19.0, true, TRUTH);
+    let label =
+        canvas.fit(kind(19.0, true, canvas.theme.truth), run.classes.name(guess.label), w.max(DIGIT as f32) + 8.0);
+    let bold = kind(19.0, true, canvas.theme.truth);
     match run.doubted(tested, guess) {
         None => canvas.text(below, bold, Align::Centre, &label),
         Some(seen) => {
             corner(canvas, x + w - 18.0, y, 18.0);
-            let small = kind(15.0, false, LIGHT.muted);
+            let small = kind(15.0, false, canvas.theme.muted);
             let more = format!("  people: {seen}");
             let (a, b) = (canvas.text_width(bold, &label), canvas.text_width(small, &more));
             let left = below.0 - (a + b) / 2.0;
@@ -120,11 +125,11 @@ fn draw_guess(canvas: &mut Canvas, (x, y): (f32, f32), run: &Run, tested: &Teste
     let room = x + CELL - left;
     for (i, &(class, p)) in guess.top.iter().enumerate() {
         let y = y + 26.5 * i as f32;
-        let colour = colour_of(guess, class);
+        let colour = colour_of(guess, class, canvas.theme);
         let strong = class == guess.label || i == 0;
-        let ink = if strong { colour } else { LIGHT.muted };
+        let ink = if strong { colour } else { canvas.theme.muted };
         let name = kind(16.0, strong, ink);
-        let number = kind(15.0, false, LIGHT.ink);
+        let number = kind(15.0, false, canvas.theme.ink);
         let share = percent(f64::from(p));
         // A short name leaves room; a long one is cut, and the number stands at the right edge.
         let own = run.classes.name(class);
@@ -133,7 +138,7 @@ fn draw_guess(canvas: &mut Canvas, (x, y): (f32, f32), run: &Run, tested: &Teste
         let text = canvas.fit(name, own, end - left - 6.0);
         canvas.text((left, y + 13.0), name, Align::Left, &text);
         canvas.text((end, y + 13.0), number, Align::Left, &share);
-        canvas.rect(left, y + 17.0, room, 5.0, LIGHT.grid);
+        canvas.rect(left, y + 17.0, room, 5.0, canvas.theme.grid);
         canvas.rect(left, y + 17.0, (room * p).max(1.0), 5.0, colour);
     }
 }

@@ -1,7 +1,7 @@
 //! `features.png`: the first layer's filters, and one digit on its way through the blocks.
 
 use super::canvas::{Align, Canvas, kind};
-use super::palette::{LIGHT, Rgb, TRUTH, WRONG, mix};
+use super::palette::{Rgb, Theme, mix};
 use super::run::{Run, Tested};
 use super::sheet::{self, MARGIN, WIDTH};
 use super::text::percent;
@@ -29,7 +29,7 @@ fn heat(share: f32) -> Rgb {
     mix(HEAT[below], HEAT[below + 1], at - below as f64)
 }
 
-pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
+pub fn draw(run: &Run, tested: &Tested, theme: Theme) -> Result<Canvas> {
     let model = run.config.model()?;
     let blocks = block_ends(&model, tested);
     let filters = tested.filters.as_ref();
@@ -40,9 +40,9 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
     let height = top + above + 40.0 + blocks.len() as f32 * block;
     let guess = &tested.guesses[tested.shown];
     let title = format!("{}: what the network sees", run.config.model);
-    let mut canvas = sheet::new(height, &title, &sheet::origin(run, tested))?;
-    let head = kind(19.0, true, LIGHT.ink);
-    let small = kind(17.0, false, LIGHT.muted);
+    let mut canvas = sheet::new(theme, height, &title, &sheet::origin(run, tested))?;
+    let head = kind(19.0, true, canvas.theme.ink);
+    let small = kind(17.0, false, canvas.theme.muted);
 
     // As high as the filters beside it, with its caption.
     canvas.text((MARGIN, top - 18.0), head, Align::Left, "The digit");
@@ -78,10 +78,10 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
                 let own = (0..kh * kw * 3).map(|tap| byte(values[tap * count + filter]));
                 canvas.picture((x, y), side, (kw, 3), &own.collect::<Vec<_>>());
             } else {
-                canvas.cells((x, y), side, kw, &taps, &signed);
+                canvas.cells((x, y), side, kw, &taps, &|share| signed(theme, share));
             }
             let (w, h) = ((side * kw) as f32, (side * kh) as f32);
-            canvas.frame(x - 1.0, y - 1.0, w + 2.0, h + 2.0, LIGHT.grid);
+            canvas.frame(x - 1.0, y - 1.0, w + 2.0, h + 2.0, canvas.theme.grid);
         }
     }
     let mut y = top + above + 62.0;
@@ -92,9 +92,9 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Canvas> {
     Ok(canvas)
 }
 
-fn signed(share: f32) -> Rgb {
-    let end = if share < 0.0 { WRONG } else { TRUTH };
-    mix(LIGHT.background, end, f64::from(share.abs()).sqrt())
+fn signed(theme: Theme, share: f32) -> Rgb {
+    let end = if share < 0.0 { theme.wrong } else { theme.truth };
+    mix(theme.background, end, f64::from(share.abs()).sqrt())
 }
 
 /// The last convolution before each pool.
@@ -114,8 +114,8 @@ fn draw_block(canvas: &mut Canvas, number: usize, activation: &Activation, y: f3
     order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     order.truncate(MAPS);
     let largest = order.first().map_or(1.0, |o| o.1).max(1e-20);
-    let head = kind(19.0, true, LIGHT.ink);
-    let small = kind(17.0, false, LIGHT.muted);
+    let head = kind(19.0, true, canvas.theme.ink);
+    let small = kind(17.0, false, canvas.theme.muted);
     let text = format!("Block {number}: {}", activation.layer);
     canvas.text((MARGIN, y), head, Align::Left, &text);
     let x = MARGIN + canvas.text_width(head, &text) + 18.0;
@@ -133,7 +133,7 @@ fn draw_block(canvas: &mut Canvas, number: usize, activation: &Activation, y: f3
         let values: Vec<f32> = channel(*c).into_iter().map(|v| v / largest).collect();
         let (width, values) = peaks(&values, shape.h, shape.w, by);
         canvas.cells((x, y + 14.0), scale, width, &values, &heat);
-        let note = kind(14.0, false, LIGHT.muted);
+        let note = kind(14.0, false, canvas.theme.muted);
         canvas.text((x, y + 14.0 + MAP as f32 + 18.0), note, Align::Left, &c.to_string());
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! run::Run::read(folder)  metrics, checkpoint, answers to the test images
 //! guesses                 answers sorted: errors, surest, confusion
-//! curves -> chart         accuracy, loss, time of any number of runs
+//! curves -> chart         accuracy, loss, time, loss by step of any number of runs
 //! errors, correct, confusion, features   sheets of one run
 //! html                    report.html, pictures and data inside
 //! events                  TensorBoard's event files
@@ -55,7 +55,7 @@ pub fn write(runs: &mut [Run], out: &Path) -> Result<Vec<PathBuf>> {
     };
     let theme = palette::LIGHT;
     for (name, chart) in curves::all(runs, &theme) {
-        let picture = chart::draw(&chart, chart::WIDE, theme)?.png()?;
+        let picture = chart::draw(&chart, chart::WIDE, theme)?.canvas.png()?;
         save(&format!("{name}.png"), &picture)?;
     }
     let mut pages = 0;
@@ -64,9 +64,9 @@ pub fn write(runs: &mut [Run], out: &Path) -> Result<Vec<PathBuf>> {
             save(&errors::file_name(index), &page.png()?)?;
             pages += 1;
         }
-        save("correct.png", &correct::draw(run, tested)?.png()?)?;
+        save("correct.png", &correct::draw(run, tested, theme)?.png()?)?;
         save("confusion.png", &confusion::draw(run, tested)?.png()?)?;
-        save("features.png", &features::draw(run, tested)?.png()?)?;
+        save("features.png", &features::draw(run, tested, theme)?.png()?)?;
     }
     save("report.html", html::page(runs)?.as_bytes())?;
     remove_old_pages(out, pages);

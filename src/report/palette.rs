@@ -4,13 +4,6 @@
 /// Red, green, blue.
 pub type Rgb = [u8; 3];
 
-/// The true class.
-pub const TRUTH: Rgb = [0, 114, 178];
-/// The answer given, where it is wrong.
-pub const WRONG: Rgb = [213, 94, 0];
-/// A label known to be wrong.
-pub const DOUBT: Rgb = [178, 86, 141];
-
 /// The colours of a picture.
 #[derive(Clone, Copy, Debug)]
 pub struct Theme {
@@ -20,6 +13,12 @@ pub struct Theme {
     pub grid: Rgb,
     /// Bars of wrong classes, and axes.
     pub faint: Rgb,
+    /// The true class.
+    pub truth: Rgb,
+    /// The answer given, where it is wrong.
+    pub wrong: Rgb,
+    /// A label known to be wrong.
+    pub doubt: Rgb,
     runs: [Rgb; 6],
 }
 
@@ -29,7 +28,11 @@ pub const LIGHT: Theme = Theme {
     muted: [92, 97, 104],
     grid: [226, 229, 233],
     faint: [176, 182, 190],
-    runs: [TRUTH, WRONG, [0, 140, 102], DOUBT, [40, 44, 52], [178, 122, 0]],
+    truth: [0, 114, 178],
+    // Darker than the palette's, so that words in it have a contrast of 4.5 on white and on grey.
+    wrong: [184, 74, 0],
+    doubt: [162, 68, 124],
+    runs: [[0, 114, 178], [184, 74, 0], [0, 130, 95], [162, 68, 124], [40, 44, 52], [140, 96, 0]],
 };
 
 pub const DARK: Theme = Theme {
@@ -38,6 +41,9 @@ pub const DARK: Theme = Theme {
     muted: [165, 171, 179],
     grid: [52, 56, 62],
     faint: [104, 110, 119],
+    truth: [86, 180, 233],
+    wrong: [255, 148, 77],
+    doubt: [229, 151, 197],
     runs: [[86, 180, 233], [255, 148, 77], [46, 204, 160], [229, 151, 197], [236, 238, 241], [240, 200, 70]],
 };
 
@@ -59,7 +65,9 @@ pub struct Style {
     pub marker: Marker,
 }
 
-const DASHES: [&[f32]; 4] = [&[], &[6.0, 2.5], &[1.5, 2.0], &[7.0, 2.0, 1.5, 2.0]];
+const DASHES: [&[f32]; 4] = [&[], &[6.0, 2.5], &[2.5, 1.5], &[7.0, 2.0, 1.5, 2.0]];
+/// A line of points.
+pub const DOTS: &[f32] = &[0.6, 2.2];
 /// Circle, square, triangle, diamond.
 const MARKERS: [Marker; 4] = [
     Marker { corners: 48, turn: 0.0, size: 1.0 },

@@ -9,7 +9,7 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::model::Parameter;
 use crate::train::checkpoint::{self, BEST, Best, Checkpoint, LAST};
-use crate::train::metrics::{self, Epoch};
+use crate::train::metrics::{self, EPOCHS, Epoch, Point, STEPS};
 use crate::train::predictions;
 use crate::train::record::{self, Record};
 use crate::train::{Activation, Config, Evaluation, activations, test_images};
@@ -23,7 +23,12 @@ pub struct Run {
     pub classes: Classes,
     /// The device it was trained on, in its own words; empty where it is not known.
     pub device: String,
+    /// The version of the program that made it and the command line; empty where they are not known.
+    pub version: String,
+    pub command: String,
     pub epochs: Vec<Epoch>,
+    /// The training loss on the way.
+    pub points: Vec<Point>,
     pub best: Option<Best>,
     pub tested: Option<Tested>,
 }
@@ -86,10 +91,9 @@ impl Run {
         let checkpoint = checkpoint::of_run(dir, &[BEST, LAST])?;
         let described = Record::read(dir)?;
         let origin = described.as_ref().and_then(|record| record.data.clone());
-        let (config, device) = match (&checkpoint, described) {
-            (Some(c), Some(record)) => (c.meta.config.clone(), record.device),
-            (Some(c), None) => (c.meta.config.clone(), String::new()),
-            (None, Some(record)) => (record.config, record.device),
+        let config = match (&checkpoint, &described) {
+            (Some(c), _) => c.meta.config.clone(),
+            (None, Some(record)) => record.config.clone(),
             (None, None) => {
                 return Err(Error::Invalid(format!(
                     "{} has no {BEST}, {LAST} or config.json: it is not the folder of a run; give one that \
@@ -98,8 +102,11 @@ impl Run {
                 )));
             }
         };
-        let epochs = metrics::read(&dir.join("metrics.jsonl"))?;
-        let best = checkpoint.as_ref().and_then(|c| c.meta.best).or_else(|| Best::among(&epochs));
+        let (device, version, command) = described
+            .map_or_else(Default::default, |record| (record.device, record.version, command_line(&record.command)));
+        let epochs: Vec<Epoch> = metrics::read(&dir.join(EPOCHS))?;
+        let points = metrics::read(&dir.join(STEPS))?;
+        let best = checkpoint.as_ref().and_then(|c| c.meta.best).or_else(|| Best::among(&epochs, config.classes));
         let tested = match &checkpoint {
             Some(c) => Some(test(c, dir, data, open()?.as_mut(), tell)?),
             None => None,
@@ -108,7 +115,7 @@ impl Run {
         let label = name.unwrap_or_else(|| dir.display().to_string());
         let named = origin.map(|origin| origin.classes()).filter(|classes| classes.count() == config.classes);
         let classes = named.unwrap_or_else(|| Classes::numbered(config.classes));
-        Ok(Run { label, config, classes, device, epochs, best, tested })
+        Ok(Run { label, config, classes, device, version, command, epochs, points, best, tested })
     }
 
     /// The metrics of the best epoch.
@@ -121,6 +128,13 @@ impl Run {
     pub fn doubted(&self, tested: &Tested, guess: &Guess) -> Option<u8> {
         doubted(&self.config.dataset, tested.all, tested.number(guess.image), guess.label as u8)
     }
+}
+
+/// A command line to read: the program without its folder, arguments with spaces quoted.
+fn command_line(words: &[String]) -> String {
+    let quoted = |word: &String| if word.contains(' ') { format!("'{word}'") } else { word.clone() };
+    let program = words.first().map(|_| "warp19".to_string());
+    program.into_iter().chain(words.iter().skip(1).map(quoted)).collect::<Vec<_>>().join(" ")
 }
 
 fn test(

@@ -1,7 +1,7 @@
 //! What all sheets share: a headline, and a grid of cells below it.
 
 use super::canvas::{Align, Canvas, kind};
-use super::palette::LIGHT;
+use super::palette::Theme;
 use super::run::{Run, Tested};
 use crate::error::Result;
 
@@ -17,13 +17,13 @@ pub const DIGIT: usize = 112;
 pub const TOP: f32 = 150.0;
 
 /// An empty sheet with a headline and a line below it.
-pub fn new(height: f32, title: &str, subtitle: &str) -> Result<Canvas> {
-    let mut canvas = Canvas::new(WIDTH, height.ceil() as usize, LIGHT)?;
+pub fn new(theme: Theme, height: f32, title: &str, subtitle: &str) -> Result<Canvas> {
+    let mut canvas = Canvas::new(WIDTH, height.ceil() as usize, theme)?;
     let room = WIDTH as f32 - 2.0 * MARGIN;
-    let large = kind(32.0, true, LIGHT.ink);
+    let large = kind(32.0, true, canvas.theme.ink);
     let text = canvas.fit(large, title, room);
     canvas.text((MARGIN, 62.0), large, Align::Left, &text);
-    let small = kind(18.0, false, LIGHT.muted);
+    let small = kind(18.0, false, canvas.theme.muted);
     let text = canvas.fit(small, subtitle, room);
     canvas.text((MARGIN, 92.0), small, Align::Left, &text);
     Ok(canvas)
@@ -43,7 +43,7 @@ pub fn digit(canvas: &mut Canvas, (x, y): (f32, f32), tested: &Tested, index: us
     let scale = (side / height.max(width).max(1)).max(1);
     canvas.picture((x, y), scale, (width, images.channels), &pixels);
     let (w, h) = ((scale * width) as f32, (scale * height) as f32);
-    canvas.frame(x - 1.0, y - 1.0, w + 2.0, h + 2.0, LIGHT.grid);
+    canvas.frame(x - 1.0, y - 1.0, w + 2.0, h + 2.0, canvas.theme.grid);
     (w, h)
 }
 

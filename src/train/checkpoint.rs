@@ -47,14 +47,21 @@ impl Best {
         Best { epoch: e.epoch, accuracy, loss }
     }
 
+    /// Whether its weights are worth keeping: a mean loss beyond ten times that of guessing, `ln(classes)`, or one that
+    /// is no number, is that of a training that diverged.
+    pub fn is_sane(&self, classes: usize) -> bool {
+        self.loss <= 10.0 * (classes.max(2) as f64).ln()
+    }
+
     /// Whether it is better than another: by accuracy, then by loss.
     pub fn beats(&self, other: &Best) -> bool {
         (self.accuracy, -self.loss) > (other.accuracy, -other.loss)
     }
 
-    /// The best of epochs in their order, the first of equally good ones.
-    pub fn among(epochs: &[Epoch]) -> Option<Best> {
-        epochs.iter().map(Best::of).reduce(|best, next| if next.beats(&best) { next } else { best })
+    /// The best of the sane epochs in their order, the first of equally good ones.
+    pub fn among(epochs: &[Epoch], classes: usize) -> Option<Best> {
+        let sane = epochs.iter().map(Best::of).filter(|best| best.is_sane(classes));
+        sane.reduce(|best, next| if next.beats(&best) { next } else { best })
     }
 }
 

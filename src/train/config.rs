@@ -10,6 +10,16 @@ use crate::ops::batch::Gather;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
+/// A run that was made longer: from this step on the schedule is that of more epochs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Extension {
+    /// Steps that were done by then.
+    pub step: u64,
+    /// Epochs of the run until then.
+    pub epochs: u64,
+}
+
 /// All that determines a run's numbers, beside the data and the kind of device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,6 +30,9 @@ pub struct Config {
     pub classes: usize,
     pub dataset: String,
     pub recipe: Recipe,
+    /// How often and where it was made longer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extended: Vec<Extension>,
     pub seed: u64,
     /// Images trained on.
     pub images: usize,
@@ -84,6 +97,24 @@ impl Config {
             0 => Cow::Borrowed(&dataset.test),
             n => Cow::Owned(dataset.test.evenly(n)),
         }
+    }
+
+    /// Makes a run that is `step` steps old longer. The learning rate follows the schedule of the new number of epochs
+    /// from there on, as if it had always been theirs; what is done stays as it is.
+    ///
+    /// # Errors
+    /// No more epochs than it has.
+    pub fn extend(&mut self, step: u64, epochs: u64) -> Result<()> {
+        let before = self.recipe.epochs;
+        if epochs <= before {
+            return Err(Error::Invalid(format!(
+                "--epochs {epochs}: the run has {before} already; --resume can make it longer, not shorter"
+            )));
+        }
+        self.recipe.epochs = epochs;
+        self.recipe.check()?;
+        self.extended.push(Extension { step, epochs: before });
+        Ok(())
     }
 
     /// Steps of the whole run.

@@ -19,8 +19,8 @@ fn browser() -> PathBuf {
 fn the_page_works_by_mouse_and_keyboard_on_a_desk_and_on_a_phone() {
     let browser = browser();
     let dir = workplace(600, 600);
-    // One epoch, so that there are errors to show, more than fit on the gallery's first page.
-    ok(&mut train(dir.path(), "--lr 0.001 --batch 50 --epochs 1 --out run"));
+    // So few steps that there are errors to show, more than fit on the gallery's first page.
+    ok(&mut train(dir.path(), "--lr 0.0003 --batch 50 --epochs 2 --limit 300 --out run"));
     let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report-browser");
     let said = ok(Command::new("node")
         .args(["--experimental-websocket", "--no-warnings"])
@@ -29,6 +29,14 @@ fn the_page_works_by_mouse_and_keyboard_on_a_desk_and_on_a_phone() {
         .arg(&pictures)
         .env("CHROMIUM", browser));
     assert!(said.contains("checks hold"), "{said}");
+    let papers = ["a4", "a4-plain", "letter", "letter-plain"].map(|name| pictures.join(format!("{name}.pdf")));
+    let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
+    let pdfium = repository().join(".cache/pdfium");
+    assert!(pdfium.is_dir(), "no PDFium: run scripts/fetch_pdfium.sh");
+    ok(Command::new(python)
+        .arg(repository().join("tests/report/read_pages.py"))
+        .args(papers)
+        .env("PYTHONPATH", pdfium));
     for name in ["desktop-light", "desktop-dark", "phone-light", "phone-dark"] {
         let size = std::fs::metadata(pictures.join(format!("{name}.png"))).map_or(0, |m| m.len());
         assert!(size > 10_000, "the screenshot {name} has {size} bytes");

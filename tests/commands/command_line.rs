@@ -263,7 +263,11 @@ fn mistakes_are_explained_and_nothing_is_lost() {
     fails(&mut warp19_in(dir, "eval set"), &["set", "not the folder of a run"]);
     fails(&mut warp19_in(dir, "train --resume set --data set"), &["to resume from"]);
     fails(&mut warp19_in(dir, "predict run nothing.png"), &["nothing.png"]);
-    fails(&mut warp19_in(dir, "export run --out no/such/folder/x"), &["no/such/folder"]);
+    let said =
+        fails(&mut warp19_in(dir, "export run --out no/such/folder/x"), &["the folder no/such/folder", "not found"]);
+    assert!(!said.contains(".tmp"), "{said}");
+    fails(&mut warp19_in(dir, "export run --out weights.pt"), &["weights.pt", ".onnx", "--format"]);
+    fails(&mut warp19_in(dir, "verify --device cpu --timing 64"), &["warp19 profile --device cpu --batch 64"]);
     fails(&mut train(dir, "zero --limit 0"), &["--limit 0"]);
     fails(&mut train(dir, "all --validation 600"), &["600"]);
 
@@ -293,6 +297,7 @@ fn mistakes_are_explained_and_nothing_is_lost() {
         ("train --model vgg91", "vgg16-4pool"),
         ("train --recipe secret", "robust"),
         ("params --model vgg91", "deep-mnist-sgd"),
+        ("verify --device cpu --only foo", "scaling"),
     ] {
         let said = run(&mut warp19_in(dir, wrong), 2).said;
         assert!(said.contains(part), "{wrong}: {said}");
@@ -308,4 +313,5 @@ fn the_layer_table_has_the_published_counts() {
     let large = json(&mut warp19("params --input 224x224x3 --classes 1000 --json"));
     assert_eq!(large["parameters"], 143_667_240);
     assert!(ok(&mut warp19("params")).contains("conv5_4"));
+    assert_eq!(ok(&mut warp19("params --model VGG19")), ok(&mut warp19("params")));
 }

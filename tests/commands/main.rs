@@ -5,6 +5,7 @@ mod command_line;
 #[path = "../common/mod.rs"]
 mod common;
 mod full_disk;
+mod lengths;
 mod onnx;
 mod own_data;
 mod profile;

@@ -196,6 +196,7 @@ fn the_graph_gives_the_engines_probabilities() {
             classes: 10,
             dataset: "noise".into(),
             recipe: Recipe::named(Some(recipe), "deep-mnist-sgd").unwrap(),
+            extended: Vec::new(),
             seed: 5,
             images: n,
             validation: 0,

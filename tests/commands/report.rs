@@ -41,8 +41,8 @@ fn data(page: &str) -> serde_json::Value {
     serde_json::from_str(&rest[..rest.find("</script>").unwrap()]).unwrap()
 }
 
-const PICTURES: [&str; 7] =
-    ["accuracy.png", "loss.png", "time.png", "errors.png", "correct.png", "confusion.png", "features.png"];
+const PICTURES: [&str; 8] =
+    ["accuracy.png", "loss.png", "time.png", "steps.png", "errors.png", "correct.png", "confusion.png", "features.png"];
 
 #[test]
 fn training_ends_with_pictures_that_tell_what_evaluation_tells() {
@@ -53,7 +53,7 @@ fn training_ends_with_pictures_that_tell_what_evaluation_tells() {
         assert!(width >= 700 && height >= 200, "{file}: {width}x{height}");
         assert!(pixels.iter().any(|&p| p < 60), "{file} is empty");
     }
-    for file in &PICTURES[..3] {
+    for file in &PICTURES[..4] {
         let (width, height, _) = picture(&dir.join("run").join(file));
         assert_eq!((width, height), (1200, 800), "{file}");
     }
@@ -129,6 +129,25 @@ fn several_runs_share_the_curves() {
     let page = std::fs::read_to_string(dir.join("both/report.html")).unwrap();
     assert_eq!(data(&page).as_array().unwrap().len(), 2);
     assert!(page.contains("<option value=\"1\">run (2)</option>"), "equal names are told apart");
+    assert!(page.contains("<h1>2 runs on shapes</h1>") && page.contains("<p>Best: <b>"), "a heading and a winner");
+    let alone = std::fs::read_to_string(dir.join("run/report.html")).unwrap();
+    assert!(!alone.contains("<p>Best: <b>"));
+    for known in ["warp19 train --model deep-mnist --data set", env!("CARGO_PKG_VERSION"), "Precision"] {
+        assert!(alone.contains(known), "{known}");
+    }
+    // One epoch is said in words, and has no curve to point at; its steps have one.
+    let spots = |page: &str| -> serde_json::Value {
+        let start = "<script type=\"application/json\" id=\"spots\">";
+        let rest = &page[page.find(start).unwrap() + start.len()..];
+        serde_json::from_str(&rest[..rest.find("</script>").unwrap()]).unwrap()
+    };
+    let one = std::fs::read_to_string(dir.join("other/run/report.html")).unwrap();
+    assert_eq!(spots(&one)[0]["1200"], serde_json::json!([]));
+    assert!(spots(&one)[3]["720"].as_array().unwrap().len() > 4);
+    let two = spots(&alone);
+    let said: Vec<&str> = two[0]["1200"].as_array().unwrap().iter().map(|spot| spot[2].as_str().unwrap()).collect();
+    assert!(said.iter().any(|text| text.starts_with("run, test, epoch 2: ")), "{said:?}");
+    assert!(said.iter().any(|text| text.starts_with("run, training, epoch 1: ")), "{said:?}");
 }
 
 /// What is left of a run after a crash, a copy without the large files, or a stop before the first epoch's end.

@@ -6,7 +6,7 @@ use crate::common::repository;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
-use warp19::train::metrics;
+use warp19::train::metrics::{self, Epoch};
 
 /// CRC-32C by its definition: the remainder of a division of polynomials.
 fn crc32c(bytes: &[u8]) -> u32 {
@@ -113,7 +113,7 @@ fn event_files_hold_the_metrics_and_the_error_sheet() {
             }
         }
     }
-    let epochs = metrics::read(&dir.join("run/metrics.jsonl")).unwrap();
+    let epochs = metrics::read::<Epoch>(&dir.join("run/metrics.jsonl")).unwrap();
     assert_eq!(epochs.len(), 3);
     for e in &epochs {
         for (tag, value) in [

@@ -6,7 +6,7 @@ use crate::common::{nvrtc, repository};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use warp19::train::metrics;
+use warp19::train::metrics::{self, Epoch};
 
 /// The command with an NVRTC and more variables.
 pub fn with(mut command: Command, variables: &[(&str, &str)]) -> Command {
@@ -101,7 +101,7 @@ fn deep_mnist_beside_the_cpu() {
         let line = format!("train --model deep-mnist --device {device} --batch 32 --epochs 5");
         let line = format!("{line} --limit 128 --data data --out {device}");
         ok(&mut with(warp19_in(dir, &line), &[]));
-        let epochs = metrics::read(&dir.join(device).join("metrics.jsonl")).unwrap();
+        let epochs = metrics::read::<Epoch>(&dir.join(device).join("metrics.jsonl")).unwrap();
         epochs.iter().map(|e| e.train_loss).collect()
     };
     let (gpu, cpu) = (run("softgpu"), run("cpu"));

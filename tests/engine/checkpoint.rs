@@ -14,6 +14,7 @@ fn config() -> Config {
         classes: 3,
         dataset: "test".into(),
         recipe,
+        extended: Vec::new(),
         seed: u64::MAX - 5,
         images: 100,
         validation: 0,

@@ -22,6 +22,7 @@ fn config() -> Config {
         images: 1,
         validation: 0,
         test_images: 0,
+        extended: vec![],
         frozen_features: true,
         precision: Default::default(),
     }

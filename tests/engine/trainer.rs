@@ -6,7 +6,7 @@ use std::time::Duration;
 use warp19::cpu::CpuDevice;
 use warp19::data::{Classes, Dataset, Split};
 use warp19::train::checkpoint::{Checkpoint, LAST};
-use warp19::train::metrics;
+use warp19::train::metrics::{self, Epoch};
 use warp19::train::trainer::{Event, Outcome};
 use warp19::train::{Config, Recipe, Trainer};
 
@@ -28,6 +28,7 @@ fn config(data: &Dataset) -> Config {
         classes: data.classes.count(),
         dataset: "shapes".into(),
         recipe,
+        extended: Vec::new(),
         seed: 4,
         images: data.train.len(),
         validation: 0,
@@ -65,7 +66,7 @@ fn an_interrupt_at_an_epochs_last_step_owes_no_evaluation() {
     assert_eq!(run(whole.path(), &config, None).0.unwrap(), Outcome::Finished);
     let stopped = run(cut.path(), &config, Some(3)).0.unwrap();
     assert_eq!(stopped, Outcome::Interrupted);
-    let lines = |dir: &Path| metrics::read(&dir.join("metrics.jsonl")).unwrap();
+    let lines = |dir: &Path| metrics::read::<Epoch>(&dir.join("metrics.jsonl")).unwrap();
     assert_eq!(lines(cut.path()).len(), 1, "the epoch that was over counts");
     // What a kill in the middle of a write leaves behind.
     let stale = cut.path().join(".warp19-AbCdEf.tmp");

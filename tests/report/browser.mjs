@@ -150,14 +150,11 @@ async function filters(data) {
 }
 
 async function pictures() {
-  const broken = await run(`[...document.images].filter((i) => !i.complete || i.naturalWidth === 0).length`);
+  const broken = await run(`[...document.images].filter((i) => i.offsetWidth > 0).filter((i) => !i.complete || i.naturalWidth === 0).length`);
   check(broken === 0, "every picture can be shown");
   const ink = await run(`(async () => {
-    const url = getComputedStyle(document.querySelector("#gallery .ink")).backgroundImage.slice(5, -2);
-    const image = new Image(); image.src = url; await image.decode();
-    const canvas = document.createElement("canvas"); canvas.width = image.width; canvas.height = image.height;
-    const context = canvas.getContext("2d"); context.drawImage(image, 0, 0);
-    return Math.max(...context.getImageData(0, 0, 28, 28).data.filter((_, i) => i % 4 < 3));
+    const canvas = document.querySelector("#gallery .ink");
+    return Math.max(...canvas.getContext("2d").getImageData(0, 0, 28, 28).data.filter((_, i) => i % 4 < 3));
   })()`);
   check(ink > 100, "the first digit of the gallery has ink");
 }
@@ -184,7 +181,8 @@ async function keyboard() {
   await key("Enter");
   now = await state();
   check(now.label === at.label && now.answer === at.answer && now.cards.length > 0, "Enter on a cell selects its errors");
-  check(now.cards.every((c) => c[0] === at.label && (at.answer === "" || c[1] === at.answer)), "and only those");
+  const fits = (value, chosen) => chosen === "" || value === chosen;
+  check(now.cards.every((c) => fits(c[0], at.label) && fits(c[1], at.answer)), "and only those");
 }
 
 async function mouse() {
@@ -205,11 +203,61 @@ async function widths() {
       check(wide <= width, `the page is no wider than ${name} (${wide} of ${width})`);
       const back = await run(`getComputedStyle(document.body).backgroundColor`);
       check((back === "rgb(255, 255, 255)") === (scheme === "light"), `${scheme} is ${scheme}`);
-      const curve = await run(`document.querySelector(".curves img").currentSrc.length`);
-      check(curve > 1000, "a curve is shown");
+      const curve = await run(`[...document.querySelectorAll(".curves img")].filter((i) => i.offsetWidth > 0 && i.currentSrc.length > 1000).length`);
+      check(curve === 4, `four curves are shown (${curve})`);
       await screenshot(`${name}-${scheme}`, true);
     }
   }
+}
+
+async function pointing() {
+  const { x, y, text } = await run(`(() => {
+    const image = document.querySelector(".curves img"); image.scrollIntoView({ block: "center" });
+    const box = image.getBoundingClientRect();
+    const [x, y, text] = JSON.parse(document.getElementById("spots").textContent)[0][image.naturalWidth].at(-1);
+    return { x: box.x + x * box.width, y: box.y + y * box.height, text };
+  })()`);
+  await send("Input.dispatchMouseEvent", { type: "mouseMoved", x: x + 2, y });
+  check((await run(`document.getElementById("tip").textContent`)) === text && text.includes("epoch"), "a curve says its values");
+  await send("Input.dispatchMouseEvent", { type: "mouseMoved", x: 2, y: 2 });
+  check(await run(`document.getElementById("tip").hidden`), "and is silent elsewhere");
+}
+
+// What a screen reader says of a misread image, and the contrast of its words.
+async function accessible() {
+  const label = await run(`document.querySelector("#gallery .ink").getAttribute("aria-label")`);
+  check(/^test image \d+: .+ taken for .+ with .+ %$/.test(label), `an image is described (${label})`);
+  for (const scheme of ["light", "dark"]) {
+    await view(1280, 900, 1, scheme);
+    const worst = await run(`(() => {
+      const numbers = (text) => text.match(/[\\d.]+/g).slice(0, 3).map(Number);
+      const light = (rgb) => rgb.map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+      const back = (node) => { for (; node; node = node.parentElement) {
+        const colour = getComputedStyle(node).backgroundColor;
+        if (!/, 0\\)$/.test(colour) && colour !== "transparent") return numbers(colour);
+      } return [255, 255, 255]; };
+      const ratios = [...document.querySelectorAll("h1, p, dt, dd, td, th, .top b, .top span:not(.bar), .digit b, .digit small, figcaption, footer, summary")]
+        .filter((n) => n.textContent.trim() && n.offsetWidth > 0 && !n.querySelector("button"))
+        .map((n) => { const [a, b] = [light(numbers(getComputedStyle(n).color)), light(back(n))];
+          return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), n.outerHTML.slice(0, 80)]; });
+      return ratios.reduce((a, b) => (b[0] < a[0] ? b : a));
+    })()`);
+    check(worst[0] >= 4.5, `${scheme}: words have a contrast of 4.5 at least (${worst})`);
+  }
+}
+
+// On paper, with and without backgrounds; read_pages.py looks at the pages.
+async function paper() {
+  await view(1280, 900, 1, "dark");
+  for (const [name, paperWidth, paperHeight] of [["a4", 8.27, 11.69], ["letter", 8.5, 11]]) {
+    for (const [kind, printBackground] of [["", true], ["-plain", false]]) {
+      const { data } = await send("Page.printToPDF", { paperWidth, paperHeight, printBackground, preferCSSPageSize: false });
+      writeFileSync(join(out, `${name}${kind}.pdf`), Buffer.from(data, "base64"));
+    }
+  }
+  const left = await run(`document.querySelectorAll("#gallery > li").length`);
+  check(left <= 60, "after printing the gallery is as it was");
 }
 
 let failed = null;
@@ -218,7 +266,7 @@ try {
   await view(1280, 900, 1, "light");
   const { errorText } = await send("Page.navigate", { url: pathToFileURL(resolve(report)).href });
   if (errorText) throw new Error(`cannot open ${report}: ${errorText}`);
-  const loaded = `location.protocol === "file:" && document.readyState === "complete"`;
+  const loaded = `location.protocol === "file:" && document.readyState === "complete" && document.querySelector(".matrix tr") !== null`;
   for (let i = 0; i < 600 && !(await run(loaded)); i++) await sleep(100);
   const [data] = JSON.parse(await run(`document.getElementById("data").textContent`));
   check(data !== undefined && data.errors.length > 0, "the report has errors to filter; make one of a run with some");
@@ -226,7 +274,10 @@ try {
   await pictures();
   await keyboard();
   await mouse();
+  await pointing();
+  await accessible();
   await widths();
+  await paper();
   const outside = requests.filter((u) => !u.startsWith("file:") && !u.startsWith("data:"));
   check(outside.length === 0, `nothing is asked of the network (${outside})`);
   check(problems.length === 0, `no error on the console (${problems.join("; ")})`);

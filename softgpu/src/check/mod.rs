@@ -1,9 +1,9 @@
 //! What the checks found.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What kind of mistake a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
     /// An access outside every live allocation, or past the end of one.
@@ -22,6 +22,14 @@ pub enum FindingKind {
     AsyncCopyHazard,
     /// Global memory: conflicting accesses of two blocks that nothing orders.
     GlobalRace,
+    /// Two threads write the same value to the same place, and nothing orders them.
+    SameValue,
+    /// Shared memory: accesses of two lanes of a warp with a shuffle or vote of the whole warp between them, which
+    /// keeps lanes together on every card but orders no memory by the ISA.
+    WarpOrder,
+    /// A plain read that races with an atomic, where the value read only says what a compare-and-swap of the same place
+    /// expects, or whether there is to be one.
+    SwapRead,
     /// A barrier that not all threads of the warp or block reach together.
     DivergentBarrier,
     /// A `*.sync` instruction whose member mask names lanes that don't take part.
@@ -30,6 +38,44 @@ pub enum FindingKind {
     BarrierMisuse,
     /// Memory never freed (reported by the driver at context end).
     Leak,
+}
+
+impl FindingKind {
+    /// How much it matters.
+    pub fn rank(self) -> Rank {
+        match self {
+            FindingKind::SameValue | FindingKind::WarpOrder | FindingKind::SwapRead => Rank::Note,
+            FindingKind::Leak => Rank::Warning,
+            _ => Rank::Error,
+        }
+    }
+}
+
+impl std::str::FromStr for FindingKind {
+    type Err = String;
+    fn from_str(name: &str) -> Result<FindingKind, String> {
+        serde_json::from_value(name.into()).map_err(|e| e.to_string())
+    }
+}
+
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rank {
+    /// Against the letter of the documents, and harmless on the cards there are.
+    Note,
+    /// Harmless to the results.
+    Warning,
+    /// Wrong results, or a crash, on some card at some time.
+    #[default]
+    Error,
+}
+
+impl std::str::FromStr for Rank {
+    type Err = String;
+    fn from_str(name: &str) -> Result<Rank, String> {
+        serde_json::from_value(name.into()).map_err(|_| format!("`{name}` is none of error, warning, note"))
+    }
 }
 
 /// A place in the source, from `.loc`.
@@ -46,6 +92,8 @@ pub struct Source {
 pub struct Finding {
     /// What is wrong.
     pub kind: FindingKind,
+    /// How much it matters.
+    pub rank: Rank,
     /// Its name in the PTX.
     pub kernel: String,
     /// Line in the PTX text, from 1; 0 when no instruction is to blame.

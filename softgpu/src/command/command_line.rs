@@ -1,6 +1,7 @@
 //! The options of the command line.
 
 use super::argument::{self, Argument};
+use crate::check::Rank;
 use crate::kernel::Options;
 use crate::profile::Profile;
 use std::path::PathBuf;
@@ -24,7 +25,7 @@ pub struct Arguments {
     /// Dynamic shared memory of a block
     #[arg(long, value_name = "BYTES", default_value_t = 0)]
     pub smem: u32,
-    /// Modelled device: sm_61, sm_75, sm_80, sm_86, sm_89 or sm_90
+    /// Modelled device: sm_61, sm_70, sm_75, sm_80, sm_86, sm_89 or sm_90
     #[arg(long, default_value = "sm_86", value_name = "NAME")]
     pub profile: Profile,
     /// Checks to run: all, none, or some of mem,init,race,sync
@@ -33,6 +34,12 @@ pub struct Arguments {
     /// Seed of the order of blocks and warps; 0 is the natural order
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    /// Least rank of a finding that makes the exit code 3: error, warning or note
+    #[arg(long, value_name = "RANK", default_value = "error")]
+    pub fail_on: Rank,
+    /// Kinds of findings that are not reported, such as leak,warp_order
+    #[arg(long, value_name = "KINDS", default_value = "")]
+    pub mute: String,
     /// Write the findings to this file, as JSON
     #[arg(long, value_name = "F.json")]
     pub findings: Option<PathBuf>,
@@ -56,7 +63,7 @@ Arguments:
                                         such as out:c.npy:float32:64x64
   raw:FILE                              the bytes of a file, as a struct by value
 
-Exit code: 0 clean, 1 refused or failed, 2 wrong usage, 3 findings.
+Exit code: 0 no findings of the rank that --fail-on tells, 1 refused or failed, 2 wrong usage, 3 such findings.
 
 Example:
   softgpu-run saxpy.cu --kernel saxpy --grid 4 --block 256 -- f32:2 in:x.npy inout:y.npy:z.npy i32:1000";

@@ -50,7 +50,9 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
         module.kernel(&kernel).ok_or_else(|| format!("{kernel} has no description; this is a mistake of softgpu"))?;
     let (params, buffers) = place(&arguments.arguments, &info, &memory)?;
 
-    let options = Options { counters: arguments.counters.is_some(), seed: arguments.seed, ..arguments.check.clone() };
+    let mut options =
+        Options { counters: arguments.counters.is_some(), seed: arguments.seed, ..arguments.check.clone() };
+    options.set_muted(&arguments.mute)?;
     let config = LaunchConfig { grid: arguments.grid, block: arguments.block, dynamic_shared: arguments.smem, params };
     let mut output = std::io::stdout().lock();
     // A closed pipe ends what is printed, not the kernel.
@@ -72,7 +74,7 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
             buffer.write_back(&memory)?;
         }
     }
-    Ok(if !report.findings.is_empty() || report.findings_beyond > 0 {
+    Ok(if report.has(arguments.fail_on) {
         FINDINGS
     } else if report.fault.is_some() {
         FAILED

@@ -13,8 +13,8 @@ pub(super) fn tell(report: &LaunchReport, kernel: &str) {
         let [bx, by, bz] = f.block;
         let [tx, ty, tz] = f.thread;
         eprintln!(
-            "{place}: {:?} in {}, block ({bx},{by},{bz}), thread ({tx},{ty},{tz}): {}",
-            f.kind, f.kernel, f.message
+            "{place}: {:?} ({:?}) in {}, block ({bx},{by},{bz}), thread ({tx},{ty},{tz}): {}",
+            f.kind, f.rank, f.kernel, f.message
         );
         if f.count > 1 {
             eprintln!("    {} times at this place", f.count);

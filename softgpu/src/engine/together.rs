@@ -18,11 +18,8 @@ pub unsafe fn together<const COUNT: bool>(cx: &mut Cx, inst: &Inst, s: &mut Spli
     // the usual case: everybody alive is here and named
     let uniform = members.iter().fold(0, |x, m| x | (m ^ first)) == 0;
     if uniform && first & alive & !mask == 0 && mask & !first == 0 {
-        if COUNT {
-            cx.tally.count(inst.head.id, mask);
-        }
         // SAFETY: the caller's promise.
-        unsafe { inst.execute(cx, mask) };
+        unsafe { execute::<COUNT>(cx, inst, mask) };
         s.pc += 1;
         return true;
     }
@@ -56,11 +53,8 @@ pub unsafe fn together<const COUNT: bool>(cx: &mut Cx, inst: &Inst, s: &mut Spli
             watch::not_a_member(cx, inst, group & !named, named);
         }
         if named & alive & !group == 0 {
-            if COUNT {
-                cx.tally.count(inst.head.id, group);
-            }
             // SAFETY: the caller's promise.
-            unsafe { inst.execute(cx, group) };
+            unsafe { execute::<COUNT>(cx, inst, group) };
             done |= group;
         }
     }
@@ -82,6 +76,20 @@ pub unsafe fn together<const COUNT: bool>(cx: &mut Cx, inst: &Inst, s: &mut Spli
     }
     *s = here;
     s.mask != 0
+}
+
+/// # Safety
+/// As for [`together`].
+#[inline(always)]
+unsafe fn execute<const COUNT: bool>(cx: &mut Cx, inst: &Inst, mask: u32) {
+    if COUNT {
+        cx.tally.count(inst.head.id, mask);
+    }
+    // SAFETY: the caller's promise.
+    unsafe { inst.execute(cx, mask) };
+    if cx.watch && mask == cx.warp().alive {
+        watch::lanes_together(cx);
+    }
 }
 
 /// Lanes of a split that an instruction leaves out go on behind it later.

@@ -10,7 +10,7 @@ use crate::machine::control::Control;
 use crate::machine::inst::Inst;
 use crate::machine::op::{Draft, Op, draft};
 use crate::machine::operand::{Pred, PredDst, Register, Src, WrongWidth};
-use crate::machine::program::{Class, Fill, Info, Program};
+use crate::machine::program::{Class, Expected, Fill, Info, Program};
 use crate::ptx::{Function, Instr, Operand, Type, Variable};
 use std::collections::HashMap;
 
@@ -96,7 +96,8 @@ fn unsupported(i: &Instr<'_>) -> Option<&'static str> {
     let has = |part: &str| i.mods.iter().any(|word| word.contains(part));
     Some(match i.op {
         "wgmma" => "warpgroup matrix instructions (wgmma) are not supported",
-        "wmma" => "wmma is not supported; the same products are mma.sync with ldmatrix",
+        "wmma" if has("m8n8k32") || has("m8n8k128") => "wmma of 4-bit and 1-bit integers is not supported",
+        "wmma" if !has("m8n8k4") && has("satfinite") && !has("s32") => "'.satfinite' is for integers only",
         "tcgen05" => "the matrix instructions of Blackwell (tcgen05) are not supported",
         "tensormap" => "copies by TMA and their tensor maps are not supported",
         "mapa" | "getctarank" | "clusterlaunchcontrol" => "thread block clusters are not supported",
@@ -259,9 +260,9 @@ impl From<WrongWidth> for Refusal {
 pub type Decoded<T> = Result<T, Refusal>;
 
 impl<'a> Decoder<'a> {
-    /// Decodes every instruction of the function.
-    pub fn decode(&mut self) -> Result<(), LoadError> {
-        for i in &self.function.code {
+    /// Decodes every instruction of the function; `expected` tells of each what a load's value is used for.
+    pub fn decode(&mut self, expected: &[Expected]) -> Result<(), LoadError> {
+        for (i, expected) in self.function.code.iter().zip(expected) {
             self.starts.push(self.protos.len());
             let before = self.protos.len();
             self.instruction(i).map_err(|r| {
@@ -271,6 +272,7 @@ impl<'a> Decoder<'a> {
             })?;
             for p in &mut self.protos[before..] {
                 (p.info.line, p.info.place, p.info.used_bytes) = (i.line, i.place, i.used_bytes);
+                p.info.expected = *expected;
             }
             if let Some((reg, negated)) = i.guard {
                 let guard =

@@ -113,7 +113,7 @@ fn split(text: &'static str) -> Vec<&'static str> {
         }
     }
     out.push(&text[from..]);
-    let trimmed = out.into_iter().map(|o| o.trim().trim_end_matches(['(', '?']));
+    let trimmed = out.into_iter().map(|o| o.trim().trim_end_matches(['(', '?']).trim_end());
     let trimmed = trimmed.map(|o| if o.starts_with('(') { o } else { o.trim_end_matches(')') });
     trimmed.filter(|o| !o.is_empty()).collect()
 }

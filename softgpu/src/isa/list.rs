@@ -11,12 +11,12 @@ const FAMILIES: [(&str, &[&[Row]]); 9] = [
     ("Floating point", &[arithmetic::float::ROWS]),
     (
         "Moves, comparisons, conversions",
-        &[moves::mov::ROWS, moves::compare::ROWS, moves::convert::ROWS, moves::address::ROWS],
+        &[moves::mov::ROWS, moves::compare::ROWS, moves::convert::ROWS, moves::pairs::ROWS, moves::address::ROWS],
     ),
     ("Memory", &[memory::syntax::ROWS]),
     ("Atomics", memory::syntax::ATOMICS),
     ("Warps", &[warp::ROWS]),
-    ("Matrices and asynchronous copies", &[tensor::syntax::ROWS]),
+    ("Matrices and asynchronous copies", &[tensor::syntax::ROWS, tensor::wmma_syntax::ROWS]),
     ("Objects of shared memory that count arrivals", &[mbarrier::syntax::ROWS]),
     ("Flow of control", &[flow::ROWS]),
 ];

@@ -4,7 +4,7 @@ use crate::isa::decoder::{Decoded, Decoder, Found, Refusal, Row, row};
 use crate::machine::op::{Frame, Op};
 use crate::machine::operand::{Dst, Pred, PredDst, Register, Src, operands};
 use crate::machine::program::Class;
-use crate::machine::row::{Isa, Lane};
+use crate::machine::row::{Isa, Lane, lanes};
 use crate::ptx::{Operand, Type};
 use crate::watch;
 use std::marker::PhantomData;
@@ -105,6 +105,9 @@ struct Shuffled {
 }
 operands!(Shuffled { d, p, value, lane, clamp });
 
+/// What a shuffle gives where the value is undefined, under synccheck: a float that is no number, a large integer.
+const POISON: u32 = 0x7fba_dbad;
+
 /// `shfl.sync`: mode 0 up, 1 down, 2 bfly, 3 idx.
 struct Shuffle<const MODE: u8>;
 
@@ -138,7 +141,9 @@ impl<const MODE: u8> Op for Shuffle<MODE> {
         }
         if missing & mask != 0 {
             let inst = cx.inst();
-            watch::shuffle_from_nobody(cx, inst, missing & mask);
+            if watch::shuffle_from_nobody(cx, inst, missing & mask) {
+                lanes(missing, |l| t[l] = POISON);
+            }
         }
         cx.set_predicate(i.p, inside, mask);
         if let Some(d) = i.d {

@@ -5,6 +5,7 @@ use crate::isa::decoder::{Decoder, SharedLayout, Symbol};
 use crate::isa::list::ROWS;
 use crate::kernel::{KernelInfo, LoadError, ParamInfo, Registers};
 use crate::load::contents::{image, module_uses, refusal, refuse};
+use crate::load::expected::expected;
 use crate::load::finish::Finished;
 use crate::load::shared;
 use crate::machine::inst::Code;
@@ -173,7 +174,7 @@ fn decode(
             target,
         };
         decoder.place_variables(n);
-        if let Err(error) = decoder.decode() {
+        if let Err(error) = decoder.decode(&expected(f)) {
             // no kernel that is left comes to it
             program.functions.push(Function::default());
             refused.insert(n, error);

@@ -9,6 +9,7 @@ use crate::machine::place::Span;
 use crate::machine::program::Function;
 use crate::machine::row::{FULL, Lane, Row, store};
 use crate::machine::warp::{Frame, Warp};
+use crate::shadow::latest::Own;
 use crate::shadow::tally::Tally;
 
 /// Generic addresses of shared memory begin here.
@@ -59,6 +60,8 @@ pub struct Cx<'l> {
     /// Atomics and volatile loads so far: a loop with one of them may be waiting for somebody.
     pub polls: u64,
     pub tally: Tally,
+    /// The latest store to global memory.
+    pub latest: Own,
 }
 
 /// The memories of a warp, for who isn't a handler.
@@ -102,6 +105,7 @@ impl<'l> Cx<'l> {
             clock: 0,
             progress: 0,
             polls: 0,
+            latest: launch.races.latest.join(),
             tally: Tally::new(if launch.count { instructions } else { 0 }),
         }
     }

@@ -62,12 +62,25 @@ pub struct Info {
     pub tensor: u32,
     /// An instruction made by the decoder that the PTX doesn't have.
     pub hidden: bool,
+    /// Of a load.
+    pub expected: Expected,
+}
+
+/// Whether the value of a plain load is what a compare-and-swap of the same place expects, and used for nothing else:
+/// were it stale or torn, the swap would fail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Expected {
+    #[default]
+    No,
+    /// It decides besides where lanes go on.
+    Decides,
+    Only,
 }
 
 impl Info {
     /// An instruction of a class, at a line and place.
     pub fn of(class: Class, line: u32, place: u32) -> Info {
-        Info { line, place, used_bytes: !0, class, flops: 0, tensor: 0, hidden: false }
+        Info { line, place, used_bytes: !0, class, flops: 0, tensor: 0, hidden: false, expected: Expected::No }
     }
 }
 

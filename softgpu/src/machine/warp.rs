@@ -99,6 +99,8 @@ pub struct Warp {
     pub block_dim: [u32; 3],
     /// Progress of the warp for the hazard checks, see `check`.
     pub clock: u32,
+    /// The clock after the latest `*.sync` instruction of all its lanes.
+    pub together: u32,
     /// Warp-level synchronisations since the last one of all lanes: time and members.
     pub syncs: Vec<(u32, u32)>,
     /// Backward branches until the warp is looked at, and how many it took in all.
@@ -124,6 +126,7 @@ impl Warp {
         self.at_barrier.clear();
         self.copies = AsyncQueue::default();
         self.clock = 1;
+        self.together = 0;
         self.steps = 0;
         self.divergences = 0;
         self.syncs.clear();

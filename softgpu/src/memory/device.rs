@@ -2,7 +2,7 @@
 
 use crate::memory::error::MemoryError;
 use crate::memory::region::Region;
-use crate::memory::table::{Allocation, Table};
+use crate::memory::table::{Allocation, GAP, Table};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -11,6 +11,9 @@ pub const FIRST_BASE: u64 = 0x0200_0000_0000;
 
 /// Launches that the race shadow tells apart.
 pub(crate) const LAUNCHES: u64 = 0x3fff;
+
+/// Wider gaps that there is room for at least.
+const GAPS: u64 = 256;
 
 static MEMORIES: AtomicU64 = AtomicU64::new(0);
 
@@ -30,10 +33,16 @@ pub struct Memory {
 impl Memory {
     /// Reserves the address range of a device with that much memory. Pages cost nothing until touched.
     pub fn new(limit_bytes: u64) -> Memory {
+        Memory::with_gaps(limit_bytes, GAP)
+    }
+
+    /// The same with so many bytes at least between allocations, so that a long overrun meets no neighbour.
+    pub fn with_gaps(limit_bytes: u64, gap: u64) -> Memory {
+        let gap = gap.clamp(GAP, 1 << 30).next_multiple_of(GAP);
         let base = FIRST_BASE + ((MEMORIES.fetch_add(1, Ordering::Relaxed) % 64) << 40);
         let mut limit = limit_bytes.clamp(1 << 20, 1 << 38);
         let data = loop {
-            match Region::reserve((limit * 2 + (64 << 20)) as usize) {
+            match Region::reserve((limit * 2 + (64 << 20) + (gap - GAP) * GAPS) as usize) {
                 Some(region) => break region,
                 None if limit > 1 << 20 => limit /= 2,
                 None => panic!("the system gives no address space for device memory"),
@@ -45,7 +54,7 @@ impl Memory {
             data,
             written: OnceLock::new(),
             access: OnceLock::new(),
-            table: Mutex::new(Table::new(base, size, limit)),
+            table: Mutex::new(Table::new(base, size, limit, gap)),
             launches: AtomicU64::new(0),
             tracked: AtomicBool::new(true),
         }
@@ -56,6 +65,29 @@ impl Memory {
         let allocation = self.table().insert(bytes, label, false)?;
         self.mark(allocation.base, allocation.size, 0);
         Ok(allocation.base)
+    }
+
+    /// Keeps an address for an allocation that [`wake`](Memory::wake) makes and [`free`](Memory::free) ends, as often
+    /// as wanted, until it is [forgotten](Memory::forget).
+    pub(crate) fn reserve(&self, bytes: u64, label: &str) -> Result<u64, MemoryError> {
+        self.table().reserve(bytes, label)
+    }
+
+    /// Makes the allocation of a reserved address; its bytes count as not initialised.
+    pub(crate) fn wake(&self, addr: u64) -> Result<(), MemoryError> {
+        let allocation = self.table().wake(addr)?;
+        self.mark(allocation.base, allocation.size, 0);
+        Ok(())
+    }
+
+    /// Ends a reservation.
+    pub(crate) fn forget(&self, addr: u64) {
+        self.table().forget(addr);
+    }
+
+    /// The allocation that holds an address, or will when it is woken.
+    pub(crate) fn find_reserved(&self, addr: u64) -> Option<Allocation> {
+        self.table().find_reserved(addr)
     }
 
     /// Allocates memory that the host reads and writes at the same address (managed memory), filled with zeros. Its

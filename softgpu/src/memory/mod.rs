@@ -3,7 +3,7 @@
 //! A device address is an offset into the range plus a fixed base that no host pointer can have. The
 //! range is twice the device's memory (address space costs nothing), so that freed addresses are reused as
 //! late as possible and a use after free meets no newer allocation. Between two allocations lie at
-//! least `table::GUARD` bytes that belong to nobody.
+//! least `table::GAP` bytes that belong to nobody.
 
 mod device;
 mod error;

@@ -2,6 +2,7 @@
 
 use crate::memory::{LAUNCHES, Memory};
 use crate::shadow::history::History;
+use crate::shadow::latest::AllLatest;
 use crate::shadow::marks::{BYTES, EPOCH, FLAG, LAUNCH, MORE, Others, bytes_of, read_by_several};
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,6 +35,7 @@ pub struct GlobalRaces<'a> {
     pub exact: bool,
     pub writers: Others,
     pub readers: Others,
+    pub latest: AllLatest,
 }
 
 impl<'a> GlobalRaces<'a> {
@@ -48,6 +50,7 @@ impl<'a> GlobalRaces<'a> {
             exact: orders,
             writers: Others::default(),
             readers: Others::default(),
+            latest: AllLatest::default(),
         }
     }
 
@@ -92,6 +95,21 @@ impl<'a> GlobalRaces<'a> {
                 Err(now) => old = now,
             }
         }
+    }
+
+    /// Whether a read of a word needs no new mark and meets no other block's write.
+    #[inline(always)]
+    pub fn knows_read(&self, word: u64, mark: u64) -> bool {
+        let [write, read] = [0, 1].map(|which| self.cell(word, which).load(Ordering::Relaxed));
+        let alone = write >> LAUNCH != self.launch || write as u32 == mark as u32 && write & MORE == 0;
+        let known = if self.exact {
+            (read ^ mark) & !FLAG == 0
+        } else if read as u32 == mark as u32 {
+            bytes_of(mark) & !bytes_of(read) == 0
+        } else {
+            bytes_of(mark) & !read_by_several(read) == 0
+        };
+        alone && known && read >> LAUNCH == self.launch
     }
 
     /// Marks a read of a word, or of some of its bytes.

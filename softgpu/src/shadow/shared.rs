@@ -1,5 +1,6 @@
 //! What is remembered of shared memory: accesses of each word, and what warps know of each other.
 
+use crate::memory::mark;
 use std::collections::HashMap;
 
 // write: clock 22 | bytes 4 | atomic 1 | pending 1 | thread 10 | instruction 26
@@ -12,6 +13,25 @@ pub const THREAD: u32 = 26;
 pub const INST: u64 = (1 << 26) - 1;
 pub const MANY: u64 = 1 << 37;
 pub const WARP: u32 = 32;
+
+/// A warp's read of shared memory.
+pub struct Read {
+    pub warp: u32,
+    pub clock: u32,
+    /// The first thread of the warp.
+    pub first: u32,
+    pub offsets: [u32; 32],
+    pub mask: u32,
+    /// Bytes of a lane.
+    pub size: u32,
+    /// It may synchronise.
+    pub strong: bool,
+    /// Its value is only what a compare-and-swap expects.
+    pub expected: bool,
+}
+
+/// Reads that are kept before they are marked.
+const KEPT: usize = 1024;
 
 /// Shadow of a block's shared memory.
 #[derive(Default)]
@@ -26,6 +46,13 @@ pub struct SharedShadow {
     pub floor: u32,
     /// Warps' clocks drift apart (barriers of some threads): readers of a word are remembered one by one.
     pub exact: bool,
+    /// The clock of the newest write, the latest there is while an asynchronous copy may be under way.
+    newest: u32,
+    /// Reads since the last barrier of the whole block, as long as nothing was written since: they meet nothing, and
+    /// what they leave behind matters only if a write comes before the next barrier.
+    kept: Vec<Read>,
+    /// Bytes that nothing has written.
+    pub unwritten: u32,
     /// Warps that read a word and their clocks, where there is more than one.
     pub readers: HashMap<u32, Vec<(u32, u32)>>,
 }
@@ -43,6 +70,43 @@ impl SharedShadow {
         self.floor = 1;
         self.exact = exact;
         self.readers.clear();
+        self.newest = 0;
+        self.kept.clear();
+        self.unwritten = bytes;
+    }
+
+    /// Keeps a read that meets nothing; gives it back where it has to be looked at.
+    pub fn keep(&mut self, read: Read) -> Option<Read> {
+        if self.newest >= self.floor || self.kept.len() >= KEPT {
+            return Some(read);
+        }
+        self.kept.push(read);
+        None
+    }
+
+    /// The reads kept so far, to be marked now.
+    pub fn take_kept(&mut self) -> Vec<Read> {
+        std::mem::take(&mut self.kept)
+    }
+
+    /// Something is written at a clock.
+    pub fn wrote(&mut self, clock: u32) {
+        self.newest = self.newest.max(clock);
+    }
+
+    /// All that was done before a clock is ordered before what follows.
+    pub fn raise_floor(&mut self, floor: u32) {
+        self.floor = floor;
+        self.kept.clear();
+    }
+
+    /// Bytes are written.
+    pub fn mark_written(&mut self, offset: usize, len: usize) {
+        let bytes = &mut self.written[offset..][..len];
+        if self.unwritten > 0 {
+            self.unwritten -= bytes.iter().filter(|b| **b == 0).count() as u32;
+            mark(bytes);
+        }
     }
 
     /// All lanes of a warp have synchronised.
@@ -88,11 +152,10 @@ impl SharedShadow {
 
     /// Marks words an asynchronous copy will write, or has written.
     pub fn copied(&mut self, offset: u32, bytes: u32, clock: u32, thread: u32, inst: u32, pending: bool) {
-        for b in offset..offset + bytes {
-            if let (Some(w), false) = (self.written.get_mut(b as usize), pending) {
-                *w = 1;
-            }
+        if !pending && !self.written.is_empty() {
+            self.mark_written(offset as usize, bytes as usize);
         }
+        self.wrote(if pending { u32::MAX } else { clock });
         for word in offset / 4..(offset + bytes).div_ceil(4) {
             if let Some(w) = self.writes.get_mut(word as usize) {
                 // no barrier orders a copy in flight: its clock is later than all

@@ -148,7 +148,7 @@ fn outside(cx: &mut Cx, access: Access, lane: u32, at: u64, space: u8) -> bool {
         report::at(cx, finding, inst, lane, spot, &format!("the thread {what} {size} bytes {message}"));
         return false;
     }
-    if space != SHARED && at.wrapping_sub(launch.memory.base()) < launch.memory.size() - bytes {
+    if space != SHARED && !launch.opts.guard && at.wrapping_sub(launch.memory.base()) < launch.memory.size() - bytes {
         return at & (bytes - 1) == 0;
     }
     let message = format!("{size} bytes at {at:#x} lie outside {} memory", spot.space);

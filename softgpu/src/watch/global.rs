@@ -9,9 +9,10 @@
 use crate::check::FindingKind;
 use crate::machine::access::{Kind, Order};
 use crate::machine::cx::Cx;
-use crate::machine::inst::Inst;
+use crate::machine::program::Expected;
 use crate::machine::row::lanes;
 use crate::shadow::global::{BlockSync, FOLLOWED, GlobalRaces};
+use crate::shadow::latest::{Latest, open};
 use crate::shadow::marks::{BYTES, EPOCH, EPOCHS, FLAG, LAUNCH, MORE, bytes_of, bytes_touched, epoch_of};
 use crate::watch::report::{self, Access, Spot};
 use std::sync::atomic::{Ordering, fence};
@@ -33,6 +34,8 @@ struct Marking<'a> {
 /// An access of another block that a lane's conflicts with, unless something orders the two.
 struct Conflict {
     lane: usize,
+    /// By its number in the device's memory.
+    word: u64,
     mark: u64,
     written: bool,
 }
@@ -59,13 +62,20 @@ pub fn access(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32) {
     }
     let stamp = races.launch << LAUNCH | (u64::from(block.sync.epoch) & EPOCHS) << EPOCH | u64::from(me);
     let offsets = a.map(|v| v.wrapping_sub(base));
+    if access.element != 0 {
+        let bytes = std::array::from_fn(|l| access.bytes(cx, l));
+        *open(&cx.latest) = Latest { block: me, at: *a, mask, size, bytes };
+    }
     let marking = Marking { races, offsets, mask, size, kind, strong, stamp };
+    if kind == Kind::Load && !strong && marking.knows_all() {
+        return;
+    }
     // first leave a mark, then look: of two blocks that come together one sees the other
     let before = marking.leave_marks();
     fence(Ordering::SeqCst);
     for conflict in marking.conflicts(&before) {
         let spot = Spot { address: a[conflict.lane], space: "global", bytes: size };
-        judge(cx, inst, spot, kind, &conflict);
+        judge(cx, access, spot, &conflict);
     }
 }
 
@@ -80,6 +90,19 @@ impl Marking<'_> {
                 f(l, w as usize, first / 4 + w, bytes);
             }
         });
+    }
+
+    /// Whether a read of these words needs no new marks and meets no other block's writes: the usual case.
+    #[inline(always)]
+    fn knows_all(&self) -> bool {
+        let mut before = u64::MAX;
+        // lanes outside the mask have the address of one inside
+        self.offsets.iter().all(|&first| {
+            let again = first == before;
+            before = first;
+            let mark = self.stamp | bytes_touched(first, self.size) << BYTES;
+            again || (0..u64::from(self.size.div_ceil(4))).all(|w| self.races.knows_read(first / 4 + w, mark))
+        })
     }
 
     /// Marks the words; gives for each word that is written the mark of the writer before.
@@ -114,11 +137,11 @@ impl Marking<'_> {
             if write >> LAUNCH == races.launch && (of_others(&write) || write & MORE != 0) {
                 let all = std::iter::once(write).chain(races.writers.of(word, write & MORE != 0));
                 let open = all.filter(of_others).filter(|m| !(self.strong && m & FLAG != 0));
-                found.extend(open.map(|mark| Conflict { lane, mark, written: true }));
+                found.extend(open.map(|mark| Conflict { lane, word, mark, written: true }));
             }
             if writes && !self.strong {
                 let read = races.readers_of(word, bytes, me);
-                found.extend(read.into_iter().map(|mark| Conflict { lane, mark, written: false }));
+                found.extend(read.into_iter().map(|mark| Conflict { lane, word, mark, written: false }));
             }
         });
         found
@@ -166,14 +189,21 @@ pub fn acquired(cx: &mut Cx, a: &[u64; 32], mask: u32) {
 
 #[cold]
 #[inline(never)]
-fn judge(cx: &mut Cx, i: &Inst, spot: Spot, kind: Kind, conflict: &Conflict) {
-    let Conflict { lane, mark: old, written } = *conflict;
+fn judge(cx: &mut Cx, access: &Access, spot: Spot, conflict: &Conflict) {
+    let Access { inst: i, kind, element, .. } = *access;
+    let Conflict { lane, mark: old, written, .. } = *conflict;
     let what = if written { "wrote" } else { "read" };
     let launch = cx.launch();
     let sync = &cx.block().sync;
     let other = old as u32;
     // without readers one by one, nothing in the kernel could order them
     let many = !written && old & FLAG != 0;
+    // a stale value makes the swap fail
+    let read = launch.program.info.get(i.head.id as usize).map_or(Expected::No, |info| info.expected);
+    let swaps = kind == Kind::Load && old & FLAG != 0 && read != Expected::No;
+    if swaps && read == Expected::Only {
+        return;
+    }
     // an atomic of the other block and one of this block on the same word are ordered by the word
     if written && old & FLAG != 0 && sync.acquired.contains_key(&spot.address) {
         return;
@@ -191,9 +221,32 @@ fn judge(cx: &mut Cx, i: &Inst, spot: Spot, kind: Kind, conflict: &Conflict) {
     } else {
         format!("block ({}, {}, {}) {what}", index[0], index[1], index[2])
     };
+    let (finding, more) = if swaps {
+        (FindingKind::SwapRead, "; the value read only decides whether there is a compare-and-swap")
+    } else if written && element != 0 && old & FLAG == 0 && stores_again(cx, access, spot.address, conflict) {
+        (FindingKind::SameValue, "; they write the same value")
+    } else {
+        (FindingKind::GlobalRace, "")
+    };
     let message = format!(
         "blocks of one launch conflict: this block {does} a word that {who} in the same launch, and nothing orders \
-         the two"
+         the two{more}"
     );
-    report::at(cx, FindingKind::GlobalRace, i, lane as u32, spot, &message);
+    report::at(cx, finding, i, lane as u32, spot, &message);
+}
+
+/// True when a lane stores to a word what another block has stored there, as far as their bytes are the same.
+fn stores_again(cx: &Cx, access: &Access, at: u64, conflict: &Conflict) -> bool {
+    let launch = cx.launch();
+    let (mine, word) = (access.bytes(cx, conflict.lane), launch.memory.base() + 4 * conflict.word);
+    (0..4).filter(|b| bytes_of(conflict.mark) >> b & 1 != 0).map(|b| word + b).all(|byte| {
+        let Some(own) = byte.checked_sub(at).filter(|n| *n < access.size.into()) else { return true };
+        let mut there = [0];
+        // the other block's store is under way, or done
+        match launch.races.latest.byte(conflict.mark as u32, byte) {
+            Some(value) => there = [value],
+            None => launch.memory.peek(byte, &mut there),
+        }
+        there[0] == mine[own as usize]
+    })
 }

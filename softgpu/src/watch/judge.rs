@@ -3,23 +3,24 @@
 use crate::check::FindingKind;
 use crate::machine::access::Kind;
 use crate::machine::cx::Cx;
+use crate::machine::program::Expected;
 use crate::machine::warp::Warp;
-use crate::shadow::shared::{CLOCK, INST, MANY, PENDING, THREAD, WARP};
+use crate::shadow::shared::{ATOMIC, CLOCK, INST, MANY, PENDING, THREAD, WARP};
 use crate::watch::report::{self, Access, Spot};
 use crate::watch::words::Meeting;
 
 /// Decides whether two accesses are ordered after all, and reports them if not.
 #[cold]
 #[inline(never)]
-pub fn judge(cx: &mut Cx, access: Access, meeting: &Meeting) {
-    let Access { inst, kind, size, stored } = access;
+pub fn judge(cx: &mut Cx, access: Access, at: u64, meeting: &Meeting) {
+    let Access { inst, kind, size, stored, .. } = access;
     let Meeting { lane, word, old, written } = *meeting;
     let launch = cx.launch();
     let (block, warp) = cx.block_and_warp();
     let (warp, shadow) = (&block.warps[warp], &block.shadow);
     let clock = (old >> CLOCK) as u32;
     let me = warp.number as usize;
-    let floor = shadow.warp_floors[me];
+    let (floor, together) = (shadow.warp_floors[me], warp.together);
     let mut finding = FindingKind::SharedRace;
     let other: String;
     if written {
@@ -41,6 +42,17 @@ pub fn judge(cx: &mut Cx, access: Access, meeting: &Meeting) {
         let same_value = || stored.iter().flatten().all(|&row| cx.lane(row, lane) == cx.lane(row, by_lane as usize));
         if kind == Kind::Store && by_same_instruction && same_value() {
             return;
+        }
+        let read = launch.program.info.get(inst.head.id as usize).map_or(Expected::No, |info| info.expected);
+        if kind == Kind::Load && old & ATOMIC != 0 && read != Expected::No {
+            match read {
+                Expected::Only => return,
+                _ => finding = FindingKind::SwapRead,
+            }
+        } else if kind == Kind::Store && !pending && stores_again(cx, &access, at, word, lane) {
+            finding = FindingKind::SameValue;
+        } else if by_warp == me && clock < together {
+            finding = FindingKind::WarpOrder;
         }
         let place = launch.program.describe((old & INST) as u32);
         if pending {
@@ -65,6 +77,9 @@ pub fn judge(cx: &mut Cx, access: Access, meeting: &Meeting) {
             let others = readers & !(1 << lane);
             let open = (0..32).find(|&r| others >> r & 1 != 0 && !lanes_ordered(warp, floor, r, clock, lane as u32));
             let Some(r) = open else { return };
+            if clock < together {
+                finding = FindingKind::WarpOrder;
+            }
             other = format!("thread {} of the same warp read it", warp.first_thread + r);
         } else if shadow.knows(me, by_warp, clock) {
             return;
@@ -74,12 +89,27 @@ pub fn judge(cx: &mut Cx, access: Access, meeting: &Meeting) {
         }
     }
     let does = kind.verb();
-    let message = format!(
-        "a shared-memory hazard: the thread {does} a word and {other}, with no barrier between; add __syncthreads() \
-         (or __syncwarp() within a warp)"
-    );
+    let advice = match finding {
+        FindingKind::SameValue => "the same value, with no barrier between: whoever comes last changes nothing",
+        FindingKind::WarpOrder => {
+            "with nothing between but an instruction of the whole warp that orders no memory; add __syncwarp()"
+        }
+        FindingKind::SwapRead => "with no barrier between; the value only decides whether there is a compare-and-swap",
+        _ => "with no barrier between; add __syncthreads() (or __syncwarp() within a warp)",
+    };
+    let message = format!("a shared-memory hazard: the thread {does} a word and {other}, {advice}");
     let spot = Spot { address: u64::from(word) * 4, space: "shared", bytes: size };
     report::at(cx, finding, inst, lane as u32, spot, &message);
+}
+
+/// True when a lane's store leaves its bytes of a word of shared memory as they are.
+fn stores_again(cx: &mut Cx, access: &Access, at: u64, word: u32, lane: usize) -> bool {
+    if access.element == 0 {
+        return false;
+    }
+    let (bytes, word) = (access.bytes(cx, lane), u64::from(word) * 4);
+    let (from, to) = (word.max(at), (word + 4).min(at + u64::from(access.size)));
+    cx.shared_bytes()[from as usize..to as usize] == bytes[(from - at) as usize..(to - at) as usize]
 }
 
 fn warp_first(warp: usize) -> u32 {

@@ -24,11 +24,22 @@ pub struct Access<'a> {
     pub size: u32,
     /// Where a store's values come from.
     pub stored: &'a [Option<AnySrc>],
+    /// Bytes of each of these values; 0 where they are addresses of what is stored.
+    pub element: u32,
 }
 
 impl<'a> Access<'a> {
     pub fn of(inst: &'a Inst, kind: Kind, size: usize) -> Access<'a> {
-        Access { inst, kind, size: size as u32, stored: &[] }
+        Access { inst, kind, size: size as u32, stored: &[], element: 0 }
+    }
+
+    /// What a lane stores, where that is known.
+    pub fn bytes(&self, cx: &Cx, lane: usize) -> [u8; 16] {
+        let (mut bytes, element) = ([0; 16], self.element as usize);
+        for (to, &row) in bytes.chunks_exact_mut(element.max(1)).zip(self.stored.iter().flatten()) {
+            to.copy_from_slice(&cx.lane(row, lane).to_le_bytes()[..element]);
+        }
+        bytes
     }
 
     /// Where it is, for messages.
@@ -70,6 +81,9 @@ pub fn wrong(cx: &mut Cx, kind: FindingKind, inst: &Inst, lane: u32, spot: Spot,
 pub fn of_thread(cx: &mut Cx, kind: FindingKind, inst: &Inst, thread: [u32; 3], spot: Spot, message: &str) {
     let block = cx.block().index;
     let launch = cx.launch();
+    if launch.opts.muted.contains(&kind) {
+        return;
+    }
     let (ptx_line, source) = launch.program.place(inst.head.id);
     let mut findings = launch.findings.lock().unwrap_or_else(|p| p.into_inner());
     let order = |b: [u32; 3], t: [u32; 3]| [b[2], b[1], b[0], t[2], t[1], t[0]];
@@ -95,12 +109,15 @@ pub fn of_thread(cx: &mut Cx, kind: FindingKind, inst: &Inst, thread: [u32; 3], 
         }
         return;
     }
-    if findings.list.len() >= launch.opts.max_findings_per_kernel {
+    let rank = kind.rank();
+    let so_far = findings.list.iter().filter(|f| f.rank == rank).count();
+    if so_far >= launch.opts.max_findings_per_kernel {
         findings.beyond += 1;
         return;
     }
     findings.list.push(Finding {
         kind,
+        rank,
         kernel: launch.kernel_name.to_string(),
         ptx_line,
         source,
@@ -114,7 +131,7 @@ pub fn of_thread(cx: &mut Cx, kind: FindingKind, inst: &Inst, thread: [u32; 3], 
         count: 1,
     });
     drop(findings);
-    if launch.opts.abort_on_finding {
+    if launch.opts.abort_on_finding && rank >= launch.opts.fail_on {
         let place = cx.whereabouts_of(inst.head.id, thread);
         cx.fault(Fault::Aborted(format!("{place}: {message}")));
     }

@@ -9,7 +9,7 @@
 use crate::machine::access::Kind;
 use crate::machine::cx::Cx;
 use crate::machine::row::lanes;
-use crate::memory::{all_set, mark};
+use crate::memory::all_set;
 use crate::shadow::shared::PENDING;
 use crate::watch::init::{report_uninitialised, unwritten};
 use crate::watch::judge::judge;
@@ -30,11 +30,14 @@ pub fn access(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32) {
 fn initialised(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32) {
     let size = access.size as usize;
     if access.kind == Kind::Store {
-        let written = &mut cx.block().shadow.written;
-        lanes(mask, |l| mark(&mut written[a[l] as usize..][..size]));
+        let shadow = &mut cx.block().shadow;
+        lanes(mask, |l| shadow.mark_written(a[l] as usize, size));
         return;
     }
     let shadow = &cx.block_ref().shadow;
+    if shadow.unwritten == 0 {
+        return;
+    }
     let bytes = &shadow.written[..];
     let (fours, eights) = (bytes.as_chunks::<4>().0, bytes.as_chunks::<8>().0);
     // accesses are aligned
@@ -59,6 +62,6 @@ pub fn hazards(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32) {
     let meetings =
         if access.kind == Kind::Load { read_words(cx, access, a, mask) } else { write_words(cx, access, a, mask) };
     for m in meetings {
-        judge(cx, *access, &m);
+        judge(cx, *access, a[m.lane], &m);
     }
 }

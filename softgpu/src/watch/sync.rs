@@ -35,12 +35,13 @@ pub fn divergent_barrier(cx: &mut Cx, code: &[Inst], split: &Split) {
 /// Lanes wait at a `*.sync` for members that don't come.
 pub fn missing_participant(cx: &mut Cx, code: &[Inst], waiting: &Waiting) {
     let inst = &code[waiting.split.pc as usize];
-    let missing = waiting.members & cx.warp().alive & !waiting.split.mask;
-    let message = format!(
-        "the member mask {:#010x} names lanes {missing:#010x} that are alive but never execute this instruction with \
-         the others",
-        waiting.members
-    );
+    let absent = waiting.members & !waiting.split.mask;
+    let alive = absent & cx.warp().alive;
+    let (missing, why) = match alive {
+        0 => (absent, "have exited or don't exist"),
+        _ => (alive, "are alive but never execute this instruction with the others"),
+    };
+    let message = format!("the member mask {:#010x} names lanes {missing:#010x} that {why}", waiting.members);
     let lane = waiting.split.mask.trailing_zeros();
     if cx.launch().opts.sync {
         report(cx, FindingKind::MissingParticipant, inst, lane, &message);
@@ -57,13 +58,15 @@ pub fn not_a_member(cx: &mut Cx, i: &Inst, lanes: u32, named: u32) {
     }
 }
 
-/// A `shfl` reads a lane that doesn't take part.
-pub fn shuffle_from_nobody(cx: &mut Cx, i: &Inst, lanes: u32) {
-    if cx.launch().opts.sync {
+/// A `shfl` reads a lane that doesn't take part. True when that is checked.
+pub fn shuffle_from_nobody(cx: &mut Cx, i: &Inst, lanes: u32) -> bool {
+    let checked = cx.launch().opts.sync;
+    if checked {
         let message = "the shuffle reads the register of a lane that doesn't take part (exited, inactive or not \
                        named): the value is undefined";
         report(cx, FindingKind::MissingParticipant, i, lanes.trailing_zeros(), message);
     }
+    checked
 }
 
 /// Lanes of a warp have synchronised (`bar.warp.sync`).
@@ -77,6 +80,17 @@ pub fn warp_synced(cx: &mut Cx, mask: u32) {
     } else {
         warp.syncs.push((warp.clock, mask));
         warp.clock += 1;
+    }
+}
+
+/// All lanes of a warp have executed a `*.sync` instruction other than `bar.warp.sync`: it orders no memory, but what
+/// would be a race without it is another finding.
+pub fn lanes_together(cx: &mut Cx) {
+    let warp = cx.warp();
+    // a clock has 22 bits
+    if warp.clock < 1 << 21 {
+        warp.clock += 1;
+        warp.together = warp.clock;
     }
 }
 
@@ -120,7 +134,7 @@ pub fn barrier_complete(cx: &mut Cx, code: &[Inst], number: u32, b: &Barrier, al
             w.clock = next;
             w.syncs.clear();
         }
-        block.shadow.floor = next;
+        block.shadow.raise_floor(next);
     } else if opts.race {
         for w in &mut block.warps {
             if w.at_barrier.iter().any(|(n, _)| *n == number) {

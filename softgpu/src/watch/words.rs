@@ -2,9 +2,10 @@
 
 use crate::machine::access::{Kind, Order};
 use crate::machine::cx::Cx;
+use crate::machine::program::Expected;
 use crate::machine::row::lanes;
 use crate::shadow::marks::bytes_touched;
-use crate::shadow::shared::{ATOMIC, BYTES, CLOCK, MANY, PENDING, THREAD, WARP, entry};
+use crate::shadow::shared::{ATOMIC, BYTES, CLOCK, MANY, PENDING, Read, SharedShadow, THREAD, WARP, entry};
 use crate::watch::report::Access;
 use std::collections::HashMap;
 
@@ -17,30 +18,53 @@ pub struct Meeting {
 }
 
 pub fn read_words(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32) -> Vec<Meeting> {
-    let words = access.size.div_ceil(4) as usize;
-    if words == 1 { read_so_many(cx, access, a, mask, 1) } else { read_so_many(cx, access, a, mask, words) }
+    let info = cx.launch().program.info.get(access.inst.head.id as usize);
+    let expected = info.is_some_and(|info| info.expected != Expected::No);
+    let (block, warp) = cx.block_and_warp();
+    let (warp, shadow) = (&block.warps[warp], &mut block.shadow);
+    let read = Read {
+        warp: warp.number,
+        clock: warp.clock,
+        first: warp.first_thread,
+        offsets: a.map(|at| at as u32),
+        mask,
+        size: access.size,
+        strong: access.inst.head.order != Order::Weak,
+        expected,
+    };
+    let Some(read) = shadow.keep(read) else { return Vec::new() };
+    mark_kept(shadow);
+    look_at(shadow, &read)
+}
+
+/// Marks the reads that were kept; they meet nothing.
+fn mark_kept(shadow: &mut SharedShadow) {
+    for read in shadow.take_kept() {
+        look_at(shadow, &read);
+    }
+}
+
+fn look_at(shadow: &mut SharedShadow, read: &Read) -> Vec<Meeting> {
+    let words = read.size.div_ceil(4) as usize;
+    if words == 1 { look_at_so_many(shadow, read, 1) } else { look_at_so_many(shadow, read, words) }
 }
 
 // Compiled twice: most reads are of one word.
 #[inline(always)]
-fn read_so_many(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32, words: usize) -> Vec<Meeting> {
-    let (block, warp) = cx.block_and_warp();
-    let (warp, shadow) = (&block.warps[warp], &mut block.shadow);
-    let (number, clock, first) = (warp.number, warp.clock, warp.first_thread);
+fn look_at_so_many(shadow: &mut SharedShadow, read: &Read, words: usize) -> Vec<Meeting> {
+    let Read { warp: number, clock, first, mask, size, strong, expected, .. } = *read;
     let floor = u64::from(shadow.floor) << CLOCK;
     let warp_floor = shadow.warp_floors[number as usize];
     let (writes, reads, exact) = (&shadow.writes[..], &mut shadow.reads[..], shadow.exact);
-    let strong = access.inst.head.order != Order::Weak;
     let stamp = u64::from(clock) << CLOCK | u64::from(number) << WARP;
-    let size = access.size;
     let mut meetings = Vec::new();
     let mut l = 0;
     while l < 32 {
         // neighbours that read the same word are looked at together
-        let offset = a[l] as u32;
+        let offset = read.offsets[l];
         let mut group = 1u32 << l;
         let mut next = l + 1;
-        while next < 32 && a[next] as u32 == offset {
+        while next < 32 && read.offsets[next] == offset {
             group |= 1 << next;
             next += 1;
         }
@@ -67,6 +91,10 @@ fn read_so_many(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32, words: u
                     meet(&mut meetings, others, at as u32, write);
                 }
             }
+            // the swap that follows is what others' writes are held against
+            if expected {
+                continue;
+            }
             *read = if *read < floor {
                 mine
             } else {
@@ -90,6 +118,8 @@ fn meet(meetings: &mut Vec<Meeting>, group: u32, word: u32, old: u64) {
 pub fn write_words(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32) -> Vec<Meeting> {
     let (block, warp) = cx.block_and_warp();
     let (warp, shadow) = (&block.warps[warp], &mut block.shadow);
+    mark_kept(shadow);
+    shadow.wrote(warp.clock);
     let (clock, first) = (warp.clock, warp.first_thread);
     let floor = u64::from(shadow.floor) << CLOCK;
     let Access { inst, kind, size, .. } = *access;

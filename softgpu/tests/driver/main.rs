@@ -6,6 +6,7 @@
 mod common;
 mod cudarc_api;
 mod fatbins;
+mod graph_memory;
 mod graphs;
 mod host_bugs;
 mod libraries;

@@ -1,5 +1,7 @@
 //! Random programs in the C that NVRTC and a host compiler understand alike.
 
+pub mod stores;
+
 use crate::random::Random;
 use std::fmt::Write;
 

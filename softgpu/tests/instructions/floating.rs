@@ -187,6 +187,64 @@ fn half_precision() {
     check(&rows, 23);
 }
 
+/// Packed halves of type `T` compared: all ones, or the bits of 1, in each half where it holds.
+fn halves<T: Float>(ty: &str, one: u64, rows: &mut Vec<Row>) {
+    use std::cmp::Ordering;
+    for (word, wanted) in [
+        ("eq", &[Ordering::Equal][..]),
+        ("ne", &[Ordering::Less, Ordering::Greater]),
+        ("lt", &[Ordering::Less]),
+        ("le", &[Ordering::Less, Ordering::Equal]),
+        ("gt", &[Ordering::Greater]),
+        ("ge", &[Ordering::Greater, Ordering::Equal]),
+    ] {
+        for (u, unordered) in [("", false), ("u", true)] {
+            for (to, yes) in [(ty, one), ("u32", 0xffff)] {
+                let half = move |a: u64, b: u64| {
+                    let of = |bits: u64| T::from_bits((bits & 0xffff).into());
+                    let holds = of(a).partial_cmp(&of(b)).map_or(unordered, |order| wanted.contains(&order));
+                    if holds { yes } else { 0 }
+                };
+                let text = format!("set.{word}{u}.{to}.{ty} $d, $a, $b;");
+                let both = move |[a, b, _]: [u64; 3]| half(a, b) | half(a >> 16, b >> 16) << 16;
+                rows.push(exact(text, &[32; 3], PAIRS, both));
+            }
+        }
+    }
+}
+
+#[test]
+fn comparisons_of_packed_halves() {
+    let mut rows = Vec::new();
+    halves::<Half>("f16x2", 0x3c00, &mut rows);
+    halves::<BFloat>("bf16x2", 0x3f80, &mut rows);
+    let plain = "setp.eq.u32 p, $a, $b; set.lt.and.u32.f16x2 $d, $a, $b, !p;";
+    let text = format!("{{ .reg .pred p; {plain} }}");
+    rows.push(exact(text, &[32; 3], PAIRS, |[a, b, _]| {
+        let less = |a: u64, b: u64| {
+            let of = |bits: u64| Half::from_bits((bits & 0xffff).into());
+            if of(a).partial_cmp(&of(b)).is_some_and(|order| order.is_lt()) { 0xffff } else { 0 }
+        };
+        // the predicate is of the whole registers
+        if a == b { 0 } else { less(a & 0xffff, b & 0xffff) | less(a >> 16, b >> 16) << 16 }
+    }));
+    check(&rows, 25);
+}
+
+/// Two halves each: zeros of both signs, one, infinity, NaN, subnormal ones.
+const PAIRS: &[u64] = &[
+    0,
+    0x8000,
+    0x3c00_3c00,
+    0x7c00_fc00,
+    0x7e00_3c00,
+    0x0001_8001,
+    0x3f80_bf80,
+    0x7f80_ff80,
+    0x7fc0_0000,
+    0xbc00_3c01,
+];
+
 /// `min` and `max` as the ISA writes them.
 fn extremum(a: u64, b: u64, least: bool, nan: bool) -> u64 {
     let (x, y) = (f32::from_bits(a as u32), f32::from_bits(b as u32));

@@ -31,6 +31,7 @@ fn operation(architecture: &str, name: &str) -> Operation {
         },
         saturate: false,
         architecture: match architecture {
+            "Volta" => Architecture::Volta,
             "Turing" => Architecture::Turing,
             "Ampere" => Architecture::Ampere,
             "Ada" => Architecture::Ada,

@@ -17,12 +17,13 @@ const SETUP: &str = "
 mov.u32 %r2, %tid.x;
 shl.b32 %r1, %r2, 7;
 ld.param.u64 %rd1, [p];
+ld.param.u64 %rd7, [p];
 cvt.u64.u32 %rd3, %r1;
 add.u64 %rd1, %rd1, %rd3;
 mov.u64 %rd4, tile;
 cvta.shared.u64 %rd2, %rd4;
 add.u64 %rd2, %rd2, %rd3;
-mov.u32 %r3, 3; mov.u32 %r4, 40; mov.u32 %r5, -5; mov.u32 %r6, 6; mov.u32 %r7, 7;
+mov.u32 %r3, 3; mov.u32 %r4, 40; mov.u32 %r5, -5; mov.u32 %r6, 6; mov.u32 %r7, 7; mov.u32 %r8, 64;
 mov.u64 %rd3, 3; mov.u64 %rd4, 40; mov.u64 %rd5, -5; mov.u64 %rd6, 6;
 mov.b16 %rs1, 1; mov.b16 %rs2, 20; mov.b16 %rs3, -3; mov.b16 %rs4, 4;
 mov.f32 %f1, 0f3f800000; mov.f32 %f2, 0f40200000; mov.f32 %f3, 0fbf800000; mov.f32 %f4, 0f40800000;
@@ -91,7 +92,11 @@ fn concrete(text: &str) -> String {
         _ => format!("{prefix}{}", n + 1),
     };
     let object = has("mbarrier") || has("cp") && !has("global");
+    // all lanes of wmma give one address
+    let one = has("wmma");
     let address = match () {
+        _ if one && (has("shared") || has("shared::cta")) => "[tile]",
+        _ if one => "[%rd7]",
         _ if has("shared") || has("shared::cta") => "[%r1]",
         _ if has("local") => "[stack]",
         _ if has("const") => "[table]",
@@ -120,7 +125,7 @@ fn concrete(text: &str) -> String {
         "[b]" => "[%rd1]".into(),
         _ => o.into(),
     };
-    let mut operands: Vec<String> = right.split(", ").map(operand).collect();
+    let mut operands: Vec<String> = right.split(", ").map(|o| operand(o.trim())).collect();
     if has("L2::cache_hint") {
         operands.push("%rd6".into());
     }

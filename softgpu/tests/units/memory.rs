@@ -18,6 +18,16 @@ fn addresses_are_aligned_and_guarded() {
 }
 
 #[test]
+fn gaps_can_be_wide() {
+    const GAP: u64 = 3 << 20;
+    let m = Memory::with_gaps(16 << 20, GAP);
+    let all: Vec<u64> = (0..100).map(|_| m.alloc(1 << 10, "a").unwrap()).collect();
+    assert!(all.windows(2).all(|pair| pair[1] >= pair[0] + 1024 + GAP));
+    all.iter().for_each(|&a| m.free(a).unwrap());
+    assert!(m.alloc(15 << 20, "large").is_ok());
+}
+
+#[test]
 fn managed_memory_is_one_for_host_and_device() {
     let m = Memory::new(16 << 20);
     let small = m.alloc(100, "small").unwrap();

@@ -18,7 +18,7 @@ import torch
 from mmasim.nv_ptx import MMA
 from mmasim.nv_ptx.isa_mma import mma_shape_and_type
 
-ARCHITECTURES = ["Turing", "Ampere", "Ada Lovelace", "Hopper"]
+ARCHITECTURES = ["Turing", "Ampere", "Ada Lovelace", "Hopper", "Volta"]
 BITS = {torch.float16: (np.uint16, torch.int16), torch.bfloat16: (np.uint16, torch.int16),
         torch.float32: (np.uint32, torch.int32), torch.float64: (np.uint64, torch.int64)}
 # sign, exponent and fraction bits
@@ -68,8 +68,9 @@ def main():
     kinds = ["usual", "wide", "cancel", "small", "large", "any"]
     for architecture in ARCHITECTURES:
         for name in mma_shape_and_type[architecture]:
-            if "e4m3" in name or "e5m2" in name or name.startswith("m8n8k4.f16") \
-                    or name.startswith("m8n8k4.f32"):
+            quads = name.startswith("m8n8k4.f16") or name.startswith("m8n8k4.f32")
+            if "e4m3" in name or "e5m2" in name or quads and architecture != "Volta" \
+                    or name == "m8n8k4.f32.f16.f16.f16":
                 continue
             mma = MMA(architecture, name)
             out += f"{architecture.split()[0]} {name} {len(kinds)}\n".encode()

@@ -16,7 +16,8 @@ use serde_json::json;
 #[derive(clap::Args)]
 pub struct Args {
     /// vgg19, vgg16-4pool, deep-mnist or deep-mnist-sgd.
-    #[arg(long, default_value = "vgg19", value_parser = zoo::NAMES, hide_possible_values = true)]
+    #[arg(long, default_value = "vgg19", value_parser = backend::name_of(zoo::NAMES))]
+    #[arg(ignore_case = true, hide_possible_values = true)]
     model: String,
     /// Images in a step [default: 64; 2 on softgpu].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
@@ -78,6 +79,7 @@ fn example(args: &Args, batch: usize) -> Result<(Config, Dataset)> {
         classes,
         dataset: dataset.name.clone(),
         recipe,
+        extended: Vec::new(),
         seed: 0,
         images: batch,
         test_images: 1,

@@ -32,17 +32,18 @@ function percent(p) {
 
 function digit(run, guess) {
   const box = make("div", guess.people === null ? "digit" : "digit doubt");
-  const ink = make("div", (run.coloured ? "ink coloured " : "ink ") + run.sprite);
+  // A canvas, which is printed as pictures are; a background may be left out.
+  const ink = make("canvas", run.coloured ? "ink coloured" : "ink");
   const scale = Math.max(1, Math.round(84 / Math.max(run.width, run.height)));
   const [w, h] = [scale * run.width, scale * run.height];
   const [column, row] = [guess.at % run.columns, Math.floor(guess.at / run.columns)];
-  Object.assign(ink.style, {
-    width: w + "px", height: h + "px",
-    backgroundSize: run.columns * w + "px auto",
-    backgroundPosition: -column * w + "px " + -row * h + "px",
-  });
+  Object.assign(ink, { width: run.width, height: run.height });
+  Object.assign(ink.style, { width: w + "px", height: h + "px" });
+  ink.getContext("2d").drawImage(run.image, -column * run.width, -row * run.height);
   ink.setAttribute("role", "img");
-  ink.setAttribute("aria-label", "test image " + guess.image);
+  const [answer, p] = guess.top[0];
+  const what = run.names[guess.label] + " taken for " + run.names[answer] + " with " + percent(p);
+  ink.setAttribute("aria-label", "test image " + guess.image + ": " + what);
   box.append(ink, make("b", "", run.names[guess.label]), make("small", "", "image " + guess.image));
   if (guess.people !== null) box.append(make("small", "people", "people see " + guess.people));
   return box;
@@ -170,7 +171,53 @@ function classes() {
   }
 }
 
-if (runs.length > 0) {
+// Values of curves where one points at them.
+function pointing() {
+  const spots = JSON.parse(byId("spots").textContent);
+  const tip = make("div");
+  tip.id = "tip";
+  tip.hidden = true;
+  document.body.append(tip);
+  document.querySelectorAll(".curves figure").forEach((figure, index) => {
+    figure.addEventListener("pointermove", (event) => {
+      const image = [...figure.querySelectorAll("img")].find((image) => image.offsetWidth > 0);
+      const box = image.getBoundingClientRect();
+      const far = ([x, y]) => Math.hypot(box.x + x * box.width - event.clientX, box.y + y * box.height - event.clientY);
+      const all = spots[index][image.naturalWidth] || [];
+      const near = all.reduce((best, spot) => (best && far(best) <= far(spot) ? best : spot), null);
+      tip.hidden = near === null || far(near) > 40;
+      if (tip.hidden) return;
+      tip.textContent = near[2];
+      const left = Math.min(box.x + near[0] * box.width + 12, document.documentElement.clientWidth - tip.offsetWidth - 4);
+      tip.style.left = left + scrollX + "px";
+      tip.style.top = box.y + near[1] * box.height + scrollY + 12 + "px";
+    });
+    figure.addEventListener("pointerleave", () => (tip.hidden = true));
+  });
+}
+
+// Paper shows all errors that a reader would go through, not the first screen of them.
+function printing() {
+  const PAPER = 600;
+  let before = shown;
+  addEventListener("beforeprint", () => {
+    before = shown;
+    shown = Math.max(shown, PAPER);
+    show();
+  });
+  addEventListener("afterprint", () => {
+    shown = before;
+    show();
+  });
+}
+
+async function decoded(run) {
+  run.image = new Image();
+  run.image.src = run.sprite;
+  await run.image.decode();
+}
+
+function start() {
   classes();
   matrix();
   show();
@@ -196,5 +243,13 @@ if (runs.length > 0) {
     if (!button) return;
     choose(button.dataset.label, button.dataset.answer);
     byId("errors").scrollIntoView();
+  });
+}
+
+pointing();
+if (runs.length > 0) {
+  Promise.all(runs.map(decoded)).then(() => {
+    start();
+    printing();
   });
 }

@@ -5,7 +5,7 @@ use crate::device::{Device, View, download_f32, run_plan};
 use crate::error::Result;
 use crate::train::checkpoint::{self, BEST, Best, Meta};
 use crate::train::evaluation::{Evaluation, Resident, read_stats, run_evaluation};
-use crate::train::metrics::{self, Epoch};
+use crate::train::metrics::{self, EPOCHS, Epoch};
 use crate::train::predictions;
 
 impl Trainer {
@@ -66,7 +66,11 @@ impl Trainer {
         };
         self.warn_if_guessing(line.train_loss, tell);
         let this = Best::of(&line);
-        let improved = self.best.is_none_or(|best| this.beats(&best));
+        let sane = this.is_sane(self.config.classes);
+        if !sane {
+            tell(Event::Warning(format!("epoch {epoch}: {}", self.divergence(this.loss))));
+        }
+        let improved = sane && self.best.is_none_or(|best| this.beats(&best));
         if improved {
             self.best = Some(this);
             let meta = Meta::new(self.step, self.config.clone(), self.best, [0.0; 4]);
@@ -76,8 +80,23 @@ impl Trainer {
             predictions::write(&self.dir, BEST, &self.asked, &test)?;
         }
         self.epochs.push(line);
-        metrics::write(&self.dir.join("metrics.jsonl"), &self.epochs)?;
+        metrics::write(&self.dir.join(EPOCHS), &self.epochs)?;
         Ok(improved)
+    }
+
+    /// Whether its last epoch was one of a training that diverged.
+    pub fn has_diverged(&self) -> bool {
+        self.epochs.last().is_some_and(|e| !Best::of(e).is_sane(self.config.classes))
+    }
+
+    /// What a loss that is not sane means.
+    fn divergence(&self, loss: f64) -> String {
+        let (lr, classes) = (self.config.recipe.lr, self.config.classes);
+        format!(
+            "the training diverges: its mean loss is {loss:.3e}, where guessing has {:.2}. Its weights are not kept as \
+             the best. Start again with a smaller --lr (it is {lr})",
+            (classes as f64).ln()
+        )
     }
 
     fn evaluate(

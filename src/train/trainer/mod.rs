@@ -8,7 +8,7 @@ use super::checkpoint::{Best, Checkpoint};
 use super::config::{Config, check_dataset};
 use super::evaluation::{EvaluationBuffers, Resident};
 use super::init;
-use super::metrics::{self, Epoch};
+use super::metrics::{self, EPOCHS, Epoch, Point, STEPS};
 use super::predictions::Asked;
 use super::recipe::Optimizer;
 use super::samples::Samples;
@@ -59,6 +59,8 @@ pub struct Trainer {
     pub config: Config,
     pub dir: PathBuf,
     pub epochs: Vec<Epoch>,
+    /// The loss on the way.
+    pub points: Vec<Point>,
     pub best: Option<Best>,
     /// Optimiser steps done.
     pub step: u64,
@@ -143,8 +145,10 @@ impl Trainer {
         };
         let validation = validation.map(|v| Resident::new(device, &network.memory, &v)).transpose()?;
         let step = from.as_ref().map_or(0, |c| c.meta.step);
-        let mut epochs = metrics::read(&dir.join("metrics.jsonl"))?;
+        let mut epochs: Vec<Epoch> = metrics::read(&dir.join(EPOCHS))?;
         epochs.retain(|e| e.step <= step);
+        let mut points: Vec<Point> = metrics::read(&dir.join(STEPS))?;
+        points.retain(|p| p.step <= step);
         let train = Resident::new(device, &network.memory, &train)?;
         let tested = config.tested(dataset);
         let images = tested.len().max(config.validation);
@@ -165,6 +169,7 @@ impl Trainer {
             network,
             dir: dir.to_path_buf(),
             epochs,
+            points,
             best: from.and_then(|c| c.meta.best),
             step,
             warned: 0,

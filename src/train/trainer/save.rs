@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::ops::scaling::STATE;
 use crate::train::checkpoint::{self, LAST, Meta};
 use crate::train::evaluation::read_stats;
+use crate::train::metrics::{self, STEPS};
 
 impl Trainer {
     /// Writes the newest state to the run folder.
@@ -15,6 +16,7 @@ impl Trainer {
     pub fn save(&self, device: &mut dyn Device) -> Result<()> {
         let stats = read_stats(device, self.stats)?;
         self.refuse_non_finite(stats[3])?;
+        metrics::write(&self.dir.join(STEPS), &self.points)?;
         let a = &self.arenas;
         let named =
             [("weights", Some(a.weights)), ("moment1", Some(a.moment1)), ("moment2", a.moment2), ("ema", a.ema)];

@@ -4,6 +4,7 @@ use super::{Event, Outcome, Trainer};
 use crate::device::{Device, StepState};
 use crate::error::Result;
 use crate::train::evaluation::read_stats;
+use crate::train::metrics::Point;
 use crate::train::samples::steps_after;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -30,6 +31,7 @@ impl Trainer {
         let start = Instant::now();
         let mut saved = Instant::now();
         let (images, batch) = (self.config.images, self.config.recipe.batch);
+        let every = Point::every(total);
         while self.step < end {
             let epoch = self.step * batch as u64 / images as u64;
             let first = steps_after(epoch, images, batch);
@@ -38,10 +40,17 @@ impl Trainer {
             let mut shown: Option<Instant> = None;
             while self.step < last.min(end) {
                 self.train_step(device)?;
-                if shown.is_none_or(|t| t.elapsed() >= PROGRESS) || self.step == last.min(end) {
+                let is_point = self.step % every == 0 || self.step == last;
+                let is_shown = shown.is_none_or(|t| t.elapsed() >= PROGRESS) || self.step == last.min(end);
+                let [sum, correct, count, bad] =
+                    if is_point || is_shown { read_stats(device, self.stats)? } else { [0.0; 4] };
+                self.refuse_non_finite(bad)?;
+                if is_point {
+                    let lr = self.config.recipe.lr_at(self.step - 1, images);
+                    self.points.push(Point { epoch: epoch + 1, step: self.step, sum, images: count, lr });
+                }
+                if is_shown {
                     shown = Some(Instant::now());
-                    let [sum, correct, count, bad] = read_stats(device, self.stats)?;
-                    self.refuse_non_finite(bad)?;
                     let done = (self.step - from) * batch as u64;
                     tell(Event::Progress {
                         epoch: epoch + 1,

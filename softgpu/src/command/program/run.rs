@@ -2,7 +2,9 @@
 
 use super::inspect::inspect;
 use super::links::Links;
+use crate::check::Rank;
 use crate::command::failure::{CLEAN, FINDINGS, Failure};
+use serde::Deserialize;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -28,6 +30,18 @@ pub struct Arguments {
     /// When queued work runs: late (as late as it may) or eager
     #[arg(long, value_name = "late|eager")]
     pub streams: Option<String>,
+    /// Least rank of a finding that makes the exit code 3: error, warning or note [default: error]
+    #[arg(long, value_name = "RANK")]
+    pub fail_on: Option<String>,
+    /// Kinds of findings that are not reported, such as leak,warp_order
+    #[arg(long, value_name = "KINDS")]
+    pub mute: Option<String>,
+    /// Bytes at least between allocations, such as 1M [default: 512]
+    #[arg(long, value_name = "BYTES")]
+    pub gap: Option<String>,
+    /// Put every allocation against a guard: outside an allocation is an error without checks, too
+    #[arg(long)]
+    pub guard: bool,
     /// Write the findings to this file, as JSON
     #[arg(long, value_name = "F.json")]
     pub findings: Option<PathBuf>,
@@ -43,7 +57,7 @@ const AFTER_HELP: &str = "\
 What is not given is as the SOFTGPU_* variables say.
 
 Exit code: the program's own if it is not 0 (128 and the signal's number if a signal ended it); else 3 if the checks
-found something, else 0. 1: the program was not started.
+found an error (or what --fail-on tells), else 0. 1: the program was not started.
 
 Example:
   softgpu nvcc saxpy.cu -o saxpy && softgpu run --device sm_80 -- ./saxpy 1000";
@@ -59,6 +73,9 @@ pub fn main(arguments: &Arguments) -> Result<u8, Failure> {
     inspect(&program, &links.folder, &path)?;
     let mut command = Command::new(&program);
     command.args(&arguments.program[1..]).env("LD_LIBRARY_PATH", path);
+    let fail_on = arguments.fail_on.clone().or_else(|| std::env::var("SOFTGPU_FAIL").ok());
+    let rank: Rank = fail_on.as_deref().unwrap_or("error").parse()?;
+    let guard = arguments.guard.then(|| "1".to_string());
     let check = arguments.check.clone().or_else(|| std::env::var("SOFTGPU_CHECK").ok()).unwrap_or("all".into());
     let settings = [
         ("SOFTGPU_CHECK", Some(&check)),
@@ -66,6 +83,10 @@ pub fn main(arguments: &Arguments) -> Result<u8, Failure> {
         ("SOFTGPU_MEMORY", arguments.memory.as_ref()),
         ("SOFTGPU_SEED", arguments.seed.as_ref()),
         ("SOFTGPU_STREAMS", arguments.streams.as_ref()),
+        ("SOFTGPU_FAIL", fail_on.as_ref()),
+        ("SOFTGPU_MUTE", arguments.mute.as_ref()),
+        ("SOFTGPU_GAP", arguments.gap.as_ref()),
+        ("SOFTGPU_GUARD", guard.as_ref()),
     ];
     command.envs(settings.into_iter().filter_map(|(name, value)| Some((name, value?))));
     // One file for each process: a program may start others.
@@ -79,8 +100,8 @@ pub fn main(arguments: &Arguments) -> Result<u8, Failure> {
         crate::command::report::write_json(file, &found)?;
     }
     tell(&found);
-    Ok(match (code(status), found.errors()) {
-        (CLEAN, 0) => CLEAN,
+    Ok(match (code(status), found.has(rank)) {
+        (CLEAN, false) => CLEAN,
         (CLEAN, _) => FINDINGS,
         (code, _) => code,
     })
@@ -166,8 +187,27 @@ impl Found {
         Ok(all)
     }
 
-    fn errors(&self) -> u64 {
-        self.findings.len() as u64 + self.beyond
+    /// The ranks of the findings.
+    fn ranks(&self) -> impl Iterator<Item = Rank> {
+        let rank = |finding: &serde_json::Value| Rank::deserialize(&finding["rank"]).unwrap_or_default();
+        self.findings.iter().map(rank)
+    }
+
+    fn has(&self, rank: Rank) -> bool {
+        self.ranks().any(|r| r >= rank)
+    }
+
+    /// How many there are, as `2 findings (1 error, 1 note)`.
+    fn count(&self) -> String {
+        let ranks = [(Rank::Error, "error"), (Rank::Warning, "warning"), (Rank::Note, "note")];
+        let some = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+        let of_rank = ranks.map(|(rank, name)| (self.ranks().filter(|r| *r == rank).count(), name));
+        let mut parts: Vec<String> = of_rank.iter().filter(|(n, _)| *n > 0).map(|(n, name)| some(*n, name)).collect();
+        if self.beyond > 0 {
+            parts.push(format!("{} not listed", self.beyond));
+        }
+        let all = some(self.findings.len() + self.beyond as usize, "finding");
+        if parts.is_empty() { all } else { format!("{all} ({})", parts.join(", ")) }
     }
 }
 
@@ -193,7 +233,7 @@ fn tell(found: &Found) {
         } else {
             format!(" in {kernel}, block {}, thread {}", triple("block"), triple("thread"))
         };
-        eprintln!("========= {}{at}{inside}", text("kind"));
+        eprintln!("========= {} {}{at}{inside}", text("rank"), text("kind"));
         eprintln!("=========     {}", text("message"));
         if let Some(address) = finding["address"].as_u64().filter(|address| *address > 0) {
             eprintln!("=========     address {address:#x} ({}): {}", text("space"), text("allocation"));
@@ -202,9 +242,5 @@ fn tell(found: &Found) {
             eprintln!("=========     {} times at this place", finding["count"]);
         }
     }
-    if found.beyond > 0 {
-        eprintln!("========= and {} more findings", found.beyond);
-    }
-    let count = found.errors();
-    eprintln!("========= softgpu: {count} finding{}", if count == 1 { "" } else { "s" });
+    eprintln!("========= softgpu: {}", found.count());
 }

@@ -10,6 +10,8 @@ pub struct Config {
     pub profile: Profile,
     /// Limit of device memory in bytes.
     pub memory: u64,
+    /// Bytes at least between allocations.
+    pub gap: u64,
     pub options: Options,
     /// Print the counter table at the end.
     pub table: bool,
@@ -27,13 +29,17 @@ pub struct Config {
 type Set = fn(&mut Config, &str) -> Result<(), String>;
 
 /// The variables and what they set; the device comes first because it brings its memory.
-const SETTINGS: [(&str, Set); 12] = [
+const SETTINGS: [(&str, Set); 16] = [
     ("SOFTGPU_DEVICE", |config, text| {
         config.profile = text.parse()?;
         set(&mut config.memory, Ok(config.profile.memory_bytes))
     }),
     ("SOFTGPU_MEMORY", |config, text| set(&mut config.memory, number(text))),
     ("SOFTGPU_CHECK", |config, text| config.options.set_checks(text)),
+    ("SOFTGPU_FAIL", |config, text| set(&mut config.options.fail_on, text.parse())),
+    ("SOFTGPU_MUTE", |config, text| config.options.set_muted(text)),
+    ("SOFTGPU_GAP", |config, text| set(&mut config.gap, number(text))),
+    ("SOFTGPU_GUARD", |config, text| set(&mut config.options.guard, Ok(is_on(text)))),
     ("SOFTGPU_ABORT", |config, text| set(&mut config.options.abort_on_finding, Ok(is_on(text)))),
     ("SOFTGPU_SEED", |config, text| set(&mut config.options.seed, number(text))),
     ("SOFTGPU_THREADS", |config, text| set(&mut config.options.threads, number(text).map(|n| n as usize))),

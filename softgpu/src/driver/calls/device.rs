@@ -23,7 +23,7 @@ entry!(cuInit, |flags: u32| {
     let (idle, mut fresh) = (config.idle_ms, false);
     let driver = DRIVER.get_or_init(|| {
         fresh = true;
-        let memory = Memory::new(config.memory);
+        let memory = Memory::with_gaps(config.memory, config.gap);
         let mut state = State { random: config.options.seed, config, ..State::default() };
         let pool = state.pools.add(Pool { default: true, ..Pool::default() });
         (state.default_pool, state.current_pool) = (pool, pool);

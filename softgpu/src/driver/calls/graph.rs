@@ -18,6 +18,7 @@ entry!(cuGraphDestroy, |graph: Handle| lock()?.graphs.take(graph));
 entry!(cuGraphClone, |out: Out<Handle>, graph: Handle| {
     let mut state = enter()?;
     let mut copy = state.graphs.known(graph)?.clone();
+    ensure(!copy.has_memory(), NOT_SUPPORTED, "a graph with memory nodes can't be cloned")?;
     let fresh: HashMap<Handle, Handle> = copy.nodes.keys().map(|old| (*old, Kind::Node.fresh())).collect();
     let nodes = std::mem::take(&mut copy.nodes).into_iter();
     copy.nodes = nodes.map(|(old, node)| (fresh[&old], Node { copy_of: old, ..node })).collect();
@@ -65,6 +66,7 @@ entry!(cuGraphRemoveDependencies, |graph: Handle, from: Nodes, to: Nodes, count:
 entry!(cuGraphDestroyNode, |node: Handle| {
     let mut state = lock()?;
     let graph = state.graph_of(node)?;
+    ensure(!graph.nodes[&node].is_memory(), NOT_SUPPORTED, "a memory node can't be removed from its graph")?;
     graph.nodes.remove(&node);
     for other in graph.nodes.values_mut() {
         other.after.retain(|n| *n != node);

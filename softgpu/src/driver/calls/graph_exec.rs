@@ -11,6 +11,9 @@ fn instantiate(out: Out<Handle>, graph: Handle, flags: u64) -> Answer {
     valid(flags & !15 == 0 && flags & 5 != 5, format_args!("flags {flags} can't be combined or are unknown"))?;
     ensure(flags & 4 == 0, NOT_SUPPORTED, "softgpu can't launch graphs from kernels")?;
     let graph = state.graphs.known(graph)?.clone();
+    let same = |exec: &Exec| graph.nodes.iter().any(|(n, node)| node.is_memory() && exec.graph.nodes.contains_key(n));
+    let message = "a graph with memory nodes is instantiated already; destroy that first";
+    ensure(!state.execs.values().any(same), NOT_SUPPORTED, message)?;
     let plan = graph.plan().or_refuse(INVALID_VALUE, "the graph's nodes wait for one another in a circle")?;
     let exec = Exec { context: state.context, flags, graph, plan: Arc::new(plan), last: None };
     out.set(state.execs.add(exec), "executable graph")
@@ -62,11 +65,29 @@ entry!(cuGraphUpload, cuGraphUpload_ptsz, |exec: Handle, stream: Handle| enter_o
 entry!(cuGraphLaunch, cuGraphLaunch_ptsz, |exec: Handle, stream: Handle| {
     let (mut state, stream) = enter_on(stream)?;
     let entry = state.execs.known(exec)?;
-    let (plan, before) = (entry.plan.clone(), entry.last);
+    let (plan, before, frees) = (entry.plan.clone(), entry.last, entry.flags & 1 != 0);
+    let (made, left) = plan.allocations();
+    if !made.is_empty() {
+        state.complete(&Vec::from_iter(before));
+        for memory in made.iter().filter(|memory| state.live(memory.address).is_ok()).collect::<Vec<_>>() {
+            let message = format_args!(
+                "{} at {:#x} is there already from a launch before; free it, or instantiate \
+                the graph with CU_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH",
+                memory.label, memory.address
+            );
+            valid(frees, message)?;
+            state.submit(stream, Work::Free(memory.address), "a graph")?;
+        }
+    }
+    let escapes = !left.is_empty();
     if let (None, Some(before)) = (state.capture_of(stream)?, before) {
         state.push(stream, Work::Nothing, vec![before]);
     }
-    let id = state.submit(stream, Work::Graph(plan), "a graph")?;
+    let id = state.submit(stream, Work::Graph(plan.clone()), "a graph")?;
+    if let (true, Some(id)) = (escapes, id) {
+        // the program may use what it allocates
+        state.complete(&[id]);
+    }
     if let (Some(id), Ok(entry)) = (id, state.execs.known_mut(exec)) {
         entry.last = Some(id);
     }

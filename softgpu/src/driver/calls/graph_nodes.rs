@@ -32,7 +32,11 @@ entry!(cuGraphAddEmptyNode, |out: Out<Handle>, graph: Handle, after: Nodes, coun
 });
 
 entry!(cuGraphAddChildGraphNode, |out: Out<Handle>, graph: Handle, after: Nodes, count: Count, child: Handle| {
-    add(out, graph, after, count, |state| Ok((Work::Nothing, Some(Arc::new(state.graphs.known(child)?.clone())))))
+    add(out, graph, after, count, |state| {
+        let child = state.graphs.known(child)?.clone();
+        ensure(!child.has_memory(), NOT_SUPPORTED, "a graph with memory nodes can't be part of another")?;
+        Ok((Work::Nothing, Some(Arc::new(child))))
+    })
 });
 
 /// The call of a host node.
@@ -49,7 +53,7 @@ entry!(cuGraphAddHostNode, |out: Out<Handle>, graph: Handle, after: Nodes, count
 pub fn copy_work(state: &Session, p: Option<&Memcpy3D>) -> Answer<Work> {
     let mut copy = p.or_refuse(INVALID_VALUE, "no description of the copy")?.to_copy(state.driver)?;
     copy.take_managed(&state.driver.memory);
-    copy.check(&state.driver.memory)?;
+    copy.check(&state.driver.memory, true)?;
     Ok(Work::Copy(copy))
 }
 
@@ -99,7 +103,7 @@ pub fn fill_work(state: &Session, p: Option<&MemsetNode>) -> Answer<Work> {
         width: p.width as u64,
         height: p.height as u64,
     };
-    fill.check(&state.driver.memory)?;
+    fill.check(&state.driver.memory, true)?;
     Ok(Work::Fill(fill))
 }
 

@@ -55,9 +55,14 @@ entry!(cuMemFree_v2, |address: u64| {
 
 fn alloc_async(out: Out<u64>, bytes: usize, pool: Option<Handle>, stream: Handle) -> Answer {
     let (mut state, stream) = enter_on(stream)?;
-    state.not_captured(stream, "softgpu has no memory nodes in graphs: allocate before the capture")?;
     let pool = pool.unwrap_or(state.current_pool);
     state.pools.known(pool)?;
+    if state.capture_of(stream)?.is_some() {
+        let memory = state.reserve(bytes)?;
+        let address = memory.address;
+        state.submit(stream, Work::Allocate(memory), called())?;
+        return out.set(address, "address");
+    }
     let address = match state.allocate(bytes, Origin::Pool(pool)) {
         Err(r) if r.code == OUT_OF_MEMORY => {
             // Frees still queued may make room.
@@ -86,8 +91,15 @@ entry!(cuMemFreeAsync, cuMemFreeAsync_ptsz, |address: u64, stream: Handle| {
     if address == 0 {
         return Ok(());
     }
-    state.live(address)?;
+    let captured = state.stream(stream).and_then(|stream| state.capture_of(stream))?;
+    match captured.map(|capture| &state.captures[&capture].graph) {
+        Some(graph) => graph.may_free(address)?,
+        None => drop(state.live(address)?),
+    }
     state.submit(stream, Work::Free(address), called())?;
+    if captured.is_some() {
+        return Ok(());
+    }
     if let Some(entry) = state.linear.get_mut(&address) {
         entry.freeing = true;
     }

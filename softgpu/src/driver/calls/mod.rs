@@ -7,6 +7,7 @@ mod function;
 mod graph;
 mod graph_exec;
 mod graph_kernel;
+mod graph_memory;
 mod graph_nodes;
 mod graph_params;
 mod kept;

@@ -2,7 +2,10 @@
 
 use super::refused;
 use super::{context::*, device::*, event::*, function::*, graph::*, graph_exec::*};
-use super::{graph_kernel::*, graph_nodes::*, graph_params::*, kept::*, launch::*, library::*, link::*, transfer::*};
+use super::{
+    graph_kernel::*, graph_memory::*, graph_nodes::*, graph_params::*, kept::*, launch::*, library::*, link::*,
+    transfer::*,
+};
 use super::{managed::*, memory::*, module::*, occupancy::*, pinned::*, pool::*, stream::*, strided::*};
 use crate::driver::abi::*;
 use std::ffi::c_void;

@@ -70,7 +70,8 @@ fn rows(address: u64, pitch: usize, pattern: &[u8], [width, height]: [usize; 2],
     let fill =
         Fill { address, pitch: pitch as u64, pattern: pattern.to_vec(), width: width as u64, height: height as u64 };
     let mut state = enter()?;
-    fill.check(&state.driver.memory)?;
+    let later = state.captures_on(stream.unwrap_or(0));
+    fill.check(&state.driver.memory, later)?;
     if stream.is_none() {
         state.not_while_capturing(called())?;
     }

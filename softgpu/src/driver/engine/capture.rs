@@ -85,6 +85,11 @@ impl State {
         self.spoil_all(|capture, _| blocking.contains(&capture), STREAM_CAPTURE_IMPLICIT, message)
     }
 
+    /// Whether work given to a stream becomes part of a graph.
+    pub fn captures_on(&self, stream: Handle) -> bool {
+        self.streams.get(&stream).is_some_and(|stream| stream.capture.is_some())
+    }
+
     /// The capture a stream is in, refused when it is invalid.
     pub fn capture_of(&mut self, stream: Handle) -> Answer<Option<Handle>> {
         let capture = self.streams[&stream].capture;
@@ -101,9 +106,6 @@ impl Session {
         let stream = self.stream(stream)?;
         self.legacy_allowed(stream, what)?;
         if let Some(capture) = self.capture_of(stream)? {
-            if matches!(work, Work::Free(_)) {
-                return self.spoil(capture, NOT_SUPPORTED, "softgpu has no memory nodes in graphs");
-            }
             let node = Kind::Node.fresh();
             let capture = self.captures.at(capture);
             let front = capture.fronts.entry(stream).or_default();

@@ -22,7 +22,7 @@ impl Session {
     pub fn copy(&mut self, mut copy: Copy, stream: Option<Handle>) -> Answer {
         let memory = &self.driver.memory;
         copy.take_managed(memory);
-        copy.check(memory)?;
+        copy.check(memory, self.captures_on(stream.unwrap_or(0)))?;
         if stream.is_none() {
             self.not_while_capturing(called())?;
         }
@@ -75,15 +75,15 @@ impl Copy {
         }
     }
 
-    /// Refuses ends that are not what they should be, before anything is queued.
-    pub fn check(&self, memory: &Memory) -> Answer {
+    /// Refuses ends that are not what they should be, before anything is queued; `later` for work of a graph.
+    pub fn check(&self, memory: &Memory, later: bool) -> Answer {
         for (place, steps, what) in
             [(&self.source, self.source_steps, "source"), (&self.target, self.target_steps, "destination")]
         {
             let bytes = self.extent(steps);
             match place {
                 _ if bytes == 0 => {}
-                Place::Device(address) => check_range(memory, *address, bytes, what)?,
+                Place::Device(address) => check_range(memory, *address, bytes, what, later)?,
                 Place::Host(host) => {
                     let address = host.number();
                     valid(address >= 4096, format_args!("the {what} is a null pointer"))?;
@@ -138,7 +138,7 @@ impl Copy {
 
 impl Fill {
     /// Refuses a range that is not device memory.
-    pub fn check(&self, memory: &Memory) -> Answer {
+    pub fn check(&self, memory: &Memory, later: bool) -> Answer {
         let size = self.pattern.len() as u64;
         if self.width == 0 || self.height == 0 {
             return Ok(());
@@ -148,7 +148,7 @@ impl Fill {
         let aligned = self.address.is_multiple_of(size) && (!several || self.pitch.is_multiple_of(size));
         valid(aligned, format_args!("address and pitch must be multiples of the element size, {size}"))?;
         let bytes = (self.height - 1).saturating_mul(self.pitch).saturating_add(self.width.saturating_mul(size));
-        check_range(memory, self.address, bytes, "destination")
+        check_range(memory, self.address, bytes, "destination", later)
     }
 
     /// Fills now.
@@ -162,9 +162,10 @@ impl Fill {
     }
 }
 
-/// Refuses a range that does not lie inside one live allocation.
-fn check_range(memory: &Memory, address: u64, bytes: u64, what: &str) -> Answer {
-    let inside = memory.find(address).is_some_and(|a| bytes <= a.size - (address - a.base));
+/// Refuses a range that does not lie inside one live allocation, or for work of a graph in one that it may make.
+fn check_range(memory: &Memory, address: u64, bytes: u64, what: &str, later: bool) -> Answer {
+    let found = if later { memory.find_reserved(address) } else { memory.find(address) };
+    let inside = found.is_some_and(|a| bytes <= a.size - (address - a.base));
     if inside {
         return Ok(());
     }

@@ -92,7 +92,7 @@ impl Session {
         // Where findings go to a file, that is where they are told; it is written now, since the program may crash.
         let to_file = self.config.findings_file.is_some();
         if !to_file {
-            report.findings.iter().for_each(|finding| log(&finding.message));
+            report.findings.iter().for_each(|f| log(&format!("{:?} {:?}: {}", f.rank, f.kind, f.message)));
         }
         let found = !report.findings.is_empty();
         if launch.cooperative {

@@ -39,9 +39,34 @@ impl Session {
             pool.used += bytes;
             pool.high = pool.high.max(pool.used);
         }
-        let entry = Linear { context: self.context, bytes, pool, freeing: false, label };
+        let entry = Linear { context: self.context, bytes, pool, freeing: false, of_graph: false, label };
         self.linear.insert(address, entry);
         Ok(address)
+    }
+
+    /// Keeps an address for an allocation node.
+    pub fn reserve(&mut self, bytes: usize) -> Answer<GraphMemory> {
+        let label = format!("{bytes} bytes of a graph's allocation node");
+        let address = self.driver.memory.reserve(bytes as u64, &label).map_err(refusal)?;
+        Ok(GraphMemory { memory: &self.driver.memory, context: self.context, address, bytes, label })
+    }
+
+    /// Makes the allocation of a node.
+    pub fn wake(&mut self, memory: &GraphMemory) -> Answer {
+        self.driver.memory.wake(memory.address).map_err(refusal)?;
+        let (bytes, pool) = (memory.bytes as u64, Some(self.default_pool));
+        let entry = Linear {
+            context: memory.context,
+            bytes,
+            pool,
+            freeing: false,
+            of_graph: true,
+            label: memory.label.clone(),
+        };
+        self.linear.insert(memory.address, entry);
+        self.graph_used += bytes;
+        self.graph_most = self.graph_most.max(self.graph_used);
+        Ok(())
     }
 
     /// The allocation that starts at an address and that no queued work frees.
@@ -57,7 +82,9 @@ impl Session {
     /// Gives an allocation back now.
     pub fn release(&mut self, address: u64) -> Answer {
         let entry = self.linear.remove(&address).or_refuse(INVALID_VALUE, "it was freed already")?;
-        if let Some(pool) = entry.pool.and_then(|p| self.pools.get_mut(&p)) {
+        if entry.of_graph {
+            self.graph_used -= entry.bytes;
+        } else if let Some(pool) = entry.pool.and_then(|p| self.pools.get_mut(&p)) {
             pool.used -= entry.bytes;
         }
         self.driver.memory.free(address).map_err(refusal)

@@ -192,6 +192,7 @@ impl Session {
                 }
                 Ok(())
             }
+            Work::Allocate(memory) => self.wake(memory),
             Work::Free(address) => self.release(*address),
             Work::Host(call) => {
                 self.unlocked(|| callback(|| call.run()));

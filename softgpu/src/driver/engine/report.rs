@@ -7,6 +7,9 @@ use crate::driver::objects::*;
 
 /// Notes every allocation the program did not free before the context ended.
 pub fn leaks(state: &mut State, context: Handle) {
+    if state.config.options.muted.contains(&FindingKind::Leak) {
+        return;
+    }
     let left: Vec<(u64, Linear)> =
         state.linear.iter().filter(|(_, l)| l.context == context).map(|(a, l)| (*a, l.clone())).collect();
     for (address, entry) in left {
@@ -19,6 +22,7 @@ pub fn leaks(state: &mut State, context: Handle) {
         }
         state.findings.push(Finding {
             kind: FindingKind::Leak,
+            rank: FindingKind::Leak.rank(),
             kernel: String::new(),
             ptx_line: 0,
             source: None,

@@ -93,7 +93,27 @@ impl Graph {
     }
 }
 
+impl Graph {
+    /// Refuses to free what the graph frees already.
+    pub fn may_free(&self, address: u64) -> Answer {
+        let frees = |node: &Node| matches!(*node.work, Work::Free(a) if a == address);
+        let message = format_args!("the graph frees {address:#x} already");
+        valid(!self.nodes.values().any(frees), message)
+    }
+
+    /// Whether it allocates or frees: such a graph is instantiated once at a time, and neither cloned nor part of
+    /// another.
+    pub fn has_memory(&self) -> bool {
+        self.nodes.values().any(Node::is_memory)
+    }
+}
+
 impl Node {
+    /// Whether it allocates or frees.
+    pub fn is_memory(&self) -> bool {
+        matches!(*self.work, Work::Allocate(_) | Work::Free(_))
+    }
+
     /// A node with nothing but its work.
     pub fn new(work: Work, after: Vec<Handle>) -> Node {
         Node { work: Arc::new(work), after, child: None, copy_of: 0, kernel_params: None }
@@ -107,6 +127,8 @@ impl Node {
             (_, Work::Copy(_)) => 1,
             (_, Work::Fill(_)) => 2,
             (_, Work::Host(_)) => 3,
+            (_, Work::Allocate(_)) => 10,
+            (_, Work::Free(_)) => 11,
             _ => 5,
         }
     }

@@ -13,6 +13,8 @@ pub struct Linear {
     pub pool: Option<Handle>,
     /// A stream-ordered free is queued.
     pub freeing: bool,
+    /// An allocation node of a graph made it.
+    pub of_graph: bool,
     /// The call that made it, for messages.
     pub label: String,
 }

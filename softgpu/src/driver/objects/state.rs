@@ -72,6 +72,9 @@ pub struct State {
     pub pending: HashSet<OpId>,
     /// A device operation is running in some thread.
     pub device_busy: bool,
+    /// Bytes of graphs' allocation nodes, and the most there were.
+    pub graph_used: u64,
+    pub graph_most: u64,
     pub findings: Vec<Finding>,
     pub findings_beyond: u64,
     pub counters: Vec<Counters>,

@@ -4,6 +4,7 @@ use super::code::ModuleData;
 use super::copy::{Copy, Fill};
 use super::handle::Handle;
 use crate::kernel::{KernelInfo, LaunchConfig};
+use crate::memory::Memory;
 use std::ffi::c_void;
 use std::sync::Arc;
 
@@ -16,6 +17,8 @@ pub enum Work {
     Fill(Fill),
     Host(HostCall),
     Record(Handle),
+    /// Makes the allocation of a graph's node.
+    Allocate(GraphMemory),
     Free(u64),
     Graph(Arc<Plan>),
 }
@@ -31,7 +34,7 @@ impl Work {
         match self {
             Work::Nothing | Work::Kernel(_) | Work::Fill(_) | Work::Record(_) => true,
             Work::Copy(copy) => copy.device_only(),
-            Work::Host(_) | Work::Free(_) => false,
+            Work::Host(_) | Work::Free(_) | Work::Allocate(_) => false,
             Work::Graph(plan) => plan.nodes.iter().all(|(work, _)| work.device_only()),
         }
     }
@@ -43,6 +46,38 @@ impl Work {
             Work::Graph(plan) => plan.nodes.iter().any(|(work, _)| work.calls_host()),
             _ => false,
         }
+    }
+}
+
+impl Plan {
+    /// Allocations that it makes, and those of them that it doesn't free.
+    pub fn allocations(&self) -> (Vec<&GraphMemory>, Vec<&GraphMemory>) {
+        let works = || self.nodes.iter().map(|(work, _)| &**work);
+        let freed = |address: u64| works().any(|work| matches!(work, Work::Free(a) if *a == address));
+        let made: Vec<&GraphMemory> = works()
+            .filter_map(|work| match work {
+                Work::Allocate(memory) => Some(memory),
+                _ => None,
+            })
+            .collect();
+        let left = made.iter().copied().filter(|memory| !freed(memory.address)).collect();
+        (made, left)
+    }
+}
+
+/// The memory of an allocation node: at one address in each launch, which is its own as long as the graph or an
+/// instantiated one is there.
+pub struct GraphMemory {
+    pub memory: &'static Memory,
+    pub context: Handle,
+    pub address: u64,
+    pub bytes: usize,
+    pub label: String,
+}
+
+impl Drop for GraphMemory {
+    fn drop(&mut self) {
+        self.memory.forget(self.address);
     }
 }
 

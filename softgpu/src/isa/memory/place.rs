@@ -80,7 +80,9 @@ fn faults(cx: &mut Cx, i: &Inst, a: &[u64; 32], mask: u32, size: u64, kind: Kind
     for l in (0..32).filter(|l| mask >> l & 1 != 0) {
         let at = a[l];
         let room = |low: u64, bytes: u64| at.wrapping_sub(low) <= bytes.wrapping_sub(size) && bytes >= size;
-        let global = room(memory.base(), memory.size());
+        let allocated =
+            || !cx.launch().opts.guard || cx.launch().allocation(at).is_some_and(|a| at + size <= a.base + a.size);
+        let global = room(memory.base(), memory.size()) && allocated();
         let inside = match space {
             SHARED => room(0, shared),
             GLOBAL => global,

@@ -25,7 +25,7 @@ impl<const SPACE: u8, const SIZE: usize, const BYTES: usize> Op for Store<SPACE,
             }
         }
         if cx.watch {
-            let access = Access { stored: &i.from, ..Access::of(cx.inst(), Kind::Store, BYTES) };
+            let access = Access { stored: &i.from, element: SIZE as u32, ..Access::of(cx.inst(), Kind::Store, BYTES) };
             mask = watch::observe(cx, access, &mut a, mask, SPACE);
         }
         while mask != 0 {

@@ -3,3 +3,5 @@
 pub mod copies;
 pub mod products;
 pub mod syntax;
+pub mod wmma;
+pub mod wmma_syntax;

@@ -102,7 +102,7 @@ pub const ROWS: &[Row] = &[
 
 impl<'a> Decoder<'a> {
     /// Registers in braces, each as `f` makes it.
-    fn each<T: Copy, const N: usize>(
+    pub fn each<T: Copy, const N: usize>(
         &mut self,
         o: &Operand<'a>,
         f: impl Fn(&mut Self, &Operand<'a>) -> Decoded<T>,

@@ -12,7 +12,7 @@
 
 use super::super::half::{bf16_to_f32, f16_to_f32};
 use super::model;
-use super::operation::{Accumulator, Element, Operation, Rows};
+use super::operation::{Accumulator, Architecture, Element, Operation, Rows};
 use range::*;
 
 #[cfg(target_arch = "x86_64")]
@@ -68,7 +68,11 @@ pub fn execute_portable(op: &Operation, a: &Rows, b: &Rows, c: &Rows, d: &mut Ro
 }
 
 fn handles(op: &Operation) -> bool {
-    op.m == ROWS && op.n == COLUMNS && op.k <= MAX_K && op.c == Accumulator::F32
+    op.architecture != Architecture::Volta
+        && op.m == ROWS
+        && op.n == COLUMNS
+        && op.k <= MAX_K
+        && op.c == Accumulator::F32
 }
 
 #[cfg(target_arch = "x86_64")]

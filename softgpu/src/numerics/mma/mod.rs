@@ -5,12 +5,15 @@
 //!   the largest exponent, cut to F fraction bits, added exactly and rounded once. It
 //!   follows the published models of the hardware (Microsoft's MMA-Sim).
 //! * [`fragment`] says which lane's register holds which matrix element.
+//! * [`wmma`] puts larger tiles together, [`quads`] is Volta's shape.
 //! * [`fast`] does whole f16, bf16 and tf32 tiles with the same bits, vectorised.
 
 pub mod fast;
 pub mod fragment;
 pub mod model;
 mod operation;
+pub mod quads;
+pub mod wmma;
 
 pub use operation::*;
 

@@ -32,11 +32,15 @@ pub struct Parameters {
 /// The parameters of an operation on f16, bf16 or tf32.
 pub fn parameters(op: &Operation) -> Parameters {
     let bytes = op.a.bits() / 8;
-    let hopper = op.architecture == Architecture::Hopper;
+    let (more, terms) = match op.architecture {
+        Architecture::Volta => (0, 8),
+        Architecture::Hopper => (2, 32),
+        _ => (1, 16),
+    };
     Parameters {
-        fraction: 24 + hopper as i32,
-        length: (if hopper { 32 } else { 16 } / bytes).min(op.k),
-        zero: if op.c == Accumulator::F16 { -20 } else { -132 } - hopper as i32,
+        fraction: 23 + more,
+        length: (terms / bytes).min(op.k),
+        zero: if op.c == Accumulator::F16 { -19 } else { -131 } - more,
     }
 }
 

@@ -6,6 +6,8 @@ pub type Rows = [[u32; 32]];
 /// Generation of tensor core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Architecture {
+    /// sm_70.
+    Volta,
     /// sm_75.
     Turing,
     /// sm_80, sm_86, sm_87.
@@ -17,11 +19,12 @@ pub enum Architecture {
 }
 
 impl Architecture {
-    /// The generation of a compute capability (times ten), or `None` before tensor cores
-    /// with `mma.sync.m16n8k8` (below 75). Newer ones than sm_90 are modelled as Hopper.
+    /// The generation of a compute capability (times ten), or `None` before tensor cores (below 70).
+    /// Newer ones than sm_90 are modelled as Hopper.
     pub fn of(sm: u32) -> Option<Architecture> {
         match sm {
-            0..75 => None,
+            0..70 => None,
+            70..75 => Some(Architecture::Volta),
             75..80 => Some(Architecture::Turing),
             80..89 => Some(Architecture::Ampere),
             89 => Some(Architecture::Ada),
@@ -112,6 +115,7 @@ impl Operation {
             (E::F16, C::F16 | C::F32, (16, 8, 8)) | (E::S8 | E::U8, C::S32, (8, 8, 16)) => Some(Turing),
             (E::F16, C::F16 | C::F32, (16, 8, 16)) | (E::S8 | E::U8, C::S32, (16, 8, 16 | 32)) => Some(Ampere),
             (E::Bf16, C::F32, (16, 8, 8 | 16)) | (E::Tf32, C::F32, (16, 8, 4 | 8)) => Some(Ampere),
+            (E::F16, C::F16 | C::F32, (8, 8, 4)) if self.architecture == Volta => Some(Volta),
             (E::F64, C::F64, (8, 8, 4)) => Some(Ampere),
             (E::F64, C::F64, (16, 8, 4 | 8 | 16)) => Some(Hopper),
             _ => None,
@@ -124,8 +128,7 @@ impl Operation {
             )),
             None => Err(format!(
                 "mma.m{m}n{n}k{k} with {a:?} times {b:?} into {c:?} is not supported; offered are f16, bf16, tf32, \
-                 f64, s8 and u8 in the shapes of the PTX ISA (m8n8k4 with f16, 4-bit, 1-bit and 8-bit floating types \
-                 are not)"
+                 f64, s8 and u8 in the shapes of the PTX ISA (4-bit, 1-bit and 8-bit floating types are not)"
             )),
         }
     }
