@@ -1,8 +1,8 @@
 //! `warp19 embed`.
 
 use super::backend::Backend;
+use super::progress;
 use super::run::Source;
-use super::screen;
 use crate::data::{Images, Split, atomic};
 use crate::error::{Error, Result};
 use crate::image;
@@ -45,7 +45,7 @@ pub fn run(args: &Args) -> Result<()> {
     let split = Split::new(images, vec![0; count], "pictures")?;
     let mut device = args.backend.open()?;
     let weights = checkpoint.evaluated()?;
-    let (shape, values) = embed(device.as_mut(), config, weights, &split, &args.layer, &mut screen::evaluating())?;
+    let (shape, values) = embed(device.as_mut(), config, weights, &split, &args.layer, &mut progress::evaluating())?;
     let bytes = match format {
         "npy" => npy(&shape, &values),
         _ => tensors(&args.layer, &shape, &values, &args.images)?,
