@@ -47,15 +47,20 @@ struct Divisor {
 __device__ __forceinline__ u32 shared_address(const void* p) { return (u32)__cvta_generic_to_shared(p); }
 
 // A copy of 4 or 16 bytes from global to shared memory that does not wait; zeros where `inside` is false, and then
-// nothing is read. sm_80 and newer, as are the two below.
+// nothing is read; nothing at all where `wanted` is false, without a branch, so that it can stand among multiply-adds.
+// sm_80 and newer, as are the two below.
 template <int BYTES>
-__device__ __forceinline__ void copy_async(u32 to, const void* from, bool inside) {
+__device__ __forceinline__ void copy_async(u32 to, const void* from, bool inside, bool wanted = true) {
 #if __CUDA_ARCH__ >= 800
     int read = inside ? BYTES : 0;
     if constexpr (BYTES == 16)
-        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(read) : "memory");
+        asm volatile("{ .reg .pred wanted; setp.ne.s32 wanted, %3, 0;"
+                     " @wanted cp.async.cg.shared.global [%0], [%1], 16, %2; }"
+                     ::"r"(to), "l"(from), "r"(read), "r"((int)wanted) : "memory");
     else
-        asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(to), "l"(from), "r"(read) : "memory");
+        asm volatile("{ .reg .pred wanted; setp.ne.s32 wanted, %3, 0;"
+                     " @wanted cp.async.ca.shared.global [%0], [%1], 4, %2; }"
+                     ::"r"(to), "l"(from), "r"(read), "r"((int)wanted) : "memory");
 #endif
 }
 

@@ -228,7 +228,7 @@ __device__ __forceinline__ int block_again() {
 
 // Blocks [0, taps ceil(c / TILE_M) ceil(k / TILE_N)) compute dw, the ceil(k / TILE_N) after them db. Parts (z) are
 // parts of the pixels. `by_columns[d]` divides by w - d, the width of the rectangle of a tap d columns from the middle.
-extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT(384)) KERNEL(conv_backward_weight)(
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_OUTER) KERNEL(conv_backward_weight)(
     const Stored* __restrict__ x, const Stored* __restrict__ dy, float* __restrict__ dw, float* __restrict__ db,
     float* workspace, u32* counters, int n, int h, int width, int c, int k, int kernel, Divisor by_images,
     Divisor by_columns0, Divisor by_columns1, Divisor by_columns2) {

@@ -84,7 +84,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT(256)) KERNEL(gemm
 
 // C is float, as gradients of weights are. With `column_sum` given, one more row of blocks sums the columns of B into
 // it.
-extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT(384)) KERNEL(gemm_tn)(
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT_OUTER) KERNEL(gemm_tn)(
     const Stored* __restrict__ a, const Stored* __restrict__ b, float* c, float* workspace, u32* counters,
     float* __restrict__ column_sum, int accumulate, int m, int n, int k) {
     __shared__ __align__(128) Stored shared[Tile<Matrices<OUTER, OUTER>>::SHARED];

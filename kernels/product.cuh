@@ -41,21 +41,24 @@ struct Tile {
     static constexpr int STAGE = A::SIZE + B::SIZE;
     static constexpr int SHARED = (ASYNC ? STAGES : 2) * STAGE;
 
+    // A thread's pieces of both operands, and which of them are copied in step `step` of a tile's multiplication where
+    // copies are spread over it: they wait for one another where they come in a bunch. Pieces of one number are too many
+    // for that, and from sm_100 on it would spill.
+    static constexpr int PIECES = A::PIECES + B::PIECES;
+    static constexpr bool SPREAD = ASYNC && VECTOR > 1 && __CUDA_ARCH__ < 1000;
+    static __device__ __forceinline__ bool is_due(int piece, int step) { return piece * F::STEPS / PIECES == step; }
+
 #if ASYNC
+    static __device__ __forceinline__ void copy(Loader& from, u32 stage, int piece, bool wanted) {
+        bool inside;
+        const Stored* p = piece < A::PIECES ? from.a(piece, inside) : from.b(piece - A::PIECES, inside);
+        int place = piece < A::PIECES ? A::place(piece) : A::SIZE + B::place(piece - A::PIECES);
+        copy_async<PIECE>(stage + (u32)sizeof(Stored) * place, p, inside, wanted);
+    }
     static __device__ __forceinline__ void fetch(Loader& from, u32 stage) {
         from.begin();
 #pragma unroll
-        for (int i = 0; i < A::PIECES; i++) {
-            bool inside;
-            const Stored* p = from.a(i, inside);
-            copy_async<PIECE>(stage + (u32)sizeof(Stored) * A::place(i), p, inside);
-        }
-#pragma unroll
-        for (int i = 0; i < B::PIECES; i++) {
-            bool inside;
-            const Stored* p = from.b(i, inside);
-            copy_async<PIECE>(stage + (u32)sizeof(Stored) * (A::SIZE + B::place(i)), p, inside);
-        }
+        for (int piece = 0; piece < PIECES; piece++) copy(from, stage, piece, true);
         from.next();
     }
 #else
@@ -113,10 +116,21 @@ struct Tile {
             // The oldest tile has landed, and all have done with the one before it, whose place is filled anew.
             wait_async<STAGES - 2>();
             __syncthreads();
-            int next = full == 0 ? STAGES - 1 : full - 1;
-            if (t + STAGES - 1 < tiles) fetch(from, base + (u32)sizeof(Stored) * next * STAGE);
+            u32 next = base + (u32)sizeof(Stored) * (full == 0 ? STAGES - 1 : full - 1) * STAGE;
+            bool more = t + STAGES - 1 < tiles;
+            if constexpr (SPREAD) {
+                from.begin();
+                F::multiply(shared + full * STAGE, shared + full * STAGE + A::SIZE, acc, [&](int step) {
+#pragma unroll
+                    for (int piece = 0; piece < PIECES; piece++)
+                        if (is_due(piece, step)) copy(from, next, piece, more);
+                });
+                from.next();
+            } else {
+                if (more) fetch(from, next);
+                F::multiply(shared + full * STAGE, shared + full * STAGE + A::SIZE, acc, [](int) {});
+            }
             commit_async();
-            F::multiply(shared + full * STAGE, shared + full * STAGE + A::SIZE, acc);
             full = full == STAGES - 1 ? 0 : full + 1;
         }
 #else
@@ -126,10 +140,11 @@ struct Tile {
         __syncthreads();
         int odd = 0;
         for (int t = 0; t < tiles; t++) {
-            if (t + 1 < tiles) fetch(from, held);
-            F::multiply(shared + odd * STAGE, shared + odd * STAGE + A::SIZE, acc);
+            bool more = t + 1 < tiles;
+            if (more) fetch(from, held);
+            F::multiply(shared + odd * STAGE, shared + odd * STAGE + A::SIZE, acc, [](int) {});
             odd ^= 1;
-            if (t + 1 < tiles) deposit(held, shared + odd * STAGE);
+            if (more) deposit(held, shared + odd * STAGE);
             __syncthreads();
         }
 #endif
@@ -204,30 +219,37 @@ __device__ __forceinline__ bool add_parts(Sums& acc, float* workspace, u32* coun
 }
 
 // Sums of columns [column0, column0 + TILE_N) over the rows of a matrix with `columns` columns, in an order that
-// depends on the sizes alone: each part (z) takes a range of rows, group g of its GROUPS groups of threads takes rows
-// g, g + GROUPS, g + 2 GROUPS, ... of it; then groups and parts are added in turn. It needs THREADS VECTOR floats of
-// shared memory.
+// depends on the sizes alone, and not on the tile: each part (z) takes a range of rows, group g of SUMS groups takes
+// rows g, g + SUMS, g + 2 SUMS, ... of it; then groups and parts are added in turn. A thread has some of the groups. It
+// needs SUMS TILE_N floats of shared memory.
 __device__ __forceinline__ void column_sums(
     const Stored* m, int rows, int columns, int column0, float* shared, float* workspace, u32* counters, float* out) {
-    constexpr int ACROSS = TILE_N / VECTOR, GROUPS = THREADS / ACROSS;
-    static_assert(GROUPS * ACROSS == THREADS, "whole groups");
+    constexpr int SUMS = HALF_STORED ? 16 : 8;
+    constexpr int ACROSS = TILE_N / VECTOR, GROUPS = THREADS / ACROSS, EACH = SUMS / GROUPS;
+    static_assert(GROUPS * ACROSS == THREADS && EACH * GROUPS == SUMS, "whole groups");
     int column = (int)threadIdx.x % ACROSS * VECTOR, group = (int)threadIdx.x / ACROSS;
-    float sum[VECTOR] = {};
+    float sum[EACH][VECTOR] = {};
     Part part(rows);
     if (column0 + column < columns) {
-        for (int r = part.first + group; r < part.first + part.count; r += GROUPS) {
-            float v[VECTOR];
-            load(m + (long long)r * columns + column0 + column, v);
+        for (int first = part.first + group; first < part.first + part.count; first += SUMS) {
 #pragma unroll
-            for (int i = 0; i < VECTOR; i++) sum[i] += v[i];
+            for (int e = 0; e < EACH; e++) {
+                int r = first + e * GROUPS;
+                if (r >= part.first + part.count) break;
+                float v[VECTOR];
+                load(m + (long long)r * columns + column0 + column, v);
+#pragma unroll
+                for (int i = 0; i < VECTOR; i++) sum[e][i] += v[i];
+            }
         }
     }
-    store(shared + group * TILE_N + column, sum);
+#pragma unroll
+    for (int e = 0; e < EACH; e++) store(shared + (group + e * GROUPS) * TILE_N + column, sum[e]);
     __syncthreads();
     bool divided = gridDim.z > 1;
     for (int c = threadIdx.x; c < TILE_N; c += THREADS) {
         float total = 0.0f;
-        for (int g = 0; g < GROUPS; g++) total += shared[g * TILE_N + c];
+        for (int g = 0; g < SUMS; g++) total += shared[g * TILE_N + c];
         if (divided)
             part_of_workspace(workspace, blockIdx.z)[c] = total;
         else if (column0 + c < columns)

@@ -21,6 +21,7 @@ static_assert(THREAD_M % 2 == 0 && THREAD_N % 4 == 0, "a warp takes 16x16 at a t
 
 // Registers are there for this many threads; more blocks than fill them would be of no use.
 #define RESIDENT(threads) ((THREAD_M * THREAD_N >= 64 ? 256 : 512) / THREADS)
+#define RESIDENT_OUTER RESIDENT(0)
 
 // FACTOR 0 is A, 1 is B.
 template <int FACTOR, int LAYOUT, int EXTENT>
@@ -152,11 +153,15 @@ struct Fragment {
         return warp_column() + j / 4 * 16 + t % 2 * 8 + t / 2 * 4 + j % 4;
     }
 
-    // acc += the product of two operands' tiles in shared memory.
-    static __device__ __forceinline__ void multiply(const Stored* a, const Stored* b, Sums& acc) {
+    // Steps of a tile's multiplication.
+    static constexpr int STEPS = 2;
+
+    // acc += the product of two operands' tiles in shared memory; `after(step)` is called behind each step.
+    template <class After>
+    static __device__ __forceinline__ void multiply(const Stored* a, const Stored* b, Sums& acc, After after) {
         u32 at_a = A::start(shared_address(a), warp_row()), at_b = B::start(shared_address(b), warp_column());
 #pragma unroll
-        for (int step = 0; step < 2; step++) {
+        for (int step = 0; step < STEPS; step++) {
             u32 fa[THREAD_M / 2][4], fb[THREAD_N / 4][4];
 #pragma unroll
             for (int i = 0; i < THREAD_M / 2; i++) A::read(at_a, i, step, fa[i]);
@@ -170,6 +175,7 @@ struct Fragment {
             round(fa), round(fb);
 #endif
             multiply(fa, fb, acc);
+            after(step);
         }
     }
     static __device__ __forceinline__ void multiply(

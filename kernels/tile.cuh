@@ -15,6 +15,10 @@
 
 // Blocks that a multiprocessor must have room for: as many as leave each thread the registers that its fragments need.
 #define RESIDENT(threads) ((threads) / THREADS)
+// The same of the kernels whose operands both have rows along the result, which need the fewest: two blocks of 128x128
+// by threads of 128 registers, from sm_80 to sm_90. Before, the next tile waits in registers, and they would spill; from
+// sm_100 on too.
+#define RESIDENT_OUTER RESIDENT(TILE_N == 128 && __CUDA_ARCH__ >= 800 && __CUDA_ARCH__ < 1000 ? 512 : 384)
 
 static_assert(TILE_K % 8 == 0 && THREAD_M % 4 == 0 && THREAD_N % 4 == 0, "fragments are read 4 wide");
 
@@ -91,8 +95,12 @@ struct Fragment {
     // Whether a thread's columns come in fours.
     static constexpr bool FOURS = B_LAYOUT == OUTER;
 
-    // acc += the product of two operands' tiles in shared memory.
-    static __device__ __forceinline__ void multiply(const float* a, const float* b, Sums& acc) {
+    // Steps of a tile's multiplication.
+    static constexpr int STEPS = TILE_K;
+
+    // acc += the product of two operands' tiles in shared memory; `after(step)` is called behind each step.
+    template <class After>
+    static __device__ __forceinline__ void multiply(const float* a, const float* b, Sums& acc, After after) {
         using A = Operand<0, A_LAYOUT, TILE_M>;
         using B = Operand<1, B_LAYOUT, TILE_N>;
         a += first_row() * (A_LAYOUT == INNER ? A::PITCH : 1);
@@ -106,6 +114,7 @@ struct Fragment {
             for (int i = 0; i < THREAD_M; i++)
 #pragma unroll
                 for (int j = 0; j < THREAD_N; j++) acc[i][j] += af[k % 4][i] * bf[k % 4][j];
+            after(k);
         }
     }
 

@@ -14,6 +14,8 @@ pub struct Mix {
     pub instructions: usize,
     /// The loop with the largest share of [`MULTIPLY_ADDS`]: its instructions by name, `FFMA` and `LDS` and so on.
     pub main_loop: BTreeMap<String, usize>,
+    /// Multiply-adds of the main loop before each of its reads of global memory, which are spread where these differ.
+    pub reads_after: Vec<usize>,
 }
 
 /// The instructions that multiply and add: of float32, and of tensor cores.
@@ -103,23 +105,27 @@ fn mix(kernel: String, instructions: &[String], labels: &BTreeMap<String, usize>
         let word = words.next().unwrap_or("").trim_end_matches(';');
         word.split('.').next().unwrap_or("").to_string()
     };
-    let mut best: (f64, BTreeMap<String, usize>) = (0.0, BTreeMap::new());
+    let mut best = (0.0, BTreeMap::new(), Vec::new());
     for (end, i) in instructions.iter().enumerate() {
         let target = i.contains("BRA").then(|| i.split('`').nth(1)).flatten();
         let label = target.map(|t| t.trim_start_matches('(').split(')').next().unwrap_or(""));
         let Some(&start) = label.and_then(|l| labels.get(l)).filter(|&&s| s <= end) else {
             continue;
         };
-        let mut counts = BTreeMap::new();
+        let (mut counts, mut reads_after) = (BTreeMap::new(), Vec::new());
         for i in &instructions[start..=end] {
-            *counts.entry(name(i)).or_insert(0) += 1;
+            let name = name(i);
+            if matches!(name.as_str(), "LDG" | "LDGSTS") {
+                reads_after.push(multiply_adds(&counts));
+            }
+            *counts.entry(name).or_insert(0) += 1;
         }
         let share = multiply_adds(&counts) as f64 / (end + 1 - start) as f64;
         if share > best.0 {
-            best = (share, counts);
+            best = (share, counts, reads_after);
         }
     }
-    Mix { kernel, instructions: instructions.len(), main_loop: best.1 }
+    Mix { kernel, instructions: instructions.len(), main_loop: best.1, reads_after: best.2 }
 }
 
 #[cfg(test)]

@@ -8,13 +8,11 @@ use super::text::duration;
 use crate::train::metrics::{Epoch, losses};
 
 /// The curves of a report, each with its file's name.
-pub fn all(runs: &[Run], theme: &Theme) -> [(&'static str, Chart); 4] {
-    [
-        ("accuracy", accuracy(runs, theme)),
-        ("loss", loss(runs, theme)),
-        ("time", time(runs, theme)),
-        ("steps", steps(runs, theme)),
-    ]
+pub fn all(runs: &[Run], theme: &Theme) -> Vec<(&'static str, Chart)> {
+    let mut all = vec![("accuracy", accuracy(runs, theme)), ("loss", loss(runs, theme)), ("time", time(runs, theme))];
+    // Runs of before it was recorded have none.
+    all.extend(steps(runs, theme).map(|chart| ("steps", chart)));
+    all
 }
 
 fn points(run: &Run, value: &dyn Fn(&Epoch) -> f64) -> Vec<(f64, f64)> {
@@ -209,13 +207,13 @@ fn loss(runs: &[Run], theme: &Theme) -> Chart {
 }
 
 /// The training loss inside the epochs, and the learning rate below it.
-fn steps(runs: &[Run], theme: &Theme) -> Chart {
+fn steps(runs: &[Run], theme: &Theme) -> Option<Chart> {
     let subtitle = "training images as trained on, mean between two points; log scale; below: the learning rate";
     let mut chart = chart(runs, theme, "Training loss by step", subtitle, &|run| {
         let (point, loss) = losses(&run.points).pop()?;
         Some(format!("{loss:.4} at step {}", point.step))
     });
-    chart.note = "the loss between epochs was not recorded".into();
+    chart.entries.retain(|(_, text)| text.contains(" at step "));
     let line = |value: &dyn Fn(f64, f32) -> f64| -> Vec<Line> {
         let of = |(i, run): (usize, &Run)| {
             let points = losses(&run.points).into_iter().map(|(p, loss)| (p.step as f64, value(loss, p.lr)));
@@ -227,13 +225,11 @@ fn steps(runs: &[Run], theme: &Theme) -> Chart {
     let (loss, rate) = (line(&|loss, _| loss.max(LEAST)), line(&|_, lr| f64::from(lr)));
     let last = loss.iter().flat_map(|l| l.points.last()).map(|p| p.0).fold(0.0, f64::max);
     let highest = rate.iter().flat_map(|l| &l.points).map(|p| p.1).fold(0.0, f64::max);
-    if last > 0.0 && highest > 0.0 {
-        (chart.axis, chart.x) = ("step", (0.0, 1.01 * last));
-        chart.panels.extend(logarithmic(0.72, loss, Vec::new()));
-        let format = |v| format!("{v:.2e}");
-        chart.panels.push(panel(("rate", format), (0.0, 1.1 * highest), 0.28, rate, Vec::new()));
-    }
-    chart
+    (chart.axis, chart.x) = ("step", (0.0, 1.01 * last));
+    chart.panels.push(logarithmic(0.72, loss, Vec::new())?);
+    let format = |v| format!("{v:.2e}");
+    chart.panels.push(panel(("rate", format), (0.0, 1.1 * highest), 0.28, rate, Vec::new()));
+    Some(chart)
 }
 
 /// Time since the start, evaluations included.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 use warp19::cuda::nvrtc::{self, Target};
+use warp19::cuda::plan;
 use warp19::cuda::report::{self, Compiled};
 use warp19::cuda::sass::{self, Mix};
 use warp19::cuda::units::{Unit, UnitKind, tiles};
@@ -63,6 +64,21 @@ fn a_gtx_1080_needs_no_spills() {
 }
 
 #[test]
+fn an_ampere_needs_no_spills() {
+    compiles_without_spills("13", &[86], |_, unit| common(unit));
+}
+
+/// The kernels with the most registers, by the first and the last architectures that the compiler knows.
+#[test]
+fn the_widest_kernels_need_no_spills() {
+    compiles_without_spills("13", &[75, 90, 120], |_, unit| {
+        let widest = matches!(unit.kind, UnitKind::Gemm(0) | UnitKind::Conv(0) | UnitKind::ConvWinograd);
+        widest && unit.precision == Precision::F32
+    });
+}
+
+#[test]
+#[ignore = "every kernel of those above on every architecture; scripts/test.sh --all runs it"]
 fn every_architecture_needs_no_spills() {
     compiles_without_spills("13", &[75, 80, 86, 89, 90, 100, 120], |_, unit| common(unit));
 }
@@ -138,16 +154,18 @@ fn mixes(nvrtc: &Nvrtc, sm: u32, unit: Unit) -> BTreeMap<String, Mix> {
     mixes.into_iter().map(|m| (m.kernel.clone(), m)).collect()
 }
 
-/// In the widest tile at least 90 % of the main loop's instructions are multiply-adds in products and 84 % in
-/// convolutions; one instruction is issued a cycle, so that is the share of the peak that can be reached.
+/// In the widest tile at least 89 % of the main loop's instructions are multiply-adds in products and 84 % in
+/// convolutions, 83 % in the next tile's; one instruction is issued a cycle, so that is the share of the peak that can
+/// be reached. The next tile is read between them: where all reads stood together, 91 % were multiply-adds, and a
+/// cycle-level simulator took 7 to 9 % more cycles for the loop.
 #[test]
 fn main_loops_are_multiply_adds() {
     let nvrtc = load("13");
     for sm in [86, 90] {
         for (kind, kernels, least) in [
-            (UnitKind::Gemm(0), ["gemm_nn", "gemm_nt", "gemm_tn"], 0.90),
+            (UnitKind::Gemm(0), ["gemm_nn", "gemm_nt", "gemm_tn"], 0.89),
             (UnitKind::Conv(0), ["conv_forward", "conv_backward_data", "conv_backward_weight"], 0.84),
-            (UnitKind::Conv(1), ["conv_forward", "conv_backward_data", "conv_backward_weight"], 0.84),
+            (UnitKind::Conv(1), ["conv_forward", "conv_backward_data", "conv_backward_weight"], 0.83),
         ] {
             let unit = kind.at(Precision::F32);
             let found = mixes(&nvrtc, sm, unit);
@@ -158,7 +176,10 @@ fn main_loops_are_multiply_adds() {
                 // All of the tile's multiply-adds are in the loop, once.
                 let (UnitKind::Gemm(t) | UnitKind::Conv(t)) = kind else { unreachable!() };
                 let tile = tiles(Precision::F32)[t];
-                assert_eq!(m.main_loop["FFMA"], 16 * tile.thread_m * tile.thread_n, "{m:?}");
+                let all = 16 * tile.thread_m * tile.thread_n;
+                assert_eq!(m.main_loop["FFMA"], all, "{m:?}");
+                let apart = m.reads_after.windows(2).all(|two| two[1] - two[0] >= all / 16);
+                assert!(t > 0 || m.reads_after.len() >= 4 && apart, "reads in a bunch: {m:?}");
                 assert!(!m.main_loop.contains_key("LDL") && !m.main_loop.contains_key("STL"), "{m:?}");
             }
         }
@@ -219,4 +240,45 @@ fn winograd_is_mostly_multiply_adds() {
             assert!(!m.main_loop.contains_key("LDL") && !m.main_loop.contains_key("STL"), "{m:?}");
         }
     }
+}
+
+/// The plan's count of registers and shared memory (`cuda::plan::footprint`) is the most that ptxas gives on any
+/// architecture, or a little more.
+fn footprints_are_true(major: &str, architectures: &[u32], chosen: impl Fn(u32, Unit) -> bool) {
+    let nvrtc = load(major);
+    for &sm in architectures {
+        for unit in Unit::all(sm).into_iter().filter(|&unit| chosen(sm, unit)) {
+            let tile = match unit.kind {
+                UnitKind::Gemm(tile @ 0..3) | UnitKind::Conv(tile @ 0..3) => Some(tile),
+                UnitKind::ConvWinograd => None,
+                _ => continue,
+            };
+            let compiled = compiled(&nvrtc, sm, unit);
+            for kernel in unit.kernels() {
+                let counted =
+                    tile.map_or(plan::WINOGRAD, |tile| plan::footprint(kernel.name, tile, unit.precision, sm));
+                let used = compiled.usage.iter().find(|u| u.kernel == kernel.symbol).unwrap();
+                let what = format!("{} on sm_{sm}: {used:?}, counted {counted:?}", kernel.symbol);
+                assert_eq!(counted.threads as usize, kernel.threads, "{what}");
+                assert!(used.registers <= counted.registers && 2 * used.registers > counted.registers, "{what}");
+                // Before sm_80 two tiles are there, filled through registers.
+                assert!(if sm < 80 { used.shared <= counted.shared } else { used.shared == counted.shared }, "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_plan_counts_registers_and_shared_memory_as_ptxas_does() {
+    footprints_are_true("12", &[61], |_, unit| unit.precision == Precision::F32);
+    footprints_are_true("13", &[86], |_, unit| match unit.kind {
+        UnitKind::Gemm(0) => matches!(unit.precision, Precision::F32 | Precision::Bf16 | Precision::Tf32x3),
+        _ => unit.precision == Precision::F32,
+    });
+}
+
+#[test]
+#[ignore = "every precision on every architecture, beside some above; scripts/test.sh --all runs it"]
+fn the_plan_counts_registers_and_shared_memory_as_ptxas_does_everywhere() {
+    footprints_are_true("13", &[75, 80, 86, 89, 90, 100, 120], |_, _| true);
 }

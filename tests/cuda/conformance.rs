@@ -4,7 +4,8 @@
 use crate::common::command::{json, warp19};
 use crate::common::nvrtc;
 
-/// Runs `verify --device softgpu` with all checks and expects no wrong result and no finding.
+/// Runs `verify --device softgpu`, with all checks where `variables` do not say otherwise, and expects no wrong result
+/// and no finding.
 fn verify(only: &str, precision: &str, variables: &[(&str, &str)], major: &str) {
     let mut command = warp19("verify --device softgpu --json --precision");
     command.arg(precision);
@@ -31,18 +32,16 @@ fn on_a_gtx_1080() {
 }
 
 #[test]
-fn on_a_turing() {
-    on("sm_75", "f32", "13", &["2"]);
-}
-
-#[test]
 fn on_an_ampere() {
     on("sm_86", "f32", "13", &["3"]);
 }
 
+/// The results alone: their kernels are those of the two devices above, which run them with all checks.
 #[test]
-fn on_a_hopper() {
-    on("sm_90", "f32", "13", &["1"]);
+fn on_a_turing_and_a_hopper() {
+    for device in ["sm_75", "sm_90"] {
+        verify("", "f32", &[("SOFTGPU_DEVICE", device), ("SOFTGPU_CHECK", "none")], "13");
+    }
 }
 
 /// What is around the products in 16 bits; products on tensor cores are in `tests/tensor` and in
@@ -73,12 +72,12 @@ fn on_every_architecture_with_tensor_cores() {
 
 /// That results do not depend on the order is seen from bits in `training`; here more orders meet the checks.
 #[test]
-#[ignore = "repeats the tests above in other orders of execution; scripts/test.sh --all runs it"]
+#[ignore = "repeats the tests above in other orders of execution and with all checks; scripts/test.sh --all runs it"]
 fn in_more_orders_of_execution() {
     on("sm_61", "f32", "12", &["2", "3"]);
-    on("sm_75", "f32", "13", &["1", "3"]);
+    on("sm_75", "f32", "13", &["1", "2", "3"]);
     on("sm_86", "f32", "13", &["1", "2"]);
-    on("sm_90", "f32", "13", &["2", "3"]);
+    on("sm_90", "f32", "13", &["1", "2", "3"]);
     on("sm_86", "f32", "12", &["4"]);
 }
 

@@ -193,6 +193,7 @@ fn a_fault_names_its_launch_and_how_to_find_it() {
     for recorded in [false, true] {
         let (_alone, mut device) = softgpu("none", "0");
         let d = &mut device;
+        d.set_winograd(Some(true));
         let s = ConvShape { n: 1, h: 4, w: 4, c: 4, k: 4, kernel: 3 };
         let views = [s.x_len(), s.w_len(), s.k, s.y_len()].map(|len| d.alloc(DType::F32, len).unwrap());
         for view in &views[1..] {

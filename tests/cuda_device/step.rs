@@ -192,13 +192,28 @@ fn a_vgg19_step_equals_the_cpus() {
     println!("VGG19 step at batch 4 on softgpu: {:.1} s without checks, {launches} launches", plain.as_secs_f64());
     assert!(launches <= 110, "{launches} launches in a step");
     assert!(plain.as_secs() < 60, "{plain:?}");
+}
 
-    // A replay with all checks finds nothing.
-    gpu.softgpu.unwrap().set("check", "all").unwrap();
+/// A step recorded and replayed with all checks finds nothing.
+fn a_step_has_no_findings(model: &str) {
+    let model = zoo::build(model, Shape { h: 28, w: 28, c: 1 }, 10).unwrap();
+    let (_alone, mut d) = softgpu("all", "0");
+    let training = Training::new(&mut d, &model, Precision::F32, 4);
     let start = Instant::now();
-    on_gpu.step(&mut gpu, 1);
-    let all = start.elapsed();
-    no_findings(&gpu);
-    println!("with all checks: {:.1} s", all.as_secs_f64());
-    assert!(all.as_secs() < 300, "{all:?}");
+    for step in 0..2 {
+        training.step(&mut d, step);
+    }
+    println!("{} with all checks: {:.1} s for two steps", model.name, start.elapsed().as_secs_f64());
+    no_findings(&d);
+}
+
+#[test]
+fn a_deep_mnist_step_has_no_findings() {
+    a_step_has_no_findings("deep-mnist");
+}
+
+#[test]
+#[ignore = "a minute, and the conformance suite has its shapes with all checks; scripts/test.sh --all runs it"]
+fn a_vgg19_step_has_no_findings() {
+    a_step_has_no_findings("vgg19");
 }

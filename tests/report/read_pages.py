@@ -9,7 +9,8 @@ import sys
 
 import pypdfium2
 
-DARK = 90
+# The darkest colour of the maps inside the network is 28, that of a white that was turned is 0.
+DARK = 16
 BLOCK = 20  # a centimetre is 28 pixels at 72 a inch; a solid square of 7 mm is enough to be seen
 
 

@@ -1,15 +1,17 @@
 //! `warp19 profile`: where a training step's time goes, operation by operation (docs/profiling.md).
 
+mod example;
 mod measure;
+mod paper;
+mod predict;
 mod table;
 
 use super::backend::{self, Backend, Opened};
 use super::output;
-use crate::data::{Classes, Dataset, Images, Split};
 use crate::device::{Precision, StepState};
 use crate::error::{Error, Result};
 use crate::model::zoo;
-use crate::train::{Config, Recipe, Trainer};
+use crate::train::Trainer;
 use measure::Peaks;
 use serde_json::json;
 
@@ -19,7 +21,7 @@ pub struct Args {
     #[arg(long, default_value = "vgg19", value_parser = backend::name_of(zoo::NAMES))]
     #[arg(ignore_case = true, hide_possible_values = true)]
     model: String,
-    /// Images in a step [default: 64; 2 on softgpu].
+    /// Images in a step [default: 64; 2 on softgpu, 128 for a prediction].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     batch: Option<u32>,
     #[command(flatten)]
@@ -29,18 +31,25 @@ pub struct Args {
     /// Steps that are timed, after one that is not; the table has medians.
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..=1000))]
     steps: u16,
+    /// Predict a step's time on a card by the plan's count instead, without a GPU: rtx3090, a100, ..., or all.
+    #[arg(long, value_name = "CARD", conflicts_with = "steps")]
+    predict: Option<String>,
     /// Results as JSON.
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(args: &Args) -> Result<()> {
+    if let Some(card) = &args.predict {
+        let Args { model, batch, precision, json, .. } = args;
+        return predict::run(card, model, batch.map(|b| b as usize), *precision, *json);
+    }
     let mut opened = args.backend.open_kind()?;
     opened.device().supports(args.precision)?;
     let is_softgpu = matches!(&opened, Opened::Cuda(d) if d.softgpu.is_some());
     let batch = args.batch.map_or(if is_softgpu { 2 } else { 64 }, |b| b as usize);
     let folder = tempfile::tempdir().map_err(|e| Error::io("create", std::env::temp_dir(), e))?;
-    let (config, dataset) = example(args, batch)?;
+    let (config, dataset) = example::run(&args.model, args.precision, batch)?;
     let trainer = Trainer::new(opened.device(), config, &dataset, folder.path(), None)?;
     let samples: Vec<u32> = (0..batch as u32).collect();
     opened.device().set_step(StepState { step: 0, lr: 1e-4, ema_decay: 0.9, samples: &samples })?;
@@ -55,37 +64,4 @@ pub fn run(args: &Args) -> Result<()> {
     }
     output::print(&format!("{} step, batch {batch}, {precision}, {device}\n\n", args.model))?;
     output::print(&table::text(&profile, peaks.as_ref()))
-}
-
-/// A run on random pictures by the network's own recipe.
-fn example(args: &Args, batch: usize) -> Result<(Config, Dataset)> {
-    const SIDE: usize = 28;
-    let (mut recipe, classes) = (Recipe::named(None, &args.model)?, 10);
-    recipe.batch = batch;
-    let split = |count: usize| Split {
-        images: Images {
-            count,
-            height: SIDE,
-            width: SIDE,
-            channels: 1,
-            pixels: (0..count * SIDE * SIDE).map(|i| (i * 7919 % 251) as u8).collect(),
-        },
-        labels: (0..count).map(|i| (i % classes) as u32).collect(),
-    };
-    let dataset = Dataset::new(split(batch), split(1), Classes::numbered(classes), "random pictures")?;
-    let config = Config {
-        model: args.model.clone(),
-        input: format!("{SIDE}x{SIDE}x1"),
-        classes,
-        dataset: dataset.name.clone(),
-        recipe,
-        extended: Vec::new(),
-        seed: 0,
-        images: batch,
-        test_images: 1,
-        validation: 0,
-        frozen_features: false,
-        precision: args.precision,
-    };
-    Ok((config, dataset))
 }

@@ -1,8 +1,9 @@
 //! Making a batch: `kernels/batch.cu`.
 
-use super::launching::{Addresses, SHARED_LIMIT};
+use super::launching::Addresses;
 use crate::cuda::device::CudaDevice;
 use crate::cuda::launch::{Arg, AugmentArg, Grid, NormaliseArg};
+use crate::cuda::plan::SHARED_LIMIT;
 use crate::cuda::units::UnitKind;
 use crate::device::Precision;
 use crate::error::{Error, Result};

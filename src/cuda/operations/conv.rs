@@ -1,142 +1,93 @@
 //! Convolutions as implicit products (`kernels/conv.cu`), and the first layer directly (`kernels/conv_direct.cu`).
 
-use super::launching::{Addresses, After, SHARED_LIMIT, aligned, tiled, vector};
+use super::launching::{Addresses, After, aligned, tiled, vector};
 use super::winograd;
 use crate::cuda::device::CudaDevice;
 use crate::cuda::launch::{Arg, Grid};
-use crate::cuda::plan::{self, Divisor, Product};
-use crate::cuda::units::{DIRECT_CHANNELS, DIRECT_ROWS, DIRECT_THREADS, UnitKind, tiles};
+use crate::cuda::plan::{self, Divisor, Product, Way};
+use crate::cuda::units::{DIRECT_ROWS, DIRECT_THREADS, UnitKind};
 use crate::device::Precision;
 use crate::error::Result;
 use crate::ops::conv::ConvShape;
 use crate::ops::layer::Pass;
 
 pub fn run(d: &mut CudaDevice, precision: Precision, s: &ConvShape, pass: Pass, at: Addresses) -> Result<()> {
+    let vector = vector(precision, &[s.c, s.k], &at);
+    let way = plan::convolution(s, pass, precision, vector, d.choices.winograd);
     match (pass, at) {
-        (Pass::Forward { relu }, [x, w, b, y, ..]) => forward(d, precision, s, [x, w, b, y], relu),
+        (Pass::Forward { relu }, [x, w, b, y, ..]) => match way {
+            Way::Direct { shared, .. } if aligned(&[w, b, y]) => {
+                let grid = Grid { blocks: s.n * s.h.div_ceil(DIRECT_ROWS), parts: 1, shared };
+                let mut args = [x, w, b, y].map(Arg::Address).to_vec();
+                args.push(relu.into());
+                args.extend([s.h, s.w, s.c, s.k, s.kernel].map(Arg::from));
+                d.launch(UnitKind::ConvDirect.at(precision), "conv_direct_forward", grid, &args)
+            }
+            way => {
+                let way = match way {
+                    Way::Direct { .. } => plan::gathered(s, false, precision, vector, d.choices.winograd),
+                    way => way,
+                };
+                gathered(d, s, false, way, [x, w, y], After { bias: b, relu, wide: !relu, ..After::default() })
+            }
+        },
         (Pass::BackwardData { .. }, [dy, w, dx, mask, ..]) => {
-            gathered(d, precision, s, true, [dy, w, dx], After { mask, ..After::default() })
+            gathered(d, s, true, way, [dy, w, dx], After { mask, ..After::default() })
         }
-        (Pass::BackwardWeight, [x, dy, dw, db, ..]) => backward_weight(d, precision, s, [x, dy, dw, db]),
+        (Pass::BackwardWeight, [x, dy, dw, db, ..]) => match way {
+            Way::Direct { gradient, shared } => {
+                let blocks = s.n * s.h.div_ceil(DIRECT_ROWS);
+                let workspace = d.workspace(blocks * (s.w_len() + s.k))?;
+                let mut args = [x, dy, workspace].map(Arg::Address).to_vec();
+                args.extend([s.h, s.w, s.k].map(Arg::from));
+                let grid = Grid { blocks, parts: 1, shared };
+                d.launch(UnitKind::ConvDirect.at(precision), gradient, grid, &args)?;
+                reduce(d, precision, workspace, (dw, s.w_len()), (db, s.k), blocks)
+            }
+            Way::Product(product) => backward_weight(d, s, &product, [x, dy, dw, db]),
+            Way::Winograd { .. } => unreachable!("no weight gradient is computed so"),
+        },
     }
 }
 
-fn forward(d: &mut CudaDevice, precision: Precision, s: &ConvShape, [x, w, b, y]: [u64; 4], relu: bool) -> Result<()> {
-    if let Some((_, shared)) = direct(s)
-        && vector(precision, &[s.k], &[w, b, y])
-    {
-        let grid = Grid { blocks: s.n * s.h.div_ceil(DIRECT_ROWS), parts: 1, shared };
-        let mut args = [x, w, b, y].map(Arg::Address).to_vec();
-        args.push(relu.into());
-        args.extend([s.h, s.w, s.c, s.k, s.kernel].map(Arg::from));
-        return d.launch(UnitKind::ConvDirect.at(precision), "conv_direct_forward", grid, &args);
-    }
-    gathered(d, precision, s, false, [x, w, y], After { bias: b, relu, wide: !relu, ..After::default() })
-}
-
-/// Forward or backward data, whichever way is cheaper.
-fn gathered(
-    d: &mut CudaDevice,
-    precision: Precision,
-    s: &ConvShape,
-    backward: bool,
-    at: [u64; 3],
-    after: After,
-) -> Result<()> {
-    // Winograd's algorithm is float32's: tensor cores multiply faster than it saves multiplications.
-    let winograd = match precision {
-        Precision::F32 => plan::winograd(s, backward, d.choices.winograd),
-        _ => None,
-    };
-    match winograd {
-        Some(parts) => winograd::convolution(d, s, backward, parts, at, after),
-        None => implicit(d, precision, s, backward, at, after),
+/// Forward or backward data, by Winograd's algorithm or as an implicit product.
+fn gathered(d: &mut CudaDevice, s: &ConvShape, backward: bool, way: Way, at: [u64; 3], after: After) -> Result<()> {
+    match way {
+        Way::Winograd { parts } => winograd::convolution(d, s, backward, parts, at, after),
+        Way::Product(product) => implicit(d, s, backward, &product, at, after),
+        Way::Direct { .. } => unreachable!("the first layer's forward pass alone"),
     }
 }
 
-/// Forward (`conv_forward`) or backward data (`conv_backward_data`) as an implicit product over `inputs` channels
-/// giving `outputs` channels.
+/// Forward (`conv_forward`) or backward data (`conv_backward_data`) as an implicit product.
 fn implicit(
     d: &mut CudaDevice,
-    precision: Precision,
     s: &ConvShape,
     backward: bool,
+    product: &Product,
     [x, w, y]: [u64; 3],
     after: After,
 ) -> Result<()> {
-    let (inputs, outputs) = if backward { (s.k, s.c) } else { (s.c, s.k) };
-    let rows = s.n * s.h * s.w;
-    let product = Product {
-        precision,
-        count: 1,
-        rows,
-        columns: outputs,
-        inner: s.kernel * s.kernel * inputs.next_multiple_of(tiles(precision)[0].k),
-        sums: false,
-        vector: vector(precision, &[s.c, s.k], &[x, w, y, after.bias, after.mask]),
-    };
-    let (tile, grid, [workspace, counters]) = tiled(d, &product)?;
+    let (tile, grid, [workspace, counters]) = tiled(d, product)?;
     let mut args = vec![Arg::Address(x), Arg::Address(w)];
-    let sizes = [s.n, s.h, s.w, s.c, s.k, s.kernel, plan::group(s.n, s.h, s.w)].map(Arg::from);
-    let kernel = if backward {
+    if backward {
         args.extend([Arg::Address(after.mask), Arg::Address(y), workspace, counters]);
-        "conv_backward_data"
     } else {
-        args.extend([
-            Arg::Address(after.bias),
-            Arg::Address(y),
-            workspace,
-            counters,
-            after.relu.into(),
-            after.wide.into(),
-        ]);
-        "conv_forward"
-    };
-    args.extend(sizes);
-    d.launch(UnitKind::Conv(tile).at(precision), kernel, grid, &args)
+        let [bias, y] = [after.bias, y].map(Arg::Address);
+        args.extend([bias, y, workspace, counters, after.relu.into(), after.wide.into()]);
+    }
+    args.extend([s.n, s.h, s.w, s.c, s.k, s.kernel, plan::group(s.n, s.h, s.w)].map(Arg::from));
+    d.launch(UnitKind::Conv(tile).at(product.precision), product.kernel, grid, &args)
 }
 
-fn backward_weight(d: &mut CudaDevice, precision: Precision, s: &ConvShape, [x, dy, dw, db]: [u64; 4]) -> Result<()> {
-    let part = s.w_len() + s.k;
-    if let Some((kernel, shared)) = direct(s) {
-        let blocks = s.n * s.h.div_ceil(DIRECT_ROWS);
-        let workspace = d.workspace(blocks * part)?;
-        let mut args = [x, dy, workspace].map(Arg::Address).to_vec();
-        args.extend([s.h, s.w, s.k].map(Arg::from));
-        d.launch(UnitKind::ConvDirect.at(precision), kernel, Grid { blocks, parts: 1, shared }, &args)?;
-        return reduce(d, precision, workspace, (dw, s.w_len()), (db, s.k), blocks);
-    }
-    let taps = s.kernel * s.kernel;
-    let product = Product {
-        precision,
-        count: taps,
-        rows: s.c,
-        columns: s.k,
-        inner: s.n * s.h * s.w,
-        sums: true,
-        vector: vector(precision, &[s.c, s.k], &[x, dy, dw, db]),
-    };
-    let (tile, grid, sum_args) = tiled(d, &product)?;
-    let mut args = [x, dy, dw, db].map(Arg::Address).to_vec();
+fn backward_weight(d: &mut CudaDevice, s: &ConvShape, product: &Product, at: [u64; 4]) -> Result<()> {
+    let (tile, grid, sum_args) = tiled(d, product)?;
+    let mut args = at.map(Arg::Address).to_vec();
     args.extend(sum_args);
     args.extend([s.n, s.h, s.w, s.c, s.k, s.kernel].map(Arg::from));
     args.push(Arg::Divisor(Divisor::new(s.n)));
     args.extend((0..3).map(|away| Arg::Divisor(Divisor::new(s.w.saturating_sub(away)))));
-    d.launch(UnitKind::Conv(tile).at(precision), "conv_backward_weight", grid, &args)
-}
-
-/// The weight gradient's kernel for convolutions that the direct path takes, and its dynamic shared memory.
-fn direct(s: &ConvShape) -> Option<(&'static str, usize)> {
-    let kernel = match (s.kernel, s.c) {
-        (3, 1) => "conv_direct_backward_weight_3x3x1",
-        (5, 1) => "conv_direct_backward_weight_5x5x1",
-        (3, 3) => "conv_direct_backward_weight_3x3x3",
-        _ => return None,
-    };
-    let pad = 2 * s.pad();
-    let strip = 4 * (DIRECT_ROWS + pad) * (s.w + pad) * s.c;
-    let shared = strip + 4 * usize::max(DIRECT_THREADS, s.w_len() + s.k);
-    (shared <= SHARED_LIMIT && DIRECT_THREADS.is_multiple_of(DIRECT_CHANNELS)).then_some((kernel, shared))
+    d.launch(UnitKind::Conv(tile).at(product.precision), product.kernel, grid, &args)
 }
 
 /// Adds partial sums that are not tiles: `parts` times `to` and then `tail` elements.

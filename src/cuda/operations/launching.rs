@@ -2,7 +2,7 @@
 
 use crate::cuda::device::CudaDevice;
 use crate::cuda::launch::{Arg, Grid};
-use crate::cuda::plan::Product;
+use crate::cuda::plan::{Machine, Product};
 use crate::cuda::units::tiles;
 use crate::device::Precision;
 use crate::error::{Error, Result};
@@ -10,9 +10,6 @@ use crate::ops::description::OPERANDS;
 
 /// Addresses of an operation's operands in the order of its description; 0 for those it does not have.
 pub type Addresses = [u64; OPERANDS];
-
-/// Shared memory a block may have on every device.
-pub const SHARED_LIMIT: usize = 48 << 10;
 
 /// What follows a sum before it is stored (`Epilogue` of `kernels/block.cuh`): addresses or 0.
 #[derive(Clone, Copy, Default)]
@@ -60,7 +57,7 @@ pub fn parts(d: &mut CudaDevice, parts: usize, blocks: usize, floats: usize) -> 
 
 /// The tile a product takes, the blocks of its launch, and the arguments [`parts`] gives.
 pub fn tiled(d: &mut CudaDevice, product: &Product) -> Result<(usize, Grid, [Arg; 2])> {
-    let plan = product.plan(d.choices.tile);
+    let plan = product.plan(&Machine::of(&d.properties, product.precision), d.choices.tile);
     let (blocks, tile) = (product.blocks(plan.tile), tiles(product.precision)[plan.tile]);
     let sums = parts(d, plan.parts, blocks, tile.m * tile.n)?;
     let grid = Grid { blocks, parts: plan.parts, shared: 0 };

@@ -83,15 +83,8 @@ fn rows_first(
     [a, b, c]: [u64; 3],
     after: After,
 ) -> Result<()> {
-    let product = Product {
-        precision,
-        count: 1,
-        rows: s.m,
-        columns: s.n,
-        inner: s.k,
-        sums: false,
-        vector: vector(precision, &[s.k, s.n], &[a, b, c, after.bias, after.mask]),
-    };
+    let vector = vector(precision, &[s.k, s.n], &[a, b, c, after.bias, after.mask]);
+    let product = Product::matrix(kernel, precision, [s.m, s.n, s.k], vector);
     let (tile, grid, [workspace, counters]) = tiled(d, &product)?;
     let args = [
         Arg::Address(a),
@@ -120,15 +113,8 @@ fn transposed(
     sums: u64,
     accumulate: bool,
 ) -> Result<()> {
-    let product = Product {
-        precision,
-        count: 1,
-        rows: s.m,
-        columns: s.n,
-        inner: s.k,
-        sums: sums != 0,
-        vector: vector(precision, &[s.m, s.n], &[a, b, c, sums]),
-    };
+    let vector = vector(precision, &[s.m, s.n], &[a, b, c, sums]);
+    let product = Product { sums: sums != 0, ..Product::matrix("gemm_tn", precision, [s.m, s.n, s.k], vector) };
     let (tile, grid, sum_args) = tiled(d, &product)?;
     let mut args = [a, b, c].map(Arg::Address).to_vec();
     args.extend(sum_args);

@@ -40,7 +40,7 @@ impl Trainer {
             let mut shown: Option<Instant> = None;
             while self.step < last.min(end) {
                 self.train_step(device)?;
-                let is_point = self.step % every == 0 || self.step == last;
+                let is_point = self.step.is_multiple_of(every) || self.step == last;
                 let is_shown = shown.is_none_or(|t| t.elapsed() >= PROGRESS) || self.step == last.min(end);
                 let [sum, correct, count, bad] =
                     if is_point || is_shown { read_stats(device, self.stats)? } else { [0.0; 4] };
