@@ -1,9 +1,9 @@
 //! Datasets that come as one archive: CIFAR-10's and EMNIST's.
 
+use super::bar::{Fetched, with_bar};
 use super::options::Options;
-use super::{http, verify, with_bar};
+use super::{http, verify};
 use crate::data::atomic;
-use crate::data::fetch::Fetched;
 use crate::data::known::{Archive, Packing};
 use crate::{Error, Result};
 use flate2::read::GzDecoder;
