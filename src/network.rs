@@ -63,6 +63,8 @@ pub enum Mode {
 pub enum Purpose {
     /// Every layer's output, and gradients.
     Training,
+    /// As in training from the first fully connected layer on; what lies before is not trained, and keeps nothing.
+    Tuning,
     /// The logits: layers write to two buffers in turn, so that what one writes the next finds in the cache.
     Evaluation,
     /// Every layer's output, to be looked at.
@@ -100,8 +102,11 @@ pub struct Network {
     pub weights: View,
     /// The weights as products read them, in a precision of 16 bits; see [`Network::prepare`].
     pub copy: Option<View>,
-    /// Gradient arena, of the same layout; absent in a network made for evaluation.
+    /// Gradient arena, of the same layout from `trained` on; absent in a network made for evaluation.
     pub gradients: Option<View>,
+    /// The first element of the arena that is trained, and the first layer.
+    pub trained: usize,
+    first: usize,
     /// Input images, `[batch, h, w, c]`.
     pub input: View,
     /// Labels, `[batch]` u32.
@@ -130,13 +135,17 @@ impl Network {
         purpose: Purpose,
     ) -> Result<Network> {
         let memory = Owner::new();
-        let mut arena = || -> Result<View> {
-            let view = device.alloc_for(&memory, DType::F32, model.arena_len())?;
+        let mut arena = |len| -> Result<View> {
+            let view = device.alloc_for(&memory, DType::F32, len)?;
             device.zero(view)?;
             Ok(view)
         };
-        let weights = arena()?;
-        let gradients = if purpose == Purpose::Training { Some(arena()?) } else { None };
+        let weights = arena(model.arena_len())?;
+        let gradients = match purpose {
+            Purpose::Training => Some(arena(weights.len)?),
+            Purpose::Tuning => Some(arena(weights.len - model.classifier().1)?),
+            Purpose::Evaluation | Purpose::Inspection => None,
+        };
         let half = precision.is_half();
         let copy = if half { Some(device.alloc_for(&memory, precision.storage(), weights.len)?) } else { None };
         Network::laid_out(device, model, precision, batch, Arenas { weights, copy, gradients, memory }, purpose)
@@ -171,6 +180,7 @@ impl Network {
         let mut scratch = pair(if purpose == Purpose::Inspection { 1 } else { widest })?;
         let input = device.alloc_for(&memory, activation, batch * model.input.len())?;
         let labels = device.alloc_for(&memory, DType::U32, batch)?;
+        let (first, trained) = if purpose == Purpose::Tuning { model.classifier() } else { (0, 0) };
         let mut layers = Vec::new();
         let (mut x, mut after_relu, mut dropouts) = (input, false, 0);
         for (index, ((name, layer), (from, to))) in model.layers.iter().zip(model.shapes()).enumerate() {
@@ -183,7 +193,9 @@ impl Network {
                 y = match purpose {
                     _ if logits => device.alloc_for(&memory, DType::F32, len)?,
                     Purpose::Evaluation => scratch[0].slice(0, len),
-                    Purpose::Training | Purpose::Inspection => device.alloc_for(&memory, activation, len)?,
+                    // What the first trained layer reads is kept.
+                    Purpose::Tuning if index + 1 < first => scratch[0].slice(0, len),
+                    _ => device.alloc_for(&memory, activation, len)?,
                 };
                 scratch.swap(0, 1);
             }
@@ -220,6 +232,8 @@ impl Network {
             weights,
             copy,
             gradients,
+            trained,
+            first,
             input,
             labels,
             logits: x,
@@ -286,9 +300,10 @@ impl Network {
     pub fn backward(&self, seed: u64) -> Result<Vec<Planned>> {
         let gradients = self.gradients.expect("a network made for training");
         let (mut plan, mut dy, mut spare) = (Vec::new(), self.dlogits, self.scratch);
-        for (index, layer) in self.layers.iter().enumerate().rev() {
+        let part = |arena, (offset, len): (usize, usize)| part(arena, (offset - self.trained, len));
+        for (index, layer) in self.layers.iter().enumerate().skip(self.first).rev() {
             let x = layer.x;
-            let dx = (index > 0).then(|| spare[0].slice(0, x.len));
+            let dx = (index > self.first).then(|| spare[0].slice(0, x.len));
             let mut add = |kind: Kind, views: &[View]| -> Result<()> {
                 plan.push(layer.planned("backward", kind, self.precision, views)?);
                 Ok(())
@@ -298,7 +313,7 @@ impl Network {
                     let (dw, db) = (part(gradients, weight), part(gradients, bias));
                     add(Kind::Layer(LayerPass { shape, pass: Pass::BackwardWeight }), &[x, dy, dw, db])?;
                     if let Some(dx) = dx {
-                        let w = part(self.copy.unwrap_or(self.weights), weight);
+                        let w = self.copy.unwrap_or(self.weights).slice(weight.0, weight.1);
                         let masked = layer.after_relu;
                         let views = [dy, w, dx, x];
                         let kind = Kind::Layer(LayerPass { shape, pass: Pass::BackwardData { masked } });

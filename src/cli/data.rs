@@ -18,7 +18,7 @@ pub enum Command {
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The name of a dataset that can be fetched; for `info` any name.
+    /// mnist, fashion-mnist, kmnist, emnist or cifar10; for `info` any name.
     #[arg(long, default_value = "mnist")]
     dataset: String,
     /// Folder the datasets lie in.

@@ -4,6 +4,7 @@
 mod backend;
 mod data;
 mod devices;
+mod embed;
 mod eval;
 mod export;
 mod kernels;
@@ -43,6 +44,8 @@ enum Command {
     Report(report::Args),
     /// The five most likely classes of pictures.
     Predict(predict::Args),
+    /// What a layer makes of pictures: its activations, as safetensors or for NumPy.
+    Embed(embed::Args),
     /// The layer table of a network: shapes, parameters, work.
     Params(params::Args),
     /// Write a run's weights for other programs.
@@ -82,6 +85,7 @@ fn dispatch(command: &Command) -> Result<ExitCode> {
         Command::Eval(args) => eval::run(args)?,
         Command::Report(args) => report::run(args)?,
         Command::Predict(args) => return predict::run(args),
+        Command::Embed(args) => embed::run(args)?,
         Command::Params(args) => params::run(args)?,
         Command::Export(args) => export::run(args)?,
         Command::Data(command) => data::run(command)?,

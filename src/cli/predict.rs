@@ -6,10 +6,9 @@ use super::{output, progress};
 use crate::data::{Classes, Images, Split};
 use crate::error::{Error, Result};
 use crate::image::{self, Colour, Fit, Form, Seen, encode_png};
-use crate::model::Shape;
 use crate::network::evaluation_batch;
 use crate::report::guesses::{self, Guess};
-use crate::train::evaluate;
+use crate::train::{Config, evaluate};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -53,7 +52,7 @@ enum FitName {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let checkpoint = args.source.open()?;
     let config = &checkpoint.meta.config;
-    let form = form(args, config.input.parse()?)?;
+    let form = form(args, config)?;
     let classes = args.source.classes(config)?;
     let read: Vec<Result<Seen>> = args.images.iter().map(|path| image::read(path, &form)).collect();
     let seen: Vec<&Seen> = read.iter().filter_map(|r| r.as_ref().ok()).collect();
@@ -101,12 +100,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// The form that the flags ask for, or else the run's.
-fn form(args: &Args, input: Shape) -> Result<Form> {
-    let mut form = match args.source.origin()? {
-        Some(origin) => origin.form(),
-        None if input.c == 3 => Form::cut([input.h, input.w, input.c]),
-        None => Form::mnist(input.h, input.w),
-    };
+fn form(args: &Args, config: &Config) -> Result<Form> {
+    let mut form = args.source.form(config)?;
     if args.as_is {
         form.polarity = None;
     }

@@ -3,6 +3,8 @@
 use super::progress;
 use crate::data::{self, Classes, Dataset, Origin, Split, Wanted};
 use crate::error::{Error, Result};
+use crate::image::Form;
+use crate::model::Shape;
 use crate::train::checkpoint::{self, BEST, Checkpoint, LAST};
 use crate::train::predictions;
 use crate::train::record::{self, Record};
@@ -54,6 +56,19 @@ impl Source {
     /// A `config.json` that cannot be read.
     pub fn origin(&self) -> Result<Option<Origin>> {
         Ok(Record::read(&self.run)?.and_then(|record| record.data))
+    }
+
+    /// The form that pictures are brought into for the run's network.
+    ///
+    /// # Errors
+    /// As [`Source::origin`].
+    pub fn form(&self, config: &Config) -> Result<Form> {
+        let Shape { h, w, c } = config.input.parse()?;
+        Ok(match self.origin()? {
+            Some(origin) => origin.form(),
+            None if c == 3 => Form::cut([h, w, c]),
+            None => Form::mnist(h, w),
+        })
     }
 
     /// The classes of the run, by name where the run folder has their names.

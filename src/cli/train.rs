@@ -6,10 +6,12 @@ use super::{progress, report, screen};
 use crate::data::{self, Dataset, Origin, Wanted, atomic};
 use crate::device::Precision;
 use crate::error::{Error, Result};
+use crate::export::weights::Weights;
 use crate::model::{Shape, zoo};
 use crate::report::events::Events;
 use crate::report::text::count;
 use crate::train::checkpoint::{self, Checkpoint, LAST, Meta};
+use crate::train::init;
 use crate::train::record::{self, Record};
 use crate::train::trainer::{Event, Outcome};
 use crate::train::{Config, Recipe, Trainer};
@@ -24,7 +26,7 @@ use std::time::{Duration, SystemTime};
 const LEAST_TESTED: usize = 1000;
 
 /// Flags that a resumed run has from its checkpoint.
-const FIXED: [&str; 13] = [
+const FIXED: [&str; 15] = [
     "model",
     "recipe",
     "dataset",
@@ -38,20 +40,25 @@ const FIXED: [&str; 13] = [
     "validation",
     "classes",
     "input",
+    "init",
+    "freeze",
 ];
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// vgg19, vgg16-4pool, deep-mnist or deep-mnist-sgd [default: vgg19].
+    /// vgg19, vgg16-4pool, deep-mnist, deep-mnist-sgd, or of torchvision's form vgg19-torchvision, vgg16-torchvision
+    /// [default: vgg19; with --init what the weights are of].
     #[arg(long, value_parser = backend::name_of(zoo::NAMES), ignore_case = true, hide_possible_values = true)]
     model: Option<String>,
-    /// robust, quick or article [default: robust for the VGGs, the tutorials' own for deep-mnist*].
+    /// robust, quick, article or fine-tune [default: fine-tune with --init; robust for the VGGs, the tutorials' own for
+    /// deep-mnist*].
     #[arg(long, value_parser = backend::name_of(Recipe::NAMES), ignore_case = true, hide_possible_values = true)]
     recipe: Option<String>,
     /// Folder with IDX files, CIFAR's, or pictures in train/CLASS and test/CLASS; nothing is fetched then.
     #[arg(long)]
     data: Option<PathBuf>,
-    /// mnist, fashion-mnist, kmnist, or any name with --data [default: mnist, or the folder's name].
+    /// mnist, fashion-mnist, kmnist, emnist-balanced (-letters, -byclass, ...), cifar10, or any name with --data
+    /// [default: mnist, or the folder's name].
     #[arg(long)]
     dataset: Option<String>,
     /// Number of classes [default: as many as the data name, or the training labels need].
@@ -60,6 +67,12 @@ pub struct Args {
     /// Size that pictures are brought to, such as 224x224x3 [default: their own].
     #[arg(long)]
     input: Option<Shape>,
+    /// Start from weights of torchvision's names, a safetensors file; layers whose size differs start anew.
+    #[arg(long)]
+    init: Option<PathBuf>,
+    /// Leave a part of the weights as they are: features, the convolutions.
+    #[arg(long, value_enum, requires = "init")]
+    freeze: Option<Part>,
     #[command(flatten)]
     backend: Backend,
     #[arg(long, value_parser = backend::precision(), help = format!("{} [default: f32]", backend::PRECISIONS))]
@@ -106,6 +119,12 @@ pub struct Args {
     save_every: u64,
 }
 
+/// A part of a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    Features,
+}
+
 /// Trains; 1 when interrupted, or when the training ended diverged.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let stop = stop_flag()?;
@@ -125,14 +144,18 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             (config, dir.clone(), data)
         }
         _ => {
-            let (dataset, origin) = open(args)?;
-            let config = configure(args, &dataset)?;
+            let model = model(args)?;
+            let (dataset, origin) = open(args, &model)?;
+            let config = configure(args, model, &dataset)?;
             let dir = new_folder(args, &config.model)?;
             (config, dir, (dataset, origin))
         }
     };
     device.supports(config.precision)?;
     atomic::writable_folder(&dir)?;
+    if let Some(path) = &args.init {
+        resumed = Some(initial(path, &config)?);
+    }
     let setting_up = progress::waiting("setting up the network");
     let mut trainer = Trainer::new(device.as_mut(), config, &dataset, &dir, resumed)?;
     drop(setting_up);
@@ -233,9 +256,35 @@ fn new_folder(args: &Args, model: &str) -> Result<PathBuf> {
     Ok(dir)
 }
 
+/// The network's name: as asked for, else that of the weights to start from.
+fn model(args: &Args) -> Result<String> {
+    let Some(path) = args.init.as_ref().filter(|_| args.model.is_none()) else {
+        return Ok(args.model.clone().unwrap_or_else(|| "vgg19".into()));
+    };
+    let network = Weights::open(path)?.network();
+    network.map(str::to_string).ok_or_else(|| {
+        let problem = "has weights of another network than torchvision's VGG16 or VGG19; say with --model which one";
+        Error::file(path, problem)
+    })
+}
+
+/// The weights to start from, as the checkpoint of a run of no steps.
+fn initial(path: &Path, config: &Config) -> Result<Checkpoint> {
+    let model = config.model()?;
+    let mut weights = init::weights(&model, config.recipe.init, config.seed);
+    let fresh = Weights::open(path)?.fill(&model, &mut weights)?;
+    match fresh.is_empty() {
+        true => eprintln!("all weights are those of {}", path.display()),
+        false => eprintln!("the weights are those of {}; {} start anew", path.display(), fresh.join(", ")),
+    }
+    Ok(Checkpoint { meta: Meta::new(0, config.clone(), None, [0.0; 4]), arenas: vec![("weights", weights)] })
+}
+
 /// The data to train on, under the name that they are given or have.
-fn open(args: &Args) -> Result<(Dataset, Origin)> {
-    let size = args.input.map(|Shape { h, w, c }| [h, w, c]);
+fn open(args: &Args, model: &str) -> Result<(Dataset, Origin)> {
+    // What torchvision's networks were trained on.
+    let usual = (args.init.is_some() && model.ends_with("torchvision")).then_some(Shape { h: 224, w: 224, c: 3 });
+    let size = args.input.or(usual).map(|Shape { h, w, c }| [h, w, c]);
     if size.is_some_and(|[.., c]| !matches!(c, 1 | 3)) {
         return Err(Error::Invalid("--input: pictures have 1 channel or 3, as in 28x28x1 or 224x224x3".into()));
     }
@@ -271,11 +320,11 @@ fn introduce(c: &Config, device: &str, origin: Origin, dir: &Path) -> Result<()>
     Ok(())
 }
 
-fn configure(args: &Args, dataset: &Dataset) -> Result<Config> {
-    let model = args.model.clone().unwrap_or_else(|| "vgg19".into());
+fn configure(args: &Args, model: String, dataset: &Dataset) -> Result<Config> {
     let (input, classes) = (dataset.train.images.size(), dataset.classes.count());
     zoo::build(&model, input.parse()?, classes)?;
-    let mut recipe = Recipe::named(args.recipe.as_deref(), &model)?;
+    let tuned = args.init.is_some().then_some("fine-tune");
+    let mut recipe = Recipe::named(args.recipe.as_deref().or(tuned), &model)?;
     recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
     recipe.batch = args.batch.unwrap_or(recipe.batch);
     recipe.lr = args.lr.unwrap_or(recipe.lr);
@@ -313,6 +362,7 @@ fn configure(args: &Args, dataset: &Dataset) -> Result<Config> {
         images,
         test_images: if tested < tests { tested } else { 0 },
         validation: args.validation,
+        frozen_features: args.freeze == Some(Part::Features),
         precision: args.precision.unwrap_or_default(),
     })
 }

@@ -36,7 +36,7 @@ pub(super) fn spellings(name: &str) -> [String; 4] {
 /// File names: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte` and the same with `t10k` or `test` for `train`;
 /// `.idx3` for `-idx3`; with or without `.gz` (raw wins); with or without a prefix that ends in a dash
 /// (`emnist-letters-train-images-idx3-ubyte`). Where several prefixes are complete, that of `name` wins, then no
-/// prefix, then the only one.
+/// prefix, then `name-balanced-`, then the only one.
 ///
 /// # Errors
 /// [`Error::DatasetNotFound`], with what is missing where; several sets none of which is `name`.
@@ -63,9 +63,9 @@ pub fn find(dir: &Path, name: &str) -> Result<DatasetFiles> {
     if !incomplete.is_empty() {
         looked += &format!(": {}", incomplete.join(", "));
     }
-    let fetching = match super::known::known(name) {
-        Ok(_) => format!(", or run `warp19 data fetch --dataset {name} --data {}`", dir.display()),
-        Err(_) => String::new(),
+    let fetching = match super::known::is_known(name) {
+        true => format!(", or run `warp19 data fetch --dataset {name} --data {}`", dir.display()),
+        false => String::new(),
     };
     Err(Error::DatasetNotFound(format!(
         "no dataset \"{name}\" found in {looked}; the four IDX files are named {} (raw or .gz; \".idx3\" and a prefix \
@@ -139,7 +139,9 @@ pub(super) fn own_name(folder: &Path) -> String {
 fn choose(folder: &Path, name: &str, mut complete: BTreeMap<String, [PathBuf; 4]>) -> Result<DatasetFiles> {
     let named = |prefix: &str| prefix.strip_suffix('-').map_or_else(|| own_name(folder), str::to_string);
     let names: Vec<String> = complete.keys().map(|prefix| named(prefix)).collect();
-    let wanted = [format!("{name}-"), String::new()].into_iter().find(|prefix| complete.contains_key(prefix));
+    // EMNIST is six sets; that of 47 balanced classes is meant where none is named.
+    let balanced = format!("{name}-balanced-");
+    let wanted = [format!("{name}-"), String::new(), balanced].into_iter().find(|prefix| complete.contains_key(prefix));
     let only = complete.keys().next().filter(|_| complete.len() == 1).cloned();
     let Some((prefix, paths)) = wanted.or(only).and_then(|prefix| complete.remove_entry(&prefix)) else {
         return Err(Error::Invalid(format!(

@@ -43,12 +43,80 @@ pub struct KnownDataset {
     pub npm_package: Option<String>,
 }
 
-/// The names that [`known`] takes.
-pub const NAMES: [&str; 3] = ["mnist", "fashion-mnist", "kmnist"];
+/// The names of what can be fetched: by [`known`], or as an [`archive`].
+pub const NAMES: [&str; 5] = ["mnist", "fashion-mnist", "kmnist", "emnist", "cifar10"];
 
-/// Whether [`known`] takes a name.
+/// Whether a name is one of them.
 pub fn is_known(name: &str) -> bool {
     NAMES.contains(&name)
+}
+
+/// How an archive is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    TarGz,
+    Zip,
+}
+
+/// A dataset that comes as one archive.
+#[derive(Clone, Debug)]
+pub struct Archive {
+    pub name: String,
+    /// The archive's name, which is added to a mirror's address.
+    pub file: String,
+    pub mirrors: Vec<String>,
+    pub packing: Packing,
+    /// Of the archive.
+    pub sha256: String,
+    pub bytes: u64,
+    /// The files that are taken out of it, wherever in it they lie.
+    pub files: Vec<String>,
+}
+
+/// The archive of a dataset that comes as one. Checksums and sizes as TensorFlow Datasets records them
+/// (`url_checksums/`).
+pub fn archive(name: &str) -> Option<Archive> {
+    let strings = |all: &[&str]| all.iter().map(|s| s.to_string()).collect();
+    match name {
+        "cifar10" => {
+            let batches = (1..=5).map(|n| format!("data_batch_{n}.bin"));
+            Some(Archive {
+                name: name.into(),
+                file: "cifar-10-binary.tar.gz".into(),
+                mirrors: strings(&[
+                    "https://www.cs.toronto.edu/~kriz/",
+                    "https://storage.googleapis.com/s4tf-hosted-binaries/datasets/CIFAR10/",
+                ]),
+                packing: Packing::TarGz,
+                sha256: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd".into(),
+                bytes: 170_052_171,
+                files: batches.chain(["test_batch.bin", "batches.meta.txt"].map(str::to_string)).collect(),
+            })
+        }
+        "emnist" => {
+            let mut files = Vec::new();
+            for split in ["balanced", "byclass", "bymerge", "digits", "letters", "mnist"] {
+                for part in ["train", "test"] {
+                    files.push(format!("emnist-{split}-{part}-images-idx3-ubyte.gz"));
+                    files.push(format!("emnist-{split}-{part}-labels-idx1-ubyte.gz"));
+                }
+                files.push(format!("emnist-{split}-mapping.txt"));
+            }
+            Some(Archive {
+                name: name.into(),
+                file: "gzip.zip".into(),
+                mirrors: strings(&[
+                    "https://biometrics.nist.gov/cs_links/EMNIST/",
+                    "https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/",
+                ]),
+                packing: Packing::Zip,
+                sha256: "fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e".into(),
+                bytes: 561_753_746,
+                files,
+            })
+        }
+        _ => None,
+    }
 }
 
 /// The classes of a dataset that is known by its name; ten digits also where a part of MNIST lacks some of them.

@@ -26,10 +26,15 @@ pub fn open(dir: Option<&Path>, name: &str, wanted: &Wanted) -> Result<(Dataset,
 /// Finds a dataset in the usual folder, where it is fetched to if it is known and not there.
 fn find_or_fetch(name: &str) -> Result<Source> {
     let default = Path::new(DEFAULT_DIR);
-    match Source::find(default, name, false) {
-        Err(Error::DatasetNotFound(_)) if known::is_known(name) => {
-            fetch(name, default)?;
-            Source::find(default, name, false)
+    // EMNIST's six sets come and lie together.
+    let (family, home) = match name.starts_with("emnist-") {
+        true => ("emnist", default.join("emnist")),
+        false => (name, default.to_path_buf()),
+    };
+    match Source::find(&home, name, false) {
+        Err(Error::DatasetNotFound(_)) if known::is_known(family) => {
+            fetch(family, default)?;
+            Source::find(&home, name, false)
         }
         found => found,
     }

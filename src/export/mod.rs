@@ -3,3 +3,4 @@
 pub mod onnx;
 pub mod protobuf;
 pub mod pytorch;
+pub mod weights;

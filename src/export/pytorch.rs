@@ -2,7 +2,7 @@
 
 use crate::data::atomic;
 use crate::error::{Error, Result};
-use crate::model::{Layer, Model};
+use crate::model::{Layer, Model, Shape};
 use safetensors::{Dtype, tensor::TensorView};
 use std::path::Path;
 
@@ -30,52 +30,84 @@ pub fn write(path: &Path, tensors: &[Tensor]) -> Result<()> {
     atomic::write(path, &bytes)
 }
 
-/// Every parameter under torchvision's name and in PyTorch's layout: convolutions OIHW, linear layers `[out, in]`.
+/// The layers with weights, each with its index and torchvision's name.
 ///
-/// `features` counts each convolution, its ReLU, and each pool; `classifier` counts Linear, ReLU and Dropout. The
-/// inputs of the first linear layer are permuted from the engine's HWC order to PyTorch's CHW.
-pub fn tensors(model: &Model, arena: &[f32]) -> Vec<Tensor> {
-    let (mut features, mut classifier) = (0, 0);
-    let (parameters, shapes) = (model.parameters(), model.shapes());
-    let mut out = Vec::new();
-    let mut add = |layer: &str, shape: Vec<usize>, weight: Vec<f32>, bias: &[f32]| {
-        let outputs = shape[0];
-        for (kind, shape, values) in [("weight", shape, weight), ("bias", vec![outputs], bias.to_vec())] {
-            out.push(Tensor { name: format!("{layer}.{kind}"), shape, values });
-        }
-    };
+/// `features` counts each convolution, its ReLU, and each pool; `classifier` counts Linear, ReLU and Dropout.
+pub fn names(model: &Model) -> Vec<(usize, String)> {
+    let (mut features, mut classifier, mut out) = (0, 0, Vec::new());
     for (index, (_, layer)) in model.layers.iter().enumerate() {
-        let own: Vec<&[f32]> =
-            parameters.iter().filter(|p| p.layer == index).map(|p| &arena[p.offset..p.offset + p.len]).collect();
-        let from = shapes[index].0;
-        match *layer {
-            Layer::Conv { kernel, out: k } => {
-                let (taps, c) = (kernel * kernel, from.c);
-                let mut w = vec![0.0; own[0].len()];
-                for (i, v) in w.iter_mut().enumerate() {
-                    let (o, c_in, tap) = (i / (c * taps), i / taps % c, i % taps);
-                    *v = own[0][(tap * c + c_in) * k + o];
-                }
-                let name = format!("features.{features}");
-                let shape = vec![k, c, kernel, kernel];
-                add(&name, shape, w, own[1]);
+        match layer {
+            Layer::Conv { .. } => {
+                out.push((index, format!("features.{features}")));
                 features += 2;
             }
             Layer::Pool => features += 1,
-            Layer::Linear { out: outputs, .. } => {
-                let (inputs, positions) = (from.len(), from.h * from.w);
-                let mut w = vec![0.0; own[0].len()];
-                for (i, v) in w.iter_mut().enumerate() {
-                    let (o, chw) = (i / inputs, i % inputs);
-                    let hwc = chw % positions * from.c + chw / positions;
-                    *v = own[0][hwc * outputs + o];
-                }
-                let name = format!("classifier.{classifier}");
-                let shape = vec![outputs, inputs];
-                add(&name, shape, w, own[1]);
+            Layer::Linear { .. } => {
+                out.push((index, format!("classifier.{classifier}")));
                 classifier += 2;
             }
             Layer::Dropout { .. } => classifier += 1,
+        }
+    }
+    out
+}
+
+/// A weight in PyTorch's layout: outputs first.
+pub struct Layout {
+    /// OIHW, or `[out, in]`.
+    pub shape: Vec<usize>,
+    outputs: usize,
+    /// Channels of the input, and its positions: taps of a convolution, or pixels of what a linear layer flattens.
+    channels: usize,
+    positions: usize,
+}
+
+impl Layout {
+    /// That of a layer that has weights.
+    pub fn of(layer: &Layer, from: Shape) -> Option<Layout> {
+        match *layer {
+            Layer::Conv { kernel, out } => Some(Layout {
+                shape: vec![out, from.c, kernel, kernel],
+                outputs: out,
+                channels: from.c,
+                positions: kernel * kernel,
+            }),
+            // The inputs of the first linear layer are permuted from the engine's HWC order to PyTorch's CHW.
+            Layer::Linear { out, .. } => Some(Layout {
+                shape: vec![out, from.len()],
+                outputs: out,
+                channels: from.c,
+                positions: from.h * from.w,
+            }),
+            Layer::Pool | Layer::Dropout { .. } => None,
+        }
+    }
+
+    /// Numbers of an output.
+    pub fn row(&self) -> usize {
+        self.channels * self.positions
+    }
+
+    /// Where number `i` of PyTorch's layout, all outputs counted, lies in the engine's.
+    pub fn place(&self, i: usize) -> usize {
+        let (output, inner) = (i / self.row(), i % self.row());
+        (inner % self.positions * self.channels + inner / self.positions) * self.outputs + output
+    }
+}
+
+/// Every parameter under torchvision's name and in PyTorch's layout.
+pub fn tensors(model: &Model, arena: &[f32]) -> Vec<Tensor> {
+    let (parameters, shapes) = (model.parameters(), model.shapes());
+    let mut out = Vec::new();
+    for (index, layer) in names(model) {
+        let own = parameters.iter().filter(|p| p.layer == index).map(|p| &arena[p.offset..p.offset + p.len]);
+        let Some(layout) = Layout::of(&model.layers[index].1, shapes[index].0) else { continue };
+        for (kind, values) in ["weight", "bias"].into_iter().zip(own) {
+            let (shape, values) = match kind {
+                "weight" => (layout.shape.clone(), (0..values.len()).map(|i| values[layout.place(i)]).collect()),
+                _ => (vec![layout.outputs], values.to_vec()),
+            };
+            out.push(Tensor { name: format!("{layer}.{kind}"), shape, values });
         }
     }
     out

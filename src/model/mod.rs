@@ -140,6 +140,14 @@ impl Model {
         self.parameters().last().map_or(0, |p| p.offset + p.len.next_multiple_of(ARENA_ALIGN))
     }
 
+    /// The first fully connected layer, and where its parameters begin in the arena: what lies before are features.
+    pub fn classifier(&self) -> (usize, usize) {
+        let first = self.layers.iter().position(|(_, layer)| matches!(layer, Layer::Linear { .. }));
+        let first = first.unwrap_or(self.layers.len());
+        let offset = self.parameters().iter().find(|p| p.layer >= first).map_or(self.arena_len(), |p| p.offset);
+        (first, offset)
+    }
+
     /// Number of parameters.
     pub fn parameter_count(&self) -> usize {
         self.parameters().iter().map(|p| p.len).sum()

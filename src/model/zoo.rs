@@ -4,7 +4,8 @@ use super::{Layer, Model, Shape};
 use crate::error::{Error, Result};
 
 /// Names that [`build`] knows.
-pub const NAMES: [&str; 4] = ["vgg19", "vgg16-4pool", "deep-mnist", "deep-mnist-sgd"];
+pub const NAMES: [&str; 6] =
+    ["vgg19", "vgg16-4pool", "deep-mnist", "deep-mnist-sgd", "vgg19-torchvision", "vgg16-torchvision"];
 
 /// The network of that name for an input and a number of classes.
 ///
@@ -17,6 +18,8 @@ pub fn build(name: &str, input: Shape, classes: usize) -> Result<Model> {
     match name {
         "vgg19" => Ok(vgg(name, &[2, 2, 4, 4, 4], input, classes)),
         "vgg16-4pool" => Ok(vgg(name, &[2, 2, 3, 3], input, classes)),
+        "vgg19-torchvision" => Ok(vgg(name, &[2, 2, 4, 4, 4], input, classes)),
+        "vgg16-torchvision" => Ok(vgg(name, &[2, 2, 3, 3, 3], input, classes)),
         "deep-mnist" => Ok(deep_mnist(name, 1024, input, classes)),
         "deep-mnist-sgd" => Ok(deep_mnist(name, 512, input, classes)),
         _ => Err(Error::Invalid(format!("unknown model '{name}'; known are {}", NAMES.join(", ")))),
@@ -24,8 +27,8 @@ pub fn build(name: &str, input: Shape, classes: usize) -> Result<Model> {
 }
 
 /// VGG (Simonyan and Zisserman, arXiv 1409.1556): blocks of 3x3 convolutions, a pool after each, then 4096, 4096,
-/// 1000. With 1000 classes the last of these is the output; otherwise it is one more hidden layer before it, as in
-/// the article this project re-does.
+/// 1000. With 1000 classes, and in torchvision's form, the last of these is the output; otherwise it is one more hidden
+/// layer before it, as in the article this project re-does.
 fn vgg(name: &str, convs: &[usize], input: Shape, classes: usize) -> Model {
     let mut layers = Vec::new();
     for (block, &count) in convs.iter().enumerate() {
@@ -36,7 +39,8 @@ fn vgg(name: &str, convs: &[usize], input: Shape, classes: usize) -> Model {
         }
         layers.push((format!("pool{}", block + 1), Layer::Pool));
     }
-    let hidden: &[usize] = if classes == 1000 { &[4096, 4096] } else { &[4096, 4096, 1000] };
+    let hidden: &[usize] =
+        if classes == 1000 || name.ends_with("torchvision") { &[4096, 4096] } else { &[4096, 4096, 1000] };
     fully_connected(&mut layers, hidden, classes);
     Model { name: name.into(), input, classes, layers }
 }

@@ -5,13 +5,13 @@
 //! SHA-256 of that JSON and of every tensor's name and bytes, so that a damaged file is noticed and not trained on.
 //! No clock reading is stored: equal runs give equal bytes.
 //!
-//! Files are written and read arena by arena: beside the device's own memory, writing needs one arena of host memory.
+//! Files are written piece by piece and read arena by arena: beside the device's own memory, writing needs little.
 
 use super::config::Config;
 use super::metrics::Epoch;
 use crate::data::atomic;
 use crate::error::{Error, Result};
-use crate::model::{ARENA_ALIGN, Parameter};
+use crate::model::{ARENA_ALIGN, Model, Parameter};
 use crate::ops::scaling::STATE;
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
@@ -137,8 +137,11 @@ pub fn sum(path: &Path) -> Result<String> {
     Ok(sum.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Writes a checkpoint of these arenas, replacing the old file in one step. `values` gives an arena when its turn
-/// comes.
+/// Numbers of an arena that are written at once.
+const PIECE: usize = 4 << 20;
+
+/// Writes a checkpoint of these arenas, replacing the old file in one step. `values` gives a piece of an arena, by its
+/// first element and its length, when its turn comes.
 ///
 /// # Errors
 /// Those of `values` and of the file system; the old file stays then.
@@ -146,9 +149,10 @@ pub fn write(
     path: &Path,
     meta: &Meta,
     arenas: &[&str],
-    values: &mut dyn FnMut(&str) -> Result<Vec<f32>>,
+    values: &mut dyn FnMut(&str, usize, usize) -> Result<Vec<f32>>,
 ) -> Result<()> {
-    let parameters = meta.config.model()?.parameters();
+    let model = meta.config.model()?;
+    let parameters = |arena: &str| in_arena(arena, &meta.config, &model);
     let text = serde_json::to_string(meta).map_err(|e| Error::Invalid(e.to_string()))?;
     let header = header(&text, arenas, &parameters);
     let failed = |e| Error::io("write", path, e);
@@ -158,16 +162,25 @@ pub fn write(
             .and_then(|()| file.write_all(header.as_bytes()))
             .map_err(failed)?;
         for arena in arenas {
-            let values = values(arena)?;
-            for p in &parameters {
-                let bytes = bytemuck::cast_slice(&values[p.offset..p.offset + p.len]);
+            for p in &parameters(arena) {
                 hash.update(tensor_name(arena, p));
-                hash.update(bytes);
-                file.write_all(bytes).map_err(failed)?;
+                for at in (0..p.len).step_by(PIECE) {
+                    let values = values(arena, p.offset + at, PIECE.min(p.len - at))?;
+                    let bytes = bytemuck::cast_slice(&values);
+                    hash.update(bytes);
+                    file.write_all(bytes).map_err(failed)?;
+                }
             }
         }
         file.write_all(&hash.finalize()).map_err(failed)
     })
+}
+
+/// The parameters of an arena with their places in it: moments are of what is trained only.
+fn in_arena(arena: &str, config: &Config, model: &Model) -> Vec<Parameter> {
+    let from = if matches!(arena, "moment1" | "moment2") { config.trained(model) } else { 0 };
+    let trained = model.parameters().into_iter().filter(|p| p.offset >= from);
+    trained.map(|p| Parameter { offset: p.offset - from, ..p }).collect()
 }
 
 fn tensor_name(arena: &str, p: &Parameter) -> String {
@@ -175,7 +188,7 @@ fn tensor_name(arena: &str, p: &Parameter) -> String {
 }
 
 /// The safetensors header, filled up with spaces so that the tensors start on 8 bytes.
-fn header(meta: &str, arenas: &[&str], parameters: &[Parameter]) -> String {
+fn header(meta: &str, arenas: &[&str], parameters: &dyn Fn(&str) -> Vec<Parameter>) -> String {
     let mut entries = serde_json::Map::new();
     let mut offset = 0;
     let mut add = |name: String, dtype: &str, shape: &[usize], bytes: usize| {
@@ -185,7 +198,7 @@ fn header(meta: &str, arenas: &[&str], parameters: &[Parameter]) -> String {
         entries.insert(name, entry);
     };
     for arena in arenas {
-        for p in parameters {
+        for p in &parameters(arena) {
             add(tensor_name(arena, p), "F32", &p.shape, 4 * p.len);
         }
     }
@@ -221,8 +234,8 @@ impl Checkpoint {
     /// Those of the file system; the old file stays then.
     pub fn write(&self, path: &Path) -> Result<()> {
         let names: Vec<&str> = self.arenas.iter().map(|(name, _)| *name).collect();
-        let own = |name: &str| Ok(self.arena(name).unwrap_or_default().to_vec());
-        write(path, &self.meta, &names, &mut |name| own(name))
+        let own = |name: &str, at, len| self.arena(name).and_then(|values| values.get(at..at + len));
+        write(path, &self.meta, &names, &mut |name, at, len| Ok(own(name, at, len).unwrap_or_default().to_vec()))
     }
 
     /// Reads and checks a file.
@@ -250,19 +263,20 @@ impl Checkpoint {
     /// As [`Checkpoint::read`], from a source of `length` bytes. No memory beyond `length` (and the arenas' gaps) is
     /// asked for, whatever the header says.
     fn read_from(source: &mut dyn Read, length: u64) -> Result<Checkpoint> {
-        let header = read_header(source, length)?;
+        let (header, _) = read_header(source, length)?;
         let bad = |what: &str| Error::Invalid(what.into());
         let text = header.metadata().as_ref().and_then(|m| m.get(KEY));
         let text = text.ok_or_else(|| bad("it is not a warp19 checkpoint"))?;
         let meta: Meta =
             serde_json::from_str(text).map_err(|e| Error::Invalid(format!("its description is damaged ({e})")))?;
         meta.check()?;
-        let parameters = meta.config.model()?.parameters();
+        let model = meta.config.model()?;
+        let parameters = |arena: &str| in_arena(arena, &meta.config, &model);
         let arenas = arenas_of(&header, &parameters)?;
         let mut hash = Sha256::new_with_prefix(text);
         let mut out = Vec::new();
         for arena in arenas {
-            out.push((arena, read_arena(arena, &parameters, source, &mut hash)?));
+            out.push((arena, read_arena(arena, &parameters(arena), source, &mut hash)?));
         }
         let mut expected = [0; 32];
         source.read_exact(&mut expected).map_err(cut_off)?;
@@ -277,7 +291,11 @@ fn cut_off(e: std::io::Error) -> Error {
     Error::Invalid(format!("it cannot be read to its end ({e})"))
 }
 
-fn read_header(source: &mut dyn Read, length: u64) -> Result<Metadata> {
+/// Reads the head of a safetensors file of `length` bytes; and where its tensors begin.
+///
+/// # Errors
+/// A file that is none of this kind, or not as long as it says.
+pub fn read_header(source: &mut dyn Read, length: u64) -> Result<(Metadata, u64)> {
     let bad = |why: String| Error::Invalid(format!("it is no intact safetensors file ({why})"));
     let mut size = [0; 8];
     source.read_exact(&mut size).map_err(|_| bad("it is too short".into()))?;
@@ -296,11 +314,11 @@ fn read_header(source: &mut dyn Read, length: u64) -> Result<Metadata> {
             length - 8 - size
         )));
     }
-    Ok(header)
+    Ok((header, 8 + size))
 }
 
 /// Which arenas a file has; an error unless its tensors are exactly theirs, in order, and the checksum.
-fn arenas_of(header: &Metadata, parameters: &[Parameter]) -> Result<Vec<&'static str>> {
+fn arenas_of(header: &Metadata, parameters: &dyn Fn(&str) -> Vec<Parameter>) -> Result<Vec<&'static str>> {
     let mut arenas = Vec::new();
     let mut names = header.offset_keys().into_iter();
     let mut expect = |name: &str, dtype: Dtype, shape: &[usize]| {
@@ -317,11 +335,12 @@ fn arenas_of(header: &Metadata, parameters: &[Parameter]) -> Result<Vec<&'static
         Ok(())
     };
     for arena in ARENAS {
+        let parameters = parameters(arena);
         let Some(first) = parameters.first() else {
             continue;
         };
         if header.info(&tensor_name(arena, first)).is_some() {
-            for p in parameters {
+            for p in &parameters {
                 expect(&tensor_name(arena, p), Dtype::F32, &p.shape)?;
             }
             arenas.push(arena);

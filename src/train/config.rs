@@ -41,6 +41,9 @@ pub struct Config {
     /// Test images that the epochs are tested on, evenly spaced among all; 0 is all.
     #[serde(default)]
     pub test_images: usize,
+    /// Whether the convolutions stay as they were at the start.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub frozen_features: bool,
     /// How it computes. Runs of before there was a choice have none stored.
     #[serde(default)]
     pub precision: Precision,
@@ -52,6 +55,11 @@ impl Config {
         let mut model = zoo::build(&self.model, self.input.parse()?, self.classes)?;
         model.set_dropout(&self.recipe.dropout);
         Ok(model)
+    }
+
+    /// The first element of the arena that is trained.
+    pub fn trained(&self, model: &Model) -> usize {
+        if self.frozen_features { model.classifier().1 } else { 0 }
     }
 
     /// How batches are made of a dataset of so many images; without deformation for evaluation.

@@ -4,7 +4,7 @@ use super::checkpoint::Checkpoint;
 use super::config::{Config, check_dataset};
 use crate::data::{Dataset, Split};
 use crate::device::{DType, Device, Owner, StepState, View, download_f32, download_numbers, run_plan, upload_f32};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::Shape;
 use crate::network::{Mode, Network, Purpose, evaluation_batch};
 use crate::ops::loss::{Loss, LossKind, Softmax};
@@ -147,6 +147,47 @@ pub fn activations(
         });
     }
     Ok(out)
+}
+
+/// The output of one layer for every image of a split, and its shape: `[images, features]`, or `[images, h, w, c]`.
+///
+/// # Errors
+/// A layer that is not there, with those that are; those of the device.
+pub fn embed(
+    device: &mut dyn Device,
+    config: &Config,
+    weights: &[f32],
+    split: &Split,
+    layer: &str,
+    tell: &mut dyn FnMut(usize, usize),
+) -> Result<(Vec<usize>, Vec<f32>)> {
+    let model = config.model()?;
+    let batch = evaluation_batch(&model, split.len());
+    let network = Network::new(device, &model, config.precision, batch, Purpose::Inspection)?;
+    let outputs = network.outputs();
+    let name = |index: usize| network.model.layers[index].0.as_str();
+    let Some(&(index, view)) = outputs.iter().find(|(index, _)| name(*index) == layer) else {
+        let known: Vec<&str> = outputs.iter().map(|(index, _)| name(*index)).collect();
+        return Err(Error::Invalid(format!("{} has no layer '{layer}'; it has {}", model.name, known.join(", "))));
+    };
+    let shape = network.model.shapes()[index].1;
+    upload_f32(device, network.weights, weights)?;
+    let data = Resident::new(device, &network.memory, split)?;
+    let mut plan = network.prepare(network.weights)?;
+    run_plan(device, &plan)?;
+    plan = vec![Planned::new("batch", "", data.gather(config, &network, false)?)];
+    plan.extend(network.forward(network.weights, Mode::Eval)?);
+    let mut values = Vec::with_capacity(split.len() * shape.len());
+    for start in (0..split.len()).step_by(batch) {
+        let count = batch.min(split.len() - start);
+        let samples: Vec<u32> = (0..batch).map(|i| (start + i.min(count - 1)) as u32).collect();
+        device.set_step(drawing_nothing(&samples))?;
+        device.record("embed", &plan)?;
+        values.extend(&download_numbers(device, view)?[..count * shape.len()]);
+        tell(start + count, split.len());
+    }
+    let sizes = if shape.h * shape.w == 1 { vec![shape.c] } else { vec![shape.h, shape.w, shape.c] };
+    Ok(([vec![split.len()], sizes].concat(), values))
 }
 
 /// The step of a batch that no random numbers are drawn for and no weights changed with.

@@ -12,6 +12,6 @@ pub mod samples;
 pub mod trainer;
 
 pub use config::{Config, check_dataset};
-pub use evaluation::{Activation, Evaluation, activations, evaluate, test_images};
+pub use evaluation::{Activation, Evaluation, activations, embed, evaluate, test_images};
 pub use recipe::Recipe;
 pub use trainer::Trainer;

@@ -87,7 +87,7 @@ const ADAM: AdamParams = AdamParams { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, e
 
 impl Recipe {
     /// The names that [`Recipe::named`] knows.
-    pub const NAMES: [&str; 3] = ["robust", "quick", "article"];
+    pub const NAMES: [&str; 4] = ["robust", "quick", "article", "fine-tune"];
 
     /// The recipe of that name for a model. Without a name: `robust` for the VGGs, the tutorials' own for the others.
     ///
@@ -95,8 +95,11 @@ impl Recipe {
     /// An unknown name.
     pub fn named(name: Option<&str>, model: &str) -> Result<Recipe> {
         match (name, model) {
-            (Some("robust"), _) | (None, "vgg19" | "vgg16-4pool") => Ok(Recipe::robust()),
+            (Some("robust"), _) | (None, "vgg19" | "vgg16-4pool" | "vgg19-torchvision" | "vgg16-torchvision") => {
+                Ok(Recipe::robust())
+            }
             (Some("quick"), _) => Ok(Recipe::quick()),
+            (Some("fine-tune"), _) => Ok(Recipe::fine_tune()),
             (Some("article"), "deep-mnist-sgd") | (None, "deep-mnist-sgd") => Ok(Recipe::convolutional()),
             (Some("article"), "deep-mnist") | (None, "deep-mnist") => Ok(Recipe::deep_mnist()),
             (Some("article"), _) | (None, _) => Ok(Recipe::article()),
@@ -134,6 +137,22 @@ impl Recipe {
             batch: 64,
             schedule: Schedule::WarmupLinear { warmup_epochs: 0.2 },
             init: Init::Identity { keep: 0.7, noise: 0.5 },
+            ..Recipe::robust()
+        }
+    }
+
+    /// Goes on from weights that were trained on ImageNet, with its normalisation: momentum SGD at a small rate, L2 as
+    /// VGG was trained with, and no average, so that little memory is needed.
+    fn fine_tune() -> Recipe {
+        Recipe {
+            name: "fine-tune".into(),
+            epochs: 5,
+            batch: 16,
+            lr: 2e-4,
+            optimizer: Optimizer::Sgd(SgdParams { momentum: 0.9, l2: 5e-4 }),
+            mean: Channels::Each([0.485, 0.456, 0.406]),
+            std: Channels::Each([0.229, 0.224, 0.225]),
+            ema: None,
             ..Recipe::robust()
         }
     }
@@ -188,10 +207,12 @@ impl Recipe {
     /// and deviation, channel by channel, which for MNIST are 0.1307 and 0.3081, and deformed in proportion to their
     /// size, as MNIST's are.
     pub fn suit(&mut self, images: &Images) {
-        if !matches!(self.name.as_str(), "robust" | "quick") {
-            return;
+        match self.name.as_str() {
+            // ImageNet's, where there are colours.
+            "fine-tune" if images.channels == 3 => {}
+            "robust" | "quick" | "fine-tune" => (self.mean, self.std) = normalisation(images),
+            _ => return,
         }
-        (self.mean, self.std) = normalisation(images);
         if let Some(augment) = &mut self.augment {
             let scale = images.height.max(images.width) as f32 / 28.0;
             augment.shift *= scale;

@@ -201,6 +201,7 @@ fn the_graph_gives_the_engines_probabilities() {
             images: n,
             validation: 0,
             test_images: 0,
+            frozen_features: false,
             precision: Default::default(),
         };
         let model = config.model().unwrap();

@@ -1,12 +1,12 @@
 //! Data of every kind, the whole way: trained on, evaluated, predicted, reported, resumed, exported.
 
 use crate::common::command::{fails, json, ok, run, warp19_in};
-use crate::common::repository;
+use crate::common::{repository, synthetic};
 use ab_glyph::{Font, FontRef, PxScale, ScaleFont, point};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use warp19::data::{Images, idx};
-use warp19::image::{Form, read};
+use warp19::image::{Colour, Form, encode_png, read};
 
 /// A picture that `scripts/fetch_pictures.sh` brings.
 fn fetched(name: &str) -> PathBuf {
@@ -216,7 +216,7 @@ fn emnist_with_its_47_classes() {
     // A capital R as a photograph would show it, dark on light.
     let train = idx::read_images(&dir.join("emnist-balanced-train-images-idx3-ubyte")).unwrap();
     let upright: Vec<u8> = (0..784).map(|at| 255 - train.image(27)[at % 28 * 28 + at / 28]).collect();
-    let png = warp19::image::encode_png(28, 28, warp19::image::Colour::Grey, &upright).unwrap();
+    let png = encode_png(28, 28, Colour::Grey, &upright).unwrap();
     std::fs::write(dir.join("letter.png"), png).unwrap();
     let accuracy = whole_way(dir, "--data . --dataset emnist-balanced --epochs 10", "letter.png", "R");
     assert!(accuracy > 0.8, "{accuracy}");
@@ -243,4 +243,70 @@ fn labels_beyond_a_byte() {
     assert!(evaluated["accuracy"].as_f64().unwrap() > 0.5, "{}", evaluated["accuracy"]);
     assert_eq!(evaluated["confusion"].as_array().unwrap().len(), 300);
     assert!(ok(&mut warp19_in(dir, "eval run")).contains("most frequent mistakes"));
+}
+
+fn tensors_of(path: &Path) -> std::collections::BTreeMap<String, (Vec<usize>, Vec<u8>)> {
+    let bytes = std::fs::read(path).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let all = tensors.tensors().into_iter();
+    all.map(|(name, view)| (name, (view.shape().to_vec(), view.data().to_vec()))).collect()
+}
+
+#[test]
+fn a_run_starts_from_weights_with_frozen_features() {
+    let place = tempfile::tempdir().unwrap();
+    let dir = place.path();
+    synthetic::dataset(&dir.join("twelve"), 240, 48);
+    let line = "train --model deep-mnist --data twelve --epochs 1 --device cpu --out first";
+    ok(&mut warp19_in(dir, line));
+    ok(&mut warp19_in(dir, "export first --out first.safetensors"));
+    for (part, count) in [("train", 240), ("t10k", 48)] {
+        let (images, labels) = synthetic::split(count, 5);
+        let labels: Vec<u32> = labels.iter().map(|label| label % 5).collect();
+        synthetic::write(&dir.join("five"), part, &images, &labels);
+    }
+    let line = "train --model deep-mnist --init first.safetensors --freeze features --data five --batch 32 --epochs 2 \
+                --device cpu";
+    let told = run(&mut warp19_in(dir, &format!("{line} --out tuned")), 0).said;
+    assert!(told.contains("the weights are those of first.safetensors; fc2 start anew"), "{told}");
+    ok(&mut warp19_in(dir, "export tuned --checkpoint last --out tuned.safetensors"));
+    let (first, tuned) = (tensors_of(&dir.join("first.safetensors")), tensors_of(&dir.join("tuned.safetensors")));
+    for (name, tensor) in &first {
+        assert_eq!(tuned[name] == *tensor, name.starts_with("features"), "{name}");
+    }
+    assert_eq!(tuned["classifier.3.weight"].0, [5, 1024]);
+    let checkpoint = tensors_of(&dir.join("tuned/checkpoint.safetensors"));
+    assert!(checkpoint.contains_key("weights/conv1.weight") && !checkpoint.contains_key("moment1/conv1.weight"));
+
+    // Stopped and gone on with, and with the average of weights and two moments, it ends the same.
+    for recipe in ["fine-tune", "robust"] {
+        ok(&mut warp19_in(dir, &format!("{line} --recipe {recipe} --out whole-{recipe}")));
+        ok(&mut warp19_in(dir, &format!("{line} --recipe {recipe} --out parts-{recipe} --steps 5")));
+        ok(&mut warp19_in(dir, &format!("train --resume parts-{recipe} --device cpu")));
+        let bytes = |run: &str| std::fs::read(dir.join(format!("{run}-{recipe}/checkpoint.safetensors"))).unwrap();
+        assert!(bytes("whole") == bytes("parts"), "{recipe}");
+    }
+    fails(&mut warp19_in(dir, &line.replace("deep-mnist", "vgg19")), &["first.safetensors does not fit vgg19"]);
+    fails(&mut warp19_in(dir, &line.replace("--model deep-mnist", "")), &["another network", "--model"]);
+
+    // What a layer makes of pictures, in both kinds of files.
+    let (images, _) = synthetic::split(3, 9);
+    for i in 0..3 {
+        let png = encode_png(28, 28, Colour::Grey, images.image(i)).unwrap();
+        std::fs::write(dir.join(format!("{i}.png")), png).unwrap();
+    }
+    for (layer, shape) in [("fc1", vec![3, 1024]), ("pool2", vec![3, 7, 7, 64])] {
+        for file in ["out.safetensors", "out.npy"] {
+            let line = format!("embed tuned 0.png 1.png 2.png --layer {layer} --out {file}");
+            ok(&mut warp19_in(dir, &line));
+        }
+        let (found, values) = tensors_of(&dir.join("out.safetensors"))[layer].clone();
+        assert_eq!(found, shape);
+        let npy = std::fs::read(dir.join("out.npy")).unwrap();
+        assert!(npy.starts_with(b"\x93NUMPY\x01\x00") && npy.ends_with(&values));
+        assert_eq!((npy.len() - values.len()) % 64, 0);
+        assert!(String::from_utf8_lossy(&npy[10..120]).contains("'descr': '<f4'"));
+    }
+    fails(&mut warp19_in(dir, "embed tuned 0.png --layer fc9 --out x.npy"), &["no layer 'fc9'", "conv1, pool1"]);
+    fails(&mut warp19_in(dir, "embed tuned 0.png --layer fc1 --out x.txt"), &[".safetensors or .npy"]);
 }

@@ -1,5 +1,6 @@
 //! Fetching, from servers on this machine: what comes is checked, what fails is listed, and what was there stays.
 
+mod archives;
 mod contents;
 mod folders;
 mod mirrors;

@@ -19,6 +19,7 @@ fn config() -> Config {
         images: 100,
         validation: 0,
         test_images: 0,
+        frozen_features: false,
         precision: Default::default(),
     }
 }

@@ -10,4 +10,5 @@ mod model;
 mod operations;
 mod precision;
 mod random;
+mod torchvision;
 mod trainer;

@@ -33,6 +33,7 @@ fn config(data: &Dataset) -> Config {
         images: data.train.len(),
         validation: 0,
         test_images: 0,
+        frozen_features: false,
         precision: Default::default(),
     }
 }

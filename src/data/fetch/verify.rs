@@ -69,7 +69,8 @@ fn shape(count: usize, image_size: Option<(usize, usize)>) -> String {
     }
 }
 
-fn check_sum(source: &Path, bytes: &[u8], expected: &str) -> Result<()> {
+/// An error if bytes have another SHA-256 than they should.
+pub fn check_sum(source: &Path, bytes: &[u8], expected: &str) -> Result<()> {
     let found = format!("{:x}", Sha256::digest(bytes));
     if found == expected {
         return Ok(());

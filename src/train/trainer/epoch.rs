@@ -3,7 +3,7 @@
 use super::{Event, Trainer};
 use crate::device::{Device, View, download_f32, run_plan};
 use crate::error::Result;
-use crate::train::checkpoint::{BEST, Best, Checkpoint, Meta};
+use crate::train::checkpoint::{self, BEST, Best, Meta};
 use crate::train::evaluation::{Evaluation, Resident, read_stats, run_evaluation};
 use crate::train::metrics::{self, EPOCHS, Epoch};
 use crate::train::predictions;
@@ -73,12 +73,10 @@ impl Trainer {
         let improved = sane && self.best.is_none_or(|best| this.beats(&best));
         if improved {
             self.best = Some(this);
-            let weights = download_f32(device, judged)?;
-            Checkpoint {
-                meta: Meta::new(self.step, self.config.clone(), self.best, [0.0; 4]),
-                arenas: vec![("weights", weights)],
-            }
-            .write(&self.dir.join(BEST))?;
+            let meta = Meta::new(self.step, self.config.clone(), self.best, [0.0; 4]);
+            checkpoint::write(&self.dir.join(BEST), &meta, &["weights"], &mut |_, at, len| {
+                download_f32(device, judged.slice(at, len))
+            })?;
             predictions::write(&self.dir, BEST, &self.asked, &test)?;
         }
         self.epochs.push(line);

@@ -99,33 +99,29 @@ impl Trainer {
         check_dataset(&config, dataset)?;
         atomic::sweep(dir);
         let model = config.model()?;
-        let network = Network::new(device, &model, config.precision, config.recipe.batch, Purpose::Training)?;
+        let purpose = if config.frozen_features { Purpose::Tuning } else { Purpose::Training };
+        let network = Network::new(device, &model, config.precision, config.recipe.batch, purpose)?;
         let gradients = network.gradients.expect("made for training");
-        let mut arena = |name: &str, wanted: bool| -> Result<Option<View>> {
-            if !wanted {
-                return Ok(None);
-            }
-            let view = device.alloc_for(&network.memory, DType::F32, network.weights.len)?;
+        // The weights first: what they were read into is free again before there are moments.
+        let values = from.as_mut().and_then(|c| c.take("weights"));
+        let values = values.unwrap_or_else(|| init::weights(&model, config.recipe.init, config.seed));
+        upload_f32(device, network.weights, &values)?;
+        drop(values);
+        let mut arena = |name: &str, len: usize| -> Result<(View, bool)> {
+            let view = device.alloc_for(&network.memory, DType::F32, len)?;
             device.zero(view)?;
-            if let Some(values) = from.as_mut().and_then(|c| c.take(name)) {
-                upload_f32(device, view, &values)?;
-            }
-            Ok(Some(view))
+            let values = from.as_mut().and_then(|c| c.take(name));
+            values.as_ref().map(|values| upload_f32(device, view, values)).transpose()?;
+            Ok((view, values.is_some()))
         };
         let adam = matches!(config.recipe.optimizer, Optimizer::Adam(_));
-        let moment1 = arena("moment1", true)?.expect("wanted");
-        let moment2 = arena("moment2", adam)?;
-        let ema = arena("ema", config.recipe.ema.is_some())?;
-        match from.as_mut().and_then(|c| c.take("weights")) {
-            Some(values) => upload_f32(device, network.weights, &values)?,
-            None => {
-                let values = init::weights(&model, config.recipe.init, config.seed);
-                upload_f32(device, network.weights, &values)?;
-                if let Some(ema) = ema {
-                    device.copy(network.weights, ema)?;
-                }
-            }
+        let (moment1, _) = arena("moment1", gradients.len)?;
+        let moment2 = if adam { Some(arena("moment2", gradients.len)?.0) } else { None };
+        let average = if config.recipe.ema.is_some() { Some(arena("ema", network.weights.len)?) } else { None };
+        if let Some((ema, false)) = average {
+            device.copy(network.weights, ema)?;
         }
+        let ema = average.map(|(ema, _)| ema);
         run_plan(device, &network.prepare(network.weights)?)?;
         let scaling = if config.precision.scales_gradients() {
             let state = from.as_ref().and_then(|c| c.meta.scaling).unwrap_or(scaling::START);
@@ -198,23 +194,34 @@ fn plan(config: &Config, network: &Network, train: &Resident, arenas: &Arenas, s
     views.extend(arenas.scaling);
     plan.push(Planned::new("loss", "", of(Kind::Loss(loss), &views)?));
     plan.extend(network.backward(seed)?);
-    let (len, average) = (arenas.weights.len, arenas.ema.is_some());
+    // What is trained: the arenas from there on.
+    let from = network.trained;
+    let (len, average) = (arenas.gradients.len, arenas.ema.is_some());
+    let trained = |view: View| view.slice(from, len);
+    let arenas = Arenas {
+        weights: trained(arenas.weights),
+        ema: arenas.ema.map(trained),
+        copy: arenas.copy.map(trained),
+        ..*arenas
+    };
     if let Some(state) = arenas.scaling {
         let scaling = of(Kind::Scaling(Scaling { len }), &[arenas.gradients, state])?;
         plan.push(Planned::new("optimizer", "", scaling));
     }
     let optimizer = match recipe.optimizer {
         Optimizer::Adam(params) => Kind::Adam(Adam { params, len, average }),
-        Optimizer::Sgd(params) => Kind::Sgd(Sgd { params, decayed: decayed_ranges(&network.model), len, average }),
+        Optimizer::Sgd(params) => {
+            Kind::Sgd(Sgd { params, decayed: decayed_ranges(&network.model, from), len, average })
+        }
     };
     plan.push(Planned::new("optimizer", "", of(optimizer, &arenas.views())?));
     Ok(plan)
 }
 
 /// Weights and biases of linear layers.
-fn decayed_ranges(model: &Model) -> Vec<(usize, usize)> {
+fn decayed_ranges(model: &Model, from: usize) -> Vec<(usize, usize)> {
     let linear = |layer: usize| matches!(model.layers[layer].1, Layer::Linear { .. });
     let parameters = model.parameters();
     let own = parameters.iter().filter(|p| linear(p.layer));
-    own.map(|p| (p.offset, p.len)).collect()
+    own.map(|p| (p.offset - from, p.len)).collect()
 }

@@ -28,9 +28,9 @@ impl Trainer {
             device.download(view, bytemuck::cast_slice_mut(&mut state))?;
             meta.scaling = Some(state);
         }
-        checkpoint::write(&self.dir.join(LAST), &meta, &names, &mut |name| {
+        checkpoint::write(&self.dir.join(LAST), &meta, &names, &mut |name, at, len| {
             let (_, view) = views.iter().find(|(n, _)| *n == name).expect("named above");
-            let values = download_f32(device, *view)?;
+            let values = download_f32(device, view.slice(at, len))?;
             let bad = values.iter().filter(|v| !v.is_finite()).count();
             self.refuse_non_finite(bad as f64)?;
             Ok(values)
