@@ -140,17 +140,15 @@ pub fn sum(path: &Path) -> Result<String> {
 /// Numbers of an arena that are written at once.
 const PIECE: usize = 4 << 20;
 
-/// Writes a checkpoint of these arenas, replacing the old file in one step. `values` gives a piece of an arena, by its
-/// first element and its length, when its turn comes.
+/// Gives a piece of an arena by its first element and its length.
+type Pieces<'a> = dyn FnMut(&str, usize, usize) -> Result<Vec<f32>> + 'a;
+
+/// Writes a checkpoint of these arenas, replacing the old file in one step. `values` is asked for a piece when its turn
+/// comes.
 ///
 /// # Errors
 /// Those of `values` and of the file system; the old file stays then.
-pub fn write(
-    path: &Path,
-    meta: &Meta,
-    arenas: &[&str],
-    values: &mut dyn FnMut(&str, usize, usize) -> Result<Vec<f32>>,
-) -> Result<()> {
+pub fn write(path: &Path, meta: &Meta, arenas: &[&str], values: &mut Pieces) -> Result<()> {
     let model = meta.config.model()?;
     let parameters = |arena: &str| in_arena(arena, &meta.config, &model);
     let text = serde_json::to_string(meta).map_err(|e| Error::Invalid(e.to_string()))?;
