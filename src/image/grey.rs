@@ -7,6 +7,9 @@ use std::path::Path;
 
 /// The most pixels of a picture that is read, in millions.
 const MAX_MEGAPIXELS: u64 = 100;
+/// A file of fewer bytes than one for so many pixels is none of a picture, unless it is small.
+const PIXELS_A_BYTE: u64 = 256;
+const SMALL_PIXELS: u64 = 3_000_000;
 /// The most the decoder may allocate; ends decompression bombs.
 const DECODER_BYTES: u64 = 1 << 30;
 /// A larger picture is shrunk: no network looks at more.
@@ -63,6 +66,10 @@ fn open(path: &Path) -> Result<Opened<'_>> {
     if u64::from(width) * u64::from(height) > MAX_MEGAPIXELS * 1_000_000 {
         let most = format!("pictures of up to {MAX_MEGAPIXELS} million pixels are read, so make it smaller");
         return Err(Error::file(path, format!("is {width}x{height} pixels; {most}")));
+    }
+    let (pixels, bytes) = (u64::from(width) * u64::from(height), std::fs::metadata(path).map_err(failed)?.len());
+    if pixels > SMALL_PIXELS.max(PIXELS_A_BYTE * bytes) {
+        return Err(damaged(&format!("its head says {width}x{height} pixels, and it has {bytes} bytes")));
     }
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     Ok(Opened { path, decoder: Box::new(decoder), orientation })

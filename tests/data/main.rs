@@ -19,3 +19,6 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
+
+#[global_allocator]
+static ALLOCATOR: common::allocations::Counting = common::allocations::Counting;
