@@ -56,7 +56,11 @@ pub fn writable_folder(dir: &Path) -> Result<()> {
 
 /// What the system said, without the name of a temporary file, which nobody asked for.
 fn without_its_name(error: std::io::Error) -> std::io::Error {
-    if error.raw_os_error().is_some() { error } else { error.kind().into() }
+    let text = error.to_string();
+    match text.split_once(" at path ") {
+        Some((reason, _)) => std::io::Error::new(error.kind(), reason.to_string()),
+        None => error,
+    }
 }
 
 /// A temporary file in a folder. Such files are private by default; this one has the usual mode, which the process's

@@ -264,7 +264,7 @@ fn mistakes_are_explained_and_nothing_is_lost() {
     fails(&mut warp19_in(dir, "train --resume set --data set"), &["to resume from"]);
     fails(&mut warp19_in(dir, "predict run nothing.png"), &["nothing.png"]);
     let said =
-        fails(&mut warp19_in(dir, "export run --out no/such/folder/x"), &["the folder no/such/folder", "not found"]);
+        fails(&mut warp19_in(dir, "export run --out no/such/folder/x"), &["the folder no/such/folder", "No such file"]);
     assert!(!said.contains(".tmp"), "{said}");
     fails(&mut warp19_in(dir, "export run --out weights.pt"), &["weights.pt", ".onnx", "--format"]);
     fails(&mut warp19_in(dir, "verify --device cpu --timing 64"), &["warp19 profile --device cpu --batch 64"]);
