@@ -95,7 +95,13 @@ pub fn checkpoints() -> Vec<Vec<u8>> {
 }
 
 pub fn weights() -> Vec<Vec<u8>> {
-    let head = r#"{"features.0.weight":{"dtype":"F32","shape":[2,3,3,3],"data_offsets":[0,216]},"features.0.bias":{"dtype":"F32","shape":[2],"data_offsets":[216,224]},"classifier.0.weight":{"dtype":"BF16","shape":[4,2],"data_offsets":[224,240]}}"#;
+    let tensor = |dtype: &str, shape: &[usize], from: usize, to: usize| serde_json::json!({"dtype": dtype, "shape": shape, "data_offsets": [from, to]});
+    let head = serde_json::json!({
+        "features.0.weight": tensor("F32", &[2, 3, 3, 3], 0, 216),
+        "features.0.bias": tensor("F32", &[2], 216, 224),
+        "classifier.0.weight": tensor("BF16", &[4, 2], 224, 240),
+    });
+    let head = head.to_string();
     let mut bytes = (head.len() as u64).to_le_bytes().to_vec();
     bytes.extend(head.as_bytes());
     bytes.extend([0x3f; 240]);

@@ -93,7 +93,8 @@ fn fuzz(name: &str, target: Target, seeds: Vec<Vec<u8>>, seconds: u64, most: usi
         let bound = LEAST.max(10 * input.len());
         if panicked || peak > bound {
             let kept = keep(name, &input);
-            let what = if panicked { "a panic".into() } else { format!("{peak} bytes of memory, {bound} are allowed") };
+            let memory = format!("{peak} bytes of memory, {bound} are allowed");
+            let what = if panicked { "a panic" } else { &memory };
             panic!("{name}, input {done}: {what}; it is kept in {}", kept.display());
         }
         done += 1;
