@@ -32,13 +32,19 @@ impl Mutator {
         if end == 0 { 0 } else { (self.random() % end as u64) as usize }
     }
 
+    /// One of the seeds.
+    fn seed(&mut self) -> Vec<u8> {
+        let at = self.below(self.seeds.len());
+        self.seeds[at].clone()
+    }
+
     /// The next input: one in sixteen random from end to end, the others a seed with up to eight changes.
     pub fn next(&mut self) -> Vec<u8> {
         if self.below(16) == 0 {
             let length = self.below(300);
             return (0..length).map(|_| self.random() as u8).collect();
         }
-        let mut input = self.seeds[self.below(self.seeds.len())].clone();
+        let mut input = self.seed();
         for _ in 0..=self.below(8) {
             self.change(&mut input);
         }
@@ -67,7 +73,7 @@ impl Mutator {
             }
             6 => drop(input.drain(at.min(end)..end)),
             7 => {
-                let other = self.seeds[self.below(self.seeds.len())].clone();
+                let other = self.seed();
                 let from = self.place(other.len());
                 input.truncate(at);
                 input.extend(&other[from..]);
