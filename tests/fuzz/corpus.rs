@@ -95,7 +95,10 @@ pub fn checkpoints() -> Vec<Vec<u8>> {
 }
 
 pub fn weights() -> Vec<Vec<u8>> {
-    let tensor = |dtype: &str, shape: &[usize], from: usize, to: usize| serde_json::json!({"dtype": dtype, "shape": shape, "data_offsets": [from, to]});
+    let tensor = |dtype: &str, shape: &[usize], from: usize, to: usize| {
+        let data_offsets = [from, to];
+        serde_json::json!({"dtype": dtype, "shape": shape, "data_offsets": data_offsets})
+    };
     let head = serde_json::json!({
         "features.0.weight": tensor("F32", &[2, 3, 3, 3], 0, 216),
         "features.0.bias": tensor("F32", &[2], 216, 224),
