@@ -1,9 +1,9 @@
 //! Files from outside, mutated and random: each is an error or a success, never a panic, and takes no more memory than
 //! ten times its length or 64 MiB.
 //!
-//! Each target starts from small valid files and from those kept in `tests/fuzz/corpus`, changes them, and reads them.
-//! In `cargo test` each runs for a few seconds; `scripts/test.sh --all` reads 100,000 inputs of each. An input that fails
-//! is kept in `target/tmp/fuzz` and named, so that it can be put into the corpus. All inputs follow from a seed.
+//! Each target starts from small valid files and from those kept in `tests/fuzz/corpus`, changes them, and reads
+//! them. In `cargo test` each runs for a few seconds; `scripts/test.sh --all` reads 100,000 inputs of each. An input that
+//! fails is kept in `target/tmp/fuzz` and named, so that it can be put into the corpus. All inputs follow from a seed.
 
 #[path = "../common/mod.rs"]
 mod common;
