@@ -2,8 +2,9 @@
 //! ten times its length or 64 MiB.
 //!
 //! Each target starts from small valid files and from those kept in `tests/fuzz/corpus`, changes them, and reads
-//! them. In `cargo test` each runs for a few seconds; `scripts/test.sh --all` reads 100,000 inputs of each. An input that
-//! fails is kept in `target/tmp/fuzz` and named, so that it can be put into the corpus. All inputs follow from a seed.
+//! them. In `cargo test` each runs for a few seconds; `scripts/test.sh --all` reads 100,000 inputs of each. An input
+//! that fails is kept in `target/tmp/fuzz` and named, so that it can be put into the corpus. All inputs follow from a
+//! seed.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -65,7 +66,7 @@ fn weights(path: &Path) {
     if let Ok(mut weights) = Weights::open(path) {
         weights.network();
         // Too short for the network: nothing is put into it that is not in the file.
-        drop(weights.fill(&model, &mut vec![0.0; 0]));
+        drop(weights.fill(&model, &mut [0.0; 0]));
     }
 }
 
@@ -111,7 +112,10 @@ fn keep(name: &str, input: &[u8]) -> PathBuf {
     path
 }
 
-const TARGETS: [(&str, Target, fn() -> Vec<Vec<u8>>); 8] = [
+/// Gives the files that a target starts from.
+type Seeds = fn() -> Vec<Vec<u8>>;
+
+const TARGETS: [(&str, Target, Seeds); 8] = [
     ("idx-images", idx_images, corpus::idx_images),
     ("idx-labels", idx_labels, corpus::idx_labels),
     ("cifar", cifar, corpus::cifar),
