@@ -2,8 +2,8 @@
 
 use super::backend::Backend;
 use super::progress;
-use super::run::Source;
-use crate::data::{Images, Split, atomic};
+use super::run::{Source, unlabelled};
+use crate::data::atomic;
 use crate::error::{Error, Result};
 use crate::image;
 use crate::train::embed;
@@ -40,9 +40,7 @@ pub fn run(args: &Args) -> Result<()> {
     for path in &args.images {
         pixels.extend(image::read(path, &form)?.pixels);
     }
-    let count = args.images.len();
-    let images = Images { count, height: form.height, width: form.width, channels: form.channels, pixels };
-    let split = Split::new(images, vec![0; count], "pictures")?;
+    let split = unlabelled(&form, pixels)?;
     let mut device = args.backend.open()?;
     let weights = checkpoint.evaluated()?;
     let (shape, values) = embed(device.as_mut(), config, weights, &split, &args.layer, &mut progress::evaluating())?;
@@ -51,7 +49,7 @@ pub fn run(args: &Args) -> Result<()> {
         _ => tensors(&args.layer, &shape, &values, &args.images)?,
     };
     atomic::write(&args.out, &bytes)?;
-    eprintln!("{} of {count} pictures, {shape:?} float32, written to {}", args.layer, args.out.display());
+    eprintln!("{} of {} pictures, {shape:?} float32, written to {}", args.layer, split.len(), args.out.display());
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use crate::model::{table, zoo};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// vgg19, vgg16-4pool, deep-mnist or deep-mnist-sgd.
+    /// vgg19, vgg16-4pool, deep-mnist, deep-mnist-sgd, vgg19-torchvision or vgg16-torchvision.
     #[arg(long, default_value = "vgg19", value_parser = backend::name_of(zoo::NAMES))]
     #[arg(ignore_case = true, hide_possible_values = true)]
     model: String,

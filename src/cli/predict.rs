@@ -1,9 +1,9 @@
 //! `warp19 predict`.
 
 use super::backend::Backend;
-use super::run::Source;
+use super::run::{Source, unlabelled};
 use super::{output, progress};
-use crate::data::{Classes, Images, Split};
+use crate::data::Classes;
 use crate::error::{Error, Result};
 use crate::image::{self, Colour, Fit, Form, Seen, encode_png};
 use crate::network::evaluation_batch;
@@ -59,10 +59,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut answers = Vec::new();
     if !seen.is_empty() {
         let pixels = seen.iter().flat_map(|seen| seen.pixels.iter().copied()).collect();
-        let images =
-            Images { count: seen.len(), height: form.height, width: form.width, channels: form.channels, pixels };
-        // The labels are not known; the loss and the count that come of these zeros are not shown.
-        let split = Split::new(images, vec![0; seen.len()], "pictures")?;
+        let split = unlabelled(&form, pixels)?;
         let mut device = args.backend.open()?;
         let batch = evaluation_batch(&config.model()?, seen.len());
         let weights = checkpoint.evaluated()?;

@@ -1,7 +1,7 @@
 //! Reading a run folder.
 
 use super::progress;
-use crate::data::{self, Classes, Dataset, Origin, Split, Wanted};
+use crate::data::{self, Classes, Dataset, Images, Origin, Split, Wanted};
 use crate::error::{Error, Result};
 use crate::image::Form;
 use crate::model::Shape;
@@ -76,8 +76,7 @@ impl Source {
     /// # Errors
     /// As [`Source::origin`].
     pub fn classes(&self, config: &Config) -> Result<Classes> {
-        let named = self.origin()?.map(|origin| origin.classes()).filter(|c| c.count() == config.classes);
-        Ok(named.unwrap_or_else(|| Classes::numbered(config.classes)))
+        Ok(record::classes(self.origin()?.as_ref(), config))
     }
 
     /// Reads the checkpoint.
@@ -94,4 +93,15 @@ impl Source {
             ))
         })
     }
+}
+
+/// Pictures in a form, as images whose labels are not known; the loss and the count that come of these zeros mean
+/// nothing.
+///
+/// # Errors
+/// None where the pixels are those of whole pictures.
+pub fn unlabelled(form: &Form, pixels: Vec<u8>) -> Result<Split> {
+    let Form { height, width, channels, .. } = *form;
+    let count = pixels.len() / (height * width * channels);
+    Split::new(Images { count, height, width, channels, pixels }, vec![0; count], "pictures")
 }

@@ -86,10 +86,7 @@ pub fn summary(trainer: &Trainer, dir: &Path) {
     let Some(last) = trainer.epochs.last() else {
         return;
     };
-    if trainer.has_diverged() {
-        let (lr, loss) = (trainer.config.recipe.lr, last.test_loss);
-        eprintln!("warning: the training diverged (test loss {loss:.3e}); try a smaller --lr, it was {lr}");
-    }
+    trainer.divergence().iter().for_each(|text| eprintln!("warning: {text}"));
     let Some(best) = trainer.best else {
         eprintln!("no epoch's weights are worth keeping; run folder {}", dir.display());
         return;

@@ -130,9 +130,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let stop = stop_flag()?;
     let mut device = args.backend.open()?;
     let progress = std::io::stderr().is_terminal();
-    let reading = progress::waiting("reading the checkpoint");
     let mut resumed = args.resume.as_deref().map(newest).transpose()?;
-    drop(reading);
     let longer = match (&mut resumed, args.epochs) {
         (Some(checkpoint), Some(epochs)) => Some(extend(&mut checkpoint.meta, epochs)?),
         _ => None,
@@ -182,7 +180,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let outcome = trainer.run(device.as_mut(), args.steps, Duration::from_secs(args.save_every), &stop, tell)?;
     screen.close();
     let (step, go_on) = (trainer.step, format!("Go on with: warp19 train --resume {}", dir.display()));
-    let mut has_diverged = false;
+    let has_diverged = outcome == Outcome::Finished && trainer.divergence().is_some();
     match outcome {
         Outcome::Interrupted => {
             eprintln!("interrupted at step {step}; saved. {go_on}");
@@ -196,7 +194,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
         Outcome::Finished => {
             summary(&trainer, &dir);
-            has_diverged = trainer.has_diverged();
             let is_part = trainer.config.images + trainer.config.validation < images[0];
             let explanation = if is_part { screen::explanation(&trainer, images, &dir) } else { None };
             // The pictures need the device's memory for a network of their own.
@@ -224,6 +221,7 @@ fn stop_flag() -> Result<Arc<AtomicBool>> {
 
 /// The newest state in a run folder.
 fn newest(dir: &Path) -> Result<Checkpoint> {
+    let _reading = progress::waiting("reading the checkpoint");
     checkpoint::of_run(dir, &[LAST])?.ok_or_else(|| {
         Error::Invalid(format!("{} has no {LAST} to resume from; give the folder of a run", dir.display()))
     })

@@ -272,7 +272,8 @@ fn distinct(labels: &[u32]) -> usize {
     all.len()
 }
 
-fn counts(labels: &[u32], count: usize) -> Vec<usize> {
+/// How many labels each class has; every label must be below `count`.
+pub(super) fn counts(labels: &[u32], count: usize) -> Vec<usize> {
     let mut counts = vec![0; count];
     labels.iter().for_each(|&label| counts[label as usize] += 1);
     counts

@@ -1,6 +1,7 @@
 //! A dataset in memory: images as bytes, labels as numbers, a training and a test part, and the classes' names.
 
 use super::Classes;
+use super::classes::counts;
 use crate::image;
 use crate::{Error, Result};
 use std::borrow::Cow;
@@ -111,11 +112,7 @@ impl Split {
 
     /// How many images each class has; every label must be below `classes`.
     pub fn class_counts(&self, classes: usize) -> Vec<usize> {
-        let mut counts = vec![0; classes];
-        for &label in &self.labels {
-            counts[label as usize] += 1;
-        }
-        counts
+        counts(&self.labels, classes)
     }
 
     fn range(&self, start: usize, end: usize) -> Split {

@@ -213,7 +213,8 @@ fn steps(runs: &[Run], theme: &Theme) -> Option<Chart> {
         let (point, loss) = losses(&run.points).pop()?;
         Some(format!("{loss:.4} at step {}", point.step))
     });
-    chart.entries.retain(|(_, text)| text.contains(" at step "));
+    let mut recorded = runs.iter().map(|run| !run.points.is_empty());
+    chart.entries.retain(|_| recorded.next().unwrap_or_default());
     let line = |value: &dyn Fn(f64, f32) -> f64| -> Vec<Line> {
         let of = |(i, run): (usize, &Run)| {
             let points = losses(&run.points).into_iter().map(|(p, loss)| (p.step as f64, value(loss, p.lr)));

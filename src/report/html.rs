@@ -68,14 +68,15 @@ const THEMES: [(&str, Theme); 2] = [("day", LIGHT), ("night", DARK)];
 fn curves_section(runs: &[Run]) -> Result<(String, serde_json::Value)> {
     let mut out = String::from("<section><h2>Curves</h2>\n<div class=\"curves\">\n");
     let mut all = Vec::new();
-    for (index, (name, _)) in curves::all(runs, &LIGHT).iter().enumerate() {
+    let themes = THEMES.map(|(class, theme)| (class, theme, curves::all(runs, &theme)));
+    for (index, (name, _)) in themes[0].2.iter().enumerate() {
         let is_wide = matches!(*name, "accuracy" | "steps");
         let mut spots = serde_json::Map::new();
         out += if is_wide { "<figure class=\"across\">\n" } else { "<figure>\n" };
-        for (class, theme) in THEMES {
-            let (_, chart) = &curves::all(runs, &theme)[index];
+        for (class, theme, curves) in &themes {
+            let (_, chart) = &curves[index];
             let mut picture = |size: Size| -> Result<String> {
-                let drawn = draw(chart, size, theme)?;
+                let drawn = draw(chart, size, *theme)?;
                 spots.insert(size.width.to_string(), serde_json::json!(drawn.spots));
                 let url = data_url(&drawn.canvas.png()?);
                 Ok(format!("=\"{url}\" width=\"{}\" height=\"{}\"", size.width, size.height))

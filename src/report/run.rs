@@ -113,8 +113,7 @@ impl Run {
         };
         let name = dir.file_name().map(|n| n.to_string_lossy().into_owned());
         let label = name.unwrap_or_else(|| dir.display().to_string());
-        let named = origin.map(|origin| origin.classes()).filter(|classes| classes.count() == config.classes);
-        let classes = named.unwrap_or_else(|| Classes::numbered(config.classes));
+        let classes = record::classes(origin.as_ref(), &config);
         Ok(Run { label, config, classes, device, version, command, epochs, points, best, tested })
     }
 

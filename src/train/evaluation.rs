@@ -173,21 +173,28 @@ pub fn embed(
     let shape = network.model.shapes()[index].1;
     upload_f32(device, network.weights, weights)?;
     let data = Resident::new(device, &network.memory, split)?;
-    let mut plan = network.prepare(network.weights)?;
-    run_plan(device, &plan)?;
-    plan = vec![Planned::new("batch", "", data.gather(config, &network, false)?)];
+    run_plan(device, &network.prepare(network.weights)?)?;
+    let mut plan = vec![Planned::new("batch", "", data.gather(config, &network, false)?)];
     plan.extend(network.forward(network.weights, Mode::Eval)?);
     let mut values = Vec::with_capacity(split.len() * shape.len());
-    for start in (0..split.len()).step_by(batch) {
-        let count = batch.min(split.len() - start);
-        let samples: Vec<u32> = (0..batch).map(|i| (start + i.min(count - 1)) as u32).collect();
+    for (done, count, samples) in batches(split.len(), batch) {
         device.set_step(drawing_nothing(&samples))?;
         device.record("embed", &plan)?;
         values.extend(&download_numbers(device, view)?[..count * shape.len()]);
-        tell(start + count, split.len());
+        tell(done, split.len());
     }
     let sizes = if shape.h * shape.w == 1 { vec![shape.c] } else { vec![shape.h, shape.w, shape.c] };
     Ok(([vec![split.len()], sizes].concat(), values))
+}
+
+/// Batches over so many images: the images that are done with each, how many are its own, and its samples. A last batch
+/// that is not full is filled up with its own last image, whose results are to be left out.
+fn batches(images: usize, batch: usize) -> impl Iterator<Item = (usize, usize, Vec<u32>)> {
+    (0..images).step_by(batch).map(move |start| {
+        let count = batch.min(images - start);
+        let samples = (0..batch).map(|i| (start + i.min(count - 1)) as u32).collect();
+        (start + count, count, samples)
+    })
 }
 
 /// The step of a batch that no random numbers are drawn for and no weights changed with.
@@ -213,11 +220,7 @@ pub(super) fn run_evaluation(
     run_plan(device, &network.prepare(weights)?)?;
     device.zero(to.stats)?;
     let mut probabilities = Vec::with_capacity(data.count * classes);
-    for start in (0..data.count).step_by(batch) {
-        let count = batch.min(data.count - start);
-        // A last batch that is not full is filled up with its own last image, whose results are left out.
-        let at = |i: usize| (start + i.min(count - 1)) as u32;
-        let samples: Vec<u32> = (0..batch).map(at).collect();
+    for (done, count, samples) in batches(data.count, batch) {
         device.set_step(drawing_nothing(&samples))?;
         device.record(name, &plan)?;
         let loss = Loss { kind: LossKind::Mean, rows: count, classes, gradient: false };
@@ -225,7 +228,7 @@ pub(super) fn run_evaluation(
         device.run(&of(Kind::Loss(loss), &views)?)?;
         let here = to.probabilities.slice(0, count * classes);
         probabilities.extend(download_f32(device, here)?);
-        tell(start + count, data.count);
+        tell(done, data.count);
     }
     let [sum, correct, ..] = read_stats(device, to.stats)?;
     Ok(Evaluation { loss: sum / data.count as f64, correct: correct as usize, probabilities, classes })

@@ -1,7 +1,7 @@
 //! `config.json`: what a run is, what computed it, and on which data.
 
 use super::config::Config;
-use crate::data::{self, Dataset, Origin, Wanted, atomic};
+use crate::data::{self, Classes, Dataset, Origin, Wanted, atomic};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -65,4 +65,10 @@ pub fn dataset(run: &Path, config: &Config, data: Option<&Path>) -> Result<(Data
         Some(origin) => origin.reopen(data),
         None => data::open(data, &config.dataset, &Wanted { classes: Some(config.classes), ..Wanted::default() }),
     }
+}
+
+/// The classes of a run, by name where what is known of its data has names for as many.
+pub fn classes(data: Option<&Origin>, config: &Config) -> Classes {
+    let named = data.map(Origin::classes).filter(|classes| classes.count() == config.classes);
+    named.unwrap_or_else(|| Classes::numbered(config.classes))
 }

@@ -17,7 +17,7 @@ use serde_json::json;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// vgg19, vgg16-4pool, deep-mnist or deep-mnist-sgd.
+    /// vgg19, vgg16-4pool, deep-mnist, deep-mnist-sgd, vgg19-torchvision or vgg16-torchvision.
     #[arg(long, default_value = "vgg19", value_parser = backend::name_of(zoo::NAMES))]
     #[arg(ignore_case = true, hide_possible_values = true)]
     model: String,

@@ -15,8 +15,8 @@ const MEMORY: f64 = 0.85;
 const DIRECT: f64 = 0.4;
 /// Seconds between two kernels of a graph; an assumption.
 const LAUNCH: f64 = 1.5e-6;
-/// Share of an H100's tensor cores that `mma.sync` reaches: 62.9 % on average (Luo et al., "Benchmarking and Dissecting
-/// the Nvidia Hopper GPU Architecture via Microbenchmarking", arXiv 2402.13499).
+/// Share of an H100's tensor cores that `mma.sync` reaches: 62.9 % on average, as others quote Luo et al.,
+/// "Benchmarking and Dissecting the Nvidia Hopper GPU Architecture" (arXiv 2402.13499).
 const MMA_ON_HOPPER: f64 = 0.629;
 
 /// What is predicted of an operation.

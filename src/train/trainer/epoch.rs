@@ -66,11 +66,7 @@ impl Trainer {
         };
         self.warn_if_guessing(line.train_loss, tell);
         let this = Best::of(&line);
-        let sane = this.is_sane(self.config.classes);
-        if !sane {
-            tell(Event::Warning(format!("epoch {epoch}: {}", self.divergence(this.loss))));
-        }
-        let improved = sane && self.best.is_none_or(|best| this.beats(&best));
+        let improved = this.is_sane(self.config.classes) && self.best.is_none_or(|best| this.beats(&best));
         if improved {
             self.best = Some(this);
             let meta = Meta::new(self.step, self.config.clone(), self.best, [0.0; 4]);
@@ -80,23 +76,21 @@ impl Trainer {
             predictions::write(&self.dir, BEST, &self.asked, &test)?;
         }
         self.epochs.push(line);
+        self.divergence().into_iter().for_each(|text| tell(Event::Warning(format!("epoch {epoch}: {text}"))));
         metrics::write(&self.dir.join(EPOCHS), &self.epochs)?;
         Ok(improved)
     }
 
-    /// Whether its last epoch was one of a training that diverged.
-    pub fn has_diverged(&self) -> bool {
-        self.epochs.last().is_some_and(|e| !Best::of(e).is_sane(self.config.classes))
-    }
-
-    /// What a loss that is not sane means.
-    fn divergence(&self, loss: f64) -> String {
+    /// What is wrong, where the last epoch was one of a training that diverged.
+    pub fn divergence(&self) -> Option<String> {
         let (lr, classes) = (self.config.recipe.lr, self.config.classes);
-        format!(
-            "the training diverges: its mean loss is {loss:.3e}, where guessing has {:.2}. Its weights are not kept as \
-             the best. Start again with a smaller --lr (it is {lr})",
+        let last = self.epochs.last().map(Best::of).filter(|last| !last.is_sane(classes))?;
+        Some(format!(
+            "the training diverges: its mean loss is {:.3e}, where guessing has {:.2}. Its weights are not kept as the \
+             best. Start again with a smaller --lr (it is {lr})",
+            last.loss,
             (classes as f64).ln()
-        )
+        ))
     }
 
     fn evaluate(

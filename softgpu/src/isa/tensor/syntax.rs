@@ -21,8 +21,14 @@ macro_rules! list {
     (r4) => {
         "{%r3, %r4, %r5, %r6}"
     };
+    (r8) => {
+        "{%r3, %r4, %r5, %r6, %r3, %r4, %r5, %r6}"
+    };
     (f4) => {
         "{%f1, %f2, %f3, %f4}"
+    };
+    (f8) => {
+        "{%f1, %f2, %f3, %f4, %f1, %f2, %f3, %f4}"
     };
     (d1) => {
         "{%fd3}"
@@ -37,6 +43,7 @@ macro_rules! list {
         "{%fd1, %fd2, %fd3, %fd4, %fd1, %fd2, %fd3, %fd4}"
     };
 }
+pub(super) use list;
 
 /// A row of products: shape and types, the registers of D and C, of A, and of B.
 macro_rules! product {

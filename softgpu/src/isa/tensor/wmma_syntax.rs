@@ -2,6 +2,7 @@
 
 use crate::isa::decoder::{Decoded, Decoder, Found, Refusal, Row, row};
 use crate::isa::form::is_type;
+use crate::isa::tensor::syntax::list;
 use crate::isa::tensor::wmma::*;
 use crate::machine::access::{GENERIC, GLOBAL, SHARED};
 use crate::machine::op::{Draft, draft};
@@ -11,31 +12,6 @@ use crate::numerics::mma::quads::ByRows;
 use crate::numerics::mma::wmma::{self, Fragment, Matrix};
 use crate::numerics::mma::{Accumulator, Architecture, Element, Operation};
 use crate::ptx::Type;
-
-/// Registers in braces.
-macro_rules! list {
-    (r1) => {
-        "{%r3}"
-    };
-    (r2) => {
-        "{%r3, %r4}"
-    };
-    (r4) => {
-        "{%r3, %r4, %r5, %r6}"
-    };
-    (r8) => {
-        "{%r3, %r4, %r5, %r6, %r3, %r4, %r5, %r6}"
-    };
-    (f8) => {
-        "{%f1, %f2, %f3, %f4, %f1, %f2, %f3, %f4}"
-    };
-    (d1) => {
-        "{%fd3}"
-    };
-    (d2) => {
-        "{%fd1, %fd2}"
-    };
-}
 
 /// A row of loads: matrix, shapes, type, registers.
 macro_rules! load {
