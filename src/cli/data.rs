@@ -1,6 +1,6 @@
 //! `warp19 data`.
 
-use super::output;
+use super::{output, progress};
 use crate::data::{self, DEFAULT_DIR, Dataset, Images, Origin, Source, Split, Wanted, atomic};
 use crate::error::Result;
 use crate::image::{Colour, encode_png, refit};
@@ -57,7 +57,9 @@ pub fn run(command: &Command) -> Result<()> {
 
 fn info(args: &Args, wanted: &Wanted, sheet: Option<&Path>) -> Result<()> {
     let source = Source::find(&args.data, &args.dataset, args.data != Path::new(DEFAULT_DIR))?;
+    let reading = progress::waiting("reading the data");
     let (set, origin) = Origin::load(&source, source.name(), wanted)?;
+    drop(reading);
     for note in &origin.notes {
         eprintln!("note: {note}");
     }
@@ -102,7 +104,7 @@ fn contact_sheet(set: &Dataset) -> Result<Vec<u8>> {
         let own = set.train.labels.iter().enumerate().filter(|(_, label)| **label == class).map(|(at, _)| at);
         for (column, at) in own.take(COLUMNS).enumerate() {
             let size = [images.height, images.width, images.channels];
-            let small = refit(images.image(at), size, [SIDE, SIDE, 3]);
+            let small = refit(&images.image(at)?, size, [SIDE, SIDE, 3]);
             let (top, left) = (GAP + row * (SIDE + GAP), GAP + column * (SIDE + GAP));
             for (y, line) in small.chunks_exact(3 * SIDE).enumerate() {
                 sheet[3 * ((top + y) * width + left)..][..3 * SIDE].copy_from_slice(line);

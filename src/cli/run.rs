@@ -43,6 +43,7 @@ impl Source {
     /// # Errors
     /// Data that are not there or not those of the run.
     pub fn dataset(&self, config: &Config, data: Option<&Path>, other: Option<&str>) -> Result<Dataset> {
+        let _reading = progress::waiting("reading the data");
         let (dataset, _) = match other {
             Some(name) => data::open(data, name, &Wanted::default())?,
             None => record::dataset(&self.run, config, data)?,
@@ -103,5 +104,5 @@ impl Source {
 pub fn unlabelled(form: &Form, pixels: Vec<u8>) -> Result<Split> {
     let Form { height, width, channels, .. } = *form;
     let count = pixels.len() / (height * width * channels);
-    Split::new(Images { count, height, width, channels, pixels }, vec![0; count], "pictures")
+    Split::new(Images { count, height, width, channels, pixels: pixels.into() }, vec![0; count], "pictures")
 }

@@ -138,7 +138,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let (config, dir, (dataset, origin)) = match (&resumed, &args.resume) {
         (Some(checkpoint), Some(dir)) => {
             let config = checkpoint.meta.config.clone();
+            let reading = progress::waiting("reading the data");
             let data = record::dataset(dir, &config, args.data.as_deref())?;
+            drop(reading);
             (config, dir.clone(), data)
         }
         _ => {
@@ -288,7 +290,9 @@ fn open(args: &Args, model: &str) -> Result<(Dataset, Origin)> {
     }
     let wanted = Wanted { classes: args.classes, names: None, size, seed: args.seed.unwrap_or(0) };
     let name = args.dataset.as_deref().unwrap_or("mnist");
+    let reading = args.data.as_ref().map(|_| progress::waiting("reading the data"));
     let (mut dataset, mut origin) = data::open(args.data.as_deref(), name, &wanted)?;
+    drop(reading);
     for note in &origin.notes {
         eprintln!("note: {note}");
     }
@@ -326,7 +330,9 @@ fn configure(args: &Args, model: String, dataset: &Dataset) -> Result<Config> {
     recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
     recipe.batch = args.batch.unwrap_or(recipe.batch);
     recipe.lr = args.lr.unwrap_or(recipe.lr);
-    recipe.suit(&dataset.train.images);
+    let measuring = progress::waiting("measuring the brightness of the images");
+    recipe.suit(&dataset.train.images)?;
+    drop(measuring);
     recipe.check()?;
     if args.limit == Some(0) {
         return Err(Error::Invalid("--limit 0 leaves no images to train on".into()));

@@ -7,12 +7,13 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// All variables of the program, its tests and its benches; `docs/profiling.md` says what they mean.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "WARP19_BENCH",
     "WARP19_BENCH_BATCH",
     "WARP19_BENCH_THREADS",
     "WARP19_CACHE",
     "WARP19_GRAPH",
+    "WARP19_HELD_MIB",
     "WARP19_ISA",
     "WARP19_MNIST",
     "WARP19_NVDISASM",

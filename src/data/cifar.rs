@@ -83,7 +83,7 @@ impl CifarFiles {
                 pixels.extend((0..PLANE).flat_map(|at| [planes[at], planes[PLANE + at], planes[2 * PLANE + at]]));
             }
         }
-        let images = Images { count: labels.len(), height: SIDE, width: SIDE, channels: 3, pixels };
+        let images = Images { count: labels.len(), height: SIDE, width: SIDE, channels: 3, pixels: pixels.into() };
         Split::new(images, labels, "CIFAR")
     }
 }

@@ -1,20 +1,48 @@
-//! A dataset in memory: images as bytes, labels as numbers, a training and a test part, and the classes' names.
+//! A dataset: images as bytes, labels as numbers, a training and a test part, and the classes' names.
 
 use super::Classes;
 use super::classes::counts;
-use crate::image;
+use crate::image::{self, Form};
 use crate::{Error, Result};
+use rayon::prelude::*;
 use std::borrow::Cow;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-/// Images of one size: `pixels[((i * height + y) * width + x) * channels + c]`; one channel is grey, three are red,
-/// green and blue.
+/// Bytes of images that are read at a time, where all are looked at.
+const PIECE: usize = 64 << 20;
+
+/// Images of one size: byte `((i * height + y) * width + x) * channels + c`; one channel is grey, three are red, green
+/// and blue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Images {
     pub count: usize,
     pub height: usize,
     pub width: usize,
     pub channels: usize,
-    pub pixels: Vec<u8>,
+    pub pixels: Pixels,
+}
+
+/// Where the bytes of images are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pixels {
+    /// In memory, one image after another.
+    Held(Vec<u8>),
+    /// On disk, a picture for each image, which is decoded each time it is asked for.
+    OnDisk(Arc<[PathBuf]>),
+}
+
+impl FromIterator<u8> for Pixels {
+    fn from_iter<I: IntoIterator<Item = u8>>(bytes: I) -> Pixels {
+        Pixels::Held(bytes.into_iter().collect())
+    }
+}
+
+impl From<Vec<u8>> for Pixels {
+    fn from(bytes: Vec<u8>) -> Pixels {
+        Pixels::Held(bytes)
+    }
 }
 
 impl Images {
@@ -29,32 +57,94 @@ impl Images {
     }
 
     /// The bytes of image `index`, row by row. Panics when `index >= count`, as slices do.
-    pub fn image(&self, index: usize) -> &[u8] {
+    ///
+    /// # Errors
+    /// A picture on disk that cannot be read.
+    pub fn image(&self, index: usize) -> Result<Cow<'_, [u8]>> {
+        self.bytes(index..index + 1)
+    }
+
+    /// The bytes of some images, one after another; those on disk are decoded. Panics as slices do.
+    ///
+    /// # Errors
+    /// A picture on disk that cannot be read.
+    pub fn bytes(&self, images: Range<usize>) -> Result<Cow<'_, [u8]>> {
         let len = self.image_len();
-        &self.pixels[index * len..(index + 1) * len]
+        Ok(match &self.pixels {
+            Pixels::Held(bytes) => Cow::Borrowed(&bytes[images.start * len..images.end * len]),
+            Pixels::OnDisk(files) => Cow::Owned(self.decode(files[images].par_iter())?),
+        })
+    }
+
+    /// The bytes of all images.
+    ///
+    /// # Errors
+    /// A picture on disk that cannot be read.
+    pub fn all(&self) -> Result<Cow<'_, [u8]>> {
+        self.bytes(0..self.count)
+    }
+
+    /// The bytes of the images of these numbers.
+    ///
+    /// # Errors
+    /// A picture on disk that cannot be read.
+    pub fn gathered(&self, numbers: &[u32]) -> Result<Vec<u8>> {
+        let len = self.image_len();
+        match &self.pixels {
+            Pixels::Held(bytes) => {
+                Ok(numbers.iter().flat_map(|&at| &bytes[at as usize * len..][..len]).copied().collect())
+            }
+            Pixels::OnDisk(files) => self.decode(numbers.par_iter().map(|&at| &files[at as usize])),
+        }
+    }
+
+    /// Pictures in the form of the images.
+    fn decode<'a>(&self, files: impl IndexedParallelIterator<Item = &'a PathBuf>) -> Result<Vec<u8>> {
+        let form = Form::cut([self.height, self.width, self.channels]);
+        let images: Vec<Vec<u8>> = files.map(|file| Ok(image::read(file, &form)?.pixels)).collect::<Result<_>>()?;
+        Ok(images.concat())
+    }
+
+    /// The bytes of all images, some at a time.
+    pub fn pieces(&self) -> impl Iterator<Item = Result<Cow<'_, [u8]>>> {
+        let each = (PIECE / self.image_len()).max(1);
+        (0..self.count).step_by(each).map(move |start| self.bytes(start..self.count.min(start + each)))
     }
 
     /// Image `index` with its height and width, made smaller where a side is longer than `most`.
-    pub fn within(&self, index: usize, most: usize) -> (usize, usize, Cow<'_, [u8]>) {
-        let (pixels, longest) = (self.image(index), self.height.max(self.width));
+    ///
+    /// # Errors
+    /// A picture on disk that cannot be read.
+    pub fn within(&self, index: usize, most: usize) -> Result<(usize, usize, Cow<'_, [u8]>)> {
+        let (pixels, longest) = (self.image(index)?, self.height.max(self.width));
         if longest <= most {
-            return (self.height, self.width, Cow::Borrowed(pixels));
+            return Ok((self.height, self.width, pixels));
         }
         let [height, width] = [self.height, self.width].map(|side| (side * most / longest).max(1));
         let (now, to) = ([self.height, self.width, self.channels], [height, width, self.channels]);
-        (height, width, Cow::Owned(image::refit(pixels, now, to)))
+        Ok((height, width, Cow::Owned(image::refit(&pixels, now, to))))
     }
 
-    /// Images `start..end` as a copy.
+    /// The images of these numbers.
+    pub(super) fn chosen(&self, numbers: &[usize]) -> Images {
+        let len = self.image_len();
+        let pixels = match &self.pixels {
+            Pixels::Held(bytes) => {
+                Pixels::Held(numbers.iter().flat_map(|&at| &bytes[at * len..][..len]).copied().collect())
+            }
+            Pixels::OnDisk(files) => Pixels::OnDisk(numbers.iter().map(|&at| files[at].clone()).collect()),
+        };
+        Images { count: numbers.len(), pixels, ..*self }
+    }
+
+    /// Images `start..end`.
     fn range(&self, start: usize, end: usize) -> Images {
         let len = self.image_len();
-        Images { count: end - start, pixels: self.pixels[start * len..end * len].to_vec(), ..*self }
-    }
-
-    /// The images of these numbers, as a copy.
-    pub(super) fn chosen(&self, numbers: &[usize]) -> Images {
-        let pixels = numbers.iter().flat_map(|&at| self.image(at).iter().copied()).collect();
-        Images { count: numbers.len(), pixels, ..*self }
+        let pixels = match &self.pixels {
+            Pixels::Held(bytes) => Pixels::Held(bytes[start * len..end * len].to_vec()),
+            Pixels::OnDisk(files) => Pixels::OnDisk(files[start..end].into()),
+        };
+        Images { count: end - start, pixels, ..*self }
     }
 }
 
@@ -93,19 +183,19 @@ impl Split {
         self.labels.is_empty()
     }
 
-    /// The first `n` images (all of them where there are fewer), as a copy.
+    /// The first `n` images (all of them where there are fewer).
     pub fn head(&self, n: usize) -> Split {
         self.range(0, n.min(self.len()))
     }
 
-    /// `n` images evenly spaced among all, those at [`spaced`] (all of them where there are fewer), as a copy.
+    /// `n` images evenly spaced among all, those at [`spaced`] (all of them where there are fewer).
     pub fn evenly(&self, n: usize) -> Split {
         let (count, n) = (self.len(), n.min(self.len()));
         let numbers: Vec<usize> = (0..n).map(|i| spaced(i, n, count)).collect();
         self.chosen(&numbers)
     }
 
-    /// The images of these numbers, as a copy.
+    /// The images of these numbers.
     pub(super) fn chosen(&self, numbers: &[usize]) -> Split {
         Split { images: self.images.chosen(numbers), labels: numbers.iter().map(|&at| self.labels[at]).collect() }
     }

@@ -1,7 +1,7 @@
 //! Finding the four files of a dataset in a folder, and loading them.
 
 use super::idx;
-use super::{Images, Split};
+use super::{Images, Pixels, Split};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -97,7 +97,8 @@ fn transpose(images: &mut Images) {
     let (height, width, channels) = (images.height, images.width, images.channels);
     let mut upright = vec![0; images.image_len()];
     let len = images.image_len();
-    for image in images.pixels.chunks_exact_mut(len) {
+    let Pixels::Held(pixels) = &mut images.pixels else { panic!("the images of IDX files are held in memory") };
+    for image in pixels.chunks_exact_mut(len) {
         for (at, pixel) in image.chunks_exact(channels).enumerate() {
             let (y, x) = (at / width, at % width);
             upright[(x * height + y) * channels..][..channels].copy_from_slice(pixel);

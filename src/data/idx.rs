@@ -78,7 +78,8 @@ pub fn parse_labels(bytes: &[u8], name: &Path) -> Result<Vec<u32>> {
 pub fn encode_images(images: &Images) -> Result<Vec<u8>> {
     let mut sizes = vec![images.count, images.height, images.width];
     sizes.extend((images.channels != 1).then_some(images.channels));
-    encode(TYPE_U8, &sizes, images.pixels.len(), &images.pixels)
+    let pixels = images.all()?;
+    encode(TYPE_U8, &sizes, pixels.len(), &pixels)
 }
 
 /// The raw IDX bytes of labels: unsigned bytes where they all fit, else 32-bit integers.
@@ -101,8 +102,13 @@ pub fn is_gzip(bytes: &[u8]) -> bool {
 /// Images of whatever sizes the file has, channels last.
 fn images_of(file: Contents, path: &Path) -> Result<Images> {
     let sizes: Vec<usize> = file.sizes.iter().map(|&size| size as usize).collect();
-    let images =
-        |[count, height, width, channels]: [usize; 4], pixels| Images { count, height, width, channels, pixels };
+    let images = |[count, height, width, channels]: [usize; 4], pixels: Vec<u8>| Images {
+        count,
+        height,
+        width,
+        channels,
+        pixels: pixels.into(),
+    };
     match sizes[..] {
         [count, pixels] => {
             let side = pixels.isqrt();

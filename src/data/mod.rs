@@ -27,7 +27,7 @@ pub mod pictures;
 pub mod source;
 
 pub use classes::Classes;
-pub use dataset::{Dataset, Images, Split};
+pub use dataset::{Dataset, Images, Pixels, Split};
 pub use fetch::{Fetched, fetch};
 pub use files::{DatasetFiles, find};
 pub use origin::{DEFAULT_DIR, Origin, open};

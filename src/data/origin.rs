@@ -85,10 +85,10 @@ pub struct Summed {
 const LOOKED_AT: usize = 1000;
 
 /// The polarity of images: the median of their border pixels is their background.
-fn polarity_of(images: &Images) -> Polarity {
+fn polarity_of(images: &Images, looked_at: &[u8]) -> Polarity {
     let mut counts = [0usize; 256];
     let row_len = images.width * images.channels;
-    for image in images.pixels.chunks_exact(images.image_len()).take(LOOKED_AT) {
+    for image in looked_at.chunks_exact(images.image_len()) {
         for (y, row) in image.chunks_exact(row_len).enumerate() {
             let all = y == 0 || y + 1 == images.height;
             for (x, pixel) in row.chunks_exact(images.channels).enumerate() {
@@ -104,10 +104,9 @@ fn polarity_of(images: &Images) -> Polarity {
 
 /// Whether the middle of mass of almost every picture lies within two pixels of 28 of the frame's middle, and its
 /// border is empty.
-fn are_centred(images: &Images, polarity: Polarity) -> bool {
+fn are_centred(images: &Images, looked_at: &[u8], polarity: Polarity) -> bool {
     let (height, width) = (images.height, images.width);
     let dark = polarity == Polarity::LightOnDark;
-    let looked_at = images.pixels.chunks_exact(images.image_len()).take(LOOKED_AT);
     let is_centred = |image: &[u8]| {
         let (mut mass, mut down, mut across, mut border) = (0u64, 0u64, 0u64, 0u64);
         for (at, &pixel) in image.iter().enumerate() {
@@ -121,8 +120,8 @@ fn are_centred(images: &Images, polarity: Polarity) -> bool {
         };
         mass > 0 && 100 * border <= mass && near(down, height) && near(across, width)
     };
-    let count = images.count.min(LOOKED_AT);
-    10 * looked_at.filter(|image| is_centred(image)).count() >= 9 * count
+    let images = looked_at.chunks_exact(images.image_len());
+    10 * images.clone().filter(|image| is_centred(image)).count() >= 9 * images.len()
 }
 
 impl Origin {
@@ -134,7 +133,8 @@ impl Origin {
         let loaded = source.load(&name, wanted)?;
         let (dataset, folder) = (loaded.dataset, source.folder());
         let images = &dataset.train.images;
-        let polarity = polarity_of(images);
+        let looked_at = images.bytes(0..images.count.min(LOOKED_AT))?;
+        let polarity = polarity_of(images, &looked_at);
         let origin = Origin {
             name,
             path: std::path::absolute(folder).map_err(|e| Error::io("find", folder, e))?,
@@ -146,7 +146,7 @@ impl Origin {
             names: dataset.classes.names().to_vec(),
             seed: wanted.seed,
             polarity,
-            centred: images.channels == 1 && are_centred(images, polarity),
+            centred: images.channels == 1 && are_centred(images, &looked_at, polarity),
             notes: loaded.notes,
         };
         Ok((dataset, origin))

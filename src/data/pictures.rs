@@ -8,8 +8,8 @@
 //! same everywhere, and classes are mixed. Pictures of one size are taken as they are. Else the middle of each, of the
 //! frame's shape, is scaled to the size asked for or the most frequent one.
 
-use super::{Images, Split};
-use crate::image::{self, Form};
+use super::{Images, Pixels, Split};
+use crate::image;
 use crate::{Error, Result};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -26,6 +26,8 @@ const DEPTH: usize = 8;
 /// A side beyond which pictures of several sizes are made smaller, and what they are made then.
 const LARGE: usize = 256;
 const SMALLER: usize = 224;
+/// MiB of pixels that are held in memory; a dataset with more stays on disk.
+const HELD: u64 = 4096;
 /// Pictures that are looked at for whether there are colours.
 const LOOKED_AT: usize = 100;
 
@@ -176,8 +178,20 @@ impl Pictures {
                 self.train.len()
             ));
         }
-        let (train, mut lines) = read(&train, size)?;
-        let (test, more) = read(&test, size)?;
+        let bytes =
+            (self.train.len() + self.test.as_ref().map_or(0, Vec::len)) as u64 * size.iter().product::<usize>() as u64;
+        let held = held()?;
+        let on_disk = bytes > held << 20;
+        if on_disk {
+            notes.push(format!(
+                "{}: the pictures have {} MiB of pixels, more than the {held} that are held in memory: they are decoded \
+                 from disk, a batch ahead of the training. WARP19_HELD_MIB sets how many are held",
+                self.folder.display(),
+                bytes >> 20
+            ));
+        }
+        let (train, mut lines) = read(&train, size, on_disk)?;
+        let (test, more) = read(&test, size, on_disk)?;
         lines.extend(more);
         lines.sort();
         let listing: String = lines.iter().map(|(name, sum)| format!("{sum}  {name}\n")).collect();
@@ -227,26 +241,27 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     entries.map(|entry| entry.map(|e| e.path()).map_err(failed)).collect()
 }
 
-/// Pictures in a frame, and each one's name with its SHA-256.
-fn read(pictures: &[&Picture], size: [usize; 3]) -> Result<(Split, Vec<(String, String)>)> {
-    let form = Form::cut(size);
-    let one = |p: &&Picture| -> Result<(Vec<u8>, (String, String))> {
-        let sum = sha256(&p.path)?;
-        Ok((image::read(&p.path, &form)?.pixels, (p.name.clone(), sum)))
-    };
+/// Pictures in a frame, read or left on disk, and each one's name with its SHA-256.
+fn read(pictures: &[&Picture], size: [usize; 3], on_disk: bool) -> Result<(Split, Vec<(String, String)>)> {
     let [height, width, channels] = size;
-    let mut pixels = Vec::with_capacity(pictures.len() * height * width * channels);
-    let mut lines = Vec::with_capacity(pictures.len());
-    // A part at a time, so that pictures are not held twice.
-    for part in pictures.chunks(1024) {
-        for (image, line) in part.par_iter().map(one).collect::<Result<Vec<_>>>()? {
-            pixels.extend(image);
-            lines.push(line);
-        }
+    let files = pictures.iter().map(|p| p.path.clone()).collect();
+    let mut images = Images { count: pictures.len(), height, width, channels, pixels: Pixels::OnDisk(files) };
+    if !on_disk {
+        let mut all = Vec::with_capacity(images.count * images.image_len());
+        images.pieces().try_for_each(|piece| piece.map(|bytes| all.extend_from_slice(&bytes)))?;
+        images.pixels = Pixels::Held(all);
     }
-    let images = Images { count: pictures.len(), height, width, channels, pixels };
+    let lines = pictures.par_iter().map(|p| Ok((p.name.clone(), sha256(&p.path)?))).collect::<Result<_>>()?;
     let labels = pictures.iter().map(|p| p.class).collect();
     Ok((Split { images, labels }, lines))
+}
+
+/// MiB of pixels that a dataset of pictures may take in memory: [`HELD`], or `WARP19_HELD_MIB`.
+fn held() -> Result<u64> {
+    let Some(text) = std::env::var_os("WARP19_HELD_MIB") else { return Ok(HELD) };
+    text.to_str().and_then(|text| text.parse().ok()).ok_or_else(|| {
+        Error::Invalid(format!("WARP19_HELD_MIB is {text:?}; it is a whole number of MiB, such as {HELD}"))
+    })
 }
 
 /// SHA-256 of a file, in hexadecimal.

@@ -5,7 +5,7 @@ use super::classes::{self, Classes, Labels, NAMES_FILE, settle};
 use super::files::{self, DatasetFiles};
 use super::known;
 use super::pictures::{Pictures, sha256};
-use super::{Dataset, Split};
+use super::{Dataset, Pixels, Split};
 use crate::image;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -195,9 +195,12 @@ impl Source {
 fn refit(part: &mut Split, size: [usize; 3]) {
     let images = &mut part.images;
     let now = [images.height, images.width, images.channels];
-    if now != size {
-        let all = images.pixels.chunks_exact(images.image_len());
-        images.pixels = all.flat_map(|pixels| image::refit(pixels, now, size)).collect();
+    let len = images.image_len();
+    if now != size
+        && let Pixels::Held(pixels) = &images.pixels
+    {
+        let all = pixels.chunks_exact(len).flat_map(|pixels| image::refit(pixels, now, size));
+        images.pixels = Pixels::Held(all.collect());
         [images.height, images.width, images.channels] = size;
     }
 }

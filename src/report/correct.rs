@@ -28,7 +28,7 @@ pub fn draw(run: &Run, tested: &Tested, theme: Theme) -> Result<Canvas> {
         canvas.text((x, y + 14.0), name, Align::Left, &text);
         let second = x + DIGIT as f32 + 16.0;
         for (x, guess, what) in [(x, most, "surest"), (second, least, "least sure")] {
-            draw_guess(&mut canvas, (x, y + 26.0), run, tested, (guess.as_ref(), what));
+            draw_guess(&mut canvas, (x, y + 26.0), run, tested, (guess.as_ref(), what))?;
         }
     }
     Ok(canvas)
@@ -40,15 +40,15 @@ fn draw_guess(
     run: &Run,
     tested: &Tested,
     (guess, what): (Option<&Guess>, &str),
-) {
+) -> Result<()> {
     let small = kind(15.0, false, canvas.theme.muted);
     let Some(guess) = guess else {
         let side = DIGIT as f32;
         canvas.frame(x, y, side, side, canvas.theme.grid);
         canvas.text((x + side / 2.0, y + side / 2.0 + 5.0), small, Align::Centre, "none");
-        return;
+        return Ok(());
     };
-    let (_, h) = sheet::digit(canvas, (x, y), tested, guess.image, DIGIT);
+    let (_, h) = sheet::digit(canvas, (x, y), tested, guess.image, DIGIT)?;
     let number = kind(16.0, true, canvas.theme.ink);
     canvas.text((x, y + h + 20.0), small, Align::Left, what);
     canvas.text((x, y + h + 40.0), number, Align::Left, &percent(f64::from(guess.sureness())));
@@ -60,4 +60,5 @@ fn draw_guess(
         let text = canvas.fit(small, &text, DIGIT as f32 + 14.0);
         canvas.text((x, y + h + 59.0), small, Align::Left, &text);
     }
+    Ok(())
 }

@@ -35,7 +35,7 @@ pub fn draw(run: &Run, tested: &Tested) -> Result<Vec<Canvas>> {
         let place = (pages > 1).then_some((page + 1, shown.len().div_ceil(each)));
         let mut canvas = start(run, tested, height, shown.len(), place)?;
         for (i, guess) in part.iter().enumerate() {
-            draw_guess(&mut canvas, sheet::cell(i, ROW), run, tested, guess);
+            draw_guess(&mut canvas, sheet::cell(i, ROW), run, tested, guess)?;
         }
         out.push(canvas);
     }
@@ -103,8 +103,8 @@ fn colour_of(guess: &Guess, class: usize, theme: Theme) -> Rgb {
     }
 }
 
-fn draw_guess(canvas: &mut Canvas, (x, y): (f32, f32), run: &Run, tested: &Tested, guess: &Guess) {
-    let (w, h) = sheet::digit(canvas, (x, y), tested, guess.image, DIGIT);
+fn draw_guess(canvas: &mut Canvas, (x, y): (f32, f32), run: &Run, tested: &Tested, guess: &Guess) -> Result<()> {
+    let (w, h) = sheet::digit(canvas, (x, y), tested, guess.image, DIGIT)?;
     let below = (x + w / 2.0, y + h + 22.0);
     let label =
         canvas.fit(kind(19.0, true, canvas.theme.truth), run.classes.name(guess.label), w.max(DIGIT as f32) + 8.0);
@@ -141,6 +141,7 @@ fn draw_guess(canvas: &mut Canvas, (x, y): (f32, f32), run: &Run, tested: &Teste
         canvas.rect(left, y + 17.0, room, 5.0, canvas.theme.grid);
         canvas.rect(left, y + 17.0, (room * p).max(1.0), 5.0, colour);
     }
+    Ok(())
 }
 
 /// The name of page `index`'s file.

@@ -37,14 +37,23 @@ pub fn cell(index: usize, height: f32) -> (f32, f32) {
 
 /// Draws a test image in a frame, enlarged by a whole number to fill `side`, or made smaller; returns its width and
 /// height.
-pub fn digit(canvas: &mut Canvas, (x, y): (f32, f32), tested: &Tested, index: usize, side: usize) -> (f32, f32) {
+///
+/// # Errors
+/// A picture on disk that cannot be read.
+pub fn digit(
+    canvas: &mut Canvas,
+    (x, y): (f32, f32),
+    tested: &Tested,
+    index: usize,
+    side: usize,
+) -> Result<(f32, f32)> {
     let images = &tested.test.images;
-    let (height, width, pixels) = images.within(index, side);
+    let (height, width, pixels) = images.within(index, side)?;
     let scale = (side / height.max(width).max(1)).max(1);
     canvas.picture((x, y), scale, (width, images.channels), &pixels);
     let (w, h) = ((scale * width) as f32, (scale * height) as f32);
     canvas.frame(x - 1.0, y - 1.0, w + 2.0, h + 2.0, canvas.theme.grid);
-    (w, h)
+    Ok((w, h))
 }
 
 /// `epoch 8 of 10, recipe robust, mnist`.

@@ -2,37 +2,14 @@
 
 use super::checkpoint::Checkpoint;
 use super::config::{Config, check_dataset};
+use super::feed::{Ahead, Feed};
 use crate::data::{Dataset, Split};
-use crate::device::{DType, Device, Owner, StepState, View, download_f32, download_numbers, run_plan, upload_f32};
+use crate::device::{DType, Device, StepState, View, download_f32, download_numbers, run_plan, upload_f32};
 use crate::error::{Error, Result};
 use crate::model::Shape;
 use crate::network::{Mode, Network, Purpose, evaluation_batch};
 use crate::ops::loss::{Loss, LossKind, Softmax};
 use crate::ops::operation::{Kind, Operation, Planned};
-
-/// A split's bytes on a device.
-pub(super) struct Resident {
-    pixels: View,
-    labels: View,
-    count: usize,
-}
-
-impl Resident {
-    pub(super) fn new(device: &mut dyn Device, owner: &Owner, split: &Split) -> Result<Resident> {
-        let pixels = device.alloc_for(owner, DType::U8, split.images.pixels.len())?;
-        device.upload(pixels, &split.images.pixels)?;
-        let labels = device.alloc_for(owner, DType::U32, split.labels.len())?;
-        device.upload(labels, bytemuck::cast_slice(&split.labels))?;
-        Ok(Resident { pixels, labels, count: split.len() })
-    }
-
-    /// Making the network's batch of the step's samples, deformed for training.
-    pub(super) fn gather(&self, config: &Config, net: &Network, training: bool) -> Result<Operation> {
-        let gather = config.gather(self.count, net.batch, training)?;
-        let views = [self.pixels, self.labels, net.input, net.labels];
-        Operation::new(Kind::Gather(gather), config.precision, &views)
-    }
-}
 
 /// The result of running a network over a split.
 #[derive(Clone, Debug)]
@@ -86,7 +63,7 @@ pub fn evaluate(
     let network = Network::new(device, &config.model()?, config.precision, batch, Purpose::Evaluation)?;
     upload_f32(device, network.weights, weights)?;
     let buffers = EvaluationBuffers::new(device, &network)?;
-    let data = Resident::new(device, &network.memory, split)?;
+    let data = Feed::new(device, &network.memory, split, batch)?;
     run_evaluation(device, config, &network, network.weights, &data, (&buffers, "eval"), tell)
 }
 
@@ -132,8 +109,9 @@ pub fn activations(
 ) -> Result<Vec<Activation>> {
     let network = Network::new(device, &config.model()?, config.precision, 1, Purpose::Inspection)?;
     upload_f32(device, network.weights, weights)?;
-    let data = Resident::new(device, &network.memory, split)?;
-    device.set_step(drawing_nothing(&[image as u32]))?;
+    let data = Feed::new(device, &network.memory, split, 1)?;
+    let samples = data.place(device, &mut Ahead::default(), vec![image as u32], || None)?;
+    device.set_step(drawing_nothing(&samples))?;
     device.run(&data.gather(config, &network, false)?)?;
     run_plan(device, &network.prepare(network.weights)?)?;
     run_plan(device, &network.forward(network.weights, Mode::Eval)?)?;
@@ -172,12 +150,14 @@ pub fn embed(
     };
     let shape = network.model.shapes()[index].1;
     upload_f32(device, network.weights, weights)?;
-    let data = Resident::new(device, &network.memory, split)?;
+    let data = Feed::new(device, &network.memory, split, batch)?;
     run_plan(device, &network.prepare(network.weights)?)?;
     let mut plan = vec![Planned::new("batch", "", data.gather(config, &network, false)?)];
     plan.extend(network.forward(network.weights, Mode::Eval)?);
     let mut values = Vec::with_capacity(split.len() * shape.len());
-    for (done, count, samples) in batches(split.len(), batch) {
+    let (mut all, mut ahead) = (batches(split.len(), batch).peekable(), Ahead::default());
+    while let Some((done, count, samples)) = all.next() {
+        let samples = data.place(device, &mut ahead, samples, || all.peek().map(|(.., next)| next.clone()))?;
         device.set_step(drawing_nothing(&samples))?;
         device.record("embed", &plan)?;
         values.extend(&download_numbers(device, view)?[..count * shape.len()]);
@@ -207,7 +187,7 @@ pub(super) fn run_evaluation(
     config: &Config,
     network: &Network,
     weights: View,
-    data: &Resident,
+    data: &Feed,
     (to, name): (&EvaluationBuffers, &str),
     tell: &mut dyn FnMut(usize, usize),
 ) -> Result<Evaluation> {
@@ -220,7 +200,9 @@ pub(super) fn run_evaluation(
     run_plan(device, &network.prepare(weights)?)?;
     device.zero(to.stats)?;
     let mut probabilities = Vec::with_capacity(data.count * classes);
-    for (done, count, samples) in batches(data.count, batch) {
+    let (mut all, mut ahead) = (batches(data.count, batch).peekable(), Ahead::default());
+    while let Some((done, count, samples)) = all.next() {
+        let samples = data.place(device, &mut ahead, samples, || all.peek().map(|(.., next)| next.clone()))?;
         device.set_step(drawing_nothing(&samples))?;
         device.record(name, &plan)?;
         let loss = Loss { kind: LossKind::Mean, rows: count, classes, gradient: false };

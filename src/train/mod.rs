@@ -3,6 +3,7 @@
 pub mod checkpoint;
 pub mod config;
 pub mod evaluation;
+mod feed;
 pub mod init;
 pub mod metrics;
 pub mod predictions;

@@ -28,15 +28,18 @@ pub struct Asked {
 
 impl Asked {
     /// Those of a split.
-    pub fn new(split: &Split) -> Asked {
+    ///
+    /// # Errors
+    /// A picture on disk that cannot be read.
+    pub fn new(split: &Split) -> Result<Asked> {
         let i = &split.images;
         let size = [i.height as u64, i.width as u64, i.channels as u64].map(u64::to_le_bytes);
-        let hash = Sha256::new_with_prefix(size.as_flattened());
-        let sum = hash
-            .chain_update(&split.images.pixels)
-            .chain_update(bytemuck::cast_slice::<_, u8>(&split.labels))
-            .finalize();
-        Asked { labels: split.labels.clone(), sum: format!("{sum:x}") }
+        let mut hash = Sha256::new_with_prefix(size.as_flattened());
+        for pixels in i.pieces() {
+            hash.update(pixels?);
+        }
+        hash.update(bytemuck::cast_slice::<_, u8>(&split.labels));
+        Ok(Asked { labels: split.labels.clone(), sum: format!("{:x}", hash.finalize()) })
     }
 }
 
@@ -89,7 +92,7 @@ pub fn read(dir: &Path, checkpoint: &str, split: &Split) -> Result<Option<Evalua
     let (about, probabilities, classes) = parse(&bytes)
         .ok_or_else(|| Error::Invalid(format!("{} is damaged or of another program; remove it", path.display())))?;
     let is_of_these = about.checkpoint == checkpoint::sum(&dir.join(checkpoint))?
-        && about.images == Asked::new(split).sum
+        && about.images == Asked::new(split)?.sum
         && probabilities.len() == split.len() * classes;
     let (loss, correct) = (about.loss, about.correct);
     Ok(is_of_these.then_some(Evaluation { loss, correct, probabilities, classes }))

@@ -206,12 +206,15 @@ impl Recipe {
     /// Suits what depends on the images to them, in the recipes of this project: they are normalised by their own mean
     /// and deviation, channel by channel, which for MNIST are 0.1307 and 0.3081, and deformed in proportion to their
     /// size, as MNIST's are.
-    pub fn suit(&mut self, images: &Images) {
+    ///
+    /// # Errors
+    /// Pictures on disk that cannot be read.
+    pub fn suit(&mut self, images: &Images) -> Result<()> {
         match self.name.as_str() {
             // ImageNet's, where there are colours.
             "fine-tune" if images.channels == 3 => {}
-            "robust" | "quick" | "fine-tune" => (self.mean, self.std) = normalisation(images),
-            _ => return,
+            "robust" | "quick" | "fine-tune" => (self.mean, self.std) = normalisation(images)?,
+            _ => return Ok(()),
         }
         if let Some(augment) = &mut self.augment {
             let scale = images.height.max(images.width) as f32 / 28.0;
@@ -219,6 +222,7 @@ impl Recipe {
             augment.elastic *= scale;
             augment.spacing = ((augment.spacing as f32 * scale).round() as usize).max(2);
         }
+        Ok(())
     }
 
     /// Learning rate of step `step` (from 0) of a training on `images` images.
@@ -264,11 +268,16 @@ impl Recipe {
 
 /// Mean and standard deviation of images whose bytes are scaled to [0, 1], by channel, to four digits; a deviation is
 /// at least 0.01.
-fn normalisation(images: &Images) -> (Channels, Channels) {
+fn normalisation(images: &Images) -> Result<(Channels, Channels)> {
     let rounded = |v: f64| ((v * 1e4).round() / 1e4) as f32;
+    let mut counts = vec![[0u64; 256]; images.channels];
+    for pixels in images.pieces() {
+        for pixel in pixels?.chunks_exact(images.channels) {
+            counts.iter_mut().zip(pixel).for_each(|(counts, &v)| counts[usize::from(v)] += 1);
+        }
+    }
     let of = |channel: usize| {
-        let mut counts = [0u64; 256];
-        images.pixels.iter().skip(channel).step_by(images.channels).for_each(|&v| counts[usize::from(v)] += 1);
+        let counts = &counts[channel];
         let total = counts.iter().sum::<u64>().max(1) as f64;
         let moment = |power: i32| -> f64 {
             let each = counts.iter().enumerate().map(|(v, &n)| n as f64 * (v as f64 / 255.0).powi(power));
@@ -279,8 +288,8 @@ fn normalisation(images: &Images) -> (Channels, Channels) {
     };
     if images.channels == 3 {
         let all = [of(0), of(1), of(2)];
-        return (Channels::Each(all.map(|a| a.0)), Channels::Each(all.map(|a| a.1)));
+        return Ok((Channels::Each(all.map(|a| a.0)), Channels::Each(all.map(|a| a.1))));
     }
     let (mean, std) = of(0);
-    (Channels::All(mean), Channels::All(std))
+    Ok((Channels::All(mean), Channels::All(std)))
 }

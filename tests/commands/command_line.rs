@@ -54,7 +54,7 @@ fn a_run_is_written_evaluated_predicted_and_exported() {
 
     let picture = dir.join("digit.png");
     let (images, _) = synthetic::split(1, 9);
-    let png = warp19::image::encode_png(28, 28, warp19::image::Colour::Grey, &images.pixels).unwrap();
+    let png = warp19::image::encode_png(28, 28, warp19::image::Colour::Grey, &images.all().unwrap()).unwrap();
     std::fs::write(&picture, png).unwrap();
     let predicted = json(&mut warp19_in(dir, "predict run digit.png --json"));
     let top = predicted[0]["top"].as_array().unwrap();

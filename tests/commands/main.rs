@@ -6,6 +6,7 @@ mod command_line;
 mod common;
 mod full_disk;
 mod lengths;
+mod on_disk;
 mod onnx;
 mod own_data;
 mod profile;

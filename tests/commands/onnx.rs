@@ -214,7 +214,7 @@ fn the_graph_gives_the_engines_probabilities() {
         let byte = |i: usize| (i * 7919 % 256) as u8;
         let pixels: Vec<u8> = (0..n * h * w).map(byte).collect();
         let image = Array { shape: vec![n, 1, h, w], v: pixels.iter().map(|&p| f64::from(p) / 255.0).collect() };
-        let images = Images { count: n, height: h, width: w, channels: 1, pixels };
+        let images = Images { count: n, height: h, width: w, channels: 1, pixels: pixels.into() };
         let split = Split::new(images, vec![0; n], "noise").unwrap();
         let d = &mut CpuDevice::new(Some(1)).unwrap();
         let ours = evaluate(d, &config, &weights, &split, 2, &mut |_, _| {}).unwrap();

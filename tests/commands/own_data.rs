@@ -99,7 +99,7 @@ fn pictures_are_seen_as_in_training() {
     let dir = dir.path();
     let dark_on_light = |count, seed| {
         let (mut images, labels) = synthetic::split(count, seed);
-        images.pixels.iter_mut().for_each(|v| *v = 255 - *v);
+        images.pixels = images.all().unwrap().iter().map(|v| 255 - v).collect();
         (images, labels)
     };
     for (part, count, seed) in [("train", 600, 1), ("t10k", 120, 2)] {
@@ -116,8 +116,9 @@ fn pictures_are_seen_as_in_training() {
             std::fs::write(dir.join(&name), encode_png(28, 28, Colour::Grey, &pixels).unwrap()).unwrap();
             name
         };
-        names += &format!(" {}", write(format!("{i}.png"), images.image(i).to_vec()));
-        inverted += &format!(" {}", write(format!("{i}-i.png"), images.image(i).iter().map(|v| 255 - v).collect()));
+        names += &format!(" {}", write(format!("{i}.png"), images.image(i).unwrap().to_vec()));
+        inverted +=
+            &format!(" {}", write(format!("{i}-i.png"), images.image(i).unwrap().iter().map(|v| 255 - v).collect()));
     }
     let answers = |line: &str| -> Vec<u64> {
         let list = json(&mut warp19_in(dir, &format!("predict run --json {line}")));
@@ -139,7 +140,7 @@ fn one_bad_picture_among_several_is_told_and_the_others_are_answered() {
     let dir = place.path();
     let (images, _) = synthetic::split(2, 9);
     for i in 0..2 {
-        let png = encode_png(28, 28, Colour::Grey, images.image(i)).unwrap();
+        let png = encode_png(28, 28, Colour::Grey, &images.image(i).unwrap()).unwrap();
         std::fs::write(dir.join(format!("{i}.png")), png).unwrap();
     }
     std::fs::write(dir.join("bad.png"), "no picture").unwrap();

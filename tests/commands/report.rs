@@ -87,7 +87,7 @@ fn training_ends_with_pictures_that_tell_what_evaluation_tells() {
 
     // The first digit of the sheet: each of its pixels a square of four without blur, ink on white.
     let (width, _, pixels) = picture(&dir.join("run/errors.png"));
-    let digit = tested.test.images.image(first);
+    let digit = tested.test.images.image(first).unwrap();
     for y in 0..112 {
         for x in 0..112 {
             let ink = f64::from(digit[y / 4 * 28 + x / 4]) / 255.0;

@@ -197,7 +197,7 @@ fn emnist(dir: &Path) -> Vec<char> {
         let count = 47 * each;
         let mut pixels = Vec::new();
         (0..count).for_each(|i| draw(names[i % 47], if part == "train" { i } else { i + 100_003 }, &mut pixels));
-        let images = Images { count, height: 28, width: 28, channels: 1, pixels };
+        let images = Images { count, height: 28, width: 28, channels: 1, pixels: pixels.into() };
         let labels: Vec<u32> = (0..count as u32).map(|i| i % 47).collect();
         let path = |kind: &str| dir.join(format!("emnist-balanced-{part}-{kind}-ubyte"));
         std::fs::write(path("images-idx3"), idx::encode_images(&images).unwrap()).unwrap();
@@ -215,7 +215,7 @@ fn emnist_with_its_47_classes() {
     std::fs::write(dir.join("emnist-balanced-mapping.txt"), mapping).unwrap();
     // A capital R as a photograph would show it, dark on light.
     let train = idx::read_images(&dir.join("emnist-balanced-train-images-idx3-ubyte")).unwrap();
-    let upright: Vec<u8> = (0..784).map(|at| 255 - train.image(27)[at % 28 * 28 + at / 28]).collect();
+    let upright: Vec<u8> = (0..784).map(|at| 255 - train.image(27).unwrap()[at % 28 * 28 + at / 28]).collect();
     let png = encode_png(28, 28, Colour::Grey, &upright).unwrap();
     std::fs::write(dir.join("letter.png"), png).unwrap();
     let accuracy = whole_way(dir, "--data . --dataset emnist-balanced --epochs 10", "letter.png", "R");
@@ -292,7 +292,7 @@ fn a_run_starts_from_weights_with_frozen_features() {
     // What a layer makes of pictures, in both kinds of files.
     let (images, _) = synthetic::split(3, 9);
     for i in 0..3 {
-        let png = encode_png(28, 28, Colour::Grey, images.image(i)).unwrap();
+        let png = encode_png(28, 28, Colour::Grey, &images.image(i).unwrap()).unwrap();
         std::fs::write(dir.join(format!("{i}.png")), png).unwrap();
     }
     for (layer, shape) in [("fc1", vec![3, 1024]), ("pool2", vec![3, 7, 7, 64])] {

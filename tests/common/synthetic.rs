@@ -37,7 +37,7 @@ pub fn split(count: usize, seed: u64) -> (Images, Vec<u32>) {
         labels.push(class as u32);
         draw(class, &mut random, &mut pixels);
     }
-    let images = Images { count, height: SIZE, width: SIZE, channels: 1, pixels };
+    let images = Images { count, height: SIZE, width: SIZE, channels: 1, pixels: pixels.into() };
     (images, labels)
 }
 

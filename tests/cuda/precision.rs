@@ -43,7 +43,7 @@ fn killed_and_used(precision: &str) {
     assert!((loss(&gpu) - loss(&cpu)).abs() <= 0.02 * loss(&cpu), "{precision}: {gpu} {cpu}");
     assert_eq!(gpu["images"], 16);
     let (images, _) = synthetic::split(1, 9);
-    let png = encode_png(28, 28, Colour::Grey, &images.pixels).unwrap();
+    let png = encode_png(28, 28, Colour::Grey, &images.all().unwrap()).unwrap();
     std::fs::write(dir.join("digit.png"), png).unwrap();
     let [gpu, cpu] = ["softgpu", "cpu"].map(|device| on(device, "predict whole digit.png"));
     let first = |v: &Value| v[0]["top"][0]["probability"].as_f64().unwrap();

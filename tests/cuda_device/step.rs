@@ -55,7 +55,7 @@ impl Training {
             d.upload(view, data).unwrap();
             view
         };
-        let (pixels, labels) = (put(DType::U8, &images.pixels), put(DType::U32, bytemuck::cast_slice(&labels)));
+        let (pixels, labels) = (put(DType::U8, &images.all().unwrap()), put(DType::U32, bytemuck::cast_slice(&labels)));
         let stats = d.alloc(DType::F64, 4).unwrap();
         d.zero(stats).unwrap();
         let augment = Augment { degrees: 12.0, scale: 0.1, shear: 0.15, shift: 2.0, elastic: 1.5, spacing: 7 };

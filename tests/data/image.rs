@@ -210,7 +210,7 @@ fn a_28x28_digit_on_dark_passes_unchanged() {
     let folder = Folder::new();
     let (images, _) = crate::common::synthetic::split(12, 3);
     for index in 0..12 {
-        let digit = images.image(index);
+        let digit = images.image(index).unwrap().into_owned();
         let grey = Picture {
             samples: digit.iter().map(|&v| u16::from(v)).collect(),
             ..picture(&[false; 784], 28, GREY8, 0.0, 1.0)

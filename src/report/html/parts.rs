@@ -229,11 +229,11 @@ pub fn gallery_data(run: &Run, tested: &Tested) -> Result<(serde_json::Value, Ve
     let columns = COLUMNS.min(shown.len().max(1));
     let rows = shown.len().div_ceil(columns).max(1);
     let channels = images.channels;
-    let (h, w, _) = images.within(0, THUMBNAIL);
+    let (h, w, _) = images.within(0, THUMBNAIL)?;
     let mut pixels = vec![0; columns * w * rows * h * channels];
     for (at, guess) in shown.iter().enumerate() {
         let (left, top) = (at % columns * w, at / columns * h);
-        let (_, _, image) = images.within(guess.image, THUMBNAIL);
+        let (_, _, image) = images.within(guess.image, THUMBNAIL)?;
         for (y, line) in image.chunks_exact(w * channels).enumerate() {
             let start = ((top + y) * columns * w + left) * channels;
             pixels[start..start + w * channels].copy_from_slice(line);

@@ -4,7 +4,8 @@ use super::{Event, Trainer};
 use crate::device::{Device, View, download_f32, run_plan};
 use crate::error::Result;
 use crate::train::checkpoint::{self, BEST, Best, Meta};
-use crate::train::evaluation::{Evaluation, Resident, read_stats, run_evaluation};
+use crate::train::evaluation::{Evaluation, read_stats, run_evaluation};
+use crate::train::feed::Feed;
 use crate::train::metrics::{self, EPOCHS, Epoch};
 use crate::train::predictions;
 
@@ -97,7 +98,7 @@ impl Trainer {
         &self,
         device: &mut dyn Device,
         weights: View,
-        data: &Resident,
+        data: &Feed,
         name: &str,
         tell: &mut dyn FnMut(Event),
     ) -> Result<Evaluation> {

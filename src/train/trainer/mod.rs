@@ -6,13 +6,14 @@ mod steps;
 
 use super::checkpoint::{Best, Checkpoint};
 use super::config::{Config, check_dataset};
-use super::evaluation::{EvaluationBuffers, Resident};
+use super::evaluation::EvaluationBuffers;
+use super::feed::{Ahead, Feed};
 use super::init;
 use super::metrics::{self, EPOCHS, Epoch, Point, STEPS};
 use super::predictions::Asked;
 use super::recipe::Optimizer;
 use super::samples::Samples;
-use crate::data::{Dataset, atomic};
+use crate::data::{Dataset, Split, atomic};
 use crate::device::{DType, Device, View, run_plan, upload_f32};
 use crate::error::Result;
 use crate::model::{Layer, Model};
@@ -74,9 +75,12 @@ pub struct Trainer {
     arenas: Arenas,
     /// A step, from its batch to the new weights.
     plan: Vec<Planned>,
-    test: Resident,
+    train: Feed,
+    /// The next step's batch, where images stay on disk.
+    ahead: Ahead,
+    test: Feed,
     asked: Asked,
-    validation: Option<Resident>,
+    validation: Option<Feed>,
     samples: Samples,
     stats: View,
     buffers: EvaluationBuffers,
@@ -143,22 +147,25 @@ impl Trainer {
                 (split.train.head(config.images), Some(split.test))
             }
         };
-        let validation = validation.map(|v| Resident::new(device, &network.memory, &v)).transpose()?;
         let step = from.as_ref().map_or(0, |c| c.meta.step);
         let mut epochs: Vec<Epoch> = metrics::read(&dir.join(EPOCHS))?;
         epochs.retain(|e| e.step <= step);
         let mut points: Vec<Point> = metrics::read(&dir.join(STEPS))?;
         points.retain(|p| p.step <= step);
-        let train = Resident::new(device, &network.memory, &train)?;
+        let train = Feed::new(device, &network.memory, &train, config.recipe.batch)?;
         let tested = config.tested(dataset);
-        let images = tested.len().max(config.validation);
-        let evaluator = network.evaluator(device, evaluation_batch(&model, images))?;
+        let evaluated = evaluation_batch(&model, tested.len().max(config.validation));
+        let evaluator = network.evaluator(device, evaluated)?;
+        let mut feed = |split: &Split| Feed::new(device, &network.memory, split, evaluated);
+        let (test, validation) = (feed(&tested)?, validation.as_ref().map(feed).transpose()?);
         let (weights, copy) = (network.weights, network.copy);
         let arenas = Arenas { weights, gradients, moment1, moment2, ema, copy, scaling };
         Ok(Trainer {
             plan: plan(&config, &network, &train, &arenas, stats)?,
-            test: Resident::new(device, &network.memory, &tested)?,
-            asked: Asked::new(&tested),
+            train,
+            ahead: Ahead::default(),
+            test,
+            asked: Asked::new(&tested)?,
             plain_too: false,
             validation,
             samples: Samples::new(config.seed, config.images),
@@ -184,7 +191,7 @@ impl Trainer {
 }
 
 /// The plan of a step: the batch, forward, the loss, which adds to `stats`, backward, and the optimiser's step.
-fn plan(config: &Config, network: &Network, train: &Resident, arenas: &Arenas, stats: View) -> Result<Vec<Planned>> {
+fn plan(config: &Config, network: &Network, train: &Feed, arenas: &Arenas, stats: View) -> Result<Vec<Planned>> {
     let (recipe, seed) = (&config.recipe, config.seed);
     let of = |kind, views: &[View]| Operation::new(kind, config.precision, views);
     let mut plan = vec![Planned::new("batch", "", train.gather(config, network, true)?)];

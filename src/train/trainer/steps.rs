@@ -2,7 +2,7 @@
 
 use super::{Event, Outcome, Trainer};
 use crate::device::{Device, StepState};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::train::evaluation::read_stats;
 use crate::train::metrics::Point;
 use crate::train::samples::steps_after;
@@ -103,12 +103,25 @@ impl Trainer {
     /// One optimiser step on the next batch.
     fn train_step(&mut self, device: &mut dyn Device) -> Result<()> {
         let recipe = &self.config.recipe;
-        let step = self.step;
+        let (step, last) = (self.step, self.config.total_steps() - 1);
+        let samples = self.samples.batch(step, recipe.batch);
+        let next = || (step < last).then(|| self.samples.batch(step + 1, recipe.batch));
+        let samples = match self.train.place(device, &mut self.ahead, samples, next) {
+            Ok(samples) => samples,
+            Err(e) => {
+                self.save(device)?;
+                return Err(Error::Invalid(format!(
+                    "{e}; the run is saved as it was after step {step}: with the picture as it was, go on with: \
+                     warp19 train --resume {}",
+                    self.dir.display()
+                )));
+            }
+        };
         device.set_step(StepState {
             step,
             lr: recipe.lr_at(step, self.config.images),
             ema_decay: recipe.ema_at(step),
-            samples: &self.samples.batch(step, recipe.batch),
+            samples: &samples,
         })?;
         device.record("step", &self.plan)?;
         self.step += 1;
