@@ -12,7 +12,7 @@ use crate::report::events::Events;
 use crate::report::text::count;
 use crate::train::checkpoint::{self, Checkpoint, LAST, Meta};
 use crate::train::init;
-use crate::train::record::{self, Record};
+use crate::train::record::{self, Record, Start};
 use crate::train::trainer::{Event, Outcome};
 use crate::train::{Config, Recipe, Trainer};
 use std::io::IsTerminal;
@@ -162,7 +162,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     trainer.plain_too = args.plain_too;
     let images = [dataset.train.len(), dataset.test.len()];
     drop(dataset);
-    introduce(&trainer.config, &device.describe(), origin, &dir)?;
+    introduce(&trainer.config, &device.describe(), origin, args.init.as_deref(), &dir)?;
     longer.iter().for_each(|text| eprintln!("{text}"));
     let mut screen = Screen::new(progress, trainer.config.recipe.epochs);
     let mut events = match args.tensorboard {
@@ -303,13 +303,13 @@ fn open(args: &Args, model: &str) -> Result<(Dataset, Origin)> {
 }
 
 /// Writes the run's record, and says what is trained where.
-fn introduce(c: &Config, device: &str, origin: Origin, dir: &Path) -> Result<()> {
-    let command = match Record::read(dir)? {
-        Some(record) => record.command,
-        None => std::env::args().collect(),
+fn introduce(c: &Config, device: &str, origin: Origin, init: Option<&Path>, dir: &Path) -> Result<()> {
+    let (command, init) = match Record::read(dir)? {
+        Some(record) => (record.command, record.init),
+        None => (std::env::args().collect(), init.map(Start::of).transpose()?),
     };
-    let version = env!("CARGO_PKG_VERSION").into();
-    Record { version, command, device: device.into(), data: Some(origin), config: c.clone() }.write(dir)?;
+    let (version, data) = (env!("CARGO_PKG_VERSION").into(), Some(origin));
+    Record { version, command, device: device.into(), init, data, config: c.clone() }.write(dir)?;
     let (model, dataset, images, seed) = (&c.model, &c.dataset, c.images, c.seed);
     let (recipe, batch, epochs, precision) = (&c.recipe.name, c.recipe.batch, c.recipe.epochs, c.precision);
     let epochs = count(epochs as usize, "epoch", "epochs");

@@ -1,10 +1,11 @@
 //! `config.json`: what a run is, what computed it, and on which data.
 
 use super::config::Config;
+use crate::data::pictures::sha256;
 use crate::data::{self, Classes, Dataset, Origin, Wanted, atomic};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The file's name in a run folder.
 pub const FILE: &str = "config.json";
@@ -19,10 +20,33 @@ pub struct Record {
     pub command: Vec<String>,
     /// The device in its own words, with the instruction set.
     pub device: String,
+    /// The weights that it was started from, with `--init`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<Start>,
     /// Runs of before it was kept have none.
     #[serde(default)]
     pub data: Option<Origin>,
     pub config: Config,
+}
+
+/// A file of weights to start from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Start {
+    /// An absolute path.
+    pub path: PathBuf,
+    /// In hexadecimal.
+    pub sha256: String,
+}
+
+impl Start {
+    /// That of a file.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn of(file: &Path) -> Result<Start> {
+        let path = std::path::absolute(file).map_err(|e| Error::io("find", file, e))?;
+        Ok(Start { path, sha256: sha256(file)? })
+    }
 }
 
 impl Record {

@@ -14,3 +14,4 @@ mod report;
 mod sources;
 mod tensorboard;
 mod texts;
+mod waiting;

@@ -1,18 +1,10 @@
 //! Pictures that stay on disk: the same bits as of those held in memory, by every command.
 
 use crate::common::command::{fails, json, ok, run, warp19_in};
-use crate::common::repository;
+use crate::sources::digits;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
-
-/// scikit-learn's digits as a folder of pictures, a part of them.
-fn digits(to: &Path) {
-    let script = repository().join("scripts/digit_pictures.py");
-    let file = repository().join(".cache/pictures/digits.csv.gz");
-    assert!(file.is_file(), "{} is missing: run scripts/fetch_pictures.sh", file.display());
-    assert!(Command::new("python3").arg(script).arg(file).arg(to).status().unwrap().success());
-}
 
 /// A command that holds no picture in memory.
 fn on_disk(dir: &Path, line: &str) -> Command {

@@ -16,7 +16,7 @@ fn fetched(name: &str) -> PathBuf {
 }
 
 /// scikit-learn's digits as a folder of pictures.
-fn digits(to: &Path) {
+pub fn digits(to: &Path) {
     let script = repository().join("scripts/digit_pictures.py");
     let status = Command::new("python3").arg(script).arg(fetched("digits.csv.gz")).arg(to).status().unwrap();
     assert!(status.success());
@@ -269,6 +269,11 @@ fn a_run_starts_from_weights_with_frozen_features() {
                 --device cpu";
     let told = run(&mut warp19_in(dir, &format!("{line} --out tuned")), 0).said;
     assert!(told.contains("the weights are those of first.safetensors; fc2 start anew"), "{told}");
+    let record: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(dir.join("tuned/config.json")).unwrap()).unwrap();
+    let sum = warp19::data::pictures::sha256(&dir.join("first.safetensors")).unwrap();
+    assert_eq!(record["init"]["sha256"], sum);
+    assert!(record["init"]["path"].as_str().unwrap().ends_with("/first.safetensors"), "{record}");
     ok(&mut warp19_in(dir, "export tuned --checkpoint last --out tuned.safetensors"));
     let (first, tuned) = (tensors_of(&dir.join("first.safetensors")), tensors_of(&dir.join("tuned.safetensors")));
     for (name, tensor) in &first {
