@@ -101,14 +101,24 @@ impl Images {
     /// Pictures in the form of the images.
     fn decode<'a>(&self, files: impl IndexedParallelIterator<Item = &'a PathBuf>) -> Result<Vec<u8>> {
         let form = Form::cut([self.height, self.width, self.channels]);
-        let images: Vec<Vec<u8>> = files.map(|file| Ok(image::read(file, &form)?.pixels)).collect::<Result<_>>()?;
-        Ok(images.concat())
+        let mut bytes = vec![0; files.len() * self.image_len()];
+        let images = bytes.par_chunks_exact_mut(self.image_len()).zip(files);
+        images.try_for_each(|(to, file)| -> Result<()> {
+            to.copy_from_slice(&image::read(file, &form)?.pixels);
+            Ok(())
+        })?;
+        Ok(bytes)
     }
 
-    /// The bytes of all images, some at a time.
+    /// The bytes of all images, some at a time: [`PIECE`].
     pub fn pieces(&self) -> impl Iterator<Item = Result<Cow<'_, [u8]>>> {
-        let each = (PIECE / self.image_len()).max(1);
+        let each = self.in_a_piece();
         (0..self.count).step_by(each).map(move |start| self.bytes(start..self.count.min(start + each)))
+    }
+
+    /// Images that are read at a time.
+    pub(super) fn in_a_piece(&self) -> usize {
+        (PIECE / self.image_len()).max(1)
     }
 
     /// Image `index` with its height and width, made smaller where a side is longer than `most`.

@@ -133,7 +133,7 @@ impl Origin {
         let loaded = source.load(&name, wanted)?;
         let (dataset, folder) = (loaded.dataset, source.folder());
         let images = &dataset.train.images;
-        let looked_at = images.bytes(0..images.count.min(LOOKED_AT))?;
+        let looked_at = images.bytes(0..images.count.min(LOOKED_AT).min(images.in_a_piece()))?;
         let polarity = polarity_of(images, &looked_at);
         let origin = Origin {
             name,
