@@ -75,13 +75,14 @@ impl SharedShadow {
         self.unwritten = bytes;
     }
 
-    /// Keeps a read that meets nothing; gives it back where it has to be looked at.
-    pub fn keep(&mut self, read: Read) -> Option<Read> {
-        if self.newest >= self.floor || self.kept.len() >= KEPT {
-            return Some(read);
-        }
+    /// Whether a read meets nothing now, so that it can be kept.
+    pub fn can_keep(&self) -> bool {
+        self.newest < self.floor && self.kept.len() < KEPT
+    }
+
+    /// Keeps a read, to be marked later.
+    pub fn keep(&mut self, read: Read) {
         self.kept.push(read);
-        None
     }
 
     /// The reads kept so far, to be marked now.

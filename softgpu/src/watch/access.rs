@@ -91,13 +91,15 @@ pub fn bounds(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32, space: u8)
     let (low, high) = if space == SHARED { (0, cx.shared().bytes()) } else { cx.range(access.inst.head.id) };
     let room = high - low;
     let most = room.wrapping_sub(bytes);
-    let mut bad = 0u64;
+    // the top bit is that of an offset beyond the range, whichever side: comparisons of 64 bits are slow without AVX
+    let (mut beyond, mut odd) = (0u64, 0u64);
     for v in a {
         let offset = v.wrapping_sub(low);
-        bad |= u64::from(offset > most) | (offset & (bytes - 1));
+        beyond |= most.wrapping_sub(offset) | offset;
+        odd |= offset;
     }
     let no_gap = space != SHARED || cx.launch().shared_gaps.iter().all(|gap| gap.is_empty());
-    if bad == 0 && room >= bytes && no_gap {
+    if beyond >> 63 == 0 && odd & (bytes - 1) == 0 && room >= bytes && no_gap {
         return mask;
     }
     let mut ok = 0;

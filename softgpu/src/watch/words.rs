@@ -22,7 +22,7 @@ pub fn read_words(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32) -> Vec
     let expected = info.is_some_and(|info| info.expected != Expected::No);
     let (block, warp) = cx.block_and_warp();
     let (warp, shadow) = (&block.warps[warp], &mut block.shadow);
-    let read = Read {
+    let read = || Read {
         warp: warp.number,
         clock: warp.clock,
         first: warp.first_thread,
@@ -32,9 +32,12 @@ pub fn read_words(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32) -> Vec
         strong: access.inst.head.order != Order::Weak,
         expected,
     };
-    let Some(read) = shadow.keep(read) else { return Vec::new() };
+    if shadow.can_keep() {
+        shadow.keep(read());
+        return Vec::new();
+    }
     mark_kept(shadow);
-    look_at(shadow, &read)
+    look_at(shadow, &read())
 }
 
 /// Marks the reads that were kept; they meet nothing.

@@ -60,7 +60,7 @@ impl<T> Transfer<T> {
         let (first, stride) = (at[0], strides[mask.trailing_zeros() as usize & 31]);
         let mut other = 0;
         lanes(mask, |l| other |= u32::from(at[l] != first || strides[l] != stride) << l);
-        if mask != FULL || other != 0 {
+        if (mask != FULL || other != 0) && cx.launch().opts.sync {
             let message = "all lanes of the warp must execute it with the same address and stride";
             watch::report(cx, FindingKind::MissingParticipant, inst, other.trailing_zeros() & 31, message);
         }
