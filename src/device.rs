@@ -26,6 +26,11 @@ pub trait Device {
     /// An error if it cannot compute in a precision: why, and what to do.
     fn supports(&self, precision: Precision) -> Result<()>;
 
+    /// The precision to train in where none is named: bf16 where it multiplies this by units of its own, else float32.
+    fn preferred(&self) -> Precision {
+        Precision::F32
+    }
+
     /// Uninitialised memory of `len` elements for an owner, with whom it goes. Memory of owners that are gone is freed
     /// first.
     fn alloc_for(&mut self, owner: &Owner, dtype: DType, len: usize) -> Result<View>;

@@ -26,6 +26,30 @@ pub fn precision() -> impl TypedValueParser<Value = Precision> {
     PossibleValuesParser::new(Precision::ALL.map(Precision::name)).try_map(|name| name.parse::<Precision>())
 }
 
+/// A `--precision` that may be left to the device.
+#[derive(Clone, Copy, Debug)]
+pub enum Asked {
+    Auto,
+    Named(Precision),
+}
+
+impl Asked {
+    /// That of a device.
+    pub fn of(self, device: &dyn Device) -> Precision {
+        match self {
+            Asked::Auto => device.preferred(),
+            Asked::Named(precision) => precision,
+        }
+    }
+}
+
+/// Reads a `--precision`, or `auto`.
+pub fn precision_or_auto() -> impl TypedValueParser<Value = Asked> {
+    const AUTO: &str = "auto";
+    PossibleValuesParser::new(Precision::ALL.map(Precision::name).into_iter().chain([AUTO]))
+        .try_map(|name| if name == AUTO { Ok(Asked::Auto) } else { name.parse().map(Asked::Named) })
+}
+
 /// Reads one of these names in any case; use it with `ignore_case = true`.
 pub fn name_of<const N: usize>(names: [&'static str; N]) -> impl TypedValueParser<Value = String> {
     PossibleValuesParser::new(names).map(|name| name.to_lowercase())

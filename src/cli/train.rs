@@ -1,6 +1,6 @@
 //! `warp19 train`.
 
-use super::backend::{self, Backend};
+use super::backend::{self, Asked, Backend};
 use super::screen::{Screen, summary};
 use super::{progress, report, screen};
 use crate::data::{self, Dataset, Origin, Wanted, atomic};
@@ -75,8 +75,12 @@ pub struct Args {
     freeze: Option<Part>,
     #[command(flatten)]
     backend: Backend,
-    #[arg(long, value_parser = backend::precision(), help = format!("{} [default: f32]", backend::PRECISIONS))]
-    precision: Option<Precision>,
+    #[arg(
+        long,
+        value_parser = backend::precision_or_auto(),
+        help = format!("{}; or auto, bf16 where the device has matrix units for it [default: f32]", backend::PRECISIONS)
+    )]
+    precision: Option<Asked>,
     /// Epochs of the whole run; the schedule is laid out over them. With --resume: train longer.
     #[arg(long)]
     epochs: Option<u64>,
@@ -146,7 +150,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         _ => {
             let model = model(args)?;
             let (dataset, origin) = open(args, &model)?;
-            let config = configure(args, model, &dataset)?;
+            let precision = args.precision.map_or(Precision::default(), |asked| asked.of(device.as_ref()));
+            let config = configure(args, model, precision, &dataset)?;
             let dir = new_folder(args, &config.model)?;
             (config, dir, (dataset, origin))
         }
@@ -322,7 +327,7 @@ fn introduce(c: &Config, device: &str, origin: Origin, init: Option<&Path>, dir:
     Ok(())
 }
 
-fn configure(args: &Args, model: String, dataset: &Dataset) -> Result<Config> {
+fn configure(args: &Args, model: String, precision: Precision, dataset: &Dataset) -> Result<Config> {
     let (input, classes) = (dataset.train.images.size(), dataset.classes.count());
     zoo::build(&model, input.parse()?, classes)?;
     let tuned = args.init.is_some().then_some("fine-tune");
@@ -367,7 +372,7 @@ fn configure(args: &Args, model: String, dataset: &Dataset) -> Result<Config> {
         test_images: if tested < tests { tested } else { 0 },
         validation: args.validation,
         frozen_features: args.freeze == Some(Part::Features),
-        precision: args.precision.unwrap_or_default(),
+        precision,
     })
 }
 

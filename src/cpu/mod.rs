@@ -101,6 +101,10 @@ impl Device for CpuDevice {
         }
     }
 
+    fn preferred(&self) -> Precision {
+        if self.isa.tiles().is_some() { Precision::Bf16 } else { Precision::F32 }
+    }
+
     fn alloc_for(&mut self, owner: &Owner, dtype: DType, len: usize) -> Result<View> {
         self.memory.alloc(owner, dtype, len)
     }

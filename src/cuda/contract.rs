@@ -28,6 +28,10 @@ impl Device for CudaDevice {
         self.properties.supports(precision)
     }
 
+    fn preferred(&self) -> Precision {
+        if self.supports(Precision::Bf16).is_ok() { Precision::Bf16 } else { Precision::F32 }
+    }
+
     fn alloc_for(&mut self, owner: &Owner, dtype: DType, len: usize) -> Result<View> {
         self.recordings.sweep(&mut self.memory);
         self.memory.alloc(owner, dtype, len)

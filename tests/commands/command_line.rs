@@ -315,3 +315,23 @@ fn the_layer_table_has_the_published_counts() {
     assert!(ok(&mut warp19("params")).contains("conv5_4"));
     assert_eq!(ok(&mut warp19("params --model VGG19")), ok(&mut warp19("params")));
 }
+
+#[test]
+fn the_device_chooses_a_precision_where_asked() {
+    let dir = workplace(60, 20);
+    let dir = dir.path();
+    let chosen = |device: &str, isa: &str| {
+        let (out, line) =
+            (format!("{device}-{isa}"), format!("--device {device} --batch 8 --precision auto --steps 1"));
+        let mut command = train(dir, &format!("{out} {line}"));
+        let isas = if isa.is_empty() { vec![] } else { vec![("WARP19_ISA", isa)] };
+        ok(command.envs(isas).env("SOFTGPU_DEVICE", "sm_86"));
+        let record: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(dir.join(&out).join("config.json")).unwrap()).unwrap();
+        (record["config"]["precision"].clone(), record["device"].to_string())
+    };
+    assert_eq!(chosen("cpu", "plain").0, "f32");
+    let (precision, device) = chosen("cpu", "");
+    assert_eq!(precision, if device.contains("amx") { "bf16" } else { "f32" }, "{device}");
+    assert_eq!(chosen("softgpu", "").0, "bf16");
+}

@@ -15,7 +15,17 @@ use crate::watch::{global, shared, tally};
 /// Looks at an access; gives the lanes that may do it.
 #[inline(always)]
 pub fn observe(cx: &mut Cx, access: Access, a: &mut [u64; 32], mask: u32, space: u8) -> u32 {
-    if space == GENERIC { generic(cx, &access, a, mask) } else { look(cx, &access, a, mask, space) }
+    if space == GENERIC {
+        return generic(cx, &access, a, mask);
+    }
+    let fits = fits(cx, &access, a, space);
+    look(cx, &access, a, mask, space, fits)
+}
+
+/// Looks at an access to one space.
+fn one(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32, space: u8) -> u32 {
+    let fits = fits(cx, access, a, space);
+    look(cx, access, a, mask, space, fits)
 }
 
 /// Of generic addresses each space is looked at by itself.
@@ -30,12 +40,12 @@ fn generic(cx: &mut Cx, access: &Access, a: &mut [u64; 32], mask: u32) -> u32 {
     if global != 0 {
         let mut part = *a;
         fill(&mut part, global);
-        ok |= look(cx, access, &part, global, GLOBAL);
+        ok |= one(cx, access, &part, global, GLOBAL);
     }
     if shared != 0 {
         let mut part = a.map(|v| v.wrapping_sub(SHARED_WINDOW));
         fill(&mut part, shared);
-        ok |= look(cx, access, &part, shared, SHARED);
+        ok |= one(cx, access, &part, shared, SHARED);
     }
     if access.kind == Kind::Load {
         ok |= params;
@@ -52,8 +62,8 @@ fn generic(cx: &mut Cx, access: &Access, a: &mut [u64; 32], mask: u32) -> u32 {
 }
 
 #[inline(never)]
-fn look(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32, space: u8) -> u32 {
-    let ok = bounds(cx, access, a, mask, space);
+fn look(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32, space: u8, fits: bool) -> u32 {
+    let ok = if fits { mask } else { bounds(cx, access, a, mask, space) };
     if ok == 0 {
         return 0;
     }
@@ -85,13 +95,14 @@ fn look(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32, space: u8) -> u3
     ok
 }
 
-/// memcheck: the lanes whose address is right.
-pub fn bounds(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32, space: u8) -> u32 {
+/// Whether all addresses are right: the usual case. It is compiled into each instruction, for the processor's vectors.
+#[inline(always)]
+fn fits(cx: &mut Cx, access: &Access, a: &[u64; 32], space: u8) -> bool {
     let bytes = u64::from(access.size);
     let (low, high) = if space == SHARED { (0, cx.shared().bytes()) } else { cx.range(access.inst.head.id) };
     let room = high - low;
     let most = room.wrapping_sub(bytes);
-    // the top bit is that of an offset beyond the range, whichever side: comparisons of 64 bits are slow without AVX
+    // the top bit is that of an offset beyond the range, whichever side
     let (mut beyond, mut odd) = (0u64, 0u64);
     for v in a {
         let offset = v.wrapping_sub(low);
@@ -99,9 +110,15 @@ pub fn bounds(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32, space: u8)
         odd |= offset;
     }
     let no_gap = space != SHARED || cx.launch().shared_gaps.iter().all(|gap| gap.is_empty());
-    if beyond >> 63 == 0 && odd & (bytes - 1) == 0 && room >= bytes && no_gap {
+    beyond >> 63 == 0 && odd & (bytes - 1) == 0 && room >= bytes && no_gap
+}
+
+/// memcheck: the lanes whose address is right.
+pub fn bounds(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32, space: u8) -> u32 {
+    if fits(cx, access, a, space) {
         return mask;
     }
+    let bytes = u64::from(access.size);
     let mut ok = 0;
     lanes(mask, |l| {
         let right = if !inside(cx, access.inst, a[l], bytes, space) {

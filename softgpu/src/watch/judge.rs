@@ -95,6 +95,10 @@ pub fn judge(cx: &mut Cx, access: Access, at: u64, meeting: &Meeting) {
             "with nothing between but an instruction of the whole warp that orders no memory; add __syncwarp()"
         }
         FindingKind::SwapRead => "with no barrier between; the value only decides whether there is a compare-and-swap",
+        FindingKind::AsyncCopyHazard => {
+            "so that what is there may be the old or the new; wait for it (cp.async.wait_group, or its mbarrier), then \
+             __syncthreads() for other threads"
+        }
         _ => "with no barrier between; add __syncthreads() (or __syncwarp() within a warp)",
     };
     let message = format!("a shared-memory hazard: the thread {does} a word and {other}, {advice}");
