@@ -112,13 +112,18 @@ impl<'a> GlobalRaces<'a> {
         alone && known && read >> LAUNCH == self.launch
     }
 
-    /// Marks a read of a word, or of some of its bytes.
+    /// Marks a read of a word, or of some of its bytes. Blocks that come at once must not lose each other's mark.
     #[inline(always)]
     pub fn mark_read(&self, word: u64, mark: u64) {
-        let old = self.cell(word, 1).load(Ordering::Relaxed);
+        let cell = self.cell(word, 1);
+        let mut old = cell.load(Ordering::Relaxed);
         if old >> LAUNCH != self.launch {
-            self.cell(word, 1).store(mark, Ordering::Relaxed);
-        } else if self.exact {
+            match cell.compare_exchange(old, mark, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => old = now,
+            }
+        }
+        if self.exact {
             if old | FLAG != mark | FLAG {
                 self.mark_reader(word, old, mark);
             }
@@ -178,20 +183,65 @@ impl<'a> GlobalRaces<'a> {
     /// In a kernel that can order its blocks, for another block, epoch or part of the word than the mark tells:
     /// remembers this reader, too.
     #[inline(never)]
-    fn mark_reader(&self, word: u64, old: u64, mark: u64) {
+    fn mark_reader(&self, word: u64, mut old: u64, mark: u64) {
         let cell = self.cell(word, 1);
-        if old as u32 == mark as u32 && old & FLAG == 0 {
-            let bytes = (bytes_of(old) | bytes_of(mark)) << BYTES;
-            cell.store(mark | bytes, Ordering::Relaxed);
-            return;
+        loop {
+            let new = if old as u32 == mark as u32 && old & FLAG == 0 {
+                mark | bytes_of(old) << BYTES
+            } else {
+                if old & FLAG == 0 {
+                    self.readers.add(word, old);
+                }
+                self.readers.add(word, mark);
+                old | FLAG | mark & 15 << BYTES
+            };
+            match cell.compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => old = now,
+            }
         }
-        if old & FLAG == 0 {
-            self.readers.add(word, old);
-        }
-        self.readers.add(word, mark);
-        let many = old | FLAG | mark & 15 << BYTES;
-        if many != old {
-            cell.store(many, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two blocks read a word for the first time at the same moment, many times over: both are remembered.
+    #[test]
+    fn readers_that_come_at_once_are_all_remembered() {
+        const WORDS: u64 = 8_000;
+        let memory = Memory::new(1 << 20);
+        for (launch, orders) in [(1, true), (2, false)] {
+            let races = GlobalRaces::new(&memory, launch, true, orders);
+            let arrived = AtomicU64::new(0);
+            std::thread::scope(|scope| {
+                for block in [1, 2] {
+                    let (races, arrived) = (&races, &arrived);
+                    let mark = races.launch << LAUNCH | 15 << BYTES | block;
+                    scope.spawn(move || {
+                        for word in 0..WORDS {
+                            arrived.fetch_add(1, Ordering::SeqCst);
+                            let mut turns = 0;
+                            while arrived.load(Ordering::SeqCst) < 2 * (word + 1) {
+                                turns += 1;
+                                if turns % 1000 == 0 {
+                                    std::thread::yield_now();
+                                }
+                            }
+                            // whoever came last is ahead: by how much, is tried out
+                            (0..word % 200 * block).for_each(|n| drop(std::hint::black_box(n)));
+                            races.mark_read(word, mark);
+                        }
+                    });
+                }
+            });
+            for word in 0..WORDS {
+                let mut blocks: Vec<u32> = races.readers_of(word, 15, 9).iter().map(|&m| m as u32).collect();
+                blocks.sort_unstable();
+                let several = read_by_several(races.cell(word, 1).load(Ordering::Relaxed)) == 15;
+                assert!(if orders { blocks == [1, 2] } else { several }, "orders {orders}, word {word}: {blocks:?}");
+            }
         }
     }
 }
