@@ -31,8 +31,8 @@
 // kernels a warp at a time. `machine` is the state of warps and blocks, `shadow` what checks remember, `watch` does the
 // checks and counts. `memory` is the device's memory with its shadow state, `check` holds the findings of the checks,
 // `counters` what a profiler would show, `numerics` the arithmetic of single values, `profile` the modelled devices.
-// `fatbin` finds the PTX in nvcc's containers, `driver` is the CUDA driver API, `command` the commands `softgpu` and
-// `softgpu-run`.
+// `host` tells what vectors there are, `fatbin` finds the PTX in nvcc's containers, `driver` is the CUDA driver API,
+// `command` the commands `softgpu` and `softgpu-run`.
 
 #![deny(missing_docs)]
 // Loops over the 32 lanes of a warp index several arrays by the lane; an iterator over one of them would hide that.
@@ -45,6 +45,7 @@ mod counters;
 mod driver;
 mod engine;
 mod fatbin;
+mod host;
 mod isa;
 mod kernel;
 mod library;

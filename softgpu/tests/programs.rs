@@ -141,6 +141,48 @@ fn slow_programs_have_their_outcomes() {
     assert!(outcomes(true) > 0);
 }
 
+/// The text without what another nvcc may change: the folder and lines of CUDA's headers, and the lines of the PTX.
+fn of_any_compiler(text: &str) -> String {
+    let lines = text.lines().map(|line| match (line.find(" /"), line.find("/include/")) {
+        (Some(from), Some(to)) if from < to => format!("{} {}\n", &line[..from], &line[to + "/include/".len()..]),
+        _ => format!("{line}\n"),
+    });
+    let mut text: String = lines.collect();
+    for mark in [".hpp:", "PTX line "] {
+        let parts = text.split(mark).enumerate();
+        let digit = |c: char| c.is_ascii_digit();
+        text = parts.map(|(n, part)| if n == 0 { part } else { part.trim_start_matches(digit) }).collect();
+    }
+    text
+}
+
+/// What docs/mistakes.md shows of each mistake is what is printed; its corrected twin has no finding.
+#[test]
+fn mistakes_are_shown_as_their_page_says() {
+    let page = include_str!("../docs/mistakes.md");
+    let source = std::fs::read_to_string(sources().join("mistakes.cu")).unwrap();
+    let program = compile("mistakes", &[]);
+    let folder = format!("{}/", sources().display());
+    let shown: Vec<&str> = page.split("```text\n$ softgpu run -- ./mistakes ").skip(1).collect();
+    assert_eq!(shown.len(), 10);
+    for block in shown {
+        let (name, rest) = block.split_once('\n').unwrap();
+        let expected = rest.split_once("```").unwrap().0;
+        let output = run(&[], &program, &[name.into()]);
+        let said = text(&output).replace(&folder, "");
+        assert_eq!(of_any_compiler(&said), of_any_compiler(expected), "{name}");
+        assert_eq!(output.status.code(), Some(if name == "early" { 1 } else { 3 }), "{name}");
+        // What is found is found where the source says that the mistake is.
+        let line = |number: &str| source.lines().nth(number.parse::<usize>().unwrap() - 1).unwrap();
+        for place in expected.split("mistakes.cu:").skip(1).map(|p| p.split([' ', ')', '\n']).next().unwrap()) {
+            assert!(line(place).ends_with(&format!("// {name}")), "{name}: line {place} is {}", line(place));
+        }
+        let output = run(&[], &program, &[name.into(), "corrected".into()]);
+        let said = text(&output);
+        assert!(output.status.success() && said.contains("softgpu: 0 findings"), "{name} corrected: {said}");
+    }
+}
+
 /// Compiles and runs the programs that are slow to compile, or the others; how many there are.
 fn outcomes(slow: bool) -> usize {
     let (mut compiled, mut wrong) = (HashSet::new(), Vec::new());

@@ -85,6 +85,9 @@ pub struct Source {
     pub file: String,
     /// From 1.
     pub line: u32,
+    /// Where the compiler inlined the function that the line belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inlined_at: Option<Box<Source>>,
 }
 
 /// One mistake found while a kernel ran.

@@ -16,6 +16,9 @@ pub(super) fn tell(report: &LaunchReport, kernel: &str) {
             "{place}: {:?} ({:?}) in {}, block ({bx},{by},{bz}), thread ({tx},{ty},{tz}): {}",
             f.kind, f.rank, f.kernel, f.message
         );
+        for call in std::iter::successors(f.source.as_ref(), |s| s.inlined_at.as_deref()).skip(1) {
+            eprintln!("    inlined at {}:{}", call.file, call.line);
+        }
         if f.count > 1 {
             eprintln!("    {} times at this place", f.count);
         }

@@ -146,9 +146,13 @@ fn decode(
     let mut symbols: HashMap<&str, Symbol> = numbers.iter().map(|(name, n)| (*name, Symbol::Function(*n))).collect();
     let globals = place_globals(&tree, memory, &mut symbols, allocations)?;
     let files: HashMap<u32, &str> = tree.files.iter().copied().collect();
-    let source = |p: &ptx::Place| Source { file: files.get(&p.file).unwrap_or(&"?").to_string(), line: p.line };
     let mut code = Vec::new();
-    let mut program = Program { places: tree.places.iter().map(source).collect(), ..Program::default() };
+    let mut program = Program::default();
+    for place in &tree.places {
+        let inlined_at = place.inlined_at.map(|n| Box::new(program.places[n as usize].clone()));
+        let file = files.get(&place.file).unwrap_or(&"?").to_string();
+        program.places.push(Source { file, line: place.line, inlined_at });
+    }
     let uses = module_uses(&tree, &bodies, &numbers);
     let common = shared::common(&tree, &bodies, &uses)?;
     let (mut entries, mut refused) = (Vec::new(), BTreeMap::new());

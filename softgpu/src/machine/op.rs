@@ -17,7 +17,7 @@ use crate::machine::cx::Cx;
 use crate::machine::inst::{Handler, Head, Inst};
 use crate::machine::operand::{AnyDst, AnySrc, Dst, Operands, Pred, PredDst, Slot, Src, Width};
 use crate::machine::program::Large;
-use crate::machine::row::{Avx2, Avx512, Isa, Lane, Plain, host_level, mask_of};
+use crate::machine::row::{Avx2, Avx512, Isa, Lane, Plain, mask_of};
 use std::ops::{Deref, DerefMut};
 
 /// A warp that executes an instruction on a host of a kind: the machine's context, and the registers of the frame.
@@ -156,7 +156,7 @@ impl<O: Op> Draft for Of<O> {
     }
 
     unsafe fn instruction(&self, head: Head, large: &mut Vec<Large>) -> Inst {
-        let run: Handler = match if O::VECTORS { host_level() } else { 0 } {
+        let run: Handler = match if O::VECTORS { crate::host::level() } else { 0 } {
             #[cfg(target_arch = "x86_64")]
             3 => on_avx512::<O>,
             #[cfg(target_arch = "x86_64")]

@@ -10,7 +10,7 @@ pub trait Isa: Copy + 'static {
     const LEVEL: u8;
 
     /// # Safety
-    /// [`host_level`] is at least [`LEVEL`](Isa::LEVEL).
+    /// [`host::level`](crate::host::level) is at least [`LEVEL`](Isa::LEVEL).
     unsafe fn assume() -> Self;
 }
 
@@ -44,42 +44,6 @@ impl Isa for Avx512 {
     unsafe fn assume() -> Avx512 {
         Avx512(())
     }
-}
-
-/// What this host has: 0, 2 or 3 as in [`Isa::LEVEL`]; `SOFTGPU_ISA=plain|avx2` asks for less.
-pub fn host_level() -> u8 {
-    static LEVEL: std::sync::OnceLock<u8> = std::sync::OnceLock::new();
-    *LEVEL.get_or_init(|| {
-        let most = match std::env::var("SOFTGPU_ISA").as_deref() {
-            Ok("plain") => 0,
-            Ok("avx2") => 2,
-            _ => 3,
-        };
-        detected().min(most)
-    })
-}
-
-#[cfg(target_arch = "x86_64")]
-fn detected() -> u8 {
-    let avx2 = is_x86_feature_detected!("avx2")
-        && is_x86_feature_detected!("fma")
-        && is_x86_feature_detected!("bmi2")
-        && is_x86_feature_detected!("f16c");
-    let avx512 = is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("avx512bw")
-        && is_x86_feature_detected!("avx512dq")
-        && is_x86_feature_detected!("avx512cd")
-        && is_x86_feature_detected!("avx512vl");
-    match (avx2, avx512) {
-        (true, true) => 3,
-        (true, false) => 2,
-        _ => 0,
-    }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn detected() -> u8 {
-    0
 }
 
 /// No row, no label, no table entry.

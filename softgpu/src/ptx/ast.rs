@@ -181,6 +181,8 @@ pub struct Instr<'a> {
 pub struct Place {
     pub file: u32,
     pub line: u32,
+    /// Where the function it belongs to was called and inlined: index into [`Module::places`], of a place before this.
+    pub inlined_at: Option<u32>,
 }
 
 /// A function or an entry.

@@ -1,6 +1,5 @@
 //! Mistakes planted on purpose are found and their place is named; their corrected twins are clean.
 
-mod mistakes;
 mod ranks;
 
 use softgpu::{Finding, FindingKind, LaunchConfig, LaunchReport, Memory, Module, Options, Profile, launch};

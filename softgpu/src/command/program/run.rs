@@ -234,6 +234,11 @@ fn tell(found: &Found) {
             format!(" in {kernel}, block {}, thread {}", triple("block"), triple("thread"))
         };
         eprintln!("========= {} {}{at}{inside}", text("rank"), text("kind"));
+        let mut call = &finding["source"]["inlined_at"];
+        while let Some(file) = call["file"].as_str() {
+            eprintln!("=========     inlined at {file}:{}", call["line"]);
+            call = &call["inlined_at"];
+        }
         eprintln!("=========     {}", text("message"));
         if let Some(address) = finding["address"].as_u64().filter(|address| *address > 0) {
             eprintln!("=========     address {address:#x} ({}): {}", text("space"), text("allocation"));

@@ -36,10 +36,10 @@ struct Tile {
 /// If a slice has fewer rows than the operation needs.
 pub fn execute(op: &Operation, a: &Rows, b: &Rows, c: &Rows, d: &mut Rows) -> bool {
     #[cfg(target_arch = "x86_64")]
-    if handles(op) && avx512::available() {
+    if handles(op) && crate::host::level() >= 3 {
         let (a, b, c) = (&a[..op.a_registers()], &b[..op.b_registers()], &c[..op.c_registers()]);
         let d = &mut d[..op.c_registers()];
-        // SAFETY: the features were just found.
+        // SAFETY: the host has the features of its level.
         let outside = unsafe { avx512::run(op, a, b, c, d) };
         redo(op, a, b, c, d, outside);
         return true;
@@ -58,8 +58,8 @@ pub fn execute_portable(op: &Operation, a: &Rows, b: &Rows, c: &Rows, d: &mut Ro
     let (a, b, c) = (&a[..op.a_registers()], &b[..op.b_registers()], &c[..op.c_registers()]);
     let d = &mut d[..op.c_registers()];
     #[cfg(target_arch = "x86_64")]
-    if std::is_x86_feature_detected!("avx2") {
-        // SAFETY: the feature was just found.
+    if crate::host::level() >= 2 {
+        // SAFETY: the host has the features of its level.
         unsafe { run_avx2(op, a, b, c, d) };
         return true;
     }

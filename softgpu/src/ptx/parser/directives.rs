@@ -38,7 +38,7 @@ impl<'a> Parser<'a> {
 
     pub(super) fn loc(&mut self) -> Result<(), SyntaxError> {
         self.next();
-        let place = Place { file: self.small()?, line: self.small()? };
+        let mut place = Place { file: self.small()?, line: self.small()?, inlined_at: None };
         self.integer()?;
         if self.take(',') {
             let keyword = self.word()?;
@@ -51,9 +51,9 @@ impl<'a> Parser<'a> {
             }
             self.expect(',')?;
             self.word()?;
+            let (file, line) = (self.small()?, self.small()?);
             self.integer()?;
-            self.integer()?;
-            self.integer()?;
+            place.inlined_at = Some(self.call(file, line));
         }
         // line 0 marks code that belongs to no line: the line before stays the best answer
         if place.line != 0 && self.module.places.last() != Some(&place) {
@@ -61,6 +61,16 @@ impl<'a> Parser<'a> {
         }
         self.place = self.module.places.len() as u32;
         Ok(())
+    }
+
+    /// The latest place of that line, which is itself inlined if a `.loc` before says so.
+    fn call(&mut self, file: u32, line: u32) -> u32 {
+        let places = &mut self.module.places;
+        let known = places.iter().rposition(|p| p.file == file && p.line == line);
+        known.unwrap_or_else(|| {
+            places.push(Place { file, line, inlined_at: None });
+            places.len() - 1
+        }) as u32
     }
 
     pub(super) fn pragma(&mut self) -> Result<(), SyntaxError> {

@@ -9,14 +9,6 @@ use super::super::operation::{Element, Operation, Rows};
 use super::range::{COLUMNS, LARGEST, LARGEST_FACTOR, MAX_K, OUTSIDE, SMALLEST, ZERO};
 use std::arch::x86_64::*;
 
-/// Whether this processor has what [`run`] needs.
-pub fn available() -> bool {
-    std::is_x86_feature_detected!("avx512f")
-        && std::is_x86_feature_detected!("avx512dq")
-        && std::is_x86_feature_detected!("avx512vl")
-        && std::is_x86_feature_detected!("avx512bw")
-}
-
 /// A and B taken apart. A by column of 16 rows; B as its registers lie: element `k` of
 /// column `n` is at `[slot(k)][4 * n + member(k)]`.
 struct Factors {
