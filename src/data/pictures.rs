@@ -184,8 +184,8 @@ impl Pictures {
         let on_disk = bytes > held << 20;
         if on_disk {
             notes.push(format!(
-                "{}: the pictures have {} MiB of pixels, more than the {held} that are held in memory: they are decoded \
-                 from disk, a batch ahead of the training. WARP19_HELD_MIB sets how many are held",
+                "{}: the pictures have {} MiB of pixels, more than the {held} that are held in memory: they are \
+                 decoded from disk, a batch ahead of the training. WARP19_HELD_MIB sets how many are held",
                 self.folder.display(),
                 bytes >> 20
             ));

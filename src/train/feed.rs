@@ -27,9 +27,15 @@ struct OnDisk {
     batch: usize,
 }
 
-/// A batch that is being decoded by other threads: its images, and where their bytes arrive.
+/// The batch that comes next, if any is decoded ahead.
 #[derive(Default)]
-pub(super) struct Ahead(Option<(Vec<u32>, Receiver<Result<Vec<u8>>>)>);
+pub(super) struct Ahead(Option<Decoding>);
+
+/// A batch that other threads decode: its images, and where their bytes arrive.
+struct Decoding {
+    images: Vec<u32>,
+    bytes: Receiver<Result<Vec<u8>>>,
+}
 
 impl Feed {
     /// Brings a split to a device; of images on disk, nothing but room for a batch.
@@ -72,16 +78,15 @@ impl Feed {
         next: impl FnOnce() -> Option<Vec<u32>>,
     ) -> Result<Vec<u32>> {
         let Some(disk) = &self.on_disk else { return Ok(samples) };
-        let decoded = match ahead.0.take().filter(|(numbers, _)| *numbers == samples) {
-            Some((_, bytes)) => bytes.recv().map_err(|_| Error::Invalid("decoding pictures ended early".into()))?,
+        let decoded = match ahead.0.take().filter(|next| next.images == samples) {
+            Some(next) => next.bytes.recv().map_err(|_| Error::Invalid("decoding pictures ended early".into()))?,
             None => disk.images.gathered(&samples),
         };
-        ahead.0 = next().map(|numbers| {
-            let ((bytes, arriving), images) = (mpsc::channel(), disk.images.clone());
-            let wanted = numbers.clone();
+        ahead.0 = next().map(|images| {
+            let ((sender, bytes), all, wanted) = (mpsc::channel(), disk.images.clone(), images.clone());
             // Nobody waits for a batch any more when the training has ended.
-            rayon::spawn(move || drop(bytes.send(images.gathered(&wanted))));
-            (numbers, arriving)
+            rayon::spawn(move || drop(sender.send(all.gathered(&wanted))));
+            Decoding { images, bytes }
         });
         device.upload(self.pixels, &decoded?)?;
         let labels: Vec<u32> = samples.iter().map(|&at| disk.labels[at as usize]).collect();

@@ -51,7 +51,7 @@ const HOUSES: &[(&str, &str, &[&str])] = &[
             "shadow limits",
             "kernel",
             "check counters fatbin memory numerics nvrtc ptx ptxas",
-            "profile",
+            "profile host",
         ],
     ),
 ];
