@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Runs programs that know nothing of softgpu on it:
-#     clients/run.sh [nvidia|bindings|core|numba|pycuda|cupy|tinygrad|triton|wheel|headers|runtime|FILE.py ...]
+#     clients/run.sh [nvidia|bindings|core|numba|pycuda|cupy|tinygrad|triton|wheel|headers|runtime|cudarc|cubecl|FILE.py ...]
 # Without a name: nvidia, which is NVIDIA's own saxpy example of cuda-bindings as it stands in their repository
 # (fetched, checked by its hash). FILE.py is a program of your own that uses cuda-bindings. Makes a Python environment
 # in .cache/clients of the workspace and a folder there in which libcuda.so and libcuda.so.1 point to libsoftgpu.so;
 # only these programs see it, through LD_LIBRARY_PATH. `runtime` are the programs of clients/runtime, compiled by nvcc,
-# with the outcomes that programs.txt there states.
+# with the outcomes that programs.txt there states. `cudarc` and `cubecl` are those crates' own tests: cargo
+# fetches the crates, and their copies are built in .cache/clients, which takes long for the last.
 set -euo pipefail
 
 here="$(cd "$(dirname "$0")" && pwd)"
@@ -33,9 +34,10 @@ packages() {
     triton) echo numpy triton ;;
     wheel) echo pytest numpy 'cuda-bindings==13.*' 'nvidia-cuda-nvrtc==13.0.*' ;;
     headers) echo numpy nvidia-cuda-{runtime,cccl,nvrtc}-cu12 nvidia-curand-cu12 ;;
+    cudarc | cubecl) echo 'nvidia-cuda-nvrtc>=13.2,<14' 'nvidia-cuda-runtime==13.*' ;;
     runtime) echo nvidia-cuda-nvcc nvidia-cuda-cccl nvidia-cuda-runtime-cu12 ;;
     *)
-        echo "error: no client '$1'; there are nvidia, bindings, core, numba, pycuda, cupy, tinygrad, triton, wheel, headers and runtime" >&2
+        echo "error: no client '$1'; there are nvidia, bindings, core, numba, pycuda, cupy, tinygrad, triton, wheel, headers, runtime, cudarc and cubecl" >&2
         return 1
         ;;
     esac
@@ -49,6 +51,23 @@ fetch_example() {
     [ -f "$file" ] || curl -fsSL -o "$file" \
         "https://raw.githubusercontent.com/NVIDIA/cuda-python/$example_commit/cuda_bindings/examples/extra/jit_program.py"
     echo "$example_hash  $file" | sha256sum --check --quiet -
+}
+
+# crate_source NAME VERSION: a copy of that crate's source as the registry has it, by cargo; prints its folder.
+crate_source() {
+    local copy="$work/crates/$1-$2" ask manifest
+    if [ ! -d "$copy" ]; then
+        ask="$work/crates/ask-$1"
+        mkdir -p "$ask/src"
+        : >"$ask/src/lib.rs"
+        printf '[package]\nname = "ask"\nversion = "0.0.0"\n\n[workspace]\n\n[dependencies]\n%s = { version = "=%s", %s }\n' \
+            "$1" "$2" 'default-features = false' >"$ask/Cargo.toml"
+        manifest="$(cd "$ask" && cargo metadata --quiet --format-version 1 | "$python" -c "import json, sys
+print(next(p['manifest_path'] for p in json.load(sys.stdin)['packages'] if (p['name'], p['version']) == ('$1', '$2')))")"
+        cp -r "$(dirname "$manifest")" "$copy"
+        printf '\n[workspace]\n' >>"$copy/Cargo.toml"
+    fi
+    echo "$copy"
 }
 
 [ $# -gt 0 ] || set -- nvidia
@@ -83,6 +102,21 @@ for client in "$@"; do
         SOFTGPU_NVCC="$(find "$work/venv" -path '*/bin/nvcc' | head -n 1)"
         export SOFTGPU_NVCC
         program=(cargo test --release --manifest-path "$here/../Cargo.toml" --test programs -- --include-ignored)
+        ;;
+    cudarc | cubecl)
+        LD_LIBRARY_PATH="$(dirname "$(find "$work/venv" -name 'libnvrtc.so.13' | head -n 1)")"
+        export LD_LIBRARY_PATH
+        tests=(env "CARGO_TARGET_DIR=$work/target" CARGO_PROFILE_DEV_DEBUG=0 "CUDA_PATH=$(dirname "$LD_LIBRARY_PATH")"
+            cargo test --lib --manifest-path)
+        ;;&
+    cudarc) # without two that compare speeds of copies, and two that want kernels to overlap
+        program=("${tests[@]}" "$(crate_source cudarc 0.19.10)/Cargo.toml" --no-default-features --features
+            std,driver,nvrtc,nvtx,fallback-dynamic-loading,cuda-13000 -- driver:: --test-threads=1
+            --skip is_faster --skip faster_than --skip par_launch --skip concurrent)
+        ;;
+    cubecl) # without two that fail: docs/clients.md has the reasons
+        program=("${tests[@]}" "$(crate_source cubecl-cuda 0.10.0)/Cargo.toml" -- --test-threads=1
+            --skip test_cmma_simple_1_vectorized_offset --skip reinterpret_slice_f16::global::read_from_i8x4)
         ;;
     pycuda) # comes as source: compiled with the headers of the packages, linked with softgpu
         cuda="$(dirname "$(dirname "$(find "$work/venv" -name cuda.h | head -n 1)")")"

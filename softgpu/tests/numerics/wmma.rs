@@ -246,6 +246,11 @@ fn loads_are_checked() {
         assert_eq!(findings(&load(space, &filled, 0, 20), 1024, &all()), [FindingKind::Misaligned]);
         assert_eq!(findings(&load(space, &filled, 0, 20), 1024, &Options::default()), []);
     }
+    // half of the lanes have exited: synccheck's to tell, and no other check's
+    let half = format!("{filled} .reg .pred %p; setp.ge.u32 %p, %r0, 16; @%p exit;");
+    let missing = load(".shared", &half, 0, 16);
+    assert_eq!(findings(&missing, 64, &all()), [FindingKind::MissingParticipant]);
+    assert_eq!(findings(&missing, 64, &Options { sync: false, ..all() }), []);
     // the last rows behind the end
     assert_eq!(findings(&load(".global", "", 0, 32), 15 * 64 + 16, &all()), [FindingKind::OutOfBounds]);
     assert_eq!(findings(&load(".shared", &filled, 0, 40), 64, &all()), [FindingKind::OutOfBounds]);
