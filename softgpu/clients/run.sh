@@ -106,7 +106,7 @@ for client in "$@"; do
     cudarc | cubecl)
         LD_LIBRARY_PATH="$(dirname "$(find "$work/venv" -name 'libnvrtc.so.13' | head -n 1)")"
         export LD_LIBRARY_PATH
-        tests=(env "CARGO_TARGET_DIR=$work/target" CARGO_PROFILE_TEST_DEBUG=0 "CUDA_PATH=$(dirname "$LD_LIBRARY_PATH")"
+        tests=(env "CARGO_TARGET_DIR=$work/target" CARGO_PROFILE_DEV_DEBUG=0 "CUDA_PATH=$(dirname "$LD_LIBRARY_PATH")"
             cargo test --lib --manifest-path)
         ;;&
     cudarc) # without two that compare speeds of copies, and two that want kernels to overlap
