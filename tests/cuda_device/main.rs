@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod colour;
 mod counters;
 mod device;
 mod full;
