@@ -33,7 +33,8 @@ fn pictures(count: usize, side: usize, classes: usize) -> Split {
         ((class * (37 + 50 * c) + if low { 90 } else { 0 } + x + 3 * image) % 256) as u8
     };
     let places = move |image| (0..side * side * 3).map(move |at| pixel(image, at / 3 / side, at / 3 % side, at % 3));
-    let images = Images { count, height: side, width: side, channels: 3, pixels: (0..count).flat_map(places).collect() };
+    let images =
+        Images { count, height: side, width: side, channels: 3, pixels: (0..count).flat_map(places).collect() };
     Split { images, labels: (0..count).map(|image| (image % classes) as u32).collect() }
 }
 

@@ -1,8 +1,8 @@
 //! The CUDA backend inside this process. A process has one softgpu, so one test runs at a time.
 
+mod colour;
 #[path = "../common/mod.rs"]
 mod common;
-mod colour;
 mod counters;
 mod device;
 mod full;

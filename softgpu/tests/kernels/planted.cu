@@ -477,3 +477,19 @@ extern "C" __global__ void tickets(u32* out) {
   for (int i = 0; i < threadIdx.x % 5; i++) mine += atomicAdd(&next, i + 1) << i;
   out[blockIdx.x * blockDim.x + threadIdx.x] = mine;
 }
+
+// Two blocks read many words at the same time. The last one is not waited for by the first, which writes them all.
+extern "C" __global__ void many_readers(float* words, u32* count, float* out) {
+  __shared__ bool last;
+  float sum = 0;
+  for (int i = threadIdx.x; i < 4096; i += blockDim.x) sum += words[i];
+  out[blockIdx.x * blockDim.x + threadIdx.x] = sum;
+  if (blockIdx.x == gridDim.x - 1) return;
+  __threadfence();
+  __syncthreads();
+  if (threadIdx.x == 0) last = atomicAdd(count, 1u) == gridDim.x - 2;
+  __syncthreads();
+  if (!last) return;
+  __threadfence();
+  for (int i = threadIdx.x; i < 4096; i += blockDim.x) words[i] = sum;
+}

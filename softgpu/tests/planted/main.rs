@@ -227,6 +227,21 @@ fn one_reader_of_several_is_not_waited_for() {
     });
 }
 
+/// Blocks that read a word for the first time at once, on two host threads, must not lose each other's mark: for each
+/// word, the read that nobody waited for meets the write, whichever comes second.
+#[test]
+fn readers_that_come_at_once_are_all_remembered() {
+    let device = Device::new();
+    let (params, buffers) = device.arguments(&[Zeros(4 * 4096), Zeros(4), Fresh(4 * 64)]);
+    for seed in 0..100 {
+        device.memory.set(buffers[1], &[0], 4).unwrap();
+        let report = device.run("many_readers", 2, 32, params.clone(), &all(seed, 2));
+        let races = report.findings.iter().filter(|f| f.kind == FindingKind::GlobalRace);
+        let met: u64 = races.map(|f| f.count).sum();
+        assert!(met >= 4096, "seed {seed}: {met} of 4096 words: {report:#?}");
+    }
+}
+
 #[test]
 fn missing_wait_for_an_mbarrier() {
     caught_on_either_side("missing_mbarrier_wait", FindingKind::SharedRace, 1, 64, || vec![Fresh(256)]);
