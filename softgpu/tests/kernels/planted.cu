@@ -478,11 +478,19 @@ extern "C" __global__ void tickets(u32* out) {
   out[blockIdx.x * blockDim.x + threadIdx.x] = mine;
 }
 
-// Two blocks read many words at the same time. The last one is not waited for by the first, which writes them all.
-extern "C" __global__ void many_readers(float* words, u32* count, float* out) {
+// Two blocks read many words at the same time, in step, though nothing orders them. The last one is not waited for by
+// the first, which writes them all.
+extern "C" __global__ void many_readers(float* words, u32* count, float* out, volatile u32* turn) {
   __shared__ bool last;
   float sum = 0;
-  for (int i = threadIdx.x; i < 4096; i += blockDim.x) sum += words[i];
+  for (int i = threadIdx.x; i < 4096; i += blockDim.x) {
+    if (threadIdx.x == 0) {
+      atomicAdd((u32*)turn, 1u);
+      while (*turn < gridDim.x * (i / blockDim.x + 1)) {}
+    }
+    __syncwarp();
+    sum += words[i];
+  }
   out[blockIdx.x * blockDim.x + threadIdx.x] = sum;
   if (blockIdx.x == gridDim.x - 1) return;
   __threadfence();
