@@ -321,8 +321,7 @@ fn the_device_chooses_a_precision_where_asked() {
     let dir = workplace(60, 20);
     let dir = dir.path();
     let chosen = |device: &str, isa: &str| {
-        let (out, line) =
-            (format!("{device}-{isa}"), format!("--device {device} --batch 8 --precision auto --steps 1"));
+        let (out, line) = (format!("{device}-{isa}"), format!("--device {device} --precision auto --steps 1"));
         let mut command = train(dir, &format!("{out} {line}"));
         let isas = if isa.is_empty() { vec![] } else { vec![("WARP19_ISA", isa)] };
         ok(command.envs(isas).env("SOFTGPU_DEVICE", "sm_86"));
