@@ -81,7 +81,10 @@ impl Images {
     /// # Errors
     /// A picture on disk that cannot be read.
     pub fn all(&self) -> Result<Cow<'_, [u8]>> {
-        self.bytes(0..self.count)
+        match &self.pixels {
+            Pixels::Held(bytes) => Ok(Cow::Borrowed(bytes)),
+            Pixels::OnDisk(_) => self.bytes(0..self.count),
+        }
     }
 
     /// The bytes of the images of these numbers.
