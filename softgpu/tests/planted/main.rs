@@ -234,7 +234,7 @@ fn readers_that_come_at_once_are_all_remembered() {
     let device = Device::new();
     let (params, buffers) = device.arguments(&[Zeros(4 * 4096), Zeros(4), Fresh(4 * 64), Zeros(4)]);
     for seed in 0..100 {
-        [1, 3].map(|at| device.memory.set(buffers[at], &[0], 4).unwrap());
+        [1, 3].iter().for_each(|&at| device.memory.set(buffers[at], &[0], 4).unwrap());
         let report = device.run("many_readers", 2, 32, params.clone(), &all(seed, 2));
         let races = report.findings.iter().filter(|f| f.kind == FindingKind::GlobalRace);
         let met: u64 = races.map(|f| f.count).sum();
