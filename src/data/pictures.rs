@@ -178,8 +178,7 @@ impl Pictures {
                 self.train.len()
             ));
         }
-        let bytes =
-            (self.train.len() + self.test.as_ref().map_or(0, Vec::len)) as u64 * size.iter().product::<usize>() as u64;
+        let bytes = (train.len() + test.len()) as u64 * size.iter().product::<usize>() as u64;
         let held = held()?;
         let on_disk = bytes > held << 20;
         if on_disk {

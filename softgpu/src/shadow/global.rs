@@ -195,6 +195,9 @@ impl<'a> GlobalRaces<'a> {
                 self.readers.add(word, mark);
                 old | FLAG | mark & 15 << BYTES
             };
+            if new == old {
+                return;
+            }
             match cell.compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => old = now,

@@ -15,14 +15,11 @@ use crate::watch::{global, shared, tally};
 /// Looks at an access; gives the lanes that may do it.
 #[inline(always)]
 pub fn observe(cx: &mut Cx, access: Access, a: &mut [u64; 32], mask: u32, space: u8) -> u32 {
-    if space == GENERIC {
-        return generic(cx, &access, a, mask);
-    }
-    let fits = fits(cx, &access, a, space);
-    look(cx, &access, a, mask, space, fits)
+    if space == GENERIC { generic(cx, &access, a, mask) } else { one(cx, &access, a, mask, space) }
 }
 
 /// Looks at an access to one space.
+#[inline(always)]
 fn one(cx: &mut Cx, access: &Access, a: &[u64; 32], mask: u32, space: u8) -> u32 {
     let fits = fits(cx, access, a, space);
     look(cx, access, a, mask, space, fits)
