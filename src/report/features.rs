@@ -45,7 +45,7 @@ pub fn draw(run: &Run, tested: &Tested, theme: Theme) -> Result<Canvas> {
     let small = kind(17.0, false, canvas.theme.muted);
 
     // As high as the filters beside it, with its caption.
-    canvas.text((MARGIN, top - 18.0), head, Align::Left, "The digit");
+    canvas.text((MARGIN, top - 18.0), head, Align::Left, "The picture");
     let (_, h) = sheet::digit(&mut canvas, (MARGIN, top), tested, tested.shown, above as usize - 32)?;
     let answer = format!("read as {}, {}", run.classes.name(guess.answer()), percent(f64::from(guess.sureness())));
     canvas.text((MARGIN, top + h + 24.0), small, Align::Left, &answer);

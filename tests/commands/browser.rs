@@ -19,6 +19,9 @@ fn browser() -> PathBuf {
 fn the_page_works_by_mouse_and_keyboard_on_a_desk_and_on_a_phone() {
     let browser = browser();
     let dir = workplace(600, 600);
+    // Names as people give them, longer than a card has room for too.
+    let names = "0\n1\na cat & its kittens\nastronaut\nAcanthopterygii-Perciformes\n5\n6\n7\n8\n9\n10\n11\n";
+    std::fs::write(dir.path().join("set/classes.txt"), names).unwrap();
     // So few steps that there are errors to show, more than fit on the gallery's first page.
     ok(&mut train(dir.path(), "--lr 0.0003 --batch 50 --epochs 2 --limit 300 --out run"));
     let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report-browser");

@@ -159,7 +159,7 @@ async function pictures() {
   check(ink > 100, "the first digit of the gallery has ink");
 }
 
-async function keyboard() {
+async function keyboard(data) {
   await run(`document.getElementById("reset").click(); document.activeElement.blur()`);
   await tabTo(`(e) => e.id === "label"`, "the filter by true class");
   await key("ArrowDown");
@@ -180,8 +180,9 @@ async function keyboard() {
   at = await run(`({ ...document.activeElement.dataset })`);
   await key("Enter");
   now = await state();
-  check(now.label === at.label && now.answer === at.answer && now.cards.length > 0, "Enter on a cell selects its errors");
-  const fits = (value, chosen) => chosen === "" || value === chosen;
+  const fits = (value, chosen) => chosen === "" || String(value) === chosen;
+  const errors = data.errors.filter((e) => fits(e.label, at.label) && fits(e.top[0][0], at.answer));
+  check(now.label === at.label && now.answer === at.answer && now.count === errors.length, "Enter on a cell selects its errors");
   check(now.cards.every((c) => fits(c[0], at.label) && fits(c[1], at.answer)), "and only those");
 }
 
@@ -195,6 +196,25 @@ async function mouse() {
   await run(`document.getElementById("reset").click(); scrollTo(0, 0)`);
 }
 
+// The first words on a card that lie on its other words or pictures, or out of it.
+const crowded = `(() => {
+  for (const card of document.querySelectorAll("#gallery > li")) {
+    const area = card.getBoundingClientRect();
+    const boxes = [...card.querySelectorAll("canvas, b, small, .top span:not(.bar)")].map((n) => {
+      const words = document.createRange();
+      words.selectNodeContents(n);
+      const clipped = n.tagName === "CANVAS" || getComputedStyle(n).overflow === "hidden";
+      return [n, (clipped ? n : words).getBoundingClientRect()];
+    });
+    for (const [i, [n, a]] of boxes.entries()) {
+      const out = a.left < area.left || a.right > area.right + 0.5 || a.bottom > area.bottom + 0.5;
+      const on = boxes.slice(i + 1).some(([, b]) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 4 && b.top < a.bottom - 4);
+      if (out || on) return n.outerHTML.slice(0, 80);
+    }
+  }
+  return "";
+})()`;
+
 async function widths() {
   for (const [name, width, height, scale] of [["desktop", 1280, 900, 1], ["phone", 390, 844, 2]]) {
     for (const scheme of ["light", "dark"]) {
@@ -205,6 +225,7 @@ async function widths() {
       check((back === "rgb(255, 255, 255)") === (scheme === "light"), `${scheme} is ${scheme}`);
       const curve = await run(`[...document.querySelectorAll(".curves img")].filter((i) => i.offsetWidth > 0 && i.currentSrc.length > 1000).length`);
       check(curve === (await run(`document.querySelectorAll(".curves figure").length`)), `one picture of each curve is shown (${curve})`);
+      check((await run(crowded)) === "", `no words of a misread image lie on others or stick out (${await run(crowded)})`);
       await screenshot(`${name}-${scheme}`, true);
     }
   }
@@ -272,7 +293,7 @@ try {
   check(data !== undefined && data.errors.length > 0, "the report has errors to filter; make one of a run with some");
   await filters(data);
   await pictures();
-  await keyboard();
+  await keyboard(data);
   await mouse();
   await pointing();
   await accessible();

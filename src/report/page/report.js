@@ -34,7 +34,9 @@ function digit(run, guess) {
   const box = make("div", guess.people === null ? "digit" : "digit doubt");
   // A canvas, which is printed as pictures are; a background may be left out.
   const ink = make("canvas", run.coloured ? "ink coloured" : "ink");
-  const scale = Math.max(1, Math.round(84 / Math.max(run.width, run.height)));
+  const longest = Math.max(run.width, run.height);
+  const scale = longest > 112 ? 112 / longest : Math.max(1, Math.round(84 / longest));
+  ink.classList.toggle("enlarged", scale >= 1);
   const [w, h] = [scale * run.width, scale * run.height];
   const [column, row] = [guess.at % run.columns, Math.floor(guess.at / run.columns)];
   Object.assign(ink, { width: run.width, height: run.height });
@@ -61,7 +63,9 @@ function card(run, guess) {
     const fill = make("i");
     fill.style.width = 100 * p + "%";
     bar.append(fill);
-    row.append(make("b", "", run.names[name]), make("span", "", percent(p)), bar);
+    const said = make("b", "", run.names[name]);
+    said.title = run.names[name];
+    row.append(said, make("span", "", percent(p)), bar);
     list.append(row);
   });
   item.append(digit(run, guess), list);
