@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Runs programs that know nothing of softgpu on it:
-#     clients/run.sh [nvidia|bindings|core|numba|pycuda|cupy|tinygrad|triton|wheel|headers|runtime|cudarc|cubecl|FILE.py ...]
+#     clients/run.sh [nvidia|bindings|core|numba|pycuda|cupy|tinygrad|triton|wheel|headers|runtime|cudarc|cubecl|burn|FILE.py ...]
 # Without a name: nvidia, which is NVIDIA's own saxpy example of cuda-bindings as it stands in their repository
 # (fetched, checked by its hash). FILE.py is a program of your own that uses cuda-bindings. Makes a Python environment
 # in .cache/clients of the workspace and a folder there in which libcuda.so and libcuda.so.1 point to libsoftgpu.so;
 # only these programs see it, through LD_LIBRARY_PATH. `runtime` are the programs of clients/runtime, compiled by nvcc,
 # with the outcomes that programs.txt there states. `cudarc` and `cubecl` are those crates' own tests: cargo
-# fetches the crates, and their copies are built in .cache/clients, which takes long for the last.
+# fetches the crates, and their copies are built in .cache/clients, which takes long for the last; `burn` is mlp_burn.rs
+# with burn as it comes.
 set -euo pipefail
 
 here="$(cd "$(dirname "$0")" && pwd)"
@@ -34,10 +35,10 @@ packages() {
     triton) echo numpy triton ;;
     wheel) echo pytest numpy 'cuda-bindings==13.*' 'nvidia-cuda-nvrtc==13.0.*' ;;
     headers) echo numpy nvidia-cuda-{runtime,cccl,nvrtc}-cu12 nvidia-curand-cu12 ;;
-    cudarc | cubecl) echo 'nvidia-cuda-nvrtc>=13.2,<14' 'nvidia-cuda-runtime==13.*' ;;
+    cudarc | cubecl | burn) echo 'nvidia-cuda-nvrtc>=13.2,<14' 'nvidia-cuda-runtime==13.*' ;;
     runtime) echo nvidia-cuda-nvcc nvidia-cuda-cccl nvidia-cuda-runtime-cu12 ;;
     *)
-        echo "error: no client '$1'; there are nvidia, bindings, core, numba, pycuda, cupy, tinygrad, triton, wheel, headers, runtime, cudarc and cubecl" >&2
+        echo "error: no client '$1'; there are nvidia, bindings, core, numba, pycuda, cupy, tinygrad, triton, wheel, headers, runtime, cudarc, cubecl and burn" >&2
         return 1
         ;;
     esac
@@ -103,11 +104,11 @@ for client in "$@"; do
         export SOFTGPU_NVCC
         program=(cargo test --release --manifest-path "$here/../Cargo.toml" --test programs -- --include-ignored)
         ;;
-    cudarc | cubecl)
+    cudarc | cubecl | burn)
         LD_LIBRARY_PATH="$(dirname "$(find "$work/venv" -name 'libnvrtc.so.13' | head -n 1)")"
         export LD_LIBRARY_PATH
-        tests=(env "CARGO_TARGET_DIR=$work/target" CARGO_PROFILE_DEV_DEBUG=0 "CUDA_PATH=$(dirname "$LD_LIBRARY_PATH")"
-            cargo test --lib --manifest-path)
+        cargo=(env "CARGO_TARGET_DIR=$work/target" CARGO_PROFILE_DEV_DEBUG=0 "CUDA_PATH=$(dirname "$LD_LIBRARY_PATH")" cargo)
+        tests=("${cargo[@]}" test --lib --manifest-path)
         ;;&
     cudarc) # without two that compare speeds of copies, and two that want kernels to overlap
         program=("${tests[@]}" "$(crate_source cudarc 0.19.10)/Cargo.toml" --no-default-features --features
@@ -117,6 +118,13 @@ for client in "$@"; do
     cubecl) # without two that fail: docs/clients.md has the reasons
         program=("${tests[@]}" "$(crate_source cubecl-cuda 0.10.0)/Cargo.toml" -- --test-threads=1
             --skip test_cmma_simple_1_vectorized_offset --skip reinterpret_slice_f16::global::read_from_i8x4)
+        ;;
+    burn) # its CUDA backend beside its CPU backend
+        mkdir -p "$work/burn/src"
+        cp "$here/mlp_burn.rs" "$work/burn/src/main.rs"
+        printf '[package]\nname = "mlp-burn"\nversion = "0.0.0"\nedition = "2024"\n\n[workspace]\n\n[dependencies]\n%s\n' \
+            'burn = { version = "=0.21.0", features = ["cuda", "ndarray", "autodiff"] }' >"$work/burn/Cargo.toml"
+        program=("${cargo[@]}" run --quiet --manifest-path "$work/burn/Cargo.toml")
         ;;
     pycuda) # comes as source: compiled with the headers of the packages, linked with softgpu
         cuda="$(dirname "$(dirname "$(find "$work/venv" -name cuda.h | head -n 1)")")"

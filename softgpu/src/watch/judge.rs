@@ -16,6 +16,7 @@ pub fn judge(cx: &mut Cx, access: Access, at: u64, meeting: &Meeting) {
     let Access { inst, kind, size, stored, .. } = access;
     let Meeting { lane, word, old, written } = *meeting;
     let launch = cx.launch();
+    let members = inst.head.members.map(|m| cx.lanes(m)[lane]);
     let (block, warp) = cx.block_and_warp();
     let (warp, shadow) = (&block.warps[warp], &block.shadow);
     let clock = (old >> CLOCK) as u32;
@@ -77,7 +78,9 @@ pub fn judge(cx: &mut Cx, access: Access, at: u64, meeting: &Meeting) {
             let others = readers & !(1 << lane);
             let open = (0..32).find(|&r| others >> r & 1 != 0 && !lanes_ordered(warp, floor, r, clock, lane as u32));
             let Some(r) = open else { return };
-            if clock < together {
+            // wmma.store and stmatrix wait for the whole warp themselves
+            let waits = kind == Kind::Store && members.is_some_and(|m| m & warp.alive == warp.alive);
+            if clock < together || waits {
                 finding = FindingKind::WarpOrder;
             }
             other = format!("thread {} of the same warp read it", warp.first_thread + r);

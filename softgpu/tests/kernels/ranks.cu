@@ -117,6 +117,20 @@ extern "C" __global__ void half_shuffle_between_fixed(int* out) {
   __syncwarp();
   out[threadIdx.x] = tile[threadIdx.x];
 }
+// The warp stores a fragment over what its lanes have read: wmma.store waits for all of them, and orders no memory.
+__device__ void store_fragment(float* tile, float x) {
+  unsigned at = __cvta_generic_to_shared(tile);
+  asm volatile("wmma.store.d.sync.aligned.row.m16n16k16.shared.f32 [%0], {%1,%1,%1,%1,%1,%1,%1,%1}, 16;" ::"r"(at), "f"(x) : "memory");  // NOTE fragment_over_reads
+}
+extern "C" __global__ void fragment_over_reads(float* out) {
+  __shared__ float tile[256];
+  store_fragment(tile, threadIdx.x);
+  __syncwarp();
+  float x = tile[8 * (31 - threadIdx.x)];
+  store_fragment(tile, x);
+  __syncwarp();
+  out[threadIdx.x] = tile[threadIdx.x];
+}
 
 // Lanes that a member mask names have exited.
 extern "C" __global__ void shuffle_with_exited(int* out) {

@@ -92,6 +92,11 @@ fn a_shuffle_between_a_read_and_a_write() {
 }
 
 #[test]
+fn a_fragment_stored_over_what_was_read() {
+    noted("fragment_over_reads", FindingKind::WarpOrder, [1, 32], || vec![Fresh(128)]);
+}
+
+#[test]
 fn members_that_have_exited() {
     caught("shuffle_with_exited", FindingKind::MissingParticipant, [1, 32], || vec![Fresh(80)]);
     let device = Device::of(RANKS);
