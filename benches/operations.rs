@@ -5,7 +5,7 @@
 //! of `warp19 verify --device cuda`.
 //!
 //! `WARP19_BENCH=softgpu` runs the CUDA benchmarks on softgpu, to see that they run: its times say nothing about a GPU.
-//! `WARP19_BENCH_BATCH` is the batch.
+//! `WARP19_BENCH_BATCH` is the batch; 2 on softgpu, where it is not set.
 //!
 //! Work is counted as `ops` counts it, taps in the padding included, so that figures compare between algorithms.
 
@@ -27,9 +27,17 @@ use warp19::ops::optimizer::{Adam, AdamParams, Epsilon, Sgd, SgdParams};
 use warp19::ops::pool::{Pool, PoolShape};
 
 fn batch() -> usize {
-    let Ok(set) = std::env::var("WARP19_BENCH_BATCH") else { return 64 };
+    let Ok(set) = std::env::var("WARP19_BENCH_BATCH") else { return if on_softgpu() { 2 } else { 64 } };
     let batch = set.parse().ok().filter(|&b: &usize| b > 0);
     batch.unwrap_or_else(|| panic!("WARP19_BENCH_BATCH={set}: it is a number of images"))
+}
+
+fn on_softgpu() -> bool {
+    match std::env::var("WARP19_BENCH").as_deref() {
+        Err(_) => false,
+        Ok("softgpu") => true,
+        Ok(other) => panic!("WARP19_BENCH={other}: it can be softgpu"),
+    }
 }
 
 /// What is measured.
@@ -42,11 +50,7 @@ enum Backend {
 impl Backend {
     /// Those of this machine, opened.
     fn all() -> Vec<Backend> {
-        let on_softgpu = match std::env::var("WARP19_BENCH").as_deref() {
-            Err(_) => false,
-            Ok("softgpu") => true,
-            Ok(other) => panic!("WARP19_BENCH={other}: it can be softgpu"),
-        };
+        let on_softgpu = on_softgpu();
         let which = match on_softgpu {
             true => driver::Which::Softgpu,
             false => driver::Which::Cuda(0),

@@ -1,6 +1,6 @@
-//! A network of two layers, trained by burn on its CUDA backend as it comes (fusion and autotune on): points in a circle,
-//! in a ring around it, and outside. The same network, from the same weights, is trained on burn's CPU backend; losses and
-//! predictions have to agree.
+//! A network of two layers, trained by burn on its CUDA backend as it comes (fusion and autotune on): points in a
+//! circle, in a ring around it, and outside. The same network, from the same weights, is trained on burn's CPU backend;
+//! losses and predictions have to agree.
 
 use burn::backend::{Autodiff, Cuda, NdArray};
 use burn::module::Module;
