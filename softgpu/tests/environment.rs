@@ -4,7 +4,7 @@
 
 mod common;
 
-use cudarc::driver::sys::{CUdevice_attribute, CUfunction_attribute};
+use cudarc::driver::sys::{CUdevice_attribute, CUfunction_attribute, CUuuid, cuGetExportTable};
 use cudarc::driver::{CudaContext, LaunchConfig, PushKernelArg, result};
 use cudarc::nvrtc::Ptx;
 use softgpu::Library;
@@ -25,6 +25,11 @@ fn child() {
     // the test harness has begun a line
     println!();
     Library::load().unwrap();
+    for _ in 0..2 {
+        // SAFETY: place for an address, and an identifier that lives.
+        let code = unsafe { cuGetExportTable(&mut std::ptr::null(), &CUuuid { bytes: [0; 16] }) };
+        println!("tables {code:?}");
+    }
     match result::init() {
         Ok(()) => {}
         Err(error) => {
@@ -254,4 +259,18 @@ fn what_cannot_be_understood_is_refused() {
         let quiet = child_with(&[(name, value), ("SOFTGPU_QUIET", "1")]);
         assert!(!quiet.errors.contains(value), "{}", quiet.errors);
     }
+}
+
+/// What says nothing about the program is said once, at the debug level alone.
+#[test]
+fn undocumented_tables_are_asked_for_in_silence() {
+    let lines = |variables: &[(&str, &str)]| {
+        let answer = child_with(variables);
+        assert_eq!(answer.of("tables "), "CUDA_ERROR_NOT_SUPPORTED");
+        answer.errors.matches("cuGetExportTable").count()
+    };
+    assert_eq!(lines(&[]), 0);
+    assert_eq!(lines(&[("SOFTGPU_DEBUG", "0")]), 0);
+    assert_eq!(lines(&[("SOFTGPU_DEBUG", "1")]), 1);
+    assert_eq!(lines(&[("SOFTGPU_DEBUG", "1"), ("SOFTGPU_QUIET", "1")]), 0);
 }

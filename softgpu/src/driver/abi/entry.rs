@@ -1,5 +1,6 @@
 //! The frame around every entry point: refusals, the log, panics, callbacks.
 
+use super::config::is_on;
 use super::errors::{self, CuResult};
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -142,7 +143,16 @@ static SAID: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
 
 /// Writes one line to standard error and keeps it as the last message.
 pub fn log(message: &str) {
-    if std::env::var_os("SOFTGPU_QUIET").is_none() {
+    write(message, true);
+}
+
+/// The same at the debug level: the line is written where `SOFTGPU_DEBUG` is on.
+pub fn log_debug(message: &str) {
+    write(message, std::env::var("SOFTGPU_DEBUG").is_ok_and(|text| is_on(&text)));
+}
+
+fn write(message: &str, shown: bool) {
+    if shown && std::env::var_os("SOFTGPU_QUIET").is_none() {
         eprintln!("softgpu: {message}");
     }
     *LAST.lock().unwrap_or_else(|p| p.into_inner()) = message.to_string();

@@ -130,9 +130,11 @@ entry!(cuDeviceGetP2PAttribute, |value: Out<i32>, _attribute: i32, from: i32, to
 entry!(cuGetExportTable, |table: Out<*const c_void>, _id: Array<c_void>| {
     static SAID: Once = Once::new();
     SAID.call_once(|| {
-        log("cuGetExportTable: NVIDIA's CUDA runtime, which runs on NVIDIA's driver only, is in this process. \
+        log_debug(
+            "cuGetExportTable: NVIDIA's CUDA runtime, which runs on NVIDIA's driver only, is in this process. \
              Programs on the runtime start with `softgpu run`; one that nvcc has linked the runtime into has to be \
-             linked again with `-cudart shared`")
+             linked again with `-cudart shared`",
+        )
     });
     table.set_if_given(std::ptr::null());
     refuse::<()>(NOT_SUPPORTED, "")
