@@ -62,6 +62,7 @@ __device__ __forceinline__ u32 taps_of_block(
 template <bool BACKWARD>
 struct Patches {
     static constexpr int A_LAYOUT = INNER, B_LAYOUT = BACKWARD ? INNER : OUTER;
+    static constexpr bool SPREADS = true;
     using OA = Operand<0, A_LAYOUT, TILE_M>;
     using OB = Operand<1, B_LAYOUT, TILE_N>;
     // The next tile: channels [c, c + TILE_K) at tap `tap`; `taps` are those still to do, its own included.
@@ -165,6 +166,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT(256)) KERNEL(conv
 // that is inside for this tap, image fastest.
 struct PixelPairs {
     static constexpr int A_LAYOUT = OUTER, B_LAYOUT = OUTER;
+    static constexpr bool SPREADS = true;
     using OA = Operand<0, OUTER, TILE_M>;
     using OB = Operand<1, OUTER, TILE_N>;
     const Stored* px;

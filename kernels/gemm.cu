@@ -14,6 +14,12 @@
 template <int A, int B>
 struct Matrices {
     static constexpr int A_LAYOUT = A, B_LAYOUT = B;
+    // Whether copies are spread over a tile's multiplication (`Tile`). Not where NVRTC 12 would spill: in gemm_nt's
+    // 128x64, and from sm_90 on in gemm_tn's 128x128.
+    static constexpr bool NT_128X64 = A == INNER && B == INNER && TILE_M == 128 && TILE_N == 64;
+    static constexpr bool TN_128X128 = A == OUTER && B == OUTER && TILE_N == 128 && __CUDA_ARCH__ >= 900;
+    static constexpr bool SPREADS =
+        PRECISION != PRECISION_F32 || __CUDACC_VER_MAJOR__ >= 13 || !(NT_128X64 || TN_128X128);
     using OA = Operand<0, A, TILE_M>;
     using OB = Operand<1, B, TILE_N>;
     const Stored* pa;

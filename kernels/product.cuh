@@ -45,7 +45,7 @@ struct Tile {
     // copies are spread over it: they wait for one another where they come in a bunch. Pieces of one number are too many
     // for that, and from sm_100 on it would spill.
     static constexpr int PIECES = A::PIECES + B::PIECES;
-    static constexpr bool SPREAD = ASYNC && VECTOR > 1 && __CUDA_ARCH__ < 1000;
+    static constexpr bool SPREAD = ASYNC && VECTOR > 1 && __CUDA_ARCH__ < 1000 && Loader::SPREADS;
     static __device__ __forceinline__ bool is_due(int piece, int step) { return piece * F::STEPS / PIECES == step; }
 
 #if ASYNC

@@ -7,6 +7,7 @@
 // A warp takes a row; one block takes the whole batch, so that the losses are added in the order of the rows:
 // stats (f64) += [sum of losses, correct rows, rows, rows whose loss is not finite].
 // A label outside the classes counts as a loss that is not finite. The batch is small: latency bounds this kernel.
+// With no other block on the multiprocessor it may take the registers that it likes.
 #include "number.cuh"
 #include "scaling.cuh"
 
@@ -36,7 +37,7 @@ __device__ __forceinline__ void row_max(const float* __restrict__ z, int classes
     }
 }
 
-extern "C" __global__ void __launch_bounds__(LOSS_THREADS) KERNEL(softmax_cross_entropy)(
+extern "C" __global__ void __launch_bounds__(LOSS_THREADS, 1) KERNEL(softmax_cross_entropy)(
     const float* __restrict__ logits, const u32* __restrict__ labels, Stored* __restrict__ dlogits, double* stats,
     const float* __restrict__ scaling, int rows, int classes, int summed_clipped) {
     __shared__ double losses[WARPS];

@@ -246,6 +246,7 @@ fn winograd_is_mostly_multiply_adds() {
 /// architecture, or a little more.
 fn footprints_are_true(major: &str, architectures: &[u32], chosen: impl Fn(u32, Unit) -> bool) {
     let nvrtc = load(major);
+    let mut wrong = Vec::new();
     for &sm in architectures {
         for unit in Unit::all(sm).into_iter().filter(|&unit| chosen(sm, unit)) {
             let tile = match unit.kind {
@@ -260,12 +261,16 @@ fn footprints_are_true(major: &str, architectures: &[u32], chosen: impl Fn(u32, 
                 let used = compiled.usage.iter().find(|u| u.kernel == kernel.symbol).unwrap();
                 let what = format!("{} on sm_{sm}: {used:?}, counted {counted:?}", kernel.symbol);
                 assert_eq!(counted.threads as usize, kernel.threads, "{what}");
-                assert!(used.registers <= counted.registers && 2 * used.registers > counted.registers, "{what}");
+                let registers = used.registers <= counted.registers && 2 * used.registers > counted.registers;
                 // Before sm_80 two tiles are there, filled through registers.
-                assert!(if sm < 80 { used.shared <= counted.shared } else { used.shared == counted.shared }, "{what}");
+                let shared = if sm < 80 { used.shared <= counted.shared } else { used.shared == counted.shared };
+                if !(registers && shared) {
+                    wrong.push(what);
+                }
             }
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

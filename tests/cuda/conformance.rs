@@ -79,6 +79,7 @@ fn in_more_orders_of_execution() {
     on("sm_86", "f32", "13", &["1", "2"]);
     on("sm_90", "f32", "13", &["1", "2", "3"]);
     on("sm_86", "f32", "12", &["4"]);
+    on("sm_90", "f32", "12", &["5"]);
 }
 
 /// The choice of tiles takes each where it fits best; here one computes every shape.
@@ -93,6 +94,8 @@ fn with_tiles(device: &str, major: &str, tiles: &[&str]) {
 #[ignore = "large shapes too, beside the small ones of tests/cuda_device/tiles.rs; scripts/test.sh --all runs it"]
 fn with_every_tile() {
     with_tiles("sm_86", "13", &["0", "1", "2", "3"]);
+    // Where the older compiler keeps copies together (`Matrices::SPREADS`).
+    with_tiles("sm_90", "12", &["0", "1"]);
 }
 
 /// Winograd's algorithm wherever it can be, also where products win.
