@@ -19,8 +19,9 @@
 static_assert(TILE_K * (HALF_STORED ? 2 : 4) == 64, "4 chunks");
 static_assert(THREAD_M % 2 == 0 && THREAD_N % 4 == 0, "a warp takes 16x16 at a time");
 
-// Registers are there for this many threads; more blocks than fill them would be of no use.
-#define RESIDENT(threads) ((THREAD_M * THREAD_N >= 64 ? 256 : 512) / THREADS)
+// Registers are there for this many threads; more blocks than fill them would be of no use. tf32x3 has sums of a step
+// beside the others.
+#define RESIDENT(threads) ((THREAD_M * THREAD_N >= 64 ? 256 : PRECISION == PRECISION_TF32X3 ? 384 : 512) / THREADS)
 #define RESIDENT_OUTER RESIDENT(0)
 
 // FACTOR 0 is A, 1 is B.
@@ -162,29 +163,47 @@ struct Fragment {
         u32 at_a = A::start(shared_address(a), warp_row()), at_b = B::start(shared_address(b), warp_column());
 #pragma unroll
         for (int step = 0; step < STEPS; step++) {
-            u32 fa[THREAD_M / 2][4], fb[THREAD_N / 4][4];
+#if PRECISION != PRECISION_TF32X3
+            u32 fa[THREAD_M / 2][4];
 #pragma unroll
             for (int i = 0; i < THREAD_M / 2; i++) A::read(at_a, i, step, fa[i]);
+#endif
+            u32 fb[THREAD_N / 4][4];
 #pragma unroll
             for (int j = 0; j < THREAD_N / 4; j++) B::read(at_b, j, step, fb[j]);
 #if PRECISION == PRECISION_TF32X3
-            u32 small_a[THREAD_M / 2][4], small_b[THREAD_N / 4][4];
-            split(fa, small_a), split(fb, small_b);
-            multiply(small_a, fb, acc), multiply(fa, small_b, acc);
-#elif PRECISION == PRECISION_TF32
+            u32 small_b[THREAD_N / 4][4];
+            split(fb, small_b);
+            // Rows by sixteens: all at once would need more registers than there are.
+#pragma unroll
+            for (int i = 0; i < THREAD_M / 2; i++) {
+                u32 fa[1][4], small_a[1][4];
+                A::read(at_a, i, step, fa[0]);
+                split(fa, small_a);
+                // Tensor cores cut a sum where an addition rounds it: each step has one of its own, and then is added.
+                float sum[2][THREAD_N] = {};
+                multiply(small_a, fb, sum), multiply(fa, small_b, sum), multiply(fa, fb, sum);
+#pragma unroll
+                for (int j = 0; j < THREAD_N; j++) acc[2 * i][j] += sum[0][j], acc[2 * i + 1][j] += sum[1][j];
+            }
+#else
+#if PRECISION == PRECISION_TF32
             round(fa), round(fb);
 #endif
             multiply(fa, fb, acc);
+#endif
             after(step);
         }
     }
+    // sum += the products of so many rows' factors.
+    template <int N>
     static __device__ __forceinline__ void multiply(
-        const u32 (&a)[THREAD_M / 2][4], const u32 (&b)[THREAD_N / 4][4], Sums& acc) {
+        const u32 (&a)[N][4], const u32 (&b)[THREAD_N / 4][4], float (&sum)[2 * N][THREAD_N]) {
 #pragma unroll
-        for (int i = 0; i < THREAD_M; i += 2)
+        for (int i = 0; i < 2 * N; i += 2)
 #pragma unroll
             for (int j = 0; j < THREAD_N; j += 2)
-                mma(acc[i][j], acc[i][j + 1], acc[i + 1][j], acc[i + 1][j + 1], a[i / 2], b[j / 4][j % 4],
+                mma(sum[i][j], sum[i][j + 1], sum[i + 1][j], sum[i + 1][j + 1], a[i / 2], b[j / 4][j % 4],
                     b[j / 4][j % 4 + 1]);
     }
 

@@ -47,8 +47,14 @@ fn replay(k: &Kernels, p: &Product, i: usize, j: usize) -> f32 {
         let (first, end) = ((z * each).min(tiles), ((z + 1) * each).min(tiles));
         (first * k.tile.k..end * k.tile.k).step_by(op.k).fold(0, |sum, at| {
             let step: Vec<_> = (at..at + op.k).map(|l| factors(k.precision, of(l).0, of(l).1)).collect();
-            (0..step[0].len())
-                .fold(sum, |sum, term| model::element(&op, |l| step[l][term][0], |l| step[l][term][1], sum))
+            let add = |sum, term: usize| model::element(&op, |l| step[l][term][0], |l| step[l][term][1], sum);
+            let terms = 0..step[0].len();
+            if k.precision != Precision::Tf32x3 {
+                return terms.fold(sum, add);
+            }
+            // A step's sum is one of its own, and added as float32 adds.
+            let [sum, own] = [sum, terms.fold(0, add)].map(|sum| f32::from_bits(sum as u32));
+            u64::from((sum + own).to_bits())
         })
     };
     let sums = (0..p.parts).map(|z| f32::from_bits(part(z) as u32));

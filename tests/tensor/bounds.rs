@@ -1,6 +1,6 @@
 //! Products against the f64 reference, on factors rounded as the precision rounds them, within
 //! `(k / k_mma + parts + 2) 2^-23 S + u |y|`: S is the sum of the magnitudes of the products, `k_mma` the depth of an
-//! mma, u half a unit in the last place of the result's type. docs/backprop.md derives what tensor cores can be off by.
+//! mma (in tf32x3 `k / 16 + 9` stands for `k / k_mma`), u half a unit in the last place of the result's type. docs/backprop.md derives what tensor cores can be off by.
 //! Against factors that are not rounded the share of the squared error is at most u^2.
 
 use crate::kernels::{KINDS, Kernels, Product, compiler, precisions};
@@ -8,13 +8,16 @@ use half::{bf16, f16};
 use warp19::cuda::operations::product::Sizes;
 use warp19::device::Precision;
 
-/// Depth of an mma, and how many there are for a product of two numbers.
-fn depth(sm: u32, precision: Precision) -> (usize, usize) {
-    match precision {
-        Precision::Tf32 => (8, 1),
-        Precision::Tf32x3 => (8, 3),
-        _ => (if sm < 80 { 8 } else { 16 }, 1),
-    }
+/// What a sum is allowed to be off by, in 2^-23 S: one for each mma that adds to it, and each part. In tf32x3 half of one
+/// for each step that is added, 3 mma in all, and 6 for what is left out: numbers are rounded to 22 bits, and small times
+/// small is 2^-22 S.
+fn allowed(sm: u32, precision: Precision, k: usize, parts: usize) -> f64 {
+    let sums = match precision {
+        Precision::Tf32 => k.div_ceil(8) as f64,
+        Precision::Tf32x3 => 0.5 * k.div_ceil(8) as f64 + 3.0 + 6.0,
+        _ => k.div_ceil(if sm < 80 { 8 } else { 16 }) as f64,
+    };
+    sums + (parts + 2) as f64
 }
 
 /// The largest relative error of a factor.
@@ -29,10 +32,7 @@ fn unit(precision: Precision) -> f64 {
 fn agrees(kernels: &Kernels, p: &Product, seed: u64) {
     let got = kernels.product(p, seed);
     let precision = kernels.precision;
-    let (deep, times) = depth(kernels.sm, precision);
-    // Numbers of tf32x3 are rounded to 22 bits, and small times small is left out: 3 x 2^-22 S.
-    let left_out = if precision == Precision::Tf32x3 { 6.0 } else { 0.0 };
-    let additions = (times * p.s.k.div_ceil(deep) + p.parts + 2) as f64 + left_out;
+    let allowed = allowed(kernels.sm, precision, p.s.k, p.parts);
     let result = kernels.result(p.kind, p.wide);
     let factor = |v: f32| match precision {
         Precision::Bf16 => f64::from(bf16::from_f32(v)),
@@ -52,7 +52,7 @@ fn agrees(kernels: &Kernels, p: &Product, seed: u64) {
                 unrounded += f64::from(p.a[left]) * f64::from(p.b[right]);
             }
             let got = f64::from(got[i * p.s.n + j]);
-            let bound = additions * f64::from(f32::EPSILON) * s + result.unit() * y.abs();
+            let bound = allowed * f64::from(f32::EPSILON) * s + result.unit() * y.abs();
             worst = worst.max((got - y).abs() / bound);
             assert!((got - y).abs() <= bound, "{precision} {:?} {:?} at {i}, {j}: {got}, not {y}", p.kind, p.s);
             error += (got - unrounded).powi(2);

@@ -16,12 +16,12 @@ pub struct Footprint {
 /// Registers by kernel, precision (float32, tf32, tf32x3, 16 bits) and tile (the wide ones): the most that ptxas gives
 /// on any architecture (NVRTC 13.5; 12.9 on those it alone knows), in eights. `tests/cuda/code.rs` asks it.
 const REGISTERS: [(&str, [[u32; TILES - 1]; 4]); 6] = [
-    ("gemm_nn", [[232, 168, 128], [152, 152, 112], [160, 184, 112], [255, 168, 112]]),
-    ("gemm_nt", [[255, 255, 128], [152, 152, 112], [152, 152, 112], [255, 168, 112]]),
-    ("gemm_tn", [[168, 168, 128], [144, 144, 112], [152, 152, 112], [255, 168, 112]]),
-    ("conv_forward", [[168, 208, 128], [144, 152, 112], [168, 176, 112], [255, 176, 120]]),
-    ("conv_backward_data", [[255, 255, 168], [144, 152, 112], [160, 168, 112], [255, 176, 120]]),
-    ("conv_backward_weight", [[168, 168, 128], [152, 144, 104], [152, 152, 112], [255, 160, 112]]),
+    ("gemm_nn", [[232, 168, 128], [152, 152, 112], [255, 255, 168], [255, 168, 112]]),
+    ("gemm_nt", [[255, 255, 128], [152, 152, 112], [248, 255, 160], [255, 168, 112]]),
+    ("gemm_tn", [[168, 168, 128], [144, 144, 112], [248, 248, 160], [255, 168, 112]]),
+    ("conv_forward", [[168, 208, 128], [144, 152, 112], [255, 255, 168], [255, 176, 120]]),
+    ("conv_backward_data", [[255, 255, 168], [144, 152, 112], [255, 255, 168], [255, 176, 120]]),
+    ("conv_backward_weight", [[168, 168, 128], [152, 144, 104], [248, 248, 160], [255, 160, 112]]),
 ];
 /// Those of the widest tile of float32 where two of its blocks are to share a multiprocessor (`RESIDENT_OUTER` of
 /// `kernels/tile.cuh`).
