@@ -1,16 +1,17 @@
 //! Products against the f64 reference, on factors rounded as the precision rounds them, within
 //! `(k / k_mma + parts + 2) 2^-23 S + u |y|`: S is the sum of the magnitudes of the products, `k_mma` the depth of an
-//! mma (in tf32x3 `k / 16 + 9` stands for `k / k_mma`), u half a unit in the last place of the result's type. docs/backprop.md derives what tensor cores can be off by.
-//! Against factors that are not rounded the share of the squared error is at most u^2.
+//! mma (in tf32x3 `k / 16 + 9` stands for `k / k_mma`), u half a unit in the last place of the result's type.
+//! docs/backprop.md derives what tensor cores can be off by. Against factors that are not rounded the share of the
+//! squared error is at most u^2.
 
 use crate::kernels::{KINDS, Kernels, Product, compiler, precisions};
 use half::{bf16, f16};
 use warp19::cuda::operations::product::Sizes;
 use warp19::device::Precision;
 
-/// What a sum is allowed to be off by, in 2^-23 S: one for each mma that adds to it, and each part. In tf32x3 half of one
-/// for each step that is added, 3 mma in all, and 6 for what is left out: numbers are rounded to 22 bits, and small times
-/// small is 2^-22 S.
+/// What a sum is allowed to be off by, in 2^-23 S: one for each mma that adds to it, and each part. In tf32x3 half of
+/// one for each step that is added, 3 for the mma of a step, and 6 for what is left out: numbers are rounded to 22 bits,
+/// and small times small is 2^-22 S.
 fn allowed(sm: u32, precision: Precision, k: usize, parts: usize) -> f64 {
     let sums = match precision {
         Precision::Tf32 => k.div_ceil(8) as f64,
