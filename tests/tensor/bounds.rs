@@ -10,12 +10,12 @@ use warp19::cuda::operations::product::Sizes;
 use warp19::device::Precision;
 
 /// What a sum is allowed to be off by, in 2^-23 S: one for each mma that adds to it, and each part. In tf32x3 half of
-/// one for each step that is added, 3 for the mma of a step, and 6 for what is left out: numbers are rounded to 22
-/// bits, and small times small is 2^-22 S.
+/// one for each step that is added to another, 3 for the mma of a step, and 6 for what is left out: numbers are rounded
+/// to 22 bits, and small times small is 2^-22 S.
 fn allowed(sm: u32, precision: Precision, k: usize, parts: usize) -> f64 {
     let sums = match precision {
         Precision::Tf32 => k.div_ceil(8) as f64,
-        Precision::Tf32x3 => 0.5 * k.div_ceil(8) as f64 + 3.0 + 6.0,
+        Precision::Tf32x3 => 0.5 * (k.div_ceil(8) - 1) as f64 + 3.0 + 6.0,
         _ => k.div_ceil(if sm < 80 { 8 } else { 16 }) as f64,
     };
     sums + (parts + 2) as f64
